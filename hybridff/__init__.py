@@ -1,0 +1,1 @@
+"""hybridff: force fields refit to quantum-chemical energies and forces, for OpenMM."""

@@ -1,0 +1,1 @@
+"""Fitting force fields to reference frames."""

@@ -1,0 +1,1 @@
+"""GAFF and its functional forms: types, charges, tables, the differentiable force field."""
