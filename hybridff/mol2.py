@@ -1,0 +1,192 @@
+"""Reader of TRIPOS MOL2 files into RDKit molecules, in SYBYL's or GAFF's atom types.
+
+RDKit's own reader takes SYBYL types only and drops atoms in some files. The format has no formal charges; they follow
+here from the bonds of each atom, and are checked against the sum of the partial charges where the file has those.
+"""
+
+import re
+
+import numpy as np
+from rdkit import Chem
+
+from hybridff.errors import InputError
+
+_BONDS = {
+    "1": Chem.BondType.SINGLE,
+    "2": Chem.BondType.DOUBLE,
+    "3": Chem.BondType.TRIPLE,
+    "am": Chem.BondType.SINGLE,
+    "ar": Chem.BondType.AROMATIC,
+}
+_NEUTRAL_VALENCE = {1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17: 1, 35: 1, 53: 1}
+_TWO_LETTERS = {"cl": "Cl", "br": "Br", "si": "Si", "se": "Se", "li": "Li", "na": "Na", "zn": "Zn", "mg": "Mg"}
+_TITLES = re.compile(r"^@<TRIPOS>(\w+)", re.MULTILINE)
+
+
+def read_mol2(text: str, where: str) -> Chem.RWMol:
+    """Parse one molecule; not sanitised, aromatic bonds of carboxylates and guanidinium made single and double."""
+    sections = _sections(text, where)
+    atoms = [line.split() for line in sections["ATOM"]]
+    bonds = [line.split() for line in sections.get("BOND", [])]
+    if not atoms:
+        raise InputError(f"{where}: the file has no atoms.")
+    if len(atoms) > 1 and not bonds:
+        raise InputError(f"{where}: the file has no bonds; write it with bond types, or give an SDF file.")
+    mol = Chem.RWMol()
+    rows: dict[str, int] = {}
+    for fields in atoms:
+        if len(fields) < 6 or fields[0] in rows:
+            raise InputError(f"{where}: the ATOM line '{' '.join(fields)}' is not complete or repeats a number.")
+        atom = Chem.Atom(_element(fields[1], fields[5], where))
+        atom.SetNoImplicit(True)
+        rows[fields[0]] = mol.AddAtom(atom)
+    for fields in bonds:
+        _add_bond(mol, rows, fields, where)
+    types = [fields[5] for fields in atoms]
+    _localise(mol, types)
+    _assign_charges(mol, [fields[8] for fields in atoms if len(fields) > 8], types, where)
+    mol.AddConformer(_conformer(atoms, where), assignId=True)
+    title = sections["MOLECULE"][0].strip() if sections["MOLECULE"] else ""
+    mol.SetProp("_Name", "" if title.startswith("***") else title)
+    return mol
+
+
+def _sections(text: str, where: str) -> dict[str, list[str]]:
+    heads = list(_TITLES.finditer(text))
+    names = [head.group(1) for head in heads]
+    if "MOLECULE" not in names or "ATOM" not in names:
+        raise InputError(f"{where}: this is not a MOL2 file (no @<TRIPOS>MOLECULE and @<TRIPOS>ATOM sections).")
+    if names.count("MOLECULE") > 1:
+        raise InputError(f"{where}: the file holds {names.count('MOLECULE')} molecules; give a file with one.")
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    bodies = [text[head.end() : end].splitlines()[1:] for head, end in zip(heads, ends, strict=True)]
+    return {
+        name: body if name == "MOLECULE" else [line for line in body if line.strip() and not line.startswith("#")]
+        for name, body in zip(names, bodies, strict=True)
+    }
+
+
+def _element(name: str, atom_type: str, where: str) -> int:
+    """Atomic number from a SYBYL type (``C.ar``, ``Cl``), a GAFF type (``ca``, ``cl``), or the atom's name."""
+    table = Chem.GetPeriodicTable()
+    head = atom_type.split(".")[0]
+    if head in ("Du", "LP", "Any", "Hal", "Het", "Hev"):
+        raise InputError(f"{where}: atom {name} is a dummy atom (type {atom_type}); replace it by an element.")
+    letters = re.match(r"[A-Za-z]*", name.strip())
+    candidates = [head, _TWO_LETTERS.get(head, ""), head[:1].upper() if head[:1].islower() else ""]
+    candidates += [letters.group(0).capitalize() if letters else ""]
+    for symbol in candidates:
+        if symbol and symbol[0].isupper() and _is_element(symbol):
+            return table.GetAtomicNumber(symbol)
+    raise InputError(f"{where}: atom {name} has the type '{atom_type}', which names no element.")
+
+
+def _is_element(symbol: str) -> bool:
+    return any(Chem.GetPeriodicTable().GetElementSymbol(number) == symbol for number in range(1, 119))
+
+
+def _add_bond(mol: Chem.RWMol, rows: dict[str, int], fields: list[str], where: str) -> None:
+    if len(fields) < 4 or fields[1] not in rows or fields[2] not in rows:
+        raise InputError(f"{where}: the BOND line '{' '.join(fields)}' has no bond type or names an unknown atom.")
+    i, j = rows[fields[1]], rows[fields[2]]
+    if fields[3].lower() not in _BONDS:
+        raise InputError(
+            f"{where}: the bond between atoms {i + 1} and {j + 1} has the type '{fields[3]}'; write the file with bond "
+            "types 1, 2, 3, am or ar, or give an SDF file."
+        )
+    mol.AddBond(i, j, _BONDS[fields[3].lower()])
+    if fields[3].lower() == "ar":
+        mol.GetBondBetweenAtoms(i, j).SetIsAromatic(True)
+        mol.GetAtomWithIdx(i).SetIsAromatic(True)
+        mol.GetAtomWithIdx(j).SetIsAromatic(True)
+
+
+def _localise(mol: Chem.RWMol, types: list[str]) -> None:
+    """Give one double bond to each centre whose aromatic bonds are in no ring (carboxylate, guanidinium)."""
+    Chem.FastFindRings(mol)
+    delocalised = [b for b in mol.GetBonds() if b.GetIsAromatic() and not b.IsInRing()]
+    centres = sorted({_centre(bond) for bond in delocalised})
+    for bond in delocalised:
+        bond.SetIsAromatic(False)
+        bond.SetBondType(Chem.BondType.SINGLE)
+    for centre in centres:
+        ends = [b for b in delocalised if _centre(b) == centre]
+        oxygens = [b for b in ends if b.GetOtherAtomIdx(centre) in _terminal_oxygens(mol, types)]
+        doubles = 2 if mol.GetAtomWithIdx(centre).GetAtomicNum() == 16 else 1
+        for bond in (oxygens or ends)[:doubles]:
+            bond.SetBondType(Chem.BondType.DOUBLE)
+    for atom in mol.GetAtoms():
+        atom.SetIsAromatic(any(bond.GetIsAromatic() for bond in atom.GetBonds()))
+
+
+def _centre(bond: Chem.Bond) -> int:
+    ends = (bond.GetBeginAtom(), bond.GetEndAtom())
+    return max(ends, key=lambda atom: (atom.GetAtomicNum() in (6, 15, 16), atom.GetDegree())).GetIdx()
+
+
+def _terminal_oxygens(mol: Chem.RWMol, types: list[str]) -> set[int]:
+    return {a.GetIdx() for a in mol.GetAtoms() if a.GetAtomicNum() == 8 and a.GetDegree() == 1}
+
+
+def _assign_charges(mol: Chem.RWMol, partial: list[str], types: list[str], where: str) -> None:
+    """Formal charges from the valences; aromatic nitrogens of degree three may have to be cations."""
+    for atom in mol.GetAtoms():
+        if not atom.GetIsAromatic():
+            atom.SetFormalCharge(_formal_charge(atom))
+    if not _kekulisable(mol):
+        for atom in mol.GetAtoms():
+            if atom.GetIsAromatic() and atom.GetAtomicNum() == 7 and atom.GetDegree() == 3:
+                atom.SetFormalCharge(1)
+                if _kekulisable(mol):
+                    break
+                atom.SetFormalCharge(0)
+    total = sum(atom.GetFormalCharge() for atom in mol.GetAtoms())
+    charges = _numbers(partial, where)
+    if len(charges) == mol.GetNumAtoms() and np.any(charges) and abs(charges.sum() - total) > 0.5:
+        raise InputError(
+            f"{where}: the partial charges add up to {charges.sum():.2f} e but the bonds to a molecule of charge "
+            f"{total:+d}; check the bond types and hydrogens, or give an SDF file."
+        )
+
+
+def _formal_charge(atom: Chem.Atom) -> int:
+    """Charge that the bonds of a non-aromatic atom imply."""
+    orders = sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds())
+    valence = _NEUTRAL_VALENCE.get(atom.GetAtomicNum())
+    if valence is None:
+        return 0
+    excess = round(orders) - valence
+    if atom.GetAtomicNum() in (15, 16, 17, 35, 53) and excess > 0:
+        return 0 if excess % 2 == 0 else 1
+    if atom.GetAtomicNum() == 7 and excess == 2:
+        return 0
+    if atom.GetAtomicNum() in (1, 6, 14):
+        return 0
+    return excess if atom.GetAtomicNum() != 5 else -max(excess, 0)
+
+
+def _kekulisable(mol: Chem.RWMol) -> bool:
+    copy = Chem.RWMol(mol)
+    block = Chem.rdBase.BlockLogs()
+    try:
+        copy.UpdatePropertyCache(strict=False)
+        Chem.Kekulize(copy, clearAromaticFlags=True)
+    except Chem.KekulizeException:
+        return False
+    finally:
+        del block
+    return True
+
+
+def _numbers(fields: list[str], where: str) -> np.ndarray:
+    try:
+        return np.array([float(field) for field in fields])
+    except ValueError as error:
+        raise InputError(f"{where}: a number of an ATOM line cannot be read ({error}).") from error
+
+
+def _conformer(atoms: list[list[str]], where: str) -> Chem.Conformer:
+    conformer = Chem.Conformer(len(atoms))
+    conformer.Set3D(True)
+    conformer.SetPositions(np.array([_numbers(fields[2:5], where) for fields in atoms]))
+    return conformer
