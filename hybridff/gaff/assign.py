@@ -1,0 +1,186 @@
+"""GAFF for one molecule: atom types, topology and tables put together as AMBER's ``tleap`` does it."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Float
+
+from hybridff.errors import InputError, MissingParameterError
+from hybridff.gaff.atomtypes import DEFAULT_VERSION, assign_types, estimate_missing, estimates
+from hybridff.gaff.classone import (
+    AngleParameters,
+    BondParameters,
+    ClassOneParameters,
+    NonbondedParameters,
+    TorsionParameters,
+)
+from hybridff.gaff.table import FourierTerm, ParameterTable, gaff_table
+from hybridff.molecule import Molecule
+
+COULOMB_14 = 1 / 1.2
+"""AMBER's factor on Coulomb energies of 1-4 pairs (SCEE)."""
+
+LENNARD_JONES_14 = 0.5
+"""AMBER's factor on Lennard-Jones energies of 1-4 pairs (SCNB)."""
+
+_FILLER_SIGMA = 1.0
+"""Distance of a pair without LJ energy [nm]; the value of ``NonbondedForce.createExceptionsFromBonds``."""
+
+Atoms = tuple[int, ...]
+Row = TypeVar("Row")
+
+
+def gaff_parameters(
+    molecule: Molecule, charges: Float[np.ndarray, " atoms"], version: str = DEFAULT_VERSION
+) -> ClassOneParameters:
+    """Assign GAFF to a molecule with given charges [e].
+
+    Raises ``InputError`` where the molecule has no GAFF types and ``MissingParameterError`` where parameters lack.
+    """
+    if charges.shape != molecule.numbers.shape or not np.all(np.isfinite(charges)):
+        raise InputError(f"the charges of {molecule.name} must be {len(molecule.numbers)} finite numbers.")
+    types = assign_types(molecule, version)
+    missing = estimate_missing(molecule, types, version)
+    table = gaff_table(version).merged(missing)
+    parameters = class_one(molecule, types, table, charges)
+    return ClassOneParameters(
+        types=types,
+        bonds=parameters.bonds,
+        angles=parameters.angles,
+        torsions=parameters.torsions,
+        nonbonded=parameters.nonbonded,
+        source=f"{version} (antechamber, parmchk2, tables of openmmforcefields)",
+        estimated=estimates(missing),
+    )
+
+
+def class_one(
+    molecule: Molecule, types: Sequence[str], table: ParameterTable, charges: Float[np.ndarray, " atoms"]
+) -> ClassOneParameters:
+    """Look up every interaction of a molecule whose atom types are known."""
+    lookup = _Lookup(molecule, tuple(types), table)
+    return ClassOneParameters(
+        types=tuple(types),
+        bonds=lookup.bonds(),
+        angles=lookup.angles(),
+        torsions=lookup.torsions(),
+        nonbonded=lookup.nonbonded(charges),
+        source=table.name,
+    )
+
+
+def list_angles(neighbours: Sequence[Sequence[int]]) -> list[Atoms]:
+    """All angles, the vertex second."""
+    return [(i, j, k) for j, bonded in enumerate(neighbours) for i, k in combinations(bonded, 2)]
+
+
+def list_torsions(neighbours: Sequence[Sequence[int]]) -> list[Atoms]:
+    """All chains of four different bonded atoms, each once."""
+    return [
+        (i, j, k, m)
+        for j, bonded in enumerate(neighbours)
+        for k in bonded
+        if j < k
+        for i in bonded
+        if i != k
+        for m in neighbours[k]
+        if m not in (i, j)
+    ]
+
+
+def list_impropers(neighbours: Sequence[Sequence[int]]) -> list[Atoms]:
+    """Each choice of three neighbours of an atom, the central atom third."""
+    return [(i, j, c, k) for c, bonded in enumerate(neighbours) for i, j, k in combinations(bonded, 3)]
+
+
+class _Lookup:
+    """The tables' rows for one molecule."""
+
+    def __init__(self, molecule: Molecule, types: tuple[str, ...], table: ParameterTable) -> None:
+        self.molecule, self.types, self.table = molecule, types, table
+
+    def bonds(self) -> BondParameters:
+        atoms = [tuple(pair) for pair in self.molecule.bonds.tolist()]
+        rows = [self._found("bond", pair, self.table.bond(self._types(pair))) for pair in atoms]
+        return BondParameters(_indices(atoms, 2), _floats([row.r0 for row in rows]), _floats([row.k for row in rows]))
+
+    def angles(self) -> AngleParameters:
+        atoms = list_angles(self.molecule.neighbours)
+        rows = [self._found("angle", triple, self.table.angle(self._types(triple))) for triple in atoms]
+        return AngleParameters(
+            _indices(atoms, 3), _floats([row.theta0 for row in rows]), _floats([row.k for row in rows])
+        )
+
+    def torsions(self) -> TorsionParameters:
+        proper = [(chain, term) for chain in list_torsions(self.molecule.neighbours) for term in self._fourier(chain)]
+        improper = [row for atoms in list_impropers(self.molecule.neighbours) for row in self._improper(atoms)]
+        rows = proper + improper
+        return TorsionParameters(
+            _indices([atoms for atoms, _ in rows], 4),
+            np.array([term.periodicity for _, term in rows], dtype=int),
+            _floats([term.phase for _, term in rows]),
+            _floats([term.k for _, term in rows]),
+            np.arange(len(rows)) >= len(proper),
+        )
+
+    def nonbonded(self, charges: Float[np.ndarray, " atoms"]) -> NonbondedParameters:
+        rows = [
+            self._found("Lennard-Jones", (atom,), self.table.lennard_jones.get(kind))
+            for atom, kind in enumerate(self.types)
+        ]
+        sigma, epsilon = _floats([row.sigma for row in rows]), _floats([row.epsilon for row in rows])
+        excluded, pairs14 = special_pairs(self.molecule.neighbours)
+        pairs = _indices([*excluded, *pairs14], 2)
+        i, j = pairs.T
+        scaled = np.arange(len(pairs)) >= len(excluded)
+        return NonbondedParameters(
+            charge=charges.astype(np.float64),
+            sigma=sigma,
+            epsilon=epsilon,
+            exceptions=pairs,
+            exception_charge_product=np.where(scaled, charges[i] * charges[j] * COULOMB_14, 0.0),
+            exception_sigma=np.where(scaled, (sigma[i] + sigma[j]) / 2, _FILLER_SIGMA),
+            exception_epsilon=np.where(scaled, np.sqrt(epsilon[i] * epsilon[j]) * LENNARD_JONES_14, 0.0),
+        )
+
+    def _fourier(self, chain: Atoms) -> tuple[FourierTerm, ...]:
+        return self._found("torsion", chain, self.table.torsion(self._types(chain)))
+
+    def _improper(self, atoms: Atoms) -> list[tuple[Atoms, FourierTerm]]:
+        """The improper in AMBER's order: outer atoms sorted by type, then by number; the central atom third."""
+        i, j, centre, k = atoms
+        term = self.table.improper(self._types((i, j, k)), self.types[centre])
+        if term is None:
+            return []
+        first, second, fourth = sorted((i, j, k), key=lambda atom: (self.types[atom], atom))
+        return [((first, second, centre, fourth), term)]
+
+    def _types(self, atoms: Atoms) -> tuple[str, ...]:
+        return tuple(self.types[atom] for atom in atoms)
+
+    def _found(self, kind: str, atoms: Atoms, row: Row | None) -> Row:
+        if row is None:
+            raise MissingParameterError(
+                f"{self.table.name} has no {kind} parameters for the types {'-'.join(self._types(atoms))} "
+                f"(atoms {', '.join(map(self.molecule.label, atoms))} of {self.molecule.name}); add a row for them, "
+                "or start from your own AMBER prmtop or OpenMM System."
+            )
+        return row
+
+
+def special_pairs(neighbours: Sequence[Sequence[int]]) -> tuple[list[Atoms], list[Atoms]]:
+    """Pairs one or two bonds apart, and pairs exactly three bonds apart; each pair once, ascending."""
+    near = {(i, j) for i, bonded in enumerate(neighbours) for j in bonded if i < j}
+    near |= {(min(i, k), max(i, k)) for i, _, k in list_angles(neighbours)}
+    ends = {(min(i, m), max(i, m)) for i, _, _, m in list_torsions(neighbours)}
+    return sorted(near), sorted(ends - near)
+
+
+def _indices(atoms: Sequence[Atoms], width: int) -> np.ndarray:
+    return np.array(atoms, dtype=int).reshape(-1, width)
+
+
+def _floats(values: Sequence[float]) -> np.ndarray:
+    return np.array(values, dtype=np.float64)

