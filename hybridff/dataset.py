@@ -55,11 +55,26 @@ class Split(NamedTuple):
     test: Int[np.ndarray, " test"]
 
 
+class FileUnits(NamedTuple):
+    """Names of a file's units, keys of ``units.LENGTHS`` and ``units.ENERGIES``; forces are energy per length."""
+
+    length: str
+    energy: str
+    force_energy: str
+    force_length: str
+
+    @property
+    def force(self) -> float:
+        """Size of the unit of force [kJ/mol/nm]."""
+        return ENERGIES[self.force_energy] / LENGTHS[self.force_length]
+
+
 @dataclass(frozen=True, eq=False)
 class Frames:
     """Reference data of one molecule, in internal units.
 
     ``positions`` [nm], ``energies`` [kJ/mol], ``forces`` [kJ/mol/nm] or None where the file has energies only.
+    ``file_units`` are those that the file's numbers were taken to be in, for messages; None where several files differ.
     """
 
     numbers: Int[np.ndarray, " atoms"]
@@ -70,6 +85,7 @@ class Frames:
     smiles: str | None = None
     theory: str = ""
     source: str = ""
+    file_units: "FileUnits | None" = None
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -129,14 +145,6 @@ class Frames:
         _write_npz(Path(path), arrays)
 
 
-class _Units(NamedTuple):
-    """Sizes of a file's units in internal units."""
-
-    length: float
-    energy: float
-    force: float
-
-
 class _Wanted(NamedTuple):
     """Units that the caller names; they stand in where a file has none."""
 
@@ -144,11 +152,10 @@ class _Wanted(NamedTuple):
     energy: str | None
     force: str | None
 
-    def units(self, length: str, energy: str) -> _Units:
+    def units(self, length: str, energy: str) -> FileUnits:
         """Units with defaults for what the caller leaves open; forces are energy/length unless named."""
         length, energy = self.length or length, self.energy or energy
-        force = _force_unit(self.force) if self.force else ENERGIES[energy] / LENGTHS[length]
-        return _Units(LENGTHS[length], ENERGIES[energy], force)
+        return FileUnits(length, energy, *(_force_unit(self.force) if self.force else (energy, length)))
 
 
 def read_frames(
@@ -207,13 +214,14 @@ def _read_npz(path: Path, wanted: _Wanted) -> Frames:
     units = _npz_units(path, arrays, wanted)
     return Frames(
         numbers=numbers,
-        positions=positions * units.length,
-        energies=energies * units.energy,
+        positions=positions * LENGTHS[units.length],
+        energies=energies * ENERGIES[units.energy],
         forces=None if forces is None else forces * units.force,
         name=_text(arrays, "name") or path.stem,
         smiles=_text(arrays, "smiles") or None,
         theory=_text(arrays, "theory"),
         source=_text(arrays, "source") or path.name,
+        file_units=units,
     )
 
 
@@ -257,7 +265,7 @@ def _checked_arrays(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Any, Any
     return z.astype(int), R.astype(float), E.astype(float).reshape(-1), forces
 
 
-def _npz_units(path: Path, arrays: dict[str, np.ndarray], wanted: _Wanted) -> _Units:
+def _npz_units(path: Path, arrays: dict[str, np.ndarray], wanted: _Wanted) -> FileUnits:
     length, energy = _text(arrays, "r_unit"), _text(arrays, "e_unit")
     own_layout = _text(arrays, "theory") and _text(arrays, "smiles")
     if not (length or energy) and own_layout:
@@ -291,11 +299,11 @@ def _unit(text: str, sizes: Any, kind: str, where: str = "the options") -> str:
     return name
 
 
-def _force_unit(text: str) -> float:
+def _force_unit(text: str) -> tuple[str, str]:
     energy, _, length = text.rpartition("/")
     if not energy:
         raise InputError(f"'{text}' is not a unit of force; write energy/length, for instance hartree/bohr.")
-    return ENERGIES[_unit(energy, ENERGIES, "energy")] / LENGTHS[_unit(length, LENGTHS, "length")]
+    return _unit(energy, ENERGIES, "energy"), _unit(length, LENGTHS, "length")
 
 
 def _text(arrays: dict[str, np.ndarray], key: str) -> str:
@@ -328,11 +336,12 @@ def _read_ase(path: Path, wanted: _Wanted) -> Frames:
     )
     return Frames(
         numbers=numbers.astype(int),
-        positions=np.array([image.positions for image in images], dtype=float) * units.length,
-        energies=np.array(energies, dtype=float) * units.energy,
+        positions=np.array([image.positions for image in images], dtype=float) * LENGTHS[units.length],
+        energies=np.array(energies, dtype=float) * ENERGIES[units.energy],
         forces=None if forces is None else np.array(forces, dtype=float) * units.force,
         name=path.stem,
         source=path.name,
+        file_units=units,
     )
 
 
@@ -408,6 +417,7 @@ def _joined(first: Frames, second: Frames) -> Frames:
         forces=forces,
         smiles=first.smiles or second.smiles,
         source="; ".join(sources),
+        file_units=first.file_units if first.file_units == second.file_units else None,
     )
 
 
