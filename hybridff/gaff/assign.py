@@ -16,7 +16,7 @@ from hybridff.gaff.classone import (
     NonbondedParameters,
     TorsionParameters,
 )
-from hybridff.gaff.table import FourierTerm, ParameterTable, gaff_table
+from hybridff.gaff.table import FourierTerm, ParameterTable, gaff_table, outer_types
 from hybridff.molecule import Molecule
 
 COULOMB_14 = 1 / 1.2
@@ -115,8 +115,7 @@ class _Lookup:
 
     def torsions(self) -> TorsionParameters:
         proper = [(chain, term) for chain in list_torsions(self.molecule.neighbours) for term in self._fourier(chain)]
-        improper = [row for atoms in list_impropers(self.molecule.neighbours) for row in self._improper(atoms)]
-        rows = proper + improper
+        rows = proper + self._impropers()
         return TorsionParameters(
             _indices([atoms for atoms, _ in rows], 4),
             np.array([term.periodicity for _, term in rows], dtype=int),
@@ -148,14 +147,28 @@ class _Lookup:
     def _fourier(self, chain: Atoms) -> tuple[FourierTerm, ...]:
         return self._found("torsion", chain, self.table.torsion(self._types(chain)))
 
-    def _improper(self, atoms: Atoms) -> list[tuple[Atoms, FourierTerm]]:
-        """The improper in AMBER's order: outer atoms sorted by type, then by number; the central atom third."""
-        i, j, centre, k = atoms
-        term = self.table.improper(self._types((i, j, k)), self.types[centre])
-        if term is None:
-            return []
-        first, second, fourth = sorted((i, j, k), key=lambda atom: (self.types[atom], atom))
-        return [((first, second, centre, fourth), term)]
+    def _impropers(self) -> list[tuple[Atoms, FourierTerm]]:
+        """The impropers that have parameters, in tleap's order of atoms: the central one third.
+
+        The outer atoms are sorted by type, then by number. But the first improper that uses a row of the table has them
+        in the order of the row, because tleap sorts a row only when it keeps it for the next use; GAFF has some
+        rows, ``ca-ca-ca-c3`` for one, that are not sorted.
+        """
+        found: list[tuple[Atoms, FourierTerm]] = []
+        used: set[tuple[str, ...]] = set()
+        for i, j, centre, k in list_impropers(self.molecule.neighbours):
+            row = self.table.improper(self._types((i, j, k)), self.types[centre])
+            if row is None:
+                continue
+            order = sorted(outer_types(row.types)) if row.types in used else list(outer_types(row.types))
+            used.add(row.types)
+            first, second, fourth = self._in_order((i, j, k), order)
+            found.append(((first, second, centre, fourth), row.term))
+        return found
+
+    def _in_order(self, outer: Atoms, types: Sequence[str]) -> Atoms:
+        """Sort atoms by the places of their types, then by number; types that only a wildcard matches come first."""
+        return tuple(sorted(outer, key=lambda atom: (_place(types, self.types[atom]), self.types[atom], atom)))
 
     def _types(self, atoms: Atoms) -> tuple[str, ...]:
         return tuple(self.types[atom] for atom in atoms)
@@ -168,6 +181,10 @@ class _Lookup:
                 "or start from your own AMBER prmtop or OpenMM System."
             )
         return row
+
+
+def _place(types: Sequence[str], kind: str) -> int:
+    return types.index(kind) if kind in types else -1
 
 
 def special_pairs(neighbours: Sequence[Sequence[int]]) -> tuple[list[Atoms], list[Atoms]]:

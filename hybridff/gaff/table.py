@@ -55,6 +55,14 @@ class FourierTerm:
 
 
 @dataclass(frozen=True)
+class Improper:
+    """A Fourier term, and the atom types in the order of the file (the central type third)."""
+
+    types: Types
+    term: FourierTerm
+
+
+@dataclass(frozen=True)
 class LennardJones:
     """``E = 4 epsilon ((sigma/r)¹² - (sigma/r)⁶)``."""
 
@@ -76,7 +84,7 @@ class ParameterTable:
     bonds: Mapping[Types, Bond] = field(default_factory=dict)
     angles: Mapping[Types, Angle] = field(default_factory=dict)
     torsions: Mapping[Types, tuple[FourierTerm, ...]] = field(default_factory=dict)
-    impropers: Mapping[Types, FourierTerm] = field(default_factory=dict)
+    impropers: Mapping[Types, Improper] = field(default_factory=dict)
     lennard_jones: Mapping[str, LennardJones] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
 
@@ -127,7 +135,7 @@ class ParameterTable:
         """Look a proper torsion up, in either direction; fewer wildcards come first."""
         return _most_specific(self.torsions, (canonical(key) for key in _with_wildcards(types, (0, 1, 2, 3))))
 
-    def improper(self, outer: Types, centre: str) -> FourierTerm | None:
+    def improper(self, outer: Types, centre: str) -> Improper | None:
         """Look an improper up by the types of the three outer atoms and of the central one."""
         keys = (_improper_key(key, centre) for key in _with_wildcards(tuple(sorted(outer)), (0, 1, 2)))
         return _most_specific(self.impropers, keys)
@@ -136,6 +144,11 @@ class ParameterTable:
 def canonical(types: Types) -> Types:
     """One order for a chain of types and its reverse."""
     return min(types, types[::-1])
+
+
+def outer_types(improper: Types) -> Types:
+    """The types of an improper without the central one."""
+    return (*improper[:2], improper[3])
 
 
 def gaff_versions() -> tuple[str, ...]:
@@ -260,7 +273,7 @@ def _table(rows: Rows, name: str) -> ParameterTable:
         bonds={canonical(row.types): _bond(row) for row in rows["BOND"]},
         angles={canonical(row.types): _angle(row) for row in rows["ANGL"]},
         torsions=_torsions(rows["DIHE"], name),
-        impropers={_improper_key((*row.types[:2], row.types[3]), row.types[2]): _improper(row) for row in rows["IMPR"]},
+        impropers={_improper_key(outer_types(row.types), row.types[2]): _improper(row) for row in rows["IMPR"]},
         lennard_jones={row.types[0]: _lennard_jones(row) for row in rows["NONB"]},
     )
 
@@ -283,9 +296,9 @@ def _lennard_jones(row: _Line) -> LennardJones:
     return LennardJones(sigma, depth * KCAL_MOL)
 
 
-def _improper(row: _Line) -> FourierTerm:
+def _improper(row: _Line) -> Improper:
     k, phase, periodicity = row.values
-    return FourierTerm(abs(round(periodicity)), phase * DEGREE, k * KCAL_MOL)
+    return Improper(row.types, FourierTerm(abs(round(periodicity)), phase * DEGREE, k * KCAL_MOL))
 
 
 def _torsions(rows: Sequence[_Line], name: str) -> dict[Types, tuple[FourierTerm, ...]]:

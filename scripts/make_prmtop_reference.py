@@ -1,0 +1,271 @@
+"""Make ``tests/gaff/prmtop_reference.npz``: GAFF energies and forces by AMBER's own route.
+
+For each SMILES of ``tests/gaff/molecules.smi``: RDKit geometry and Gasteiger charges -> ``antechamber`` (types) ->
+``parmchk2`` (missing parameters) -> ``tleap`` (prmtop) -> ``openmm.app.AmberPrmtopFile`` -> energies term by term and
+forces on OpenMM's Reference platform, for a few randomly distorted geometries. Nothing of this goes through hybridff's
+own typing, tables or topology; only the programs are found with its help.
+
+Needs AmberTools on PATH, or the ``acpype`` wheel. The wheel's tleap in turn needs ``gcc`` and (Debian's names)
+``libcurl4 libxml2``: its libraries are linked under the names that tleap looks for, in a temporary folder, with an
+empty stand-in for ``libjpeg.so.8``, of which no function is ever called.
+
+One thing is put right: tleap turns degrees into radians with the factor 0.0174533, which is wrong by 4e-7 and shifts
+forces by up to some 1e-5; angles and phases are multiplied by (pi/180)/0.0174533 before they are used. What remains is
+the rounding of the prmtop's text to 9 digits.
+
+    python scripts/make_prmtop_reference.py            # some minutes
+
+The file holds plain arrays (no pickle). Entries are pairs of molecule and GAFF version; per-atom arrays are
+concatenated over the entries (and over the geometries of each entry where they depend on it):
+
+    names, smiles, versions     (entries,) text
+    atoms, geometries           (entries,) number of atoms and of geometries
+    types                       (sum of atoms,) GAFF types by antechamber
+    charges                     (sum of atoms,) [e], as read from the prmtop
+    positions                   (sum of atoms x geometries, 3) integers in units of 1e-5 nm
+    energies                    (sum of geometries, 4) bond, angle, torsion, nonbonded [kJ/mol]
+    forces                      (sum of atoms x geometries, 3) [kJ/mol/nm]
+    failed_names, failed_versions, failed_reasons    molecules that could not be typed or parametrised
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openmm
+from openmm import app, unit
+from rdkit import Chem, RDLogger
+from rdkit.Chem import rdDistGeom, rdPartialCharges
+
+from hybridff.gaff.programs import find_program, last_words
+from hybridff.gaff.table import gaff_file
+
+FOLDER = Path(__file__).resolve().parent.parent / "tests" / "gaff"
+VERSIONS = ("gaff-2.2.20", "gaff-1.81")
+EVERY = {"gaff-2.2.20": 1, "gaff-1.81": 3}
+"""A version is used for every so many molecules."""
+DISTORTIONS = {"gaff-2.2.20": (0.005, 0.01, 0.02), "gaff-1.81": (0.01,)}
+"""Standard deviation of the random displacements of each geometry [nm]."""
+GRID = 1e-5
+"""Positions are stored as multiples of this [nm]."""
+TERMS = (openmm.HarmonicBondForce, openmm.HarmonicAngleForce, openmm.PeriodicTorsionForce, openmm.NonbondedForce)
+
+LEAP_DEGREE = 0.0174533
+"""1 degree in rad, as tleap has it."""
+
+JPEG_FUNCTIONS = (
+    "set_quality destroy_compress write_scanlines finish_decompress start_decompress read_scanlines resync_to_restart "
+    "CreateDecompress destroy_decompress CreateCompress std_error read_header set_defaults start_compress "
+    "finish_compress"
+)
+
+
+class RouteError(Exception):
+    """A molecule that AMBER's programs cannot treat."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Reference values of one molecule with one version of GAFF."""
+
+    name: str
+    smiles: str
+    version: str
+    types: list[str]
+    charges: np.ndarray
+    positions: np.ndarray
+    energies: np.ndarray
+    forces: np.ndarray
+
+
+def main() -> None:
+    RDLogger.DisableLog("rdApp.*")
+    molecules = [line.split() for line in (FOLDER / "molecules.smi").read_text().splitlines() if line.strip()]
+    jobs = [
+        (smiles, name, version, seed)
+        for version in VERSIONS
+        for seed, (smiles, name) in enumerate(molecules)
+        if seed % EVERY[version] == 0
+    ]
+    entries: list[Entry] = []
+    failed: list[tuple[str, str, str]] = []
+    with tempfile.TemporaryDirectory() as libraries:
+        leap = leap_environment(Path(libraries))
+        for smiles, name, version, seed in jobs:
+            try:
+                entries.append(reference(smiles, name, version, seed, leap))
+            except RouteError as error:
+                failed.append((name, version, str(error)))
+                print(f"{name} ({version}): {error}", file=sys.stderr)
+    write(FOLDER / "prmtop_reference.npz", entries, failed)
+    print(f"{len(entries)} entries, {len(failed)} failed")
+
+
+def reference(smiles: str, name: str, version: str, seed: int, leap: Mapping[str, str]) -> Entry:
+    """Reference values of one molecule."""
+    mol = embedded(smiles, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        prmtop, types = parametrise(mol, version, Path(folder), leap)
+    system = prmtop.createSystem(nonbondedMethod=app.NoCutoff, constraints=None, rigidWater=False, removeCMMotion=False)
+    mend_degrees(system)
+    widths = DISTORTIONS[version]
+    rng = np.random.default_rng(seed)
+    start = mol.GetConformer().GetPositions() / 10
+    grid = np.array([np.rint((start + rng.normal(0, width, start.shape)) / GRID) for width in widths]).astype(np.int32)
+    energies, forces = evaluate(system, grid * GRID)
+    return Entry(name, smiles, version, types, charges_of(system), grid, energies, forces)
+
+
+def embedded(smiles: str, seed: int) -> Chem.Mol:
+    """RDKit molecule with hydrogens, Kekulé bonds and one geometry."""
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    if rdDistGeom.EmbedMolecule(mol, randomSeed=seed + 1) < 0:
+        raise RouteError("RDKit finds no geometry")
+    Chem.Kekulize(mol, clearAromaticFlags=True)
+    return mol
+
+
+def gasteiger(mol: Chem.Mol) -> np.ndarray:
+    """Gasteiger charges shifted to add up to the formal charge; random ones where Gasteiger's scheme has no value."""
+    rdPartialCharges.ComputeGasteigerCharges(mol)
+    charges = np.array([atom.GetDoubleProp("_GasteigerCharge") for atom in mol.GetAtoms()])
+    if not np.all(np.isfinite(charges)):
+        charges = np.random.default_rng(mol.GetNumAtoms()).normal(0, 0.2, mol.GetNumAtoms())
+    return charges + (Chem.GetFormalCharge(mol) - charges.sum()) / len(charges)
+
+
+def parametrise(
+    mol: Chem.Mol, version: str, folder: Path, leap: Mapping[str, str]
+) -> tuple[app.AmberPrmtopFile, list[str]]:
+    """antechamber, parmchk2, tleap in a folder."""
+    family = "gaff" if version.startswith("gaff-1") else "gaff2"
+    (folder / "in.sdf").write_text(Chem.MolToMolBlock(mol, kekulize=True) + "$$$$\n")
+    (folder / "charges").write_text("\n".join(f"{charge:.6f}" for charge in gasteiger(mol)) + "\n")
+    (folder / "gaff.dat").write_bytes(gaff_file(version).read_bytes())
+    antechamber = find_program("antechamber")
+    # fmt: off
+    call(antechamber.path, folder, antechamber.environment, "out.mol2", [
+        "-i", "in.sdf", "-fi", "sdf", "-o", "out.mol2", "-fo", "mol2", "-at", family, "-j", "5", "-rn", "MOL",
+        "-nc", str(Chem.GetFormalCharge(mol)), "-c", "rc", "-cf", "charges", "-dr", "no", "-s", "0", "-pf", "y",
+    ])
+    # fmt: on
+    parmchk2 = find_program("parmchk2")
+    arguments = ["-i", "out.mol2", "-f", "mol2", "-o", "out.frcmod", "-p", "gaff.dat"]
+    call(parmchk2.path, folder, parmchk2.environment, "out.frcmod", arguments)
+    if "ATTN" in (folder / "out.frcmod").read_text():
+        raise RouteError("parmchk2: a parameter could not be estimated (ATTN, need revision)")
+    atom_types = re.search(r"addAtomTypes \{.*?\n\}", (leap_data() / "cmd" / f"leaprc.{family}").read_text(), re.DOTALL)
+    assert atom_types is not None
+    (folder / "leap.in").write_text(
+        f"{atom_types[0]}\nloadamberparams gaff.dat\nloadamberparams out.frcmod\nMOL = loadmol2 out.mol2\n"
+        "saveamberparm MOL out.prmtop out.inpcrd\nquit\n"
+    )
+    folders = [f"-I{leap_data() / part}" for part in ("prep", "lib", "parm", "cmd")]
+    call(leap_path(), folder, leap, "out.prmtop", [*folders, "-f", "leap.in"])
+    prmtop = app.AmberPrmtopFile(str(folder / "out.prmtop"))
+    return prmtop, list(prmtop._prmtop._raw_data["AMBER_ATOM_TYPE"])
+
+
+def call(path: Path, folder: Path, environment: Mapping[str, str], result: str, arguments: Sequence[str]) -> None:
+    """Run a program that must write a file."""
+    finished = subprocess.run(
+        [str(path), *arguments], cwd=folder, env=dict(environment), capture_output=True, text=True, check=False
+    )
+    output = finished.stdout + finished.stderr
+    if not (folder / result).is_file() or (folder / result).stat().st_size == 0:
+        raise RouteError(f"{path.name}: {last_words(output)}")
+
+
+def leap_path() -> Path:
+    """The program behind the ``tleap`` script."""
+    return find_program("tleap").path.resolve().with_name("teLeap")
+
+
+def leap_data() -> Path:
+    return leap_path().parent.parent / "dat" / "leap"
+
+
+def leap_environment(folder: Path) -> dict[str, str]:
+    """Environment for tleap; for the wheel's tleap, ``folder`` is filled with what it lacks."""
+    environment = dict(find_program("tleap").environment)
+    library = leap_path().parent.parent / "lib"
+    if sys.platform == "linux" and "acpype" in str(library):
+        for path in library.glob("lib*.so.*"):
+            stem, version = path.name.split(".so.")
+            parts = version.split(".")
+            for count in range(1, len(parts)):
+                (folder / f"{stem}.so.{'.'.join(parts[:count])}").symlink_to(path)
+        source = "\n".join(f"void jpeg_{name}(void) {{}}" for name in JPEG_FUNCTIONS.split())
+        (folder / "jpeg.c").write_text(source + "\n")
+        (folder / "jpeg.map").write_text("LIBJPEG_8.0 { global: jpeg_*; };\n")
+        options = ["-shared", "-fPIC", "-Wl,--version-script=jpeg.map", "-Wl,-soname,libjpeg.so.8"]
+        subprocess.run(["gcc", *options, "jpeg.c", "-o", "libjpeg.so.8"], cwd=folder, check=True)
+        paths = [environment.get("LD_LIBRARY_PATH", ""), str(folder)]
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, paths))
+    return environment
+
+
+def charges_of(system: openmm.System) -> np.ndarray:
+    force = next(force for force in system.getForces() if isinstance(force, openmm.NonbondedForce))
+    charges = [force.getParticleParameters(i)[0] for i in range(force.getNumParticles())]
+    return np.array([charge.value_in_unit(unit.elementary_charge) for charge in charges])
+
+
+def mend_degrees(system: openmm.System) -> None:
+    """Undo tleap's rounded conversion of degrees."""
+    factor = np.pi / 180 / LEAP_DEGREE
+    for force in system.getForces():
+        if isinstance(force, openmm.HarmonicAngleForce):
+            for row in range(force.getNumAngles()):
+                *atoms, theta0, k = force.getAngleParameters(row)
+                force.setAngleParameters(row, *atoms, theta0 * factor, k)
+        elif isinstance(force, openmm.PeriodicTorsionForce):
+            for row in range(force.getNumTorsions()):
+                *atoms, phase, k = force.getTorsionParameters(row)
+                force.setTorsionParameters(row, *atoms, phase * factor, k)
+
+
+def evaluate(system: openmm.System, geometries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Energies of the four terms and total forces of each geometry [kJ/mol, nm]."""
+    for force in system.getForces():
+        force.setForceGroup(next(n for n, kind in enumerate(TERMS) if isinstance(force, kind)))
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    energies, forces = [], []
+    for positions in geometries:
+        context.setPositions(positions)
+        groups = [context.getState(getEnergy=True, groups={n}) for n in range(len(TERMS))]
+        energies.append([g.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole) for g in groups])
+        forces.append(context.getState(getForces=True).getForces(asNumpy=True)._value)
+    return np.array(energies), np.array(forces)
+
+
+def write(path: Path, entries: Sequence[Entry], failed: Sequence[tuple[str, str, str]]) -> None:
+    """Write the arrays, one after the other, through a temporary file."""
+    arrays = {
+        "names": np.array([entry.name for entry in entries]),
+        "smiles": np.array([entry.smiles for entry in entries]),
+        "versions": np.array([entry.version for entry in entries]),
+        "atoms": np.array([len(entry.types) for entry in entries], dtype=np.int32),
+        "geometries": np.array([len(entry.energies) for entry in entries], dtype=np.int32),
+        "types": np.array([kind for entry in entries for kind in entry.types], dtype="U2"),
+        "charges": np.concatenate([entry.charges for entry in entries]),
+        "positions": np.concatenate([entry.positions.reshape(-1, 3) for entry in entries]),
+        "energies": np.concatenate([entry.energies for entry in entries]),
+        "forces": np.concatenate([entry.forces.reshape(-1, 3) for entry in entries]),
+    }
+    columns = list(zip(*failed, strict=True)) or [(), (), ()]
+    for key, column in zip(("failed_names", "failed_versions", "failed_reasons"), columns, strict=True):
+        arrays[key] = np.array(column, dtype="U")
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez_compressed(temporary, **arrays)
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main()
