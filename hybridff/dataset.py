@@ -377,8 +377,8 @@ def _check_same_atoms(path: Path, frame: int, first: np.ndarray, other: np.ndarr
     if np.any(first != other):
         atom = int(np.flatnonzero(first != other)[0])
         raise InputError(
-            f"{path}: atom {atom + 1} is {element_symbol(other[atom])} in frame {frame + 1} but "
-            f"{element_symbol(first[atom])} in frame 1; all frames must have the same atom order."
+            f"{path}: atom {atom + 1} is {element_symbol(int(other[atom]))} in frame {frame + 1} but "
+            f"{element_symbol(int(first[atom]))} in frame 1; all frames must have the same atom order."
         )
 
 

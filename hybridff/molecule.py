@@ -143,7 +143,7 @@ class Molecule:
     @cached_property
     def symbols(self) -> tuple[str, ...]:
         """Chemical symbols in the order of the atoms."""
-        return tuple(element_symbol(number) for number in self.numbers)
+        return tuple(element_symbol(number) for number in self.numbers.tolist())
 
     @property
     def charge(self) -> int:
@@ -262,7 +262,7 @@ class Molecule:
 
 def element_symbol(number: int) -> str:
     """Chemical symbol of an atomic number."""
-    return Chem.GetPeriodicTable().GetElementSymbol(int(number))
+    return Chem.GetPeriodicTable().GetElementSymbol(number)
 
 
 def check_same_elements(molecule: Molecule, numbers: Int[np.ndarray, " other"], where: str) -> None:
