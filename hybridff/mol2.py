@@ -160,6 +160,8 @@ def _formal_charge(atom: Chem.Atom) -> int:
         return 0 if excess % 2 == 0 else 1
     if atom.GetAtomicNum() == 7 and excess == 2:
         return 0
+    if atom.GetAtomicNum() == 6 and atom.GetDegree() == 1 and excess == -1:
+        return -1
     if atom.GetAtomicNum() in (1, 6, 14):
         return 0
     return excess if atom.GetAtomicNum() != 5 else -max(excess, 0)

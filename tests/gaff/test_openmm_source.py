@@ -229,3 +229,17 @@ def test_a_prmtop_that_is_none_is_refused(tmp_path):
     (tmp_path / "bad.prmtop").write_text("hello\n")
     with pytest.raises(InputError, match="not an AMBER prmtop"):
         class_one_from_prmtop(tmp_path / "bad.prmtop")
+
+
+def test_a_prmtop_gives_elements_bonds_and_total_charge(tmp_path):
+    molecule = formamide()
+    system = class_one_system(molecule)
+    nonbonded = next(force for force in system.getForces() if isinstance(force, openmm.NonbondedForce))
+    charge, sigma, epsilon = nonbonded.getParticleParameters(0)
+    nonbonded.setParticleParameters(0, charge + charge.__class__(1.0, charge.unit), sigma, epsilon)
+    prmtop_of(molecule, system, tmp_path / "formamide.prmtop")
+    read = Molecule.read(tmp_path / "formamide.prmtop")
+    assert read.charge == 1
+    assert read.name == "formamide"
+    np.testing.assert_array_equal(read.numbers, molecule.numbers)
+    assert {frozenset(b) for b in read.bonds.tolist()} == {frozenset(b) for b in molecule.bonds.tolist()}
