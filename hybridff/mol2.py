@@ -42,9 +42,8 @@ def read_mol2(text: str, where: str) -> Chem.RWMol:
         rows[fields[0]] = mol.AddAtom(atom)
     for fields in bonds:
         _add_bond(mol, rows, fields, where)
-    types = [fields[5] for fields in atoms]
-    _localise(mol, types)
-    _assign_charges(mol, [fields[8] for fields in atoms if len(fields) > 8], types, where)
+    _localise(mol)
+    _assign_charges(mol, [fields[8] for fields in atoms if len(fields) > 8], where)
     mol.AddConformer(_conformer(atoms, where), assignId=True)
     title = sections["MOLECULE"][0].strip() if sections["MOLECULE"] else ""
     mol.SetProp("_Name", "" if title.startswith("***") else title)
@@ -101,7 +100,7 @@ def _add_bond(mol: Chem.RWMol, rows: dict[str, int], fields: list[str], where: s
         mol.GetAtomWithIdx(j).SetIsAromatic(True)
 
 
-def _localise(mol: Chem.RWMol, types: list[str]) -> None:
+def _localise(mol: Chem.RWMol) -> None:
     """Give one double bond to each centre whose aromatic bonds are in no ring (carboxylate, guanidinium)."""
     Chem.FastFindRings(mol)
     delocalised = [b for b in mol.GetBonds() if b.GetIsAromatic() and not b.IsInRing()]
@@ -111,7 +110,7 @@ def _localise(mol: Chem.RWMol, types: list[str]) -> None:
         bond.SetBondType(Chem.BondType.SINGLE)
     for centre in centres:
         ends = [b for b in delocalised if _centre(b) == centre]
-        oxygens = [b for b in ends if b.GetOtherAtomIdx(centre) in _terminal_oxygens(mol, types)]
+        oxygens = [b for b in ends if b.GetOtherAtomIdx(centre) in _terminal_oxygens(mol)]
         doubles = 2 if mol.GetAtomWithIdx(centre).GetAtomicNum() == 16 else 1
         for bond in (oxygens or ends)[:doubles]:
             bond.SetBondType(Chem.BondType.DOUBLE)
@@ -124,22 +123,16 @@ def _centre(bond: Chem.Bond) -> int:
     return max(ends, key=lambda atom: (atom.GetAtomicNum() in (6, 15, 16), atom.GetDegree())).GetIdx()
 
 
-def _terminal_oxygens(mol: Chem.RWMol, types: list[str]) -> set[int]:
+def _terminal_oxygens(mol: Chem.RWMol) -> set[int]:
     return {a.GetIdx() for a in mol.GetAtoms() if a.GetAtomicNum() == 8 and a.GetDegree() == 1}
 
 
-def _assign_charges(mol: Chem.RWMol, partial: list[str], types: list[str], where: str) -> None:
-    """Formal charges from the valences; aromatic nitrogens of degree three may have to be cations."""
+def _assign_charges(mol: Chem.RWMol, partial: list[str], where: str) -> None:
+    """Formal charges from the valences, which the partial charges must not contradict."""
     for atom in mol.GetAtoms():
         if not atom.GetIsAromatic():
             atom.SetFormalCharge(_formal_charge(atom))
-    if not _kekulisable(mol):
-        for atom in mol.GetAtoms():
-            if atom.GetIsAromatic() and atom.GetAtomicNum() == 7 and atom.GetDegree() == 3:
-                atom.SetFormalCharge(1)
-                if _kekulisable(mol):
-                    break
-                atom.SetFormalCharge(0)
+    _charge_aromatic_nitrogen(mol)
     total = sum(atom.GetFormalCharge() for atom in mol.GetAtoms())
     charges = _numbers(partial, where)
     if len(charges) == mol.GetNumAtoms() and np.any(charges) and abs(charges.sum() - total) > 0.5:
@@ -147,6 +140,20 @@ def _assign_charges(mol: Chem.RWMol, partial: list[str], types: list[str], where
             f"{where}: the partial charges add up to {charges.sum():.2f} e but the bonds to a molecule of charge "
             f"{total:+d}; check the bond types and hydrogens, or give an SDF file."
         )
+
+
+def _charge_aromatic_nitrogen(mol: Chem.RWMol) -> None:
+    """Make one ring nitrogen a cation (three neighbours) or an anion (two) where no neutral Kekulé structure exists."""
+    if _kekulisable(mol):
+        return
+    nitrogens = [atom for atom in mol.GetAtoms() if atom.GetIsAromatic() and atom.GetAtomicNum() == 7]
+    for degree, charge in ((3, 1), (2, -1)):
+        for atom in nitrogens:
+            if atom.GetDegree() == degree:
+                atom.SetFormalCharge(charge)
+                if _kekulisable(mol):
+                    return
+                atom.SetFormalCharge(0)
 
 
 def _formal_charge(atom: Chem.Atom) -> int:

@@ -161,6 +161,7 @@ def test_a_mol2_gets_formal_charges_from_its_bonds(tmp_path):
         "c1cc[nH]c1",
         "Cn1cc[n+](C)c1",
         "c1cc[nH+]cc1",
+        "c1nn[n-]n1",
         "CS(=O)(=O)NC",
         "COP(=O)([O-])[O-]",
         "C[N+](=O)[O-]",
@@ -183,6 +184,17 @@ def test_a_mol2_gives_back_the_molecule_it_was_made_from(smiles, tmp_path):
     assert original.smiles is not None
     plain = [Chem.MolToInchi(m.to_rdkit(), options="/FixedH") for m in (read, original)]
     assert plain[0] == plain[1]
+
+
+def test_a_guanidinium_with_aromatic_bonds_becomes_a_cation(tmp_path):
+    text = mol2_of("NC(=[NH2+])N", ["N.pl3", "C.cat", "N.pl3", "N.pl3", *6 * ["H"]])
+    bonds = text[text.index("@<TRIPOS>BOND") :]
+    for line in bonds.splitlines()[1:4]:
+        text = text.replace(line, line[:-1] + "ar")
+    (tmp_path / "a.mol2").write_text(text)
+    guanidinium = Molecule.read(tmp_path / "a.mol2")
+    assert guanidinium.charge == 1
+    assert sorted(guanidinium.bond_orders.tolist()) == 8 * [1] + [2]
 
 
 def test_a_mol2_with_gaff_types_is_read(tmp_path):
