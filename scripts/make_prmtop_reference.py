@@ -9,9 +9,14 @@ Needs AmberTools on PATH, or the ``acpype`` wheel. The wheel's tleap in turn nee
 ``libcurl4 libxml2``: its libraries are linked under the names that tleap looks for, in a temporary folder, with an
 empty stand-in for ``libjpeg.so.8``, of which no function is ever called.
 
-One thing is put right: tleap turns degrees into radians with the factor 0.0174533, which is wrong by 4e-7 and shifts
-forces by up to some 1e-5; angles and phases are multiplied by (pi/180)/0.0174533 before they are used. What remains is
-the rounding of the prmtop's text to 9 digits.
+Two things in the prmtop are put right before it is used; what remains is the rounding of its text to 9 digits:
+
+- tleap turns degrees into radians with the factor 0.0174533, which is wrong by 4e-7 and shifts forces by some 1e-6;
+  angles and phases are multiplied by (pi/180)/0.0174533.
+- When tleap meets four types a second time, it looks them up among the rows it has already used, and there adds terms
+  of ``X-b-c-X`` to those of ``a-b-c-d`` where the latter has no term of that periodicity. Equivalent torsions then
+  differ (in acetic anhydride and dimethyl sulfoxide). Terms that not all torsions of the same types have are set to
+  zero; ``mended`` names the entries.
 
     python scripts/make_prmtop_reference.py            # some minutes
 
@@ -25,6 +30,7 @@ concatenated over the entries (and over the geometries of each entry where they 
     positions                   (sum of atoms x geometries, 3) integers in units of 1e-5 nm
     energies                    (sum of geometries, 4) bond, angle, torsion, nonbonded [kJ/mol]
     forces                      (sum of atoms x geometries, 3) [kJ/mol/nm]
+    mended                      names of entries where tleap's surplus torsion terms were removed
     failed_names, failed_versions, failed_reasons    molecules that could not be typed or parametrised
 """
 
@@ -33,6 +39,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +47,7 @@ from pathlib import Path
 import numpy as np
 import openmm
 from openmm import app, unit
-from rdkit import Chem, RDLogger
+from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdPartialCharges
 
 from hybridff.gaff.programs import find_program, last_words
@@ -82,10 +89,11 @@ class Entry:
     positions: np.ndarray
     energies: np.ndarray
     forces: np.ndarray
+    mended: bool
 
 
 def main() -> None:
-    RDLogger.DisableLog("rdApp.*")
+    rdBase.DisableLog("rdApp.*")
     molecules = [line.split() for line in (FOLDER / "molecules.smi").read_text().splitlines() if line.strip()]
     jobs = [
         (smiles, name, version, seed)
@@ -114,12 +122,13 @@ def reference(smiles: str, name: str, version: str, seed: int, leap: Mapping[str
         prmtop, types = parametrise(mol, version, Path(folder), leap)
     system = prmtop.createSystem(nonbondedMethod=app.NoCutoff, constraints=None, rigidWater=False, removeCMMotion=False)
     mend_degrees(system)
+    mended = mend_torsions(system, prmtop, types)
     widths = DISTORTIONS[version]
     rng = np.random.default_rng(seed)
     start = mol.GetConformer().GetPositions() / 10
     grid = np.array([np.rint((start + rng.normal(0, width, start.shape)) / GRID) for width in widths]).astype(np.int32)
     energies, forces = evaluate(system, grid * GRID)
-    return Entry(name, smiles, version, types, charges_of(system), grid, energies, forces)
+    return Entry(name, smiles, version, types, charges_of(system), grid, energies, forces, mended)
 
 
 def embedded(smiles: str, seed: int) -> Chem.Mol:
@@ -155,6 +164,7 @@ def parametrise(
         "-nc", str(Chem.GetFormalCharge(mol)), "-c", "rc", "-cf", "charges", "-dr", "no", "-s", "0", "-pf", "y",
     ])
     # fmt: on
+    check_types((folder / "out.mol2").read_text(), (folder / "gaff.dat").read_text(errors="replace"))
     parmchk2 = find_program("parmchk2")
     arguments = ["-i", "out.mol2", "-f", "mol2", "-o", "out.frcmod", "-p", "gaff.dat"]
     call(parmchk2.path, folder, parmchk2.environment, "out.frcmod", arguments)
@@ -170,6 +180,14 @@ def parametrise(
     call(leap_path(), folder, leap, "out.prmtop", [*folders, "-f", "leap.in"])
     prmtop = app.AmberPrmtopFile(str(folder / "out.prmtop"))
     return prmtop, list(prmtop._prmtop._raw_data["AMBER_ATOM_TYPE"])
+
+
+def check_types(mol2: str, table: str) -> None:
+    """Refuse types that the table lacks: parmchk2 would take silicon for carbon without a word."""
+    known = {line[:2].strip() for line in table[: table.index("\n\n")].splitlines()[1:]}
+    atoms = mol2.split("@<TRIPOS>")[2].splitlines()[1:]
+    if unknown := sorted({line.split()[5] for line in atoms} - known):
+        raise RouteError(f"GAFF has no atom type for {', '.join(unknown)}")
 
 
 def call(path: Path, folder: Path, environment: Mapping[str, str], result: str, arguments: Sequence[str]) -> None:
@@ -231,6 +249,26 @@ def mend_degrees(system: openmm.System) -> None:
                 force.setTorsionParameters(row, *atoms, phase * factor, k)
 
 
+def mend_torsions(system: openmm.System, prmtop: app.AmberPrmtopFile, types: Sequence[str]) -> bool:
+    """Set to zero each term that some, but not all, proper torsions of the same four types have."""
+    force = next(force for force in system.getForces() if isinstance(force, openmm.PeriodicTorsionForce))
+    raw = prmtop._prmtop._raw_data
+    fourth = [int(atom) for key in ("INC", "WITHOUT") for atom in raw[f"DIHEDRALS_{key}_HYDROGEN"][3::5]]
+    members = defaultdict(set)
+    terms = defaultdict(list)
+    for row, atom in enumerate(fourth):
+        *atoms, periodicity, phase, k = force.getTorsionParameters(row)
+        if atom >= 0:  # a negative number marks an improper
+            chain = tuple(types[atom] for atom in atoms)
+            key = min(chain, chain[::-1])
+            members[key].add(min(tuple(atoms), tuple(atoms[::-1])))
+            terms[key, periodicity].append((row, *atoms, periodicity, phase, k._value))
+    surplus = [term for (key, _), rows in terms.items() if len(rows) < len(members[key]) for term in rows if term[-1]]
+    for term in surplus:
+        force.setTorsionParameters(*term[:-1], 0.0)
+    return bool(surplus)
+
+
 def evaluate(system: openmm.System, geometries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Energies of the four terms and total forces of each geometry [kJ/mol, nm]."""
     for force in system.getForces():
@@ -259,6 +297,7 @@ def write(path: Path, entries: Sequence[Entry], failed: Sequence[tuple[str, str,
         "energies": np.concatenate([entry.energies for entry in entries]),
         "forces": np.concatenate([entry.forces.reshape(-1, 3) for entry in entries]),
     }
+    arrays["mended"] = np.array([f"{entry.name} ({entry.version})" for entry in entries if entry.mended])
     columns = list(zip(*failed, strict=True)) or [(), (), ()]
     for key, column in zip(("failed_names", "failed_versions", "failed_reasons"), columns, strict=True):
         arrays[key] = np.array(column, dtype="U")

@@ -4,6 +4,7 @@ Both see the molecule as a MOL2 file with its own bond orders. Atom types depend
 RDKit makes in the plane serves as geometry and nothing has to be embedded.
 """
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Sequence
@@ -45,9 +46,9 @@ def estimate_missing(molecule: Molecule, types: Sequence[str], version: str = DE
 
     Its ``remarks`` say for each row where it comes from. Raises ``MissingParameterError`` where parmchk2 gave up.
     """
-    table = gaff_file(version)
     mol2 = _mol2(molecule, types)
-    key = ("parmchk2", 1, _major(version), table.read_text(errors="replace"), mol2)
+    digest = hashlib.sha256(gaff_file(version).read_bytes()).hexdigest()
+    key = ("parmchk2", 1, _major(version), digest, mol2)
     frcmod = cached_json(key, lambda: _run_parmchk2(mol2, molecule, version))
     _refuse_unfinished(frcmod, molecule, version)
     return ParameterTable.parse(frcmod, f"parmchk2's frcmod for {molecule.name}")
