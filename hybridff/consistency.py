@@ -93,7 +93,8 @@ def force_scale(frames: Frames) -> tuple[float | None, bool]:
     has_ch = bool(np.any(numbers[parents] == 6))
     if has_ch:
         hydrogens, parents = hydrogens[numbers[parents] == 6], parents[numbers[parents] == 6]
-    scales = [_stiffness(frames, h, p) / STIFFNESS[int(numbers[p])] for h, p in zip(hydrogens, parents, strict=True)]
+    pairs = zip(hydrogens.tolist(), parents.tolist(), strict=True)
+    scales = [_stiffness(frames, h, p) / STIFFNESS[int(numbers[p])] for h, p in pairs]
     scales = [scale for scale in scales if math.isfinite(scale)]
     return (float(np.median(scales)), has_ch) if scales else (None, has_ch)
 
