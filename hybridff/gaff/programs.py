@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -34,7 +33,6 @@ class Program:
     environment: Mapping[str, str]
 
 
-@cache
 def find_program(name: str) -> Program:
     """Find one of ``PROGRAMS``.
 
