@@ -21,6 +21,7 @@ NOT_BONDED_ABOVE: Final = 1.25
 """Two atoms without a bond are further apart than this many sums of their covalent radii."""
 
 _SAME_POSITION = 1e-5  # nm; frames this close are the same calculation written twice
+_ONE_PLACE = 0.01  # of a bond length
 _NET_FORCE_LIMIT = 0.01  # of uncorrelated forces; integration grids of DFT leave 0.001
 _NET_TORQUE_LIMIT = 0.01
 _ROTATED = 0.3
@@ -65,7 +66,7 @@ class DataReport:
         """One sentence for each finding, the most serious first."""
         found = [] if self.problem is None else [self.problem]
         if self.non_finite:
-            found.append(f"left out {_frames(self.non_finite)}: NaN or infinite numbers.")
+            found.append(f"left out {_frames(self.non_finite)}: NaN, infinite numbers or two atoms in one place.")
         if self.duplicates:
             pairs = ", ".join(f"{frame + 1} (= {first + 1})" for frame, first in self.duplicates[:5])
             more = f" and {len(self.duplicates) - 5} more" if len(self.duplicates) > 5 else ""
@@ -124,7 +125,9 @@ def _checked(
     rows = np.flatnonzero(finite)
     non_finite = tuple(np.flatnonzero(~finite).tolist())
     if not len(rows):
-        all_bad = f"all {len(frames)} frames have NaN or infinite numbers; write the data again."
+        all_bad = (
+            f"all {len(frames)} frames have NaN, infinite numbers or two atoms in one place; write the data again."
+        )
         return rows, DataReport(len(frames), 0, non_finite, problem=all_bad)
     problem = _length_problem(frames, rows)
     if problem is not None:
@@ -203,8 +206,13 @@ def _radius_sums(numbers: Int[np.ndarray, " atoms"]) -> Float[np.ndarray, "atoms
 
 
 def _finite(frames: Frames) -> Bool[np.ndarray, " frames"]:
+    """Frames of finite numbers whose atoms are in different places."""
     good = np.isfinite(frames.energies) & np.isfinite(frames.positions).all(axis=(1, 2))
-    return good if frames.forces is None else good & np.isfinite(frames.forces).all(axis=(1, 2))
+    if frames.forces is not None:
+        good &= np.isfinite(frames.forces).all(axis=(1, 2))
+    for chunk, ratios in _distance_ratios(frames, np.flatnonzero(good)):
+        good[chunk] = np.all(ratios > _ONE_PLACE, axis=1)
+    return good
 
 
 def _length_problem(frames: Frames, rows: Int[np.ndarray, " rows"]) -> str | None:

@@ -107,7 +107,7 @@ def test_frames_with_nan_or_infinity_are_left_out_and_named(where, value):
     used, report = usable_frames(replace(hot_ethanol(), **{where: array}), ethanol())
     assert report.non_finite == (3,)
     assert len(used) == len(hot_ethanol()) - 1
-    assert "1 frame (4): NaN or infinite" in " ".join(report.messages())
+    assert "1 frame (4): NaN, infinite" in " ".join(report.messages())
 
 
 def test_data_without_a_finite_frame_are_refused():
@@ -159,8 +159,19 @@ def test_positions_in_another_unit_are_refused_with_the_likely_one(factor, text)
         usable_frames(replace(hot_ethanol(), positions=hot_ethanol().positions * factor), ethanol())
 
 
+def test_a_frame_with_two_atoms_in_one_place_is_left_out():
+    positions = hot_ethanol().positions.copy()
+    positions[0, 1] = positions[0, 0]
+    assert check_frames(replace(hot_ethanol(), positions=positions), ethanol()).non_finite == (0,)
+
+
+def test_positions_that_fit_no_unit_are_refused():
+    with pytest.raises(InputError, match="these positions are no molecule; check their unit"):
+        usable_frames(replace(hot_ethanol(), positions=hot_ethanol().positions * 300), ethanol())
+
+
 def test_atoms_in_one_place_are_refused():
-    with pytest.raises(InputError, match="these positions are no molecule"):
+    with pytest.raises(InputError, match="two atoms in one place"):
         usable_frames(replace(hot_ethanol(), positions=np.zeros_like(hot_ethanol().positions)), ethanol())
 
 
