@@ -229,9 +229,9 @@ def _load_npz(path: Path) -> dict[str, np.ndarray]:
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: this is not a complete npz file; it is cut off or of another kind.")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, KeyError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: the npz file is damaged ({error}); copy or make it again.") from error
     except ValueError as error:
         if "allow_pickle" in str(error):
@@ -336,13 +336,20 @@ def _read_ase(path: Path, wanted: _Wanted) -> Frames:
     )
     return Frames(
         numbers=numbers.astype(int),
-        positions=np.array([image.positions for image in images], dtype=float) * LENGTHS[units.length],
-        energies=np.array(energies, dtype=float) * ENERGIES[units.energy],
-        forces=None if forces is None else np.array(forces, dtype=float) * units.force,
+        positions=_ase_numbers(path, "positions", [image.positions for image in images]) * LENGTHS[units.length],
+        energies=_ase_numbers(path, "energy", energies) * ENERGIES[units.energy],
+        forces=None if forces is None else _ase_numbers(path, "forces", forces) * units.force,
         name=path.stem,
         source=path.name,
         file_units=units,
     )
+
+
+def _ase_numbers(path: Path, key: str, values: list[Any]) -> np.ndarray:
+    try:
+        return np.array(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: '{key}' is not a number everywhere ({error}); write the file again.") from error
 
 
 def _ase_images(path: Path) -> list[Any]:

@@ -93,6 +93,10 @@ def _add_bond(mol: Chem.RWMol, rows: dict[str, int], fields: list[str], where: s
             f"{where}: the bond between atoms {i + 1} and {j + 1} has the type '{fields[3]}'; write the file with bond "
             "types 1, 2, 3, am or ar, or give an SDF file."
         )
+    if i == j or mol.GetBondBetweenAtoms(i, j) is not None:
+        raise InputError(
+            f"{where}: the bond between atoms {i + 1} and {j + 1} is given twice or joins an atom to itself."
+        )
     mol.AddBond(i, j, _BONDS[fields[3].lower()])
     if fields[3].lower() == "ar":
         mol.GetBondBetweenAtoms(i, j).SetIsAromatic(True)

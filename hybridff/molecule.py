@@ -118,7 +118,11 @@ class Molecule:
 
     @classmethod
     def from_openmm(cls, topology: app.Topology, name: str, charge: int | None = None) -> "Molecule":
-        """Take an OpenMM topology of one molecule; bond orders are kept where all are known."""
+        """Take an OpenMM topology of one molecule.
+
+        Bond orders and formal charges are kept where all are known. ``charge`` [e] is the total charge where the
+        topology knows no formal charges; left out, it counts as 0.
+        """
         atoms = list(topology.atoms())
         for atom in atoms:
             if atom.element is None:
@@ -204,10 +208,15 @@ class Molecule:
         parent = topology.addResidue(residue, topology.addChain())
         count: dict[str, int] = {}
         atoms = []
-        for number, symbol in zip(self.numbers.tolist(), self.symbols, strict=True):
+        known = self.total_charge is None
+        for number, symbol, formal in zip(
+            self.numbers.tolist(), self.symbols, self.formal_charges.tolist(), strict=True
+        ):
             count[symbol] = count.get(symbol, 0) + 1
             element = app.Element.getByAtomicNumber(number)
-            atoms.append(topology.addAtom(f"{symbol}{count[symbol]}", element, parent))
+            atoms.append(
+                topology.addAtom(f"{symbol}{count[symbol]}", element, parent, formalCharge=formal if known else None)
+            )
         for (i, j), order in zip(self.bonds.tolist(), self.bond_orders.tolist(), strict=True):
             topology.addBond(atoms[i], atoms[j], type=_OPENMM_TYPES.get(order), order=order or None)
         return topology
@@ -385,8 +394,8 @@ def _sanitised(mol: Chem.Mol, where: str) -> Chem.Mol:
     except Chem.AtomValenceException as error:
         atom = mol.GetAtomWithIdx(_cause(error).GetAtomIdx())
         raise InputError(
-            f"{where}: atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) has more bonds than its charge of "
-            f"{atom.GetFormalCharge():+d} allows; check its bond orders and formal charge."
+            f"{where}: atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) has more bonds than its formal charge "
+            f"({atom.GetFormalCharge():d}) allows; check its bond orders and charge."
         ) from error
     except Chem.KekulizeException as error:
         raise InputError(
@@ -508,7 +517,7 @@ def _refuse_fragments(mol: Chem.Mol, where: str) -> None:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

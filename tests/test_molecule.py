@@ -204,12 +204,13 @@ def test_a_mol2_with_gaff_types_is_read(tmp_path):
 
 
 def test_an_openmm_topology_comes_back_with_unique_names_and_bond_orders():
-    original = Molecule.from_smiles("CC(=O)C#N")
+    original = Molecule.from_smiles("[NH3+]C(=O)C#N")
     topology = original.to_openmm_topology()
     names = [atom.name for atom in topology.atoms()]
-    assert names[:4] == ["C1", "C2", "O1", "C3"]
+    assert names[:4] == ["N1", "C1", "O1", "C2"]
     assert len(set(names)) == len(names)
     copy = Molecule.from_openmm(topology, "copy")
+    assert copy.charge == 1
     np.testing.assert_array_equal(copy.bonds, original.bonds)
     np.testing.assert_array_equal(copy.bond_orders, original.bond_orders)
 
@@ -260,7 +261,7 @@ def test_a_missing_openff_toolkit_is_named(monkeypatch):
         ("CCQ", r"syntax error near character 3"),
         ("C1CC", "unclosed ring"),
         ("", "SMILES is empty"),
-        ("CN(C)(C)C", r"atom 2 \(N\) has more bonds than its charge of \+0 allows"),
+        ("CN(C)(C)C", r"atom 2 \(N\) has more bonds than its formal charge \(0\) allows"),
         ("c1ccnc1", "aromatic bonds fit no structure"),
         ("CC.O", "2 separate parts"),
         ("[CH3]", r"atom 1 \(C\) has an open valence.*radical"),
@@ -298,6 +299,7 @@ def test_a_molecule_that_cannot_be_read_gets_one_clear_sentence(smiles, message,
         ("a.mol2", MOL2_ACETATE.replace("C.3", "Q9").replace("1 C1", "1 Q"), "names no element"),
         ("a.mol2", MOL2_ACETATE.replace("0.90", "1.90"), r"add up to 0.00 e but the bonds to a molecule of charge -1"),
         ("a.mol2", MOL2_ACETATE.replace("0.90", "x"), "cannot be read"),
+        ("a.mol2", MOL2_ACETATE.replace("2 2 3 ar", "2 2 2 ar"), "joins an atom to itself"),
         ("a.xyz", "1\n\nH 0 0 0\n", "carry no bond orders"),
     ],
 )
