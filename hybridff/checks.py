@@ -253,7 +253,8 @@ def _order_problem(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " r
     return (
         f"the bond {molecule.label(i)}-{molecule.label(j)} of the molecule {molecule.name} is "
         f"{distance / ANGSTROM:.2f} Å long in the data ({broken[pairs[0]]} of {len(rows)} frames break it), so the "
-        "atoms are probably in another order; give the molecule in the atom order of the data."
+        "atoms are probably in another order (or the molecule is another tautomer); give the molecule in the atom "
+        "order of the data."
     )
 
 

@@ -35,6 +35,7 @@ def class_one_from_openmm(system: openmm.System, topology: app.Topology) -> Clas
     """Parameters of a ``System`` of one molecule, made with ``constraints=None``.
 
     Torsions whose consecutive atoms are all bonded are propers, the others impropers; the order of their atoms stays.
+    In three-membered rings an improper can pass for a proper, which has the same energy.
     The types are symmetry classes (``C1``, ``C2``, ...), as a ``System`` has none.
     """
     molecule = Molecule.from_openmm(topology, "the molecule of the System")
