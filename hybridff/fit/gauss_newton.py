@@ -1,0 +1,90 @@
+"""Damped Gauss-Newton (Levenberg-Marquardt) within bounds, for a loss that only ever goes down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+_ACTIVE_SET_ROUNDS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """A loss at some point, its gradient and its Gauss-Newton Hessian."""
+
+    loss: float
+    gradient: Float[np.ndarray, " n"]
+    hessian: Float[np.ndarray, "n n"]
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """Where a minimisation ended."""
+
+    point: Float[np.ndarray, " n"]
+    quadratic: Quadratic
+    iterations: int
+    converged: bool
+
+
+def minimise(
+    evaluate: Callable[[Float[np.ndarray, " n"]], Quadratic],
+    start: Float[np.ndarray, " n"],
+    lower: Float[np.ndarray, " n"],
+    upper: Float[np.ndarray, " n"],
+    *,
+    max_iterations: int,
+    tolerance: float = 1e-9,
+) -> Minimum:
+    """Minimise from ``start``; the loss at the end is never above the loss at the start.
+
+    Each step minimises the damped quadratic model within the bounds. A step that does not lower the loss is refused
+    and the damping raised (D. Marquardt, SIAM J. Appl. Math. 11, 431 (1963)). Converged when a step lowers the loss,
+    or promises to lower it, by less than ``tolerance`` of it.
+    """
+    point, here = start, evaluate(start)
+    damping = 1e-6
+    for iteration in range(max_iterations):
+        damped = here.hessian + damping * np.diag(np.diag(here.hessian))
+        step = bounded_quadratic(damped, here.gradient, lower - point, upper - point)
+        promise = -(here.gradient @ step + 0.5 * step @ here.hessian @ step)
+        if promise <= tolerance * here.loss:
+            return Minimum(point, here, iteration, converged=True)
+        trial = np.clip(point + step, lower, upper)
+        there = evaluate(trial)
+        if not there.loss < here.loss:
+            damping *= 10.0
+            if damping > 1e12:
+                return Minimum(point, here, iteration, converged=True)
+            continue
+        finished = here.loss - there.loss <= tolerance * here.loss
+        point, here, damping = trial, there, max(damping / 10.0, 1e-12)
+        if finished:
+            return Minimum(point, here, iteration + 1, converged=True)
+    return Minimum(point, here, max_iterations, converged=False)
+
+
+def bounded_quadratic(
+    hessian: Float[np.ndarray, "n n"],
+    gradient: Float[np.ndarray, " n"],
+    lower: Float[np.ndarray, " n"],
+    upper: Float[np.ndarray, " n"],
+) -> Float[np.ndarray, " n"]:
+    """The minimum of ``gradient·x + x·hessian·x/2`` within bounds, for a positive definite Hessian.
+
+    Primal-dual active sets (M. Hintermüller, K. Ito, K. Kunisch, SIAM J. Optim. 13, 865 (2002)). Should they not
+    settle, the last iterate is cut off at the bounds.
+    """
+    at_lower = at_upper = np.zeros(len(gradient), dtype=bool)
+    for _ in range(_ACTIVE_SET_ROUNDS):
+        free = ~(at_lower | at_upper)
+        x = np.where(at_lower, lower, np.where(at_upper, upper, 0.0))
+        x[free] = np.linalg.solve(hessian[np.ix_(free, free)], -(gradient + hessian @ x)[free])
+        multiplier = hessian @ x + gradient
+        new_lower = (x < lower) | (at_lower & (multiplier > 0))
+        new_upper = (x > upper) | (at_upper & (multiplier < 0))
+        if (new_lower == at_lower).all() and (new_upper == at_upper).all():
+            break
+        at_lower, at_upper = new_lower, new_upper
+    return np.clip(x, lower, upper)

@@ -1,0 +1,38 @@
+"""Options of a fit: the argument in Python, the table in a TOML file and the flags on the command line."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hybridff.gaff.forms import Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """How to fit a force field to reference energies and forces."""
+
+    share: Share = "symmetry"
+    """Which parameters are one: those of equivalent atoms of the molecule, or those of equal atom types."""
+
+    fourier: int = 0
+    """Add torsion terms n = 1 … FOURIER where GAFF has none; 0 keeps GAFF's."""
+
+    pairs: Literal["none", "lennard-jones", "all"] = "all"
+    """Which pair interactions inside the molecule are refit; those with other molecules never change."""
+
+    prior_scale: float = 1.0
+    """Factor on the width of every prior: how far parameters may move from the starting force field."""
+
+    energy_weight: float = 1.0
+    """Factor on the weight of energies against forces, which is learnt from the residuals."""
+
+    max_iterations: int = 50
+    """Gauss-Newton steps at most."""
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """Quantities (see ``QUANTITIES``) that the fit leaves alone."""
+        return {
+            "none": ("pair repulsion", "pair dispersion", "pair charge product"),
+            "lennard-jones": ("pair charge product",),
+            "all": (),
+        }[self.pairs]

@@ -1,0 +1,218 @@
+"""The fit as least squares: residuals of several molecules against one parameter vector, streamed by frames."""
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import sparse
+
+from hybridff.dataset import Frames
+from hybridff.errors import FitError
+from hybridff.fit.gauss_newton import Quadratic
+from hybridff.gaff.design import LinearForm, columns, linear_form
+from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.parameters import Parameters
+
+_BLOCK_BYTES = 1 << 26
+
+Progress = Callable[[int], None]
+"""Called with the number of frames just visited."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What the model is expected to miss: the residuals' standard deviations."""
+
+    energy: float
+    """[kJ/mol]"""
+    force: float
+    """[kJ/mol/nm]"""
+
+
+@dataclass(frozen=True)
+class Squares:
+    """Sums of squared residuals."""
+
+    energy: float
+    """[(kJ/mol)²]"""
+    force: float
+    """[(kJ/mol/nm)²]"""
+
+
+@dataclass(frozen=True, eq=False)
+class _Gram:
+    """|reference - columns·weights|² of one molecule as a quadratic form in the weights."""
+
+    matrix: Float[np.ndarray, "columns columns"]
+    vector: Float[np.ndarray, " columns"]
+    squares: float
+
+    def residual_squares(self, weights: np.ndarray) -> float:
+        return float(weights @ self.matrix @ weights - 2 * self.vector @ weights + self.squares)
+
+    def scaled(self, factor: float) -> "_Gram":
+        return _Gram(factor * self.matrix, factor * self.vector, factor * self.squares)
+
+    def __add__(self, other: "_Gram") -> "_Gram":
+        return _Gram(self.matrix + other.matrix, self.vector + other.vector, self.squares + other.squares)
+
+
+@dataclass(frozen=True, eq=False)
+class _Member:
+    """One molecule of the fit."""
+
+    force_field: ForceField
+    position: Int[np.ndarray, " parameters"]
+    """Where each of its parameters stands in the common vector."""
+    selection: sparse.sparray
+    """Derivative of its parameters with respect to the fitted ones: zeros and ones."""
+    form: LinearForm
+    energy: _Gram
+    """Of energies less their mean over the frames."""
+    force: _Gram
+
+
+class Problem:
+    """Residuals of one or several molecules whose parameters form one vector.
+
+    Parameters of different molecules with the same quantity, label and starting value are one parameter. Everything is
+    expressed in *moves*: changes from the start in units of each parameter's prior width. Energies are compared after
+    subtraction of their mean over each molecule's frames. Quantities named in ``frozen`` stay as they are.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[tuple[ForceField, Frames]],
+        frozen: Collection[str] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        self.start, positions = _common_parameters([force_field.parameter_table for force_field, _ in pairs])
+        free = [quantity not in frozen for quantity in self.start.quantities]
+        self.adjustable = np.flatnonzero(self.start.adjustable & free)
+        self.n_frames = sum(len(frames) for _, frames in pairs)
+        self.n_forces = sum(frames.positions.size for _, frames in pairs)
+        self._members = [
+            _member(force_field, frames, position, self.adjustable, progress or (lambda frames: None))
+            for (force_field, frames), position in zip(pairs, positions, strict=True)
+        ]
+
+    @property
+    def bounds(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        """Bounds of the moves; a start beyond its bounds may stay, but not move further out."""
+        lower, upper = (bound[self.adjustable] for bound in self.start.bounds)
+        values, widths = self._scaling
+        return np.minimum((lower - values) / widths, 0.0), np.maximum((upper - values) / widths, 0.0)
+
+    @property
+    def _scaling(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        return self.start.values[self.adjustable], self.start.prior_widths[self.adjustable]
+
+    def parameters(self, moves: Float[np.ndarray, " n"]) -> Parameters:
+        """The common parameters after some moves."""
+        values = self.start.values.copy()
+        start, widths = self._scaling
+        values[self.adjustable] = start + moves * widths
+        return self.start.with_values(values)
+
+    def force_fields(self, moves: Float[np.ndarray, " n"]) -> tuple[ForceField, ...]:
+        """Every molecule's force field after some moves."""
+        values = self.parameters(moves).values
+        return tuple(member.force_field.with_values(values[member.position]) for member in self._members)
+
+    def squares(self, moves: Float[np.ndarray, " n"]) -> Squares:
+        """Squared residuals after some moves."""
+        values = self.parameters(moves).values
+        weights = [member.form.evaluate(values[member.position])[0] for member in self._members]
+        return Squares(
+            *(
+                sum(getattr(member, kind).residual_squares(w) for member, w in zip(self._members, weights, strict=True))
+                for kind in ("energy", "force")
+            )
+        )
+
+    def posterior(self, noise: Noise, prior_scale: float) -> Callable[[Float[np.ndarray, " n"]], Quadratic]:
+        """Minus the logarithm of the posterior as a function of the moves, up to a constant."""
+        energy, force, prior = noise.energy**-2, noise.force**-2, prior_scale**-2
+        grams = [member.energy.scaled(energy) + member.force.scaled(force) for member in self._members]
+        widths = sparse.diags_array(self._scaling[1])
+
+        def quadratic(moves: Float[np.ndarray, " n"]) -> Quadratic:
+            values = self.parameters(moves).values
+            loss, gradient = 0.5 * prior * float(moves @ moves), prior * moves
+            hessian = prior * np.eye(len(moves))
+            for member, gram in zip(self._members, grams, strict=True):
+                weights, own = member.form.evaluate(values[member.position])
+                jacobian = own @ member.selection @ widths
+                loss += 0.5 * gram.residual_squares(weights)
+                gradient = gradient + jacobian.T @ (gram.matrix @ weights - gram.vector)
+                hessian += jacobian.T @ (jacobian.T @ gram.matrix).T
+            return Quadratic(loss, gradient, hessian)
+
+        return quadratic
+
+    @staticmethod
+    def loss(squares: Squares, noise: Noise) -> float:
+        """The training loss: half the sum of squared residuals in units of the noise."""
+        return 0.5 * (squares.energy / noise.energy**2 + squares.force / noise.force**2)
+
+    def noise(self, squares: Squares, energy_weight: float) -> Noise:
+        """Standard deviations of the residuals at some point, with a floor for perfect data."""
+        return Noise(
+            energy=max(math.sqrt(max(squares.energy, 0.0) / self.n_frames / energy_weight), 1e-6),
+            force=max(math.sqrt(max(squares.force, 0.0) / self.n_forces), 1e-5),
+        )
+
+
+def _member(
+    force_field: ForceField, frames: Frames, position: np.ndarray, adjustable: np.ndarray, progress: Progress
+) -> _Member:
+    """Visit the frames of one molecule, once."""
+    if frames.forces is None:
+        raise FitError(f"the training frames of {force_field.molecule.name} have no forces; a fit needs them.")
+    values = force_field.parameter_table.values
+    selection = sparse.csr_array(position[:, None] == adjustable[None, :], dtype=float)
+    form = linear_form(force_field.table, values, selection.nonzero()[0].tolist())
+    n_columns = len(form.weights) + 1
+    reference = frames.forces.transpose(1, 2, 0)
+    matrix, vector = np.zeros((n_columns, n_columns)), np.zeros(n_columns)
+    energies = np.empty((n_columns, len(frames)))
+    for block in _blocks(len(frames), n_columns * frames.positions[0].size):
+        part = columns(form, values, frames.positions[block])
+        force = part.force.reshape(n_columns, -1)
+        matrix += force @ force.T
+        vector += force @ reference[..., block].ravel()
+        energies[:, block] = part.energy
+        progress(part.energy.shape[1])
+    energies -= energies.mean(1, keepdims=True)
+    centred = frames.energies - frames.energies.mean()
+    return _Member(
+        force_field,
+        position,
+        selection,
+        form,
+        energy=_Gram(energies @ energies.T, energies @ centred, float(centred @ centred)),
+        force=_Gram(matrix, vector, float((reference**2).sum())),
+    )
+
+
+def _common_parameters(tables: Sequence[Parameters]) -> tuple[Parameters, list[Int[np.ndarray, " parameters"]]]:
+    index: dict[tuple[str, str, float], int] = {}
+    positions = [
+        np.array(
+            [
+                index.setdefault(key, len(index))
+                for key in zip(table.quantities, table.labels, table.values.tolist(), strict=True)
+            ],
+            dtype=np.int64,
+        )
+        for table in tables
+    ]
+    quantities, labels, values = zip(*index, strict=True)
+    return Parameters(np.array(values), tuple(quantities), tuple(labels)), positions
+
+
+def _blocks(n_frames: int, numbers_per_frame: int) -> list[slice]:
+    size = max(1, _BLOCK_BYTES // (8 * numbers_per_frame))
+    return [slice(i, min(i + size, n_frames)) for i in range(0, n_frames, size)]

@@ -1,0 +1,117 @@
+"""The declarations: each feature is one function of one internal coordinate, written down once.
+
+Torch, the fit and OpenMM all read the ``expression``; no formula stands anywhere else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from torch import Tensor
+
+from hybridff.errors import InputError
+from hybridff.expression import Expression
+from hybridff.geometry import COORDINATES
+from hybridff.units import COULOMB
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a feature: its unit and meaning."""
+
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One function of one internal coordinate.
+
+    Raises ``InputError`` when the expression uses a name that is neither the coordinate's variable nor a parameter, or
+    when a declared parameter does not occur.
+    """
+
+    name: str
+    coordinate: str
+    expression: Expression
+    parameters: Mapping[str, Parameter]
+    source: str
+    span: tuple[tuple[str, Expression], ...] = ()
+    """Features without adjustable parameters, each with a weight: their weighted sum is this feature up to a constant.
+
+    With it a fit needs the frames only once, whatever values the parameters take on the way.
+    """
+    variable: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.coordinate not in COORDINATES:
+            raise InputError(
+                f"feature {self.name}: coordinate {self.coordinate!r} is not one of {', '.join(COORDINATES)}."
+            )
+        object.__setattr__(self, "variable", COORDINATES[self.coordinate].variable)
+        unknown = self.expression.names - set(self.parameters) - {self.variable}
+        if unknown:
+            raise InputError(f"feature {self.name}: {', '.join(sorted(unknown))} is not declared as a parameter.")
+        unused = set(self.parameters) - self.expression.names
+        if unused:
+            raise InputError(f"feature {self.name}: parameter {', '.join(sorted(unused))} does not occur in it.")
+
+    def evaluate(self, coordinate: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        """Value of the feature; all tensors broadcast against each other."""
+        return self.expression.evaluate({self.variable: coordinate, **parameters})
+
+
+def _feature(
+    name: str,
+    coordinate: str,
+    expression: str,
+    parameters: dict[str, Parameter],
+    source: str,
+    span: tuple[tuple[str, str], ...] = (),
+) -> Feature:
+    weighted = tuple((feature, Expression(weight)) for feature, weight in span)
+    return Feature(name, coordinate, Expression(expression), MappingProxyType(parameters), source, weighted)
+
+
+PAIR_DISTANCE = 0.3
+"""Distance [nm] at which the coefficients of repulsion and dispersion are their energies."""
+
+_GAFF = "J. Wang et al., J. Comput. Chem. 25, 1157 (2004), eq. 1"
+
+FEATURES: Mapping[str, Feature] = MappingProxyType(
+    {
+        feature.name: feature
+        for feature in (
+            _feature(
+                "harmonic_bond",
+                "bond",
+                "0.5*(r - r0)^2",
+                {"r0": Parameter("nm", "equilibrium length")},
+                _GAFF,
+                span=(("bond_square", "1"), ("bond_length", "-r0")),
+            ),
+            _feature("bond_square", "bond", "0.5*r^2", {}, "span of harmonic_bond"),
+            _feature("bond_length", "bond", "r", {}, "span of harmonic_bond"),
+            _feature(
+                "harmonic_angle",
+                "angle",
+                "0.5*(theta - theta0)^2",
+                {"theta0": Parameter("rad", "equilibrium angle")},
+                _GAFF,
+                span=(("angle_square", "1"), ("angle_value", "-theta0")),
+            ),
+            _feature("angle_square", "angle", "0.5*theta^2", {}, "span of harmonic_angle"),
+            _feature("angle_value", "angle", "theta", {}, "span of harmonic_angle"),
+            _feature(
+                "fourier",
+                "torsion",
+                "1 + cos(n*phi - phase)",
+                {"n": Parameter("1", "periodicity, a whole number"), "phase": Parameter("rad", "phase")},
+                _GAFF,
+            ),
+            _feature("repulsion", "pair", f"({PAIR_DISTANCE}/r)^12", {}, _GAFF),
+            _feature("dispersion", "pair", f"-({PAIR_DISTANCE}/r)^6", {}, _GAFF),
+            _feature("coulomb", "pair", f"{COULOMB!r}/r", {}, _GAFF),
+        )
+    }
+)

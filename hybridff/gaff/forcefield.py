@@ -1,0 +1,97 @@
+"""ForceField: a molecule with its term table, parameters, and nonbonded interactions with other molecules."""
+
+import numpy as np
+import openmm
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hybridff.gaff.classone import ClassOneParameters, NonbondedParameters
+from hybridff.gaff.energy import TermEnergy
+from hybridff.gaff.forms import Share, harmonic
+from hybridff.gaff.nonbonded import nonbonded_force
+from hybridff.gaff.openmm_forces import bonded_forces
+from hybridff.gaff.parameters import Parameters
+from hybridff.gaff.terms import TermTable
+from hybridff.model import EnergyModel
+from hybridff.molecule import Molecule
+
+
+class ForceField(EnergyModel):
+    """The force field of one molecule; its energy is that of its term table.
+
+    Treated as immutable: ``with_values`` returns a changed copy. ``nonbonded`` is how the atoms meet those of other
+    molecules. ``types`` are the atom types, ``form`` is the functional form, ``source`` tells where the starting
+    parameters come from, and ``estimated`` which of them were not in its table.
+    """
+
+    def __init__(
+        self,
+        molecule: Molecule,
+        table: TermTable,
+        parameters: Parameters,
+        nonbonded: NonbondedParameters,
+        *,
+        form: str,
+        types: tuple[str, ...],
+        source: str,
+        estimated: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.molecule = molecule
+        self.table = table
+        self.parameter_table = parameters
+        self.nonbonded = nonbonded
+        self.form = form
+        self.types = types
+        self.source = source
+        self.estimated = estimated
+        self._terms = TermEnergy(table, parameters)
+
+    @classmethod
+    def build(
+        cls, molecule: Molecule, start: ClassOneParameters, *, share: Share = "symmetry", fourier: int = 0
+    ) -> "ForceField":
+        """The harmonic form of ``start``; the options are explained at ``forms.harmonic``."""
+        table, parameters = harmonic(molecule, start, share=share, fourier=fourier)
+        return cls(
+            molecule,
+            table,
+            parameters,
+            start.nonbonded,
+            form="harmonic",
+            types=start.types,
+            source=start.source,
+            estimated=start.estimated,
+        )
+
+    def with_values(self, values: Float[np.ndarray, " parameters"]) -> "ForceField":
+        """A copy with other values in its parameter vector [internal units]."""
+        return ForceField(
+            self.molecule,
+            self.table,
+            self.parameter_table.with_values(values),
+            self.nonbonded,
+            form=self.form,
+            types=self.types,
+            source=self.source,
+            estimated=self.estimated,
+        )
+
+    def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
+        """Energy of the isolated molecule [kJ/mol]."""
+        return self._terms.term_energies(positions).sum(-1)
+
+    def group_energies(self, positions: Float[Tensor, "*frames atoms 3"]) -> dict[str, Float[Tensor, "*frames"]]:
+        """Energy of each group of terms [kJ/mol]: bond, angle, torsion, improper, lennard_jones, coulomb."""
+        terms = self._terms.term_energies(positions)
+        groups = dict.fromkeys(self.table.groups)
+        return {
+            group: terms[..., torch.tensor([g == group for g in self.table.groups], device=terms.device)].sum(-1)
+            for group in groups
+        }
+
+    def openmm_forces(self) -> list[openmm.Force]:
+        """Bonded forces, then one ``NonbondedForce``."""
+        values = self.parameter_table.values
+        return [*bonded_forces(self.table, values), nonbonded_force(self.table, values, self.nonbonded)]

@@ -1,0 +1,100 @@
+"""Lennard-Jones and Coulomb: pairs inside the molecule, and OpenMM's ``NonbondedForce``.
+
+Inside the molecule every pair is a row of the term table, which a fit may change. Towards other molecules the atoms
+keep the charges and Lennard-Jones parameters of the start, untouched by any fit; pairs that no longer follow from
+these become exceptions of the ``NonbondedForce``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import openmm
+from jaxtyping import Float, Int
+
+from hybridff.gaff.classone import NonbondedParameters
+from hybridff.gaff.features import PAIR_DISTANCE
+from hybridff.gaff.terms import TermTable
+
+PAIR_FEATURES = ("repulsion", "dispersion", "coulomb")
+"""Features that, alone in a term, belong into a ``NonbondedForce``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of atoms with their interaction."""
+
+    atoms: Int[np.ndarray, "pairs 2"]
+    charge_product: Float[np.ndarray, " pairs"]
+    """[e²]"""
+    sigma: Float[np.ndarray, " pairs"]
+    """[nm]"""
+    epsilon: Float[np.ndarray, " pairs"]
+    """[kJ/mol]"""
+
+
+def combined_pairs(p: NonbondedParameters) -> Pairs:
+    """All pairs by the combination rules of Lorentz and Berthelot, whatever the exceptions say."""
+    first, second = np.triu_indices(len(p.charge), k=1)
+    return Pairs(
+        np.stack([first, second], -1),
+        p.charge[first] * p.charge[second],
+        0.5 * (p.sigma[first] + p.sigma[second]),
+        np.sqrt(p.epsilon[first] * p.epsilon[second]),
+    )
+
+
+def all_pairs(p: NonbondedParameters) -> Pairs:
+    """All pairs of the molecule, with the exceptions in place of the combination rules."""
+    pairs = combined_pairs(p)
+    rows = _rows(len(p.charge), p.exceptions)
+    for target, values in (
+        (pairs.charge_product, p.exception_charge_product),
+        (pairs.sigma, p.exception_sigma),
+        (pairs.epsilon, p.exception_epsilon),
+    ):
+        target[rows] = values
+    return pairs
+
+
+def nonbonded_force(
+    table: TermTable, values: Float[np.ndarray, " parameters"], start: NonbondedParameters
+) -> openmm.NonbondedForce:
+    """One ``NonbondedForce`` without cutoff: the atoms of ``start``, and the pairs of the table as exceptions."""
+    force = openmm.NonbondedForce()
+    force.setNonbondedMethod(openmm.NonbondedForce.NoCutoff)
+    for particle in zip(start.charge.tolist(), start.sigma.tolist(), start.epsilon.tolist(), strict=True):
+        force.addParticle(*particle)
+    rule, actual = combined_pairs(start), _table_pairs(table, values, len(start.charge))
+    differs = np.zeros(len(rule.atoms), dtype=bool)
+    for name in ("charge_product", "sigma", "epsilon"):
+        differs |= ~np.isclose(getattr(rule, name), getattr(actual, name), rtol=1e-12, atol=0.0)
+    for row in np.flatnonzero(differs):
+        i, j = actual.atoms[row].tolist()
+        force.addException(
+            i, j, float(actual.charge_product[row]), float(actual.sigma[row]), float(actual.epsilon[row])
+        )
+    return force
+
+
+def _table_pairs(table: TermTable, values: Float[np.ndarray, " parameters"], n_atoms: int) -> Pairs:
+    """What the term table says about every pair of the molecule; zeros where it says nothing."""
+    first, second = np.triu_indices(n_atoms, k=1)
+    heights = {feature: np.zeros(len(first)) for feature in PAIR_FEATURES}
+    for feature, height in heights.items():
+        coordinates, coefficients = table.single_feature_terms(feature)
+        height[_rows(n_atoms, table.coordinates["pair"][coordinates])] = values[coefficients]
+    interacting = heights["repulsion"] != 0
+    repulsion = np.where(interacting, heights["repulsion"], 1.0)
+    dispersion = np.where(interacting, heights["dispersion"], 1.0)
+    return Pairs(
+        np.stack([first, second], -1),
+        heights["coulomb"],
+        PAIR_DISTANCE * (repulsion / dispersion) ** (1 / 6),
+        np.where(interacting, dispersion**2 / (4 * repulsion), 0.0),
+    )
+
+
+def _rows(n_atoms: int, atoms: Int[np.ndarray, "pairs 2"]) -> Int[np.ndarray, " pairs"]:
+    """Row of each pair in the order of ``numpy.triu_indices``."""
+    i, j = atoms.min(1), atoms.max(1)
+    return i * (2 * n_atoms - i - 1) // 2 + j - i - 1

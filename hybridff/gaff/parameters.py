@@ -1,0 +1,90 @@
+"""Parameters: every number of a bonded force field in one flat vector, with what it is and how far it may move."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a parameter is: its units, prior width and bounds.
+
+    The prior of a fit is a Gaussian around the starting value; its width [internal unit] is the change that a
+    chemist would find unsurprising. A width of None marks a constant that is never fitted.
+    """
+
+    unit: str
+    """Unit in reports."""
+    scale: float
+    """Size of the report's unit in internal units."""
+    prior_width: float | None
+    lower: float = -math.inf
+    upper: float = math.inf
+    relative: bool = False
+    """Prior width and bounds are in units of the starting value."""
+
+
+QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
+    {
+        "bond r0": Quantity("Å", ANGSTROM, 0.05 * ANGSTROM, lower=0.5 * ANGSTROM, upper=4 * ANGSTROM),
+        "bond k": Quantity("kcal/mol/Å²", KCAL_MOL / ANGSTROM**2, 200 * KCAL_MOL / ANGSTROM**2, lower=0.0),
+        "angle theta0": Quantity("°", DEGREE, 10 * DEGREE, lower=0.0, upper=math.pi),
+        "angle k": Quantity("kcal/mol/rad²", KCAL_MOL, 60 * KCAL_MOL, lower=0.0),
+        "torsion n": Quantity("1", 1.0, None),
+        "torsion phase": Quantity("°", DEGREE, None),
+        "torsion k": Quantity("kcal/mol", KCAL_MOL, 3 * KCAL_MOL),
+        "improper k": Quantity("kcal/mol", KCAL_MOL, 10 * KCAL_MOL),
+        "pair repulsion": Quantity("kcal/mol", KCAL_MOL, 1.0, lower=0.1, relative=True),
+        "pair dispersion": Quantity("kcal/mol", KCAL_MOL, 1.0, lower=0.01, relative=True),
+        "pair charge product": Quantity("e²", 1.0, 0.1),
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """A flat vector of parameters; the entries of a term table point into it."""
+
+    values: Float[np.ndarray, " parameters"]
+    """[internal units]"""
+    quantities: tuple[str, ...]
+    """Keys of ``QUANTITIES``."""
+    labels: tuple[str, ...]
+    """What each belongs to: ``"c3-oh"``, say. Quantity and label together are unique."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def with_values(self, values: Float[np.ndarray, " parameters"]) -> "Parameters":
+        """A copy with other values."""
+        return replace(self, values=np.array(values))
+
+    @property
+    def prior_widths(self) -> Float[np.ndarray, " parameters"]:
+        """Prior width of each, if these are the starting values [internal units]; 0 for constants."""
+        return np.array([kind.prior_width or 0.0 for kind in self._kinds]) * self._units
+
+    @property
+    def adjustable(self) -> Bool[np.ndarray, " parameters"]:
+        """True for those a fit may change."""
+        return self.prior_widths > 0
+
+    @property
+    def bounds(self) -> tuple[Float[np.ndarray, " parameters"], Float[np.ndarray, " parameters"]]:
+        """Lowest and highest allowed values, if these are the starting values [internal units]."""
+        lower, upper = ([getattr(kind, name) for kind in self._kinds] for name in ("lower", "upper"))
+        return np.array(lower) * self._units, np.array(upper) * self._units
+
+    @property
+    def _kinds(self) -> list[Quantity]:
+        return [QUANTITIES[quantity] for quantity in self.quantities]
+
+    @property
+    def _units(self) -> Float[np.ndarray, " parameters"]:
+        return np.where([kind.relative for kind in self._kinds], np.abs(self.values), 1.0)

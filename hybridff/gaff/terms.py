@@ -1,0 +1,54 @@
+"""The term table: coordinates, features, terms. Data only; torch, the fit and OpenMM read the same rows.
+
+A bonded force field is three tables. *Coordinates* are internal coordinates with their atoms. *Features* are
+functions of one coordinate, with parameters. *Terms* are a coefficient times a product of one to three features. GAFF
+is a list of such rows; so is any richer form.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureRows:
+    """Rows of one feature: which coordinate each reads, and where its parameters stand in the parameter vector."""
+
+    feature: str
+    """Key of ``FEATURES``."""
+    coordinate: Int[np.ndarray, " rows"]
+    """Row in the table of the feature's kind of coordinate."""
+    parameters: Mapping[str, Int[np.ndarray, " rows"]]
+
+    def __len__(self) -> int:
+        return len(self.coordinate)
+
+
+@dataclass(frozen=True, eq=False)
+class TermTable:
+    """Coordinates, features and terms of one molecule; numbers are indices, values stand in a ``Parameters``."""
+
+    coordinates: Mapping[str, Int[np.ndarray, "rows atoms"]]
+    """Atoms of each coordinate, by kind (keys of ``COORDINATES``)."""
+    features: tuple[FeatureRows, ...]
+    products: Int[np.ndarray, "terms order"]
+    """Rows of the concatenated features; -1 pads shorter products."""
+    coefficients: Int[np.ndarray, " terms"]
+    """Where each term's coefficient stands in the parameter vector."""
+    groups: tuple[str, ...]
+    """The reported energy that each term belongs to: bond, angle, torsion, improper, lennard_jones, coulomb."""
+
+    @property
+    def n_features(self) -> int:
+        """Number of feature rows."""
+        return sum(len(rows) for rows in self.features)
+
+    def single_feature_terms(self, feature: str) -> tuple[Int[np.ndarray, " found"], Int[np.ndarray, " found"]]:
+        """Coordinates and coefficients (as indices) of all terms that consist of one feature of this name."""
+        names = np.repeat([rows.feature for rows in self.features], [len(rows) for rows in self.features])
+        coordinates = np.concatenate([rows.coordinate for rows in self.features])
+        row = self.products.max(1)
+        found = ((self.products >= 0).sum(1) == 1) & (names[row] == feature)
+        return coordinates[row[found]], self.coefficients[found]

@@ -1,0 +1,29 @@
+"""The one interface of everything that has an energy."""
+
+import abc
+
+import openmm
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class EnergyModel(torch.nn.Module, abc.ABC):
+    """Anything with an energy: a force field, a correction, their sum."""
+
+    @abc.abstractmethod
+    def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
+        """Potential energy [kJ/mol] of positions [nm]."""
+
+    @abc.abstractmethod
+    def openmm_forces(self) -> list[openmm.Force]:
+        """The same energy as OpenMM forces."""
+
+    def energy_forces(
+        self, positions: Float[Tensor, "*frames atoms 3"]
+    ) -> tuple[Float[Tensor, "*frames"], Float[Tensor, "*frames atoms 3"]]:
+        """Energy [kJ/mol] and forces [kJ/mol/nm]; the only place where forces are made."""
+        positions = positions.detach().requires_grad_()
+        energy = self.energy(positions)
+        (gradient,) = torch.autograd.grad(energy.sum(), positions)
+        return energy.detach(), -gradient

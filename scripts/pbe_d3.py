@@ -1,0 +1,94 @@
+"""PBE-D3(BJ)/def2-SVP energies and forces of one closed-shell molecule with PySCF, on two integration grids.
+
+The SCF equations are solved on the fine grid, but most iterations run on a coarse one: with ``V`` the Kohn-Sham
+potential, they use ``V_coarse(D) + V_fine(D0) - V_coarse(D0)``, and ``D0`` is renewed until the orbital gradient *on
+the fine grid* is below the tolerance. Energy and forces are those of the fine grid alone, so the coarse grid changes
+the time and not the answer.
+"""
+
+import numpy as np
+import pyscf
+from jaxtyping import Float
+from pyscf import dft, gto, lib
+from pyscf.dispersion.dftd3 import DFTD3Dispersion
+
+from hybridff import units
+
+XC = "pbe"
+BASIS = "def2-svp"
+AUXILIARY_BASIS = "def2-universal-jfit"
+FINE_GRID = 3
+COARSE_GRID = 0
+ORBITAL_GRADIENT = 2e-6
+"""Largest norm of the orbital gradient [Hartree] that counts as converged."""
+
+KCAL_MOL = units.HARTREE / units.KCAL_MOL
+KCAL_MOL_ANGSTROM = KCAL_MOL / (units.BOHR / units.ANGSTROM)
+
+
+def theory() -> str:
+    return (
+        f"PBE-D3(BJ)/def2-SVP (restricted Kohn-Sham, Coulomb density fitting with {AUXILIARY_BASIS}, "
+        f"integration grid level {FINE_GRID} with grid response in the forces, orbital gradient below "
+        f"{ORBITAL_GRADIENT:g} Hartree, two-body D3(BJ); PySCF {pyscf.__version__})"
+    )
+
+
+def energy_forces(
+    symbols: tuple[str, ...], positions: Float[np.ndarray, "atoms 3"]
+) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
+    """Energy [kcal/mol] and forces [kcal/mol/Å] at positions [Å]."""
+    mol = gto.M(atom=list(zip(symbols, positions.tolist(), strict=True)), basis=BASIS, verbose=0)
+    mf = converged(mol)
+    gradient = mf.nuc_grad_method()
+    gradient.grid_response = True
+    dispersion = DFTD3Dispersion(mol, XC, "d3bj", atm=False).get_dispersion(grad=True)
+    energy = mf.e_tot + float(dispersion["energy"])
+    return energy * KCAL_MOL, -(gradient.kernel() + dispersion["gradient"]) * KCAL_MOL_ANGSTROM
+
+
+def converged(mol: gto.Mole) -> dft.rks.RKS:
+    """The Kohn-Sham solution on the fine grid."""
+    fine, coarse = _kohn_sham(mol, FINE_GRID), _kohn_sham(mol, COARSE_GRID)
+    fine.with_df = coarse.with_df.build()
+    coarse.conv_tol, coarse.conv_tol_grad = 1e-5, 1e-3
+    coarse.kernel()
+    core = fine.get_hcore()
+    for _ in range(10):
+        density = coarse.make_rdm1()
+        potential = fine.get_veff(mol, density)
+        fock = core + potential
+        gradient = np.linalg.norm(fine.get_grad(coarse.mo_coeff, coarse.mo_occ, fock))
+        if gradient < ORBITAL_GRADIENT:
+            fine.mo_coeff, fine.mo_occ = coarse.mo_coeff, coarse.mo_occ
+            fine.mo_energy = np.einsum("pi,pq,qi->i", fine.mo_coeff, fock, fine.mo_coeff)
+            fine.e_tot = fine.energy_tot(density, core, potential)
+            fine.converged = True
+            return fine
+        coarse.shift = potential - coarse.bare_veff(mol, density)
+        coarse.conv_tol, coarse.conv_tol_grad = 1e-9, max(0.3 * ORBITAL_GRADIENT, 0.01 * gradient)
+        coarse.kernel(dm0=density)
+    raise RuntimeError(f"no SCF convergence: the orbital gradient is still {gradient:.1e}")
+
+
+class _ShiftedRKS(dft.rks.RKS):
+    """Kohn-Sham with a constant matrix added to the potential."""
+
+    shift: np.ndarray | float = 0.0
+    _keys = {"shift"}  # noqa: RUF012 (PySCF reads the names of new attributes from here)
+
+    def bare_veff(self, *args, **kwargs):
+        return super().get_veff(*args, **kwargs)
+
+    def get_veff(self, mol=None, dm=None, *args, **kwargs):
+        dm = self.make_rdm1() if dm is None else dm
+        veff = self.bare_veff(mol, dm, *args, **kwargs)
+        linear = float(np.sum(self.shift * np.asarray(dm)))
+        return lib.tag_array(veff + self.shift, ecoul=veff.ecoul, exc=veff.exc + linear, vj=veff.vj, vk=veff.vk)
+
+
+def _kohn_sham(mol: gto.Mole, level: int) -> _ShiftedRKS:
+    mf = _ShiftedRKS(mol, xc=XC).density_fit(auxbasis=AUXILIARY_BASIS)
+    mf.grids.level = level
+    mf.max_cycle = 100
+    return mf
