@@ -1,6 +1,7 @@
 """GAFF for one molecule: atom types, topology and tables put together as AMBER's ``tleap`` does it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TypeVar
 
@@ -43,14 +44,9 @@ def gaff_parameters(
         raise InputError(f"the charges of {molecule.name} must be {len(molecule.numbers)} finite numbers.")
     types = assign_types(molecule, version)
     missing = estimate_missing(molecule, types, version)
-    table = gaff_table(version).merged(missing)
-    parameters = class_one(molecule, types, table, charges)
-    return ClassOneParameters(
-        types=types,
-        bonds=parameters.bonds,
-        angles=parameters.angles,
-        torsions=parameters.torsions,
-        nonbonded=parameters.nonbonded,
+    table = replace(gaff_table(version).merged(missing), name=f"{version} (with parmchk2's estimates)")
+    return replace(
+        class_one(molecule, types, table, charges),
         source=f"{version} (antechamber, parmchk2, tables of openmmforcefields)",
         estimated=estimates(missing),
     )

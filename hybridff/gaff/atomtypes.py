@@ -14,7 +14,7 @@ import numpy as np
 from rdkit.Chem import rdDepictor
 
 from hybridff.cache import cached_json
-from hybridff.errors import InputError, MissingParameterError
+from hybridff.errors import InputError
 from hybridff.gaff.programs import last_words, run
 from hybridff.gaff.table import ParameterTable, gaff_file
 from hybridff.molecule import Molecule
@@ -44,14 +44,15 @@ def assign_types(molecule: Molecule, version: str = DEFAULT_VERSION) -> tuple[st
 def estimate_missing(molecule: Molecule, types: Sequence[str], version: str = DEFAULT_VERSION) -> ParameterTable:
     """The rows that a version of GAFF lacks for this molecule, estimated by ``parmchk2``.
 
-    Its ``remarks`` say for each row where it comes from. Raises ``MissingParameterError`` where parmchk2 gave up.
+    Its ``remarks`` say for each row where it comes from. Rows that parmchk2 gave up on ("ATTN, need revision", with
+    zeros for numbers) are left out, so that whoever looks them up learns that they are missing.
     """
     mol2 = _mol2(molecule, types)
     digest = hashlib.sha256(gaff_file(version).read_bytes()).hexdigest()
     key = ("parmchk2", 1, _major(version), digest, mol2)
     frcmod = cached_json(key, lambda: _run_parmchk2(mol2, molecule, version))
-    _refuse_unfinished(frcmod, molecule, version)
-    return ParameterTable.parse(frcmod, f"parmchk2's frcmod for {molecule.name}")
+    found = "\n".join(line for line in frcmod.splitlines() if "ATTN" not in line)
+    return ParameterTable.parse(found, f"parmchk2's frcmod for {molecule.name}")
 
 
 def estimates(table: ParameterTable) -> tuple[str, ...]:
@@ -142,16 +143,6 @@ def _run_parmchk2(mol2: str, molecule: Molecule, version: str) -> str:
         if not (folder / "out.frcmod").is_file():
             raise InputError(f"parmchk2 wrote nothing for {molecule.name}: {last_words(output)}")
         return (folder / "out.frcmod").read_text()
-
-
-def _refuse_unfinished(frcmod: str, molecule: Molecule, version: str) -> None:
-    unfinished = [line for line in frcmod.splitlines() if "ATTN" in line]
-    if unfinished:
-        kinds = "; ".join(re.split(r"\s{2,}|\s+\d", line.strip())[0].replace(" ", "") for line in unfinished)
-        raise MissingParameterError(
-            f"{version} has no parameters for the atom types {kinds} of {molecule.name}, and parmchk2 could not "
-            "estimate them; start from your own AMBER prmtop or OpenMM System instead."
-        )
 
 
 def _sentence(remark: str) -> str:

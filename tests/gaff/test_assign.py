@@ -207,6 +207,21 @@ def test_missing_parameters_name_the_types_and_the_atoms() -> None:
         class_one(molecule, ("c3", "oh", "h1", "h1", "h1", "ho"), lacking, np.zeros(6))
 
 
+def test_what_parmchk2_cannot_estimate_is_missing() -> None:
+    sentence = (
+        r"gaff-2.2.20 \(with parmchk2's estimates\) has no angle parameters for the types o-cl-o \(atoms O1, Cl2, O3"
+    )
+    with pytest.raises(MissingParameterError, match=sentence):
+        gaff_parameters(Molecule.from_smiles("[O-]Cl(=O)(=O)=O", "perchlorate"), np.zeros(5))
+
+
+def test_a_single_ion_has_charge_and_lennard_jones_only() -> None:
+    parameters = gaff_parameters(Molecule.from_smiles("[Cl-]"), np.array([-1.0]))
+    assert parameters.types == ("cl",)
+    assert [len(rows.k) for rows in (parameters.bonds, parameters.angles, parameters.torsions)] == [0, 0, 0]
+    assert parameters.nonbonded.exceptions.shape == (0, 2)
+
+
 @pytest.mark.parametrize("charges", [np.zeros(8), np.full(9, np.nan)], ids=["too few", "nan"])
 def test_unusable_charges_are_refused(charges: np.ndarray) -> None:
     with pytest.raises(InputError, match="charges of ethanol must be 9 finite numbers"):
