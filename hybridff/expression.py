@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
         "abs": torch.abs,
     }
 )
-_OPERATORS: Mapping[type, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
+_OPERATORS: Mapping[type, Callable[[Any, Any], Any]] = MappingProxyType(
     {
         ast.Add: lambda a, b: a + b,
         ast.Sub: lambda a, b: a - b,
@@ -74,7 +75,7 @@ class Expression:
 
     def evaluate(self, values: Mapping[str, Tensor]) -> Tensor:
         """Its value in torch; ``values`` gives a tensor for every name, all broadcastable."""
-        return _evaluate(self._tree, values)
+        return _tensor(_evaluate(self._tree, values))
 
     def openmm(self, replacements: Mapping[str, str]) -> str:
         """Its text in OpenMM's syntax with names replaced by other expressions."""
@@ -105,10 +106,10 @@ def _check(node: ast.expr, text: str) -> None:
             raise InputError(f"expression {text!r}: only numbers, names, + - * / ^ and functions are allowed.")
 
 
-def _evaluate(node: ast.expr, values: Mapping[str, Tensor]) -> Tensor:
+def _evaluate(node: ast.expr, values: Mapping[str, Tensor]) -> Tensor | float | int:
     match node:
-        case ast.Constant(value=value):
-            return value  # type: ignore[return-value]  # a Python number keeps the dtype of the tensors it meets
+        case ast.Constant(value=int() | float() as value):
+            return value  # a Python number keeps the dtype of the tensors it meets
         case ast.Name(id=name):
             return values[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -118,8 +119,13 @@ def _evaluate(node: ast.expr, values: Mapping[str, Tensor]) -> Tensor:
         case ast.BinOp(left=left, op=op, right=right):
             return _OPERATORS[type(op)](_evaluate(left, values), _evaluate(right, values))
         case ast.Call(func=ast.Name(id=name), args=[argument]):
-            return FUNCTIONS[name](_evaluate(argument, values))
+            return FUNCTIONS[name](_tensor(_evaluate(argument, values)))
     raise AssertionError(node)
+
+
+def _tensor(value: Tensor | float | int) -> Tensor:
+    """A constant as a tensor without dimensions, which takes on the dtype of others however precise it is itself."""
+    return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 
 
 def _write(node: ast.expr, replacements: Mapping[str, str]) -> str:
