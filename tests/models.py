@@ -1,0 +1,84 @@
+"""Small force fields for tests: GAFF's tables on atom types given by hand, so that no program is needed."""
+
+from functools import cache
+
+import numpy as np
+
+from hybridff.gaff.assign import class_one
+from hybridff.gaff.classone import (
+    AngleParameters,
+    BondParameters,
+    ClassOneParameters,
+    NonbondedParameters,
+    TorsionParameters,
+)
+from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.forms import Share
+from hybridff.gaff.table import gaff_table
+from hybridff.molecule import Molecule
+
+# SMILES, GAFF types and charges [e], hydrogens in RDKit's order.
+_EXAMPLES: dict[str, tuple[str, str, list[float]]] = {
+    "ethanol": (
+        "CCO",
+        "c3 c3 oh hc hc hc h1 h1 ho",
+        [-0.15, 0.14, -0.60, 0.045, 0.045, 0.045, 0.045, 0.045, 0.385],
+    ),
+    "reversed ethanol": (
+        "OCC",
+        "oh c3 c3 ho h1 h1 hc hc hc",
+        [-0.60, 0.14, -0.15, 0.385, 0.045, 0.045, 0.045, 0.045, 0.045],
+    ),
+    "propane": ("CCC", "c3 c3 c3 hc hc hc hc hc hc hc hc", [-0.09, -0.1, -0.09, *[0.035] * 8]),
+    "formamide": ("NC=O", "nt c o hn hn h5", [-0.85, 0.6, -0.55, 0.4, 0.4, 0.0]),  # two impropers, one neutral atom
+    "propyne": ("CC#C", "c3 c1 c1 hc hc hc ha", [-0.2, 0.05, -0.3, 0.07, 0.07, 0.07, 0.24]),  # two linear angles
+    "benzene": ("c1ccccc1", "ca ca ca ca ca ca ha ha ha ha ha ha", [-0.13] * 6 + [0.13] * 6),
+}
+EXAMPLES = tuple(_EXAMPLES)
+
+
+@cache
+def molecule(name: str) -> Molecule:
+    """A molecule with the same geometry in every run."""
+    return Molecule.from_smiles(_EXAMPLES[name][0], name).with_embedded_positions(seed=1)
+
+
+@cache
+def class_one_of(name: str, version: str = "gaff-2.2.20") -> ClassOneParameters:
+    _, types, charges = _EXAMPLES[name]
+    return class_one(molecule(name), types.split(), gaff_table(version), np.array(charges))
+
+
+def force_field(name: str, *, share: Share = "symmetry", fourier: int = 0) -> ForceField:
+    return ForceField.build(molecule(name), class_one_of(name), share=share, fourier=fourier)
+
+
+def lone_atom() -> ForceField:
+    """One argon atom: not a single term."""
+    none = np.empty(0)
+    argon = Molecule(
+        "argon", np.array([18]), np.empty((0, 2), int), np.empty(0, int), np.zeros(1, int), np.zeros((1, 3))
+    )
+    start = ClassOneParameters(
+        ("ar",),
+        BondParameters(np.empty((0, 2), int), none, none),
+        AngleParameters(np.empty((0, 3), int), none, none),
+        TorsionParameters(np.empty((0, 4), int), np.empty(0, int), none, none, np.empty(0, bool)),
+        NonbondedParameters(np.zeros(1), np.full(1, 0.34), np.ones(1), np.empty((0, 2), int), none, none, none),
+        source="by hand",
+    )
+    return ForceField.build(argon, start)
+
+
+def distorted(name: str, n_frames: int, width: float = 0.01, seed: int = 0) -> np.ndarray:
+    """Geometries with random displacements of standard deviation ``width`` [nm]."""
+    positions = molecule(name).positions
+    assert positions is not None
+    return positions + np.random.default_rng(seed).normal(0.0, width, (n_frames, *positions.shape))
+
+
+def perturbed(model: ForceField, size: float, seed: int = 0) -> ForceField:
+    """The model with every adjustable parameter moved by up to ``size`` prior widths, within the bounds."""
+    parameters = model.parameter_table
+    moves = np.random.default_rng(seed).uniform(-size, size, len(parameters))
+    return model.with_values(np.clip(parameters.values + moves * parameters.prior_widths, *parameters.bounds))
