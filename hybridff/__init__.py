@@ -1,1 +1,42 @@
 """hybridff: force fields refit to quantum-chemical energies and forces, for OpenMM."""
+
+from hybridff.analysis.errors import Errors, evaluate
+from hybridff.checks import DataReport, usable_frames
+from hybridff.dataset import Frames, read_frames
+from hybridff.errors import HybridFFError
+from hybridff.export import to_openmm, write_structure, write_system
+from hybridff.fit.options import FitOptions
+from hybridff.fit.refit import FitResult, fit, fit_together
+from hybridff.gaff.forcefield import ForceField
+from hybridff.modelfile import SavedModel, read_model, write_model
+from hybridff.molecule import Molecule
+from hybridff.simulate import SimulationOptions, simulate
+from hybridff.start import StartOptions, starting_parameters
+from hybridff.verify import verify
+
+__all__ = [
+    "DataReport",
+    "Errors",
+    "FitOptions",
+    "FitResult",
+    "ForceField",
+    "Frames",
+    "HybridFFError",
+    "Molecule",
+    "SavedModel",
+    "SimulationOptions",
+    "StartOptions",
+    "evaluate",
+    "fit",
+    "fit_together",
+    "read_frames",
+    "read_model",
+    "simulate",
+    "starting_parameters",
+    "to_openmm",
+    "usable_frames",
+    "verify",
+    "write_model",
+    "write_structure",
+    "write_system",
+]

@@ -24,7 +24,7 @@ BOLTZMANN: Final = 0.00831446261815324
 """Gas constant in kJ/mol/K."""
 
 COULOMB: Final = 138.93545764438198
-"""1/(4 pi eps0) in kJ nm/mol/e²; the value that OpenMM's kernels use (``ONE_4PI_EPS0``), not CODATA's to the last digit."""
+"""1/(4 pi eps0) in kJ nm/mol/e²: the value of OpenMM's kernels (``ONE_4PI_EPS0``), not CODATA's to the last digit."""
 
 LENGTHS: Final = MappingProxyType({"nm": 1.0, "angstrom": ANGSTROM, "bohr": BOHR})
 ENERGIES: Final = MappingProxyType({"kj/mol": 1.0, "kcal/mol": KCAL_MOL, "ev": EV, "hartree": HARTREE})

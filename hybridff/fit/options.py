@@ -1,8 +1,10 @@
 """Options of a fit: the argument in Python, the table in a TOML file and the flags on the command line."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+from hybridff.errors import InputError
 from hybridff.gaff.forms import Share
 
 
@@ -19,14 +21,25 @@ class FitOptions:
     pairs: Literal["none", "lennard-jones", "all"] = "all"
     """Which pair interactions inside the molecule are refit; those with other molecules never change."""
 
-    prior_scale: float = 1.0
-    """Factor on the width of every prior: how far parameters may move from the starting force field."""
+    prior_scale: float | None = None
+    """Factor on the width of every prior: how far parameters may move from the starting force field. If not given, it
+    is the one of 0.1, 0.3, 1 and 3 that does best on the validation frames, or 1 without such frames."""
 
     energy_weight: float = 1.0
     """Factor on the weight of energies against forces, which is learnt from the residuals."""
 
     max_iterations: int = 50
     """Gauss-Newton steps at most."""
+
+    def __post_init__(self) -> None:
+        limits = {"fourier": 0, "max_iterations": 1}
+        for name, lowest in limits.items():
+            if getattr(self, name) < lowest:
+                raise InputError(f"option {name} has to be at least {lowest}, not {getattr(self, name)}.")
+        for name in ("prior_scale", "energy_weight"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"option {name} has to be a positive number, not {value}.")
 
     @property
     def frozen(self) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ from hybridff.fit.problem import Noise, Problem, Progress
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters
 
-_NOISE_ROUNDS = 4
+_NOISE_ROUNDS = 6
+_NOISE_TOLERANCE = 0.02
+_PRIOR_SCALES = (0.1, 0.3, 1.0, 3.0)
 _UNDETERMINED = 0.5
 
 
@@ -37,7 +39,7 @@ class FitResult:
     loss_end: float
     iterations: int
     converged: bool
-    options: FitOptions
+    prior_scale: float
     seconds: float
     """Time in the solver."""
 
@@ -56,7 +58,7 @@ class FitResult:
     @property
     def undetermined(self) -> np.ndarray:
         """True for parameters whose posterior is more than half as wide as their prior: shape (parameters,), bool."""
-        return self.deviations > _UNDETERMINED * self.options.prior_scale * self.start.prior_widths
+        return self.deviations > _UNDETERMINED * self.prior_scale * self.start.prior_widths
 
     @property
     def at_bound(self) -> np.ndarray:
@@ -72,22 +74,28 @@ class FitResult:
 
 
 def fit(
-    force_field: ForceField, train: Frames, options: FitOptions | None = None, progress: Progress | None = None
+    force_field: ForceField,
+    train: Frames,
+    options: FitOptions | None = None,
+    validation: Frames | None = None,
+    progress: Progress | None = None,
 ) -> FitResult:
     """Fit the parameters of one molecule; see ``fit_together``."""
-    return fit_together([(force_field, train)], options, progress)
+    return fit_together([(force_field, train)], options, [] if validation is None else [validation], progress)
 
 
 def fit_together(
     pairs: Sequence[tuple[ForceField, Frames]],
     options: FitOptions | None = None,
+    validation: Sequence[Frames] = (),
     progress: Progress | None = None,
 ) -> FitResult:
     """Fit the intramolecular parameters of several molecules at once.
 
     Maximises the posterior of all parameters given energies and forces: Gaussian residuals, Gaussian priors around the
     start. The deviations of the residuals weigh energies against forces; they are learnt by turns with the parameters.
-    Charges and Lennard-Jones parameters towards other molecules stay as they are. Deterministic; the training loss
+    Charges and Lennard-Jones parameters towards other molecules stay as they are. ``validation`` frames, in the order
+    of ``pairs``, choose the scale of the priors where the options leave it open. Deterministic; the training loss
     never ends above that of the start.
 
     Raises ``FitError`` without forces, with fewer than two frames, or when nothing can be fitted.
@@ -101,25 +109,16 @@ def fit_together(
             )
     begin = perf_counter()
     problem = Problem(pairs, options.frozen, progress)
-    n = len(problem.adjustable)
-    if n == 0:
+    if len(problem.adjustable) == 0:
         raise FitError(f"{pairs[0][0].molecule.name} has no parameter that could be fitted.")
-    at_start = problem.squares(np.zeros(n))
-    noise = problem.noise(at_start, options.energy_weight)
-    moves, iterations = np.zeros(n), 0
-    for _ in range(_NOISE_ROUNDS):
-        minimum = _minimise(problem, moves, noise, options)
-        moves, iterations = minimum.point, iterations + minimum.iterations
-        learnt = problem.noise(problem.squares(moves), options.energy_weight)
-        if abs(learnt.energy / noise.energy - 1) < 0.02 and abs(learnt.force / noise.force - 1) < 0.02:
-            break
-        noise = learnt
-    else:
-        minimum = _minimise(problem, moves, noise, options)
-        moves, iterations = minimum.point, iterations + minimum.iterations
-
-    force_fields = problem.force_fields(moves)
+    judge = None
+    if validation and all(len(frames) > 1 and frames.forces is not None for frames in validation):
+        judged = [(force_field, frames) for (force_field, _), frames in zip(pairs, validation, strict=True)]
+        judge = Problem(judged, options.frozen)
+    solution = _best(problem, judge, options)
+    force_fields = problem.force_fields(solution.minimum.point)
     seconds = perf_counter() - begin
+    noise, squares = solution.noise, problem.squares(solution.minimum.point)
     return FitResult(
         force_fields=force_fields,
         energy_offsets=tuple(
@@ -127,23 +126,57 @@ def fit_together(
             for force_field, (_, frames) in zip(force_fields, pairs, strict=True)
         ),
         start=problem.start,
-        end=problem.parameters(moves),
-        deviations=_deviations(problem, minimum),
+        end=problem.parameters(solution.minimum.point),
+        deviations=_deviations(problem, solution.minimum),
+        prior_scale=solution.prior_scale,
         noise=noise,
-        loss_start=problem.loss(at_start, noise),
-        loss_end=problem.loss(problem.squares(moves), noise),
-        iterations=iterations,
-        converged=minimum.converged,
-        options=options,
+        loss_start=problem.loss(problem.squares(np.zeros(len(problem.adjustable))), noise),
+        loss_end=problem.loss(squares, noise),
+        iterations=solution.iterations,
+        converged=solution.minimum.converged,
         seconds=seconds,
     )
 
 
-def _minimise(problem: Problem, moves: Float[np.ndarray, " n"], noise: Noise, options: FitOptions) -> Minimum:
+@dataclass(frozen=True, eq=False)
+class _Solution:
+    minimum: Minimum
+    noise: Noise
+    prior_scale: float
+    iterations: int
+
+
+def _best(problem: Problem, judge: Problem | None, options: FitOptions) -> _Solution:
+    """The solution at the scale of the priors that the options name, or that the validation frames prefer."""
+    if options.prior_scale is not None or judge is None:
+        return _solve(problem, options.prior_scale or 1.0, options)
+    solutions = [_solve(problem, scale, options) for scale in _PRIOR_SCALES]
+    noise = solutions[-1].noise
+    losses = [judge.loss(judge.squares(solution.minimum.point), noise) for solution in solutions]
+    return solutions[int(np.argmin(losses))]
+
+
+def _solve(problem: Problem, prior_scale: float, options: FitOptions) -> _Solution:
+    """Parameters and noise by turns, at most ``_NOISE_ROUNDS`` times."""
+    moves, iterations = np.zeros(len(problem.adjustable)), 0
+    learnt = problem.noise(problem.squares(moves), options.energy_weight)
+    for _ in range(_NOISE_ROUNDS):
+        noise = learnt
+        minimum = _minimise(problem, moves, noise, prior_scale, options.max_iterations)
+        moves, iterations = minimum.point, iterations + minimum.iterations
+        learnt = problem.noise(problem.squares(moves), options.energy_weight)
+        if max(abs(learnt.energy / noise.energy - 1), abs(learnt.force / noise.force - 1)) < _NOISE_TOLERANCE:
+            break
+    return _Solution(minimum, noise, prior_scale, iterations)
+
+
+def _minimise(
+    problem: Problem, moves: Float[np.ndarray, " n"], noise: Noise, prior_scale: float, max_iterations: int
+) -> Minimum:
     """Minimise at a given noise, from ``moves`` or from the start, whichever is lower."""
-    posterior = problem.posterior(noise, options.prior_scale)
+    posterior = problem.posterior(noise, prior_scale)
     begin = min((moves, np.zeros(len(moves))), key=lambda point: posterior(point).loss)
-    return minimise(posterior, begin, *problem.bounds, max_iterations=options.max_iterations)
+    return minimise(posterior, begin, *problem.bounds, max_iterations=max_iterations)
 
 
 def _deviations(problem: Problem, minimum: Minimum) -> Float[np.ndarray, " parameters"]:

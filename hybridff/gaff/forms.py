@@ -1,7 +1,7 @@
 """Functional forms: which rows a force field has. So far GAFF's own, ``harmonic``."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -63,7 +63,7 @@ def harmonic(
     name = _namer(molecule, start.types, share)
     builder = _ParameterBuilder()
 
-    def group(atoms: Sequence[int]) -> tuple:
+    def group(atoms: Iterable[int]) -> tuple:
         key = tuple(keys[a] for a in atoms)
         return min(key, key[::-1])
 
@@ -162,10 +162,10 @@ def _passes(atoms: np.ndarray, linear: set[tuple]) -> bool:
     return (i, j, k) in linear or (j, k, m) in linear
 
 
-def _namer(molecule: Molecule, types: tuple[str, ...], share: Share) -> Callable[[Sequence[int]], str]:
+def _namer(molecule: Molecule, types: tuple[str, ...], share: Share) -> Callable[[Iterable[int]], str]:
     """Labels: "c3-oh" for parameters shared by type, "C1-O3 (c3-oh)" for those of one environment."""
 
-    def name(atoms: Sequence[int]) -> str:
+    def name(atoms: Iterable[int]) -> str:
         by_type = "-".join(types[a] for a in atoms)
         if share == "types":
             return by_type

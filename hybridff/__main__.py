@@ -1,0 +1,5 @@
+"""``python -m hybridff``."""
+
+from hybridff.cli import main
+
+main()

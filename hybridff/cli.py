@@ -1,0 +1,355 @@
+"""The command line: each command reads, calls the library once, and writes."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from cyclopts import App, Parameter
+from cyclopts.config import Toml
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hybridff.analysis.errors import evaluate as evaluate_model
+from hybridff.errors import HybridFFError, InputError
+from hybridff.export import to_openmm, write_structure, write_system
+from hybridff.fit.options import FitOptions
+from hybridff.modelfile import SavedModel, read_model, write_model
+from hybridff.molecule import Molecule
+from hybridff.output import check_new_folder, new_file, new_folder
+from hybridff.report import Document, fit_document, simulation_section, stock_document
+from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
+from hybridff.simulate import simulate as run_simulation
+from hybridff.start import PRMTOP_SUFFIXES, StartOptions
+from hybridff.verify import verify as verify_model
+from hybridff.workflow import DataOptions, FittedMolecule, SplitOptions, fit_data, read_data
+from hybridff.workflow import parametrize as make_stock
+
+console = Console()
+error_console = Console(stderr=True)
+
+app = App(
+    name="hybridff",
+    help="Force fields refit to quantum-chemical energies and forces, for OpenMM.",
+    version=version("hybridff"),
+    help_format="markdown",
+)
+
+Flat = Parameter(name="*")
+Out = Annotated[Path, Parameter(help="Folder for the results; made by the command.")]
+Overwrite = Annotated[bool, Parameter(help="Replace the folder if it exists.", negative="")]
+Structure = Annotated[str | None, Parameter(help="SMILES, or an SDF, MOL2 or prmtop file; the data's own if left out.")]
+
+
+@app.command
+def parametrize(
+    molecule: str,
+    /,
+    *,
+    out: Out,
+    overwrite: Overwrite = False,
+    start: Annotated[StartOptions | None, Flat] = None,
+) -> None:
+    """Make the stock force field of a molecule, without data.
+
+    Parameters
+    ----------
+    molecule
+        SMILES, or an SDF, MOL2 or prmtop file.
+    """
+    check_new_folder(out, overwrite=overwrite)
+    read, own, sources = _molecule(molecule, start or StartOptions())
+    with console.status("charges and atom types …"):
+        model = make_stock(read, own, sources)
+    with new_folder(out, overwrite=overwrite) as folder:
+        document = stock_document(model)
+        _write(model, document, folder)
+    console.print(Markdown(document.markdown()))
+    console.print(f"Written to {out}.")
+
+
+@app.command
+def fit(
+    data: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    out: Out,
+    molecule: Structure = None,
+    form: Literal["harmonic"] = "harmonic",
+    overwrite: Overwrite = False,
+    split: Annotated[SplitOptions | None, Flat] = None,
+    start: Annotated[StartOptions | None, Flat] = None,
+    reading: Annotated[DataOptions | None, Flat] = None,
+    options: Annotated[FitOptions | None, Flat] = None,
+) -> None:
+    """Refit a force field to reference energies and forces, and show the errors before and after.
+
+    Parameters
+    ----------
+    data
+        npz, extended XYZ, or any file that ASE reads; several of one molecule, or of several molecules fitted at once.
+    form
+        Functional form: harmonic is GAFF's.
+    """
+    check_new_folder(out, overwrite=overwrite)
+    fitted = _fit(data, molecule, split, start, reading, options)
+    documents = [fit_document(item) for item in fitted]
+    with new_folder(out, overwrite=overwrite) as folder:
+        for item, document, name in zip(fitted, documents, _folder_names(fitted), strict=True):
+            place = folder / name
+            place.mkdir(exist_ok=True)
+            _write(item.model, document, place)
+    for document in documents:
+        console.print(Markdown(document.without("Provenance", "Data").markdown()))
+    console.print(f"Written to {out}: model.json, summary.md, report.html.")
+
+
+@app.command
+def evaluate(
+    model: Path,
+    data: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    json_file: Annotated[Path | None, Parameter(name="--json", help="File for the errors as JSON.")] = None,
+    reading: Annotated[DataOptions | None, Flat] = None,
+) -> None:
+    """Errors of a model against reference data.
+
+    Parameters
+    ----------
+    model
+        Folder that parametrize or fit wrote.
+    data
+        Files of the model's molecule.
+    """
+    saved = read_model(model)
+    (item,) = read_data(data, saved.force_field.molecule, reading)
+    for message in item.report.messages():
+        console.print(f"Note: {message}")
+    found = evaluate_model(saved.force_field, item.frames, saved.energy_offset)
+    result = {
+        **found.in_field_units(),
+        "energy_offset_from": "these frames" if saved.energy_offset is None else "the model's training frames",
+    }
+    if json_file is not None:
+        with new_file(json_file) as temporary:
+            temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    for name, value in result.items():
+        console.print(f"{name:32s} {value:.4f}" if isinstance(value, float) else f"{name:32s} {value}")
+
+
+@app.command
+def export(
+    model: Path,
+    /,
+    *,
+    system: Annotated[Path, Parameter(help="File for the OpenMM System, as XML.")],
+    structure: Annotated[Path | None, Parameter(help="File for the structure, .pdb or .cif.")] = None,
+) -> None:
+    """Write a model as an ordinary OpenMM System."""
+    force_field = read_model(model).force_field
+    if structure is not None:
+        write_structure(force_field.molecule, _positions(force_field.molecule), structure)
+    write_system(to_openmm(force_field), system)
+    console.print(f"Written: {', '.join(str(path) for path in (system, structure) if path is not None)}.")
+
+
+@app.command
+def simulate(
+    model: Path,
+    /,
+    *,
+    temperature: Annotated[float, Parameter(help="Temperature in K.")],
+    time: Annotated[str, Parameter(help='Length, such as "10 ps".')],
+    out: Out,
+    platform: Annotated[
+        str, Parameter(help="OpenMM platform; Reference is fastest for one small molecule.")
+    ] = "Reference",
+    overwrite: Overwrite = False,
+    options: Annotated[SimulationOptions | None, Flat] = None,
+) -> None:
+    """Minimise, then run dynamics of the isolated molecule."""
+    check_new_folder(out, overwrite=overwrite)
+    saved = read_model(model)
+    get_platform(platform)
+    with new_folder(out, overwrite=overwrite) as folder:
+        result = _simulate(saved, folder, temperature, time, platform, options)
+    console.print(*simulation_section(result, temperature, platform).sentences)
+    console.print(f"Written to {out}.")
+
+
+@app.command
+def verify(model: Path, /) -> None:
+    """Compare torch with every OpenMM platform present, and forces with energy differences.
+
+    Exits with code 1 if they differ.
+    """
+    comparisons = verify_model(read_model(model).force_field)
+    console.print(f"{'largest relative deviation':44s} {'energy':>9s} {'force':>9s} {'allowed':>9s}")
+    for item in comparisons:
+        energy = "–" if item.energy is None else f"{item.energy:.1e}"
+        verdict = "agrees" if item.passed else "DIFFERS"
+        console.print(f"{item.name:44s} {energy:>9s} {item.force:9.1e} {item.tolerance:9.1e}  {verdict}")
+    if not all(item.passed for item in comparisons):
+        raise SystemExit(1)
+
+
+@app.command
+def demo(*, out: Out = Path("hybridff-demo"), overwrite: Overwrite = False) -> None:
+    """The main job on the bundled data: fit, report of errors, dynamics with the result."""
+    check_new_folder(out, overwrite=overwrite)
+    with new_folder(out, overwrite=overwrite) as folder:
+        for resource in sorted(files("hybridff").joinpath("data").iterdir(), key=lambda entry: entry.name):
+            if not resource.name.endswith(".npz"):
+                continue
+            with as_file(resource) as path:
+                (item,) = _fit([path], None, None, None, None, None)
+            place = folder / Path(resource.name).stem
+            place.mkdir()
+            result = _simulate(item.model, place, 300.0, "10 ps", "Reference", None)
+            document = fit_document(item)
+            document = replace(document, sections=(*document.sections, simulation_section(result, 300.0, "Reference")))
+            _write(item.model, document, place)
+            console.print(
+                Markdown(replace(document, sections=(document.sections[0], document.sections[-1])).markdown())
+            )
+    console.print(f"Written to {out}: open report.html in each of its folders.")
+
+
+@app.meta.default
+def _launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    config: Annotated[Path | None, Parameter(help="TOML file with a table of options for each command.")] = None,
+) -> None:
+    if config is not None:
+        if not config.is_file():
+            raise InputError(f"there is no TOML file {config}.")
+        app.config = (Toml(config),)
+    app(tokens)
+
+
+def main() -> None:
+    """Entry point: a user's error is one sentence and exit code 2, an interruption exit code 130."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        app.meta()
+    except HybridFFError as error:
+        error_console.print(f"hybridff: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        error_console.print("hybridff: interrupted; nothing was written.", markup=False)
+        sys.exit(130)
+
+
+def _molecule(text: str, start: StartOptions) -> tuple[Molecule, StartOptions, list[Path]]:
+    """The molecule, the starting parameters (its own, if it is a prmtop), and the files read."""
+    path = Path(text)
+    molecule = Molecule.read(text)
+    if path.suffix.lower() in PRMTOP_SUFFIXES and start.start is None:
+        start = replace(start, start=path)
+    return molecule, start, [path] if len(text) < 256 and path.is_file() else []
+
+
+def _fit(
+    paths: list[Path],
+    text: str | None,
+    split: SplitOptions | None,
+    start: StartOptions | None,
+    reading: DataOptions | None,
+    options: FitOptions | None,
+) -> list[FittedMolecule]:
+    start = start or StartOptions()
+    molecule = None
+    if text is not None:
+        molecule, start, _ = _molecule(text, start)
+    data = read_data(paths, molecule, reading)
+    for item in data:
+        for message in item.report.messages():
+            console.print(f"Note: {item.molecule.name}: {message}", markup=False)
+    with _progress("fit") as advance:
+        total, done = sum(len(item.frames) for item in data), [0]
+
+        def visited(frames: int) -> None:
+            done[0] += frames
+            advance(min(1.0, done[0] / total))
+
+        return fit_data(data, start, split, options, visited, lambda text: console.print(text, markup=False))
+
+
+def _simulate(
+    saved: SavedModel,
+    folder: Path,
+    temperature: float,
+    duration: str,
+    platform: str,
+    options: SimulationOptions | None,
+) -> SimulationResult:
+    force_field = saved.force_field
+    with _progress("dynamics") as advance:
+        return run_simulation(
+            to_openmm(force_field),
+            force_field.molecule.to_openmm_topology(),
+            _positions(force_field.molecule),
+            folder,
+            temperature=temperature,
+            duration=duration,
+            platform=platform,
+            options=options,
+            progress=advance,
+        )
+
+
+def _positions(molecule: Molecule) -> np.ndarray:
+    placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    assert placed.positions is not None
+    return placed.positions
+
+
+def _folder_names(fitted: list[FittedMolecule]) -> list[str]:
+    """One molecule goes into the folder itself, several into folders of their names."""
+    if len(fitted) == 1:
+        return ["."]
+    names = ["".join(c if c.isalnum() or c in "-_" else "_" for c in item.data.molecule.name) for item in fitted]
+    return [name if names.count(name) == 1 else f"{name}-{i}" for i, name in enumerate(names, start=1)]
+
+
+def _write(model: SavedModel, document: Document, folder: Path) -> None:
+    write_model(model, folder)
+    (folder / "summary.md").write_text(document.markdown(), encoding="utf-8")
+    (folder / "report.html").write_text(document.html(), encoding="utf-8")
+
+
+@contextmanager
+def _progress(task: str) -> Iterator[Callable[[float], None]]:
+    """A bar, shown only once the work has taken two seconds."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    bar, begin = Progress(*columns, console=console, transient=True), time.perf_counter()
+    identity = bar.add_task(task, total=1.0)
+    started = False
+
+    def advance(fraction: float) -> None:
+        nonlocal started
+        if not started and time.perf_counter() - begin > 2.0:
+            bar.start()
+            started = True
+        bar.update(identity, completed=fraction)
+
+    try:
+        yield advance
+    finally:
+        if started:
+            bar.stop()

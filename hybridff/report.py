@@ -1,0 +1,266 @@
+"""What happened, for people: one document, written as Markdown and as a single HTML page that opens offline."""
+
+import base64
+import html
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hybridff import plots
+from hybridff.analysis.errors import Errors
+from hybridff.fit.refit import FitResult
+from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.parameters import QUANTITIES
+from hybridff.modelfile import SavedModel
+from hybridff.simulate import SimulationResult
+from hybridff.units import FORCE_KCAL, KCAL_MOL
+from hybridff.workflow import FittedMolecule
+
+_MOST_MOVED = 12
+_MOST_LISTED = 12
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A title with sentences, a table and a picture, each of which may be missing."""
+
+    title: str
+    sentences: tuple[str, ...] = ()
+    table: Table | None = None
+    picture: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A titled sequence of sections."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+    def markdown(self) -> str:
+        """The document without its pictures."""
+        parts = [f"# {self.title}"]
+        for section in self.sections:
+            parts.append(f"## {section.title}")
+            parts += section.sentences
+            if section.table:
+                rows = [section.table.header, ("---",) * len(section.table.header), *section.table.rows]
+                parts.append("\n".join("| " + " | ".join(row) + " |" for row in rows))
+        return "\n\n".join(parts) + "\n"
+
+    def without(self, *titles: str) -> "Document":
+        """A copy without the sections of these titles."""
+        return Document(self.title, tuple(section for section in self.sections if section.title not in titles))
+
+    def html(self) -> str:
+        """The whole document as one page."""
+        body = [f"<h1>{html.escape(self.title)}</h1>"]
+        for section in self.sections:
+            body.append(f"<h2>{html.escape(section.title)}</h2>")
+            body += [f"<p>{html.escape(sentence)}</p>" for sentence in section.sentences]
+            if section.picture:
+                data = base64.b64encode(section.picture).decode()
+                body.append(f'<img alt="{html.escape(section.title)}" src="data:image/png;base64,{data}">')
+            if section.table:
+                body.append(_html_table(section.table))
+        return _PAGE.format(title=html.escape(self.title), body="\n".join(body))
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
+h1, h2 {{ line-height: 1.2; }} h2 {{ margin-top: 2rem; }}
+img {{ max-width: 100%; }}
+.table {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .25rem .75rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }}
+th:first-child, td:first-child {{ text-align: left; }}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def _html_table(table: Table) -> str:
+    def row(cells: tuple[str, ...], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    rows = [row(table.header, "th"), *(row(cells, "td") for cells in table.rows)]
+    return '<div class="table"><table>' + "\n".join(rows) + "</table></div>"
+
+
+def fit_document(fitted: FittedMolecule) -> Document:
+    """Errors before and after, the parameters that moved most, and those that the data could not determine."""
+    molecule = fitted.model.force_field.molecule
+    part = "test" if "test" in fitted.after else "train"
+    frames = fitted.data.frames.subset(getattr(fitted.split, part))
+    picture = plots.parity(fitted.start, fitted.model.force_field, frames, f"{molecule.name}, {part} frames")
+    sections = [
+        Section("Errors", _error_sentences(fitted), error_table(fitted), picture),
+        Section("Data", _data_sentences(fitted)),
+        _start_section(fitted.model.force_field),
+        _moved_section(fitted.result),
+        _undetermined_section(fitted.result),
+        _provenance_section(fitted.model),
+    ]
+    return Document(f"{molecule.name}: GAFF refit to {len(fitted.split.train)} frames", tuple(sections))
+
+
+def stock_document(model: SavedModel) -> Document:
+    """What a force field without a fit is made of."""
+    force_field = model.force_field
+    sections = (_start_section(force_field), _charge_section(force_field), _provenance_section(model))
+    return Document(f"{force_field.molecule.name}: {force_field.source}", sections)
+
+
+def simulation_section(result: SimulationResult, temperature: float, platform: str) -> Section:
+    """How a simulation went."""
+    return Section(
+        "Dynamics",
+        (
+            f"{result.time:g} ps at {temperature:g} K on the {platform} platform: {result.steps} steps, "
+            f"mean temperature {result.mean_temperature:.0f} K, {result.ns_per_day:.0f} ns/day.",
+        ),
+    )
+
+
+def error_table(fitted: FittedMolecule) -> Table:
+    """RMSE and MAE of energies and forces, before and after."""
+    header = (
+        "frames",
+        "number",
+        "energy RMSE before",
+        "after",
+        "energy MAE before",
+        "after",
+        "force RMSE before",
+        "after",
+        "force MAE before",
+        "after",
+    )
+    names = ("energy_rmse", "energy_mae", "force_rmse", "force_mae")
+    rows = []
+    for part, after in fitted.after.items():
+        before = fitted.before[part]
+        cells = [_cell(errors, name) for name in names for errors in (before, after)]
+        rows.append((part, str(after.n_frames), *cells))
+    return Table(header, tuple(rows))
+
+
+def _cell(errors: Errors, name: str) -> str:
+    value = getattr(errors, name)
+    return "–" if value is None else f"{value / (KCAL_MOL if name.startswith('energy') else FORCE_KCAL):.2f}"
+
+
+def _error_sentences(fitted: FittedMolecule) -> tuple[str, ...]:
+    result = fitted.result
+    sentences = [
+        "Energies in kcal/mol after subtraction of a constant fitted to the training frames; force components in "
+        "kcal/mol/Å. Test frames were never used in the fit; validation frames chose the scale of the priors.",
+        f"The constant offset (reference minus model) is {fitted.model.energy_offset / KCAL_MOL:.3f} kcal/mol."
+        if fitted.model.energy_offset is not None
+        else "",
+        f"{result.iterations} Gauss-Newton steps in {result.seconds:.2f} s; training loss {result.loss_start:.6g} "
+        f"before, {result.loss_end:.6g} after; residual deviations {result.noise.energy / KCAL_MOL:.2f} kcal/mol and "
+        f"{result.noise.force / FORCE_KCAL:.2f} kcal/mol/Å; scale of the priors {result.prior_scale:g}.",
+    ]
+    if not result.converged:
+        sentences.append("The fit stopped before it converged; raise --max-iterations.")
+    if any(_worse(fitted.before[part], fitted.after[part]) for part in ("validation", "test") if part in fitted.after):
+        sentences.append(
+            "On frames that were not trained on, the fit is worse than its start in at least one column: more training "
+            "frames, or a smaller --prior-scale, may help."
+        )
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _worse(before: Errors, after: Errors) -> bool:
+    pairs = [(before.energy_rmse, after.energy_rmse), (before.force_rmse, after.force_rmse)]
+    return any(a is not None and b is not None and a > b for b, a in pairs)
+
+
+def _data_sentences(fitted: FittedMolecule) -> tuple[str, ...]:
+    data = fitted.data
+    files = ", ".join(path.name for path in data.files)
+    theory = f" at {data.frames.theory}" if data.frames.theory else ", level of theory not stated"
+    found = f"{files}: {data.report.n_frames} frames{theory}; {data.report.n_used} can be used."
+    return (found, *(message[0].upper() + message[1:] for message in data.report.messages()))
+
+
+def _start_section(force_field: ForceField) -> Section:
+    sentences = [f"Starting force field: {force_field.source}. Form: {force_field.form}."]
+    if force_field.estimated:
+        sentences.append("Parameters that the table does not have, estimated by analogy:")
+    table = Table(("estimated",), tuple((text,) for text in force_field.estimated)) if force_field.estimated else None
+    return Section("Start", tuple(sentences), table)
+
+
+def _moved_section(result: FitResult) -> Section:
+    rows = [_parameter_row(result, i) for i in result.largest_moves(_MOST_MOVED)]
+    header = ("parameter", "of", "before", "after", "±", "unit", "")
+    sentence = "In units of their prior widths; ± is the posterior standard deviation."
+    return Section("Parameters that moved most", (sentence,), Table(header, tuple(rows)))
+
+
+def _undetermined_section(result: FitResult) -> Section:
+    undetermined = np.flatnonzero(result.undetermined)
+    fitted = int((result.deviations > 0).sum())
+    if not len(undetermined):
+        return Section("Not determined by these data", (f"None of the {fitted} fitted parameters.",))
+    kinds: dict[str, list[str]] = {}
+    for i in undetermined:
+        kinds.setdefault(result.start.quantities[i], []).append(result.start.labels[i])
+    sentences = [
+        f"{len(undetermined)} of {fitted} fitted parameters: their posterior is more than half as wide as their prior, "
+        "so that they are mostly what they were at the start."
+    ]
+    for kind, labels in kinds.items():
+        more = f" and {len(labels) - _MOST_LISTED} more" if len(labels) > _MOST_LISTED else ""
+        sentences.append(f"{kind} ({len(labels)}): {', '.join(labels[:_MOST_LISTED])}{more}.")
+    return Section("Not determined by these data", tuple(sentences))
+
+
+def _parameter_row(result: FitResult, i: int) -> tuple[str, ...]:
+    quantity = QUANTITIES[result.start.quantities[i]]
+    numbers = (result.start.values[i], result.end.values[i], result.deviations[i])
+    remark = "at its bound" if result.at_bound[i] else ""
+    return (
+        result.start.quantities[i],
+        result.start.labels[i],
+        *(f"{value / quantity.scale:.4g}" for value in numbers),
+        quantity.unit,
+        remark,
+    )
+
+
+def _charge_section(force_field: ForceField) -> Section:
+    molecule, charges = force_field.molecule, force_field.nonbonded.charge
+    rows = [(molecule.label(i), force_field.types[i], f"{charges[i]:.4f}") for i in range(len(molecule.numbers))]
+    return Section(
+        "Atoms", (f"Total charge {charges.sum():.4f} e.",), Table(("atom", "type", "charge [e]"), tuple(rows))
+    )
+
+
+def _provenance_section(model: SavedModel) -> Section:
+    about = model.provenance
+    rows = [("program", str(about["program"])), ("python", str(about["python"]))]
+    rows += [(name, str(value)) for name, value in about["packages"].items()]
+    rows += [(f"SHA-256 of {name}", value) for name, value in about["inputs"].items()]
+    rows += [(f"option {name}", str(value)) for name, value in about["options"].items()]
+    return Section("Provenance", (), Table(("what", "value"), tuple(rows)))

@@ -1,0 +1,181 @@
+"""Minimisation and dynamics of a System, with OpenMM's standard reporters."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import openmm
+from jaxtyping import Float
+from openmm import app, unit
+
+from hybridff.errors import HybridFFError, InputError
+from hybridff.units import BOLTZMANN
+
+_TIMES = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6, "µs": 1e6}
+_CHUNKS = 100
+
+Progress = Callable[[float], None]
+"""Called with the fraction done."""
+
+
+class DynamicsError(HybridFFError):
+    """A simulation that blew up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationOptions:
+    """How to run dynamics."""
+
+    ensemble: Literal["nvt", "nve"] = "nvt"
+    """Langevin dynamics at constant temperature, or velocity Verlet at constant energy."""
+
+    step: str = "0.5 fs"
+    """Time step."""
+
+    friction: float = 1.0
+    """Friction of Langevin dynamics [1/ps]."""
+
+    interval: str = "0.1 ps"
+    """Time between two frames of the trajectory and two lines of the log."""
+
+    trajectory: Literal["dcd", "xtc", "none"] = "dcd"
+    """Format of the trajectory."""
+
+    seed: int = 0
+    """Seed of velocities and of the thermostat."""
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """What a simulation was like."""
+
+    steps: int
+    time: float
+    """[ps]"""
+    mean_temperature: float
+    """[K]"""
+    energy_drift: float
+    """Change of the total energy from first to last line of the log [kJ/mol]; a conserved quantity in NVE only."""
+    ns_per_day: float
+
+
+def parse_time(text: str, what: str) -> float:
+    """Picoseconds of "10 ps", "0.5fs", "2 ns"."""
+    match = re.fullmatch(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([a-zµ]+)\s*", text)
+    try:
+        value = float(match[1]) * _TIMES[match[2]] if match else 0.0
+    except (KeyError, ValueError):
+        value = 0.0
+    if value <= 0.0:
+        raise InputError(f"{what} '{text}' is no time: write a positive number and its unit, such as \"10 ps\".")
+    return value
+
+
+def get_platform(name: str) -> openmm.Platform:
+    """The OpenMM platform of this name; raises ``InputError`` with those present."""
+    present = platform_names()
+    for candidate in present:
+        if candidate.lower() == name.lower():
+            return openmm.Platform.getPlatformByName(candidate)
+    raise InputError(f"OpenMM has no platform '{name}' here; present are {', '.join(present)}.")
+
+
+def platform_names() -> list[str]:
+    """Names of all OpenMM platforms of this machine."""
+    return [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
+
+
+def simulate(
+    system: openmm.System,
+    topology: app.Topology,
+    positions: Float[np.ndarray, "atoms 3"],
+    folder: Path,
+    *,
+    temperature: float,
+    duration: str,
+    platform: str = "Reference",
+    options: SimulationOptions | None = None,
+    progress: Progress | None = None,
+) -> SimulationResult:
+    """Minimise, then run dynamics from ``positions`` [nm]; writes into ``folder``.
+
+    Files: ``trajectory.dcd`` (or ``.xtc``), ``log.csv``, ``minimised.pdb``, ``final.pdb``, and ``checkpoint.xml`` to go
+    on from. Raises ``DynamicsError`` when the energy is no longer finite, with the time of the failure.
+    """
+    options = options or SimulationOptions()
+    if not temperature > 0:
+        raise InputError(f"the temperature has to be positive, not {temperature} K.")
+    step, interval = parse_time(options.step, "the step"), parse_time(options.interval, "the interval")
+    steps = max(1, round(parse_time(duration, "the time") / step))
+    every = max(1, round(interval / step))
+    integrator = _integrator(options, temperature, step)
+    simulation = app.Simulation(topology, system, integrator, get_platform(platform))
+    simulation.context.setPositions(positions)
+    simulation.minimizeEnergy()
+    _write_pdb(simulation, folder / "minimised.pdb")
+    simulation.context.setVelocitiesToTemperature(temperature, options.seed)
+    writers = {"dcd": app.DCDReporter, "xtc": app.XTCReporter}
+    if options.trajectory != "none":
+        path = folder / f"trajectory.{options.trajectory}"
+        simulation.reporters.append(writers[options.trajectory](str(path), every))
+    log = folder / "log.csv"
+    columns = ("step", "time", "potentialEnergy", "kineticEnergy", "totalEnergy", "temperature")
+    simulation.reporters.append(app.StateDataReporter(str(log), every, **dict.fromkeys(columns, True)))
+    begin = time.perf_counter()
+    for done in _chunks(steps):
+        _advance(simulation, done)
+        if progress:
+            progress(done / steps)
+    seconds = time.perf_counter() - begin
+    _write_pdb(simulation, folder / "final.pdb")
+    simulation.saveState(str(folder / "checkpoint.xml"))
+    simulation.reporters.clear()
+    table = np.atleast_2d(np.genfromtxt(log, delimiter=",", comments="#"))
+    kinetic = simulation.context.getState(getEnergy=True).getKineticEnergy().value_in_unit(unit.kilojoule_per_mole)
+    degrees = 3 * system.getNumParticles() - (0 if options.ensemble == "nvt" else 3)
+    return SimulationResult(
+        steps=steps,
+        time=steps * step,
+        mean_temperature=float(table[:, 5].mean()) if table.size else 2 * kinetic / (degrees * BOLTZMANN),
+        energy_drift=float(table[-1, 4] - table[0, 4]) if table.size else 0.0,
+        ns_per_day=steps * step * 1e-3 / seconds * 86400,
+    )
+
+
+def _integrator(options: SimulationOptions, temperature: float, step: float) -> openmm.Integrator:
+    if options.ensemble == "nve":
+        return openmm.VerletIntegrator(step)
+    integrator = openmm.LangevinMiddleIntegrator(temperature, options.friction, step)
+    integrator.setRandomNumberSeed(options.seed + 1)  # 0 would ask OpenMM for a seed of its own
+    return integrator
+
+
+def _chunks(steps: int) -> list[int]:
+    """Step counts at which to look after the simulation."""
+    return sorted({round(steps * (i + 1) / _CHUNKS) for i in range(_CHUNKS)} - {0})
+
+
+def _advance(simulation: app.Simulation, target: int) -> None:
+    try:
+        simulation.step(target - simulation.currentStep)
+        energy = simulation.context.getState(getEnergy=True).getPotentialEnergy()._value
+    except (openmm.OpenMMException, ValueError) as error:
+        if "nan" not in str(error).lower() and "infinite" not in str(error).lower():
+            raise
+        energy = np.nan
+    if not np.isfinite(energy):
+        now = simulation.context.getStepCount() * simulation.integrator.getStepSize()._value
+        raise DynamicsError(
+            f"the simulation blew up before {now:.3g} ps: the energy is no longer finite. Use a smaller --step or a "
+            "lower temperature; if it goes on, the force field has a hole."
+        )
+
+
+def _write_pdb(simulation: app.Simulation, path: Path) -> None:
+    positions = simulation.context.getState(getPositions=True).getPositions()
+    with path.open("w") as file:
+        app.PDBFile.writeFile(simulation.topology, positions, file, keepIds=True)

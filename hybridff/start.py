@@ -1,0 +1,94 @@
+"""The starting force field of a molecule: stock GAFF, or parameters that the user brings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import openmm
+from openmm import app
+
+from hybridff.errors import InputError
+from hybridff.gaff.assign import gaff_parameters
+from hybridff.gaff.charges import assign_charges
+from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.openmm_source import class_one_from_openmm, class_one_from_prmtop
+from hybridff.molecule import Molecule
+
+PRMTOP_SUFFIXES = (".prmtop", ".parm7")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartOptions:
+    """Where the starting parameters come from."""
+
+    gaff: str = "gaff-2.2.20"
+    """Version of GAFF."""
+
+    charges: str = "resp"
+    """Partial charges: resp (HF/6-31G*), am1bcc, or a file with one charge per line or a MOL2."""
+
+    start: Path | None = None
+    """Your own starting force field: an AMBER prmtop, or an OpenMM System as XML (with ``topology``)."""
+
+    topology: Path | None = None
+    """PDB or PDBx/mmCIF file with the atoms and bonds of the System."""
+
+
+def starting_parameters(molecule: Molecule, options: StartOptions) -> ClassOneParameters:
+    """GAFF with the charges asked for, or the parameters of ``options.start``, for the atoms of ``molecule``.
+
+    Raises ``InputError`` where the user's own force field is of another molecule or in another order of atoms.
+    """
+    if options.start is None:
+        return gaff_parameters(molecule, assign_charges(molecule, options.charges), options.gaff)
+    path = options.start
+    if not path.is_file():
+        raise InputError(f"there is no file {path}, which is to be the starting force field.")
+    if path.suffix.lower() in PRMTOP_SUFFIXES:
+        owner, parameters = Molecule.from_prmtop(path), class_one_from_prmtop(path)
+    elif path.suffix.lower() == ".xml":
+        topology = _read_topology(options.topology, path)
+        owner = Molecule.from_openmm(topology, path.stem)
+        parameters = class_one_from_openmm(_read_system(path), topology)
+    else:
+        raise InputError(f"the starting force field {path} has to be an AMBER .prmtop or an OpenMM System .xml.")
+    _check_same_molecule(molecule, owner, path)
+    return parameters
+
+
+def _read_topology(path: Path | None, system: Path) -> app.Topology:
+    if path is None:
+        raise InputError(f"the System {system} has no names or bonds of atoms: give them with --topology FILE.pdb.")
+    readers = {".pdb": app.PDBFile, ".cif": app.PDBxFile}
+    if path.suffix.lower() not in readers or not path.is_file():
+        raise InputError(f"the topology {path} has to be an existing .pdb or .cif file.")
+    try:
+        return readers[path.suffix.lower()](str(path)).topology
+    except Exception as error:
+        raise InputError(f"OpenMM cannot read the topology {path}: {error}.") from None
+
+
+def _read_system(path: Path) -> openmm.System:
+    try:
+        system = openmm.XmlSerializer.deserialize(path.read_text())
+    except (openmm.OpenMMException, UnicodeDecodeError) as error:
+        raise InputError(f"OpenMM cannot read the System {path}: {error}.") from None
+    if not isinstance(system, openmm.System):
+        raise InputError(f"{path} holds no OpenMM System but a {type(system).__name__}.")
+    return system
+
+
+def _check_same_molecule(molecule: Molecule, owner: Molecule, path: Path) -> None:
+    if len(molecule.numbers) != len(owner.numbers):
+        raise InputError(
+            f"{path} has {len(owner.numbers)} atoms, the molecule has {len(molecule.numbers)}: not the same molecule."
+        )
+    for i, (ours, theirs) in enumerate(zip(molecule.symbols, owner.symbols, strict=True), start=1):
+        if ours != theirs:
+            raise InputError(f"atom {i} is {ours} in the molecule but {theirs} in {path}: give both in the same order.")
+    bonds, others = ({frozenset(bond) for bond in m.bonds.tolist()} for m in (molecule, owner))
+    if bonds != others:
+        i, j = sorted(sorted(pair) for pair in bonds ^ others)[0]
+        raise InputError(
+            f"{molecule.label(i)} and {molecule.label(j)} are bonded in the molecule or in {path}, but not in both: "
+            "give both in the same order of atoms."
+        )

@@ -1,0 +1,115 @@
+"""Does the exported System say what the model says? Torch against every OpenMM platform, forces against energies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import openmm
+from jaxtyping import Float
+
+from hybridff.analysis.errors import predict
+from hybridff.export import to_openmm
+from hybridff.gaff.forcefield import ForceField
+from hybridff.simulate import platform_names
+from hybridff.units import ANGSTROM
+
+_DISPLACEMENT = 0.1 * ANGSTROM
+_DIFFERENCE = 1e-5
+"""Displacement of the energy differences [nm]: error of the order of its square times the third derivative."""
+
+_REFERENCE = 1e-9
+_TOLERANCES = {"double": 1e-6, "mixed": 1e-4, "single": 1e-3}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One route against another, over all geometries."""
+
+    name: str
+    energy: float | None
+    """Largest difference of an energy, relative to the spread of energies; None where only forces are compared."""
+    force: float
+    """Largest difference of a force component, relative to the root mean square force."""
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether both are within the tolerance."""
+        return max(self.energy or 0.0, self.force) <= self.tolerance
+
+
+def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> list[Comparison]:
+    """Compare torch, OpenMM's platforms and energy differences on randomly displaced geometries.
+
+    Tolerances, relative: 1e-9 for Reference (rounding in double precision); 1e-6, 1e-4 and 1e-3 for double, mixed and
+    single precision elsewhere (their kernels keep forces as fixed-point or float32 numbers and large energies cancel);
+    1e-6 for central differences (rounding of an energy over the displacement).
+    """
+    molecule = force_field.molecule
+    if molecule.positions is None:
+        molecule = molecule.with_embedded_positions()
+    assert molecule.positions is not None
+    noise = np.random.default_rng(seed).normal(scale=_DISPLACEMENT, size=(n_geometries, *molecule.positions.shape))
+    geometries = molecule.positions + noise
+    energies, forces = predict(force_field, geometries)
+    system = to_openmm(force_field)
+    results = []
+    for name in platform_names():
+        for precision in _precisions(name):
+            properties = {} if precision is None else {"Precision": precision}
+            label = name if precision is None else f"{name}, {precision} precision"
+            try:
+                actual = openmm_energies_forces(system, geometries, name, properties)
+            except openmm.OpenMMException:
+                continue  # a platform that is installed without its device
+            tolerance = _REFERENCE if name == "Reference" else _TOLERANCES[precision or "single"]
+            results.append(_compare(f"OpenMM {label}", (energies, forces), actual, tolerance))
+    error = _relative(_energy_differences(system, geometries[0]), forces[0], forces[0])
+    results.append(Comparison("forces against energy differences", None, error, 1e-6))
+    return results
+
+
+def openmm_energies_forces(
+    system: openmm.System,
+    geometries: Float[np.ndarray, "frames atoms 3"],
+    platform: str = "Reference",
+    properties: dict[str, str] | None = None,
+) -> tuple[Float[np.ndarray, " frames"], Float[np.ndarray, "frames atoms 3"]]:
+    """Energies [kJ/mol] and forces [kJ/mol/nm] of a System at several geometries."""
+    integrator = openmm.VerletIntegrator(0.001)
+    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(platform), properties or {})
+    energies, forces = [], []
+    for positions in geometries:
+        context.setPositions(positions)
+        state = context.getState(getEnergy=True, getForces=True)
+        energies.append(state.getPotentialEnergy()._value)
+        forces.append(state.getForces(asNumpy=True)._value)
+    return np.array(energies), np.array(forces)
+
+
+def _energy_differences(system: openmm.System, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
+    """Minus the central differences of OpenMM's energies."""
+    shifts = _DIFFERENCE * np.eye(positions.size).reshape(-1, *positions.shape)
+    plus, _ = openmm_energies_forces(system, positions + shifts)
+    minus, _ = openmm_energies_forces(system, positions - shifts)
+    return (-(plus - minus) / (2 * _DIFFERENCE)).reshape(positions.shape)
+
+
+def _precisions(platform: str) -> Sequence[str | None]:
+    return ("single", "mixed", "double") if platform in ("CUDA", "OpenCL", "HIP") else (None,)
+
+
+def _compare(
+    name: str, expected: tuple[np.ndarray, np.ndarray], actual: tuple[np.ndarray, np.ndarray], tolerance: float
+) -> Comparison:
+    (energies, forces), (other_energies, other_forces) = expected, actual
+    return Comparison(
+        name,
+        _relative(other_energies, energies, energies - energies.mean()),
+        _relative(other_forces, forces, forces),
+        tolerance,
+    )
+
+
+def _relative(actual: np.ndarray, expected: np.ndarray, scale: np.ndarray) -> float:
+    return float(np.abs(actual - expected).max() / max(np.sqrt(np.mean(scale**2)), 1e-12))

@@ -1,0 +1,189 @@
+"""The jobs of the command line, from files to files."""
+
+import hashlib
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybridff.analysis.errors import Errors, evaluate
+from hybridff.checks import DataReport, usable_frames
+from hybridff.dataset import Frames, Split, read_frames
+from hybridff.errors import InputError
+from hybridff.fit.options import FitOptions
+from hybridff.fit.problem import Progress
+from hybridff.fit.refit import FitResult, fit_together
+from hybridff.gaff.forcefield import ForceField
+from hybridff.modelfile import SavedModel
+from hybridff.molecule import Molecule, check_same_elements
+from hybridff.start import StartOptions, starting_parameters
+
+_TRAIN_FRACTION, _VALIDATION_FRACTION = 0.8, 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """How to read reference data."""
+
+    length_unit: str | None = None
+    """Unit of positions where the file names none: angstrom, bohr, nm."""
+
+    energy_unit: str | None = None
+    """Unit of energies where the file names none: kcal/mol, kJ/mol, eV, hartree."""
+
+    force_unit: str | None = None
+    """Unit of forces if not energy/length: hartree/bohr, say."""
+
+    keep_bond_changes: bool = False
+    """Use frames whose bonds differ from the molecule's; they are left out otherwise."""
+
+    trust_data: bool = False
+    """Go on when units, sign of the forces or order of atoms look wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions:
+    """Which frames train, choose and test."""
+
+    train: int | None = None
+    """Training frames of each molecule; 80 % if not given."""
+
+    validation: int | None = None
+    """Validation frames of each molecule; 10 % if not given."""
+
+    seed: int = 0
+    """Seed of the random split."""
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Reference data of one molecule, checked."""
+
+    molecule: Molecule
+    frames: Frames
+    report: DataReport
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMolecule:
+    """All that a fit did to one molecule."""
+
+    model: SavedModel
+    data: Data
+    split: Split
+    start: ForceField
+    before: dict[str, Errors]
+    """Errors of the starting force field on the training, validation and test frames that there are."""
+    after: dict[str, Errors]
+    result: FitResult
+
+
+def read_data(
+    paths: Sequence[Path], molecule: Molecule | None = None, options: DataOptions | None = None
+) -> list[Data]:
+    """Read data files, those of the same molecule together, and keep the frames that can be used.
+
+    Raises ``InputError`` when ``molecule`` is given but the files hold several molecules, or another.
+    """
+    options = options or DataOptions()
+    units = {name: getattr(options, name) for name in ("length_unit", "energy_unit", "force_unit")}
+    groups: dict[tuple, list[Path]] = {}
+    for path in paths:
+        frames = read_frames(path, molecule=molecule, **units)
+        groups.setdefault((frames.smiles, *frames.numbers.tolist()), []).append(path)
+    if molecule is not None and len({key[1:] for key in groups}) > 1:
+        raise InputError("the data files hold several molecules; leave out --molecule, or fit them one by one.")
+    groups = groups if molecule is None else {(): list(paths)}
+    found = []
+    for files in groups.values():
+        frames = read_frames(files, molecule=molecule, **units)
+        owner = frames.molecule() if molecule is None else molecule
+        check_same_elements(owner, frames.numbers, str(files[0]))
+        usable, report = usable_frames(frames, owner, options.keep_bond_changes, options.trust_data)
+        found.append(Data(owner, usable, report, tuple(files)))
+    return found
+
+
+def split_frames(frames: Frames, options: SplitOptions) -> Split:
+    """Training, validation and test rows; numbers that are not given are fractions of the frames."""
+    n = len(frames)
+    train = min(max(2, int(_TRAIN_FRACTION * n)), n) if options.train is None else options.train
+    validation = min(int(_VALIDATION_FRACTION * n), n - train) if options.validation is None else options.validation
+    return frames.split(train, max(validation, 0), options.seed)
+
+
+def fit_data(
+    data: Sequence[Data],
+    start: StartOptions | None = None,
+    split: SplitOptions | None = None,
+    options: FitOptions | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> list[FittedMolecule]:
+    """Fit the molecules of ``data`` together and evaluate before and after."""
+    start, split, options = start or StartOptions(), split or SplitOptions(), options or FitOptions()
+    say = say or (lambda sentence: None)
+    force_fields, splits = [], []
+    for item in data:
+        rows = split_frames(item.frames, split)
+        splits.append(rows)
+        lowest = rows.train[np.argmin(item.frames.energies[rows.train])]
+        placed = replace(item.molecule, positions=item.frames.positions[lowest])
+        say(f"{placed.name}: charges and atom types …")
+        parameters = starting_parameters(placed, start)
+        force_fields.append(ForceField.build(placed, parameters, share=options.share, fourier=options.fourier))
+    pairs = [
+        (force_field, item.frames.subset(rows.train))
+        for force_field, item, rows in zip(force_fields, data, splits, strict=True)
+    ]
+    chosen = [item.frames.subset(rows.validation) for item, rows in zip(data, splits, strict=True)]
+    result = fit_together(pairs, options, chosen, progress)
+    fitted = []
+    for i, (item, rows, force_field) in enumerate(zip(data, splits, force_fields, strict=True)):
+        parts = {name: item.frames.subset(getattr(rows, name)) for name in rows._fields if len(getattr(rows, name))}
+        offset = evaluate(force_field, parts["train"]).energy_offset
+        before = {name: evaluate(force_field, part, offset) for name, part in parts.items()}
+        after = {name: evaluate(result.force_fields[i], part, result.energy_offsets[i]) for name, part in parts.items()}
+        about = {
+            **provenance(item.files),
+            "options": _options(start, split, options),
+            "prior scale": result.prior_scale,
+            "theory": item.frames.theory,
+            "fitted together with": [other.molecule.name for other in data if other is not item],
+            "frames": {name: sorted(getattr(rows, name).tolist()) for name in rows._fields},
+            "errors before": {name: errors.in_field_units() for name, errors in before.items()},
+            "errors after": {name: errors.in_field_units() for name, errors in after.items()},
+        }
+        model = SavedModel(result.force_fields[i], result.energy_offsets[i], about)
+        fitted.append(FittedMolecule(model, item, rows, force_field, before, after, result))
+    return fitted
+
+
+def parametrize(molecule: Molecule, start: StartOptions | None = None, files: Sequence[Path] = ()) -> SavedModel:
+    """Stock parameters of a molecule, without data."""
+    start = start or StartOptions()
+    placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    force_field = ForceField.build(placed, starting_parameters(placed, start))
+    about = {**provenance(files), "options": _options(start)}
+    return SavedModel(force_field, None, about)
+
+
+def provenance(files: Sequence[Path]) -> dict[str, Any]:
+    """Program versions, and the input files with their SHA-256."""
+    return {
+        "program": f"hybridff {version('hybridff')}",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in ("numpy", "torch", "openmm", "rdkit")},
+        "inputs": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+    }
+
+
+def _options(*options: Any) -> dict[str, Any]:
+    """Options as JSON can hold them."""
+    values = {key: value for part in options for key, value in asdict(part).items()}
+    return {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
