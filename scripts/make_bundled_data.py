@@ -13,6 +13,7 @@ import zipfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import ase
 import numpy as np
@@ -58,7 +59,7 @@ TASKS = {
 
 
 def mapped_molecule(smiles: str) -> Chem.Mol:
-    parser = Chem.SmilesParserParams()
+    parser: Any = Chem.SmilesParserParams()
     parser.removeHs = False
     mol = Chem.MolFromSmiles(smiles, parser)
     return Chem.RenumberAtoms(mol, [int(i) for i in np.argsort([atom.GetAtomMapNum() for atom in mol.GetAtoms()])])
@@ -107,7 +108,7 @@ def topology_ok(mol: Chem.Mol, frames: np.ndarray) -> np.ndarray:
     return np.all(np.where(bonded, ratio < 1.35, ratio > 1.25), axis=1)
 
 
-def save(path: Path, **arrays: object) -> None:
+def save(path: Path, **arrays: Any) -> None:
     """Write an npz that appears under its name only when it is whole."""
     part = path.with_suffix(".part")
     with part.open("wb") as file:
@@ -139,7 +140,7 @@ def label(mol: Chem.Mol, frames: np.ndarray, work: Path) -> tuple[np.ndarray, np
     return np.array([item["E"] for item in labels]), np.array([item["F"] for item in labels])
 
 
-def check(mol: Chem.Mol, frame: np.ndarray, step: float = 0.002) -> float:
+def check(mol: Chem.Mol, frame: np.ndarray, step: float = 0.0005) -> float:
     """Largest difference [kcal/mol/Å] of a frame's forces from central differences of its energy, over all atoms."""
     symbols = tuple(atom.GetSymbol() for atom in mol.GetAtoms())
     _, forces = energy_forces(symbols, frame)
