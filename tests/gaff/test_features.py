@@ -1,0 +1,224 @@
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import openmm
+import pytest
+import torch
+from helpers import openmm_energy_forces
+from tables import PLAUSIBLE, assert_routes_agree, by_torch, frames, n_atoms, table
+from torch import Tensor
+
+from hybridff import geometry
+from hybridff.errors import InputError
+from hybridff.expression import Expression
+from hybridff.gaff import energy, openmm_forces
+from hybridff.gaff.features import FEATURES, PAIR_DISTANCE, Feature, Parameter
+from hybridff.geometry import COORDINATES
+
+every_feature = pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
+
+
+def plausible(feature: Feature) -> dict[str, float]:
+    return {name: PLAUSIBLE[parameter.unit] for name, parameter in feature.parameters.items()}
+
+
+def torch_value(feature: Feature, positions: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    atoms = positions[..., : n_atoms(feature.name), :]
+    return feature.evaluate(COORDINATES[feature.coordinate].function(atoms), parameters)
+
+
+def custom_force(feature: Feature, parameters: Mapping[str, float]) -> openmm.CustomCompoundBondForce:
+    """The declaration as OpenMM's own user would type it."""
+    n = n_atoms(feature.name)
+    places = ",".join(f"p{i + 1}" for i in range(n))
+    coordinate = f"{COORDINATES[feature.coordinate].openmm}({places})"
+    force = openmm.CustomCompoundBondForce(n, feature.expression.openmm({feature.variable: coordinate}))
+    for name in parameters:
+        force.addPerBondParameter(name)
+    force.addBond(range(n), list(parameters.values()))
+    return force
+
+
+@every_feature
+def test_torch_and_openmm_agree_on_the_declaration(feature: Feature) -> None:
+    values = plausible(feature)
+    x = torch.tensor(frames(), requires_grad=True)
+    value = torch_value(
+        feature, x, {name: torch.tensor(number, dtype=torch.float64) for name, number in values.items()}
+    )
+    (gradient,) = torch.autograd.grad(value.sum(), x)
+    expected, forces = openmm_energy_forces([custom_force(feature, values)], frames())
+    np.testing.assert_allclose(value.detach(), expected, rtol=1e-10)
+    np.testing.assert_allclose(-gradient, forces, rtol=1e-10, atol=1e-10 * np.abs(forces).max())
+
+
+@every_feature
+def test_derivatives_of_positions_and_parameters_match_finite_differences(feature: Feature) -> None:
+    names, values = [*feature.parameters], plausible(feature)
+
+    def function(x: Tensor, *numbers: Tensor) -> Tensor:
+        return torch_value(feature, x, dict(zip(names, numbers, strict=True)))
+
+    inputs = [torch.tensor(frames(2), requires_grad=True)]
+    inputs += [torch.tensor(values[name], dtype=torch.float64, requires_grad=True) for name in names]
+    # Derivatives reach 1e9 in a coordinate of 0.1 nm (r^-12): differences need a step far below 1e-6 of that.
+    assert torch.autograd.gradcheck(function, inputs, eps=1e-7, rtol=1e-4)
+    assert torch.autograd.gradgradcheck(function, inputs, eps=1e-7, rtol=1e-4)
+
+
+def native_harmonic_bond(p: Mapping[str, float]) -> openmm.Force:
+    force = openmm.HarmonicBondForce()
+    force.addBond(0, 1, p["r0"], 1.0)
+    return force
+
+
+def native_harmonic_angle(p: Mapping[str, float]) -> openmm.Force:
+    force = openmm.HarmonicAngleForce()
+    force.addAngle(0, 1, 2, p["theta0"], 1.0)
+    return force
+
+
+def native_fourier(p: Mapping[str, float]) -> openmm.Force:
+    force = openmm.PeriodicTorsionForce()
+    force.addTorsion(0, 1, 2, 3, int(p["n"]), p["phase"], 1.0)
+    return force
+
+
+def native_pair(charge_product: float, sigma: float, epsilon: float) -> openmm.Force:
+    force = openmm.NonbondedForce()
+    for _ in range(5):
+        force.addParticle(0.0, 1.0, 0.0)
+    force.addException(0, 1, charge_product, sigma, epsilon)
+    return force
+
+
+NATIVE: dict[str, Callable[[Mapping[str, float]], openmm.Force]] = {
+    "harmonic_bond": native_harmonic_bond,
+    "harmonic_angle": native_harmonic_angle,
+    "fourier": native_fourier,
+    "coulomb": lambda p: native_pair(1.0, 1.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_gaffs_features_are_openmms_own_forces(name: str) -> None:
+    feature = FEATURES[name]
+    expected = openmm_energy_forces([NATIVE[name](plausible(feature))], frames())
+    actual = openmm_energy_forces([custom_force(feature, plausible(feature))], frames())
+    np.testing.assert_allclose(actual[0], expected[0], rtol=1e-10)
+    np.testing.assert_allclose(actual[1], expected[1], rtol=1e-10, atol=1e-10 * np.abs(expected[1]).max())
+
+
+def test_repulsion_and_dispersion_are_the_two_parts_of_openmms_lennard_jones() -> None:
+    # With sigma = PAIR_DISTANCE both coefficients are 4 epsilon.
+    expected = openmm_energy_forces([native_pair(0.0, PAIR_DISTANCE, 0.25)], frames())
+    forces = [custom_force(FEATURES[name], {}) for name in ("repulsion", "dispersion")]
+    actual = openmm_energy_forces(forces, frames())
+    np.testing.assert_allclose(actual[0], expected[0], rtol=1e-12)
+    np.testing.assert_allclose(actual[1], expected[1], rtol=1e-12, atol=1e-12 * np.abs(expected[1]).max())
+
+
+@pytest.mark.parametrize("name", [name for name, feature in FEATURES.items() if feature.span])
+def test_the_span_is_the_feature_up_to_a_constant(name: str) -> None:
+    feature = FEATURES[name]
+    parameters = {key: torch.tensor(value, dtype=torch.float64) for key, value in plausible(feature).items()}
+    q = torch.linspace(0.1, 3.0, 50, dtype=torch.float64)
+    span = sum(weight.evaluate(parameters) * FEATURES[part].evaluate(q, {}) for part, weight in feature.span)
+    rest = feature.evaluate(q, parameters) - span
+    torch.testing.assert_close(rest, rest[:1].expand(50), rtol=0, atol=1e-14)
+    assert rest[0] != 0, "the constant is really left out"
+
+
+def test_a_span_consists_of_features_of_the_same_coordinate_without_parameters() -> None:
+    for feature in FEATURES.values():
+        for part, weight in feature.span:
+            assert FEATURES[part].coordinate == feature.coordinate
+            assert not FEATURES[part].parameters
+            assert weight.names <= set(feature.parameters)
+
+
+def test_every_declaration_stands_under_its_own_name_with_a_source() -> None:
+    assert all(feature.name == name and feature.source for name, feature in FEATURES.items())
+
+
+@pytest.mark.parametrize(
+    ("coordinate", "expression", "parameters", "sentence"),
+    [
+        ("bond", "k*r", (), r"feature trial: k is not declared as a parameter\."),
+        ("bond", "theta", (), r"feature trial: theta is not declared as a parameter\."),
+        ("angle", "theta", ("k",), r"feature trial: parameter k does not occur in it\."),
+        ("improper", "phi", (), r"feature trial: coordinate 'improper' is not one of bond, pair, angle, torsion\."),
+    ],
+)
+def test_a_declaration_with_wrong_names_is_refused(
+    coordinate: str, expression: str, parameters: tuple[str, ...], sentence: str
+) -> None:
+    declared = {name: Parameter("1", "") for name in parameters}
+    with pytest.raises(InputError, match=sentence):
+        Feature("trial", coordinate, Expression(expression), declared, "")
+
+
+# What follows tests the tests: a comparison that cannot fail proves nothing.
+
+
+def declare(monkeypatch: pytest.MonkeyPatch, name: str, expression: str) -> None:
+    wrong = replace(FEATURES[name], expression=Expression(expression))
+    declarations = MappingProxyType({**FEATURES, name: wrong})
+    monkeypatch.setattr(energy, "FEATURES", declarations)
+    monkeypatch.setattr(openmm_forces, "FEATURES", declarations)
+
+
+@pytest.mark.parametrize(
+    ("name", "expression"),
+    [
+        pytest.param("harmonic_bond", "0.5*(r + r0)^2", id="sign"),
+        pytest.param("harmonic_bond", "(r - r0)^2", id="factor"),
+        pytest.param("harmonic_angle", "0.5*(theta - theta0*180/3.141592653589793)^2", id="unit"),
+        pytest.param("fourier", "1 + cos(phase*phi - n)", id="order of parameters"),
+        pytest.param("fourier", "1 + cos(n*phi + phase)", id="sign of the phase"),
+    ],
+)
+def test_a_wrong_declaration_is_caught(name: str, expression: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_routes_agree(*table(((name, 0),)), frames())
+    declare(monkeypatch, name, expression)
+    with pytest.raises(AssertionError):
+        assert_routes_agree(*table(((name, 0),)), frames())
+
+
+def test_a_wrong_order_of_atoms_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    product = (("harmonic_angle", 0), ("harmonic_bond", 0))
+    assert_routes_agree(*table(product), frames())
+    wrong = replace(COORDINATES["angle"], function=lambda x: geometry.angle(x[..., [1, 0, 2], :]))
+    monkeypatch.setattr(energy, "COORDINATES", MappingProxyType({**COORDINATES, "angle": wrong}))
+    with pytest.raises(AssertionError):
+        assert_routes_agree(*table(product), frames())
+
+
+def test_a_wrong_sign_of_the_torsion_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = replace(COORDINATES["torsion"], function=lambda x: -geometry.torsion(x))
+    monkeypatch.setattr(energy, "COORDINATES", MappingProxyType({**COORDINATES, "torsion": wrong}))
+    with pytest.raises(AssertionError):
+        assert_routes_agree(*table((("fourier", 0),)), frames())
+
+
+def test_a_wrong_native_mapping_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = openmm_forces._Native(
+        openmm.HarmonicBondForce, lambda force, atoms, k, values: force.addBond(*atoms, values["r0"], 2 * k)
+    )
+    natives = MappingProxyType({**openmm_forces._NATIVE, "harmonic_bond": wrong})
+    monkeypatch.setattr(openmm_forces, "_NATIVE", natives)
+    with pytest.raises(AssertionError):
+        assert_routes_agree(*table((("harmonic_bond", 0),)), frames())
+
+
+def test_forces_are_differences_of_the_energy() -> None:
+    terms, parameters = table((("fourier", 0), ("harmonic_bond", 1)), (("coulomb", 0), ("harmonic_angle", 1)))
+    x, step = frames(1), 1e-6
+    _, forces = by_torch(terms, parameters, x)
+    moves = step * np.eye(15).reshape(15, 5, 3)
+    up, _ = by_torch(terms, parameters, x + moves)
+    down, _ = by_torch(terms, parameters, x - moves)
+    # Central differences at 1e-6 nm: third derivatives of some 1e4 leave 1e-8, rounding 1e-9.
+    np.testing.assert_allclose((down - up) / (2 * step), forces.ravel(), atol=1e-6 * np.abs(forces).max())
