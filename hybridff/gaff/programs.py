@@ -108,7 +108,6 @@ def _environment(home: Path) -> dict[str, str]:
     environment["AMBERHOME"] = str(home)
     environment["PATH"] = os.pathsep.join([str(home / "bin"), environment.get("PATH", os.defpath)])
     variable = _LIBRARY_VARIABLE[sys.platform]
-    # The system's libraries come first: the wheel's old copies of some of them break programs that it calls.
     environment[variable] = os.pathsep.join(filter(None, [environment.get(variable), str(home / "lib")]))
     return environment
 
