@@ -1,7 +1,8 @@
 """The fit as least squares: residuals of several molecules against one parameter vector, streamed by frames."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from hybridff.errors import FitError
 from hybridff.fit.gauss_newton import Quadratic
 from hybridff.gaff.design import LinearForm, columns, linear_form
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.parameters import Parameters
+from hybridff.gaff.parameters import Parameters, numbered_labels, plain_label
 
 _BLOCK_BYTES = 1 << 26
 
@@ -198,19 +199,20 @@ def _member(
 
 
 def _common_parameters(tables: Sequence[Parameters]) -> tuple[Parameters, list[Int[np.ndarray, " parameters"]]]:
-    index: dict[tuple[str, str, float], int] = {}
+    index: dict[tuple[str, str, float, int], int] = {}
     positions = [
-        np.array(
-            [
-                index.setdefault(key, len(index))
-                for key in zip(table.quantities, table.labels, table.values.tolist(), strict=True)
-            ],
-            dtype=np.int64,
-        )
-        for table in tables
+        np.array([index.setdefault(key, len(index)) for key in _keys(table)], dtype=np.int64) for table in tables
     ]
-    quantities, labels, values = zip(*index, strict=True)
-    return Parameters(np.array(values), tuple(quantities), tuple(labels)), positions
+    quantities, labels, values, _ = zip(*index, strict=True)
+    return Parameters(np.array(values), tuple(quantities), numbered_labels(quantities, labels)), positions
+
+
+def _keys(table: Parameters) -> Iterator[tuple[str, str, float, int]]:
+    """What makes parameters of two molecules one: quantity, label without its number, value; and which of several."""
+    seen: Counter[tuple[str, str, float]] = Counter()
+    for key in zip(table.quantities, map(plain_label, table.labels), table.values.tolist(), strict=True):
+        yield *key, seen[key]
+        seen[key] += 1
 
 
 def _blocks(n_frames: int, numbers_per_frame: int) -> list[slice]:

@@ -1,7 +1,8 @@
 """Parameters: every number of a bonded force field in one flat vector, with what it is and how far it may move."""
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -88,3 +89,18 @@ class Parameters:
     @property
     def _units(self) -> Float[np.ndarray, " parameters"]:
         return np.where([kind.relative for kind in self._kinds], np.abs(self.values), 1.0)
+
+
+def numbered_labels(quantities: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:
+    """Labels with " #2", " #3", … added where a quantity has more than one entry of the same label."""
+    seen: Counter[tuple[str, str]] = Counter()
+    numbered = []
+    for key in zip(quantities, labels, strict=True):
+        seen[key] += 1
+        numbered.append(key[1] if seen[key] == 1 else f"{key[1]} #{seen[key]}")
+    return tuple(numbered)
+
+
+def plain_label(label: str) -> str:
+    """A label without the number that ``numbered_labels`` added."""
+    return label.partition(" #")[0]
