@@ -203,8 +203,8 @@ class _Line:
     remark: str
 
 
-_NUMBER: Final = r"[-+]?(?:\d+\.?\d*|\.\d+)"
-"""GAFF's files do not always leave a space between a number and the text behind it."""
+_NUMBERS: Final = {count: re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))" * count) for count in (2, 3, 4)}
+"""So many numbers; GAFF's files do not always leave a space between the last one and the text behind it."""
 
 _SECTIONS: Final = MappingProxyType({"BOND": (2, 2), "ANGL": (3, 2), "DIHE": (4, 4), "IMPR": (4, 3), "NONB": (1, 2)})
 """Atom types and numbers in a row of each section."""
@@ -253,11 +253,11 @@ def _parse_line(numbered: tuple[int, str], section: str, name: str) -> _Line:
     n_types, n_values = _SECTIONS[section]
     width = len(line.split()[0]) + line.index(line.split()[0]) if section == "NONB" else 3 * n_types - 1
     types = tuple(part.strip() for part in line[:width].split("-"))
-    match = re.match(rf"(?:\s*({_NUMBER})){{{n_values}}}", line[width:])
+    match = _NUMBERS[n_values].match(line, width)
     if len(types) != n_types or not all(types) or match is None:
         raise InputError(f"{name}, line {number}: expected {n_types} atom types and {n_values} numbers: {line.strip()}")
-    values = tuple(float(value) for value in re.findall(_NUMBER, match[0]))
-    return _Line(number, types, values, " ".join(line[width + match.end() :].split()))
+    values = tuple(float(value) for value in match.groups())
+    return _Line(number, types, values, " ".join(line[match.end() :].split()))
 
 
 Rows = Mapping[str, Sequence[_Line]]
