@@ -15,7 +15,8 @@ from torch import Tensor
 
 def distance(x: Float[Tensor, "*rows 2 3"]) -> Float[Tensor, "*rows"]:
     """Distance of two atoms [nm]."""
-    return torch.linalg.vector_norm(x[..., 1, :] - x[..., 0, :], dim=-1)
+    first, second = x.unbind(-2)
+    return torch.linalg.vector_norm(second - first, dim=-1)
 
 
 def angle(x: Float[Tensor, "*rows 3 3"]) -> Float[Tensor, "*rows"]:
@@ -25,8 +26,8 @@ def angle(x: Float[Tensor, "*rows 3 3"]) -> Float[Tensor, "*rows"]:
     the positions (1.6e-10 of |u||v| in float64), which leaves value and gradient alone and makes the second derivative
     of a potential with its minimum at 180° exact there.
     """
-    u = x[..., 0, :] - x[..., 1, :]
-    v = x[..., 2, :] - x[..., 1, :]
+    first, vertex, last = x.unbind(-2)
+    u, v = first - vertex, last - vertex
     cross = torch.linalg.cross(u, v)
     d = torch.finfo(x.dtype).eps ** 0.625
     scale = (u * u).sum(-1) * (v * v).sum(-1)
@@ -38,9 +39,8 @@ def torsion(x: Float[Tensor, "*rows 4 3"]) -> Float[Tensor, "*rows"]:
 
     Where three consecutive atoms are exactly in line the angle is undefined: it is 0 there, with zero derivatives.
     """
-    b1 = x[..., 1, :] - x[..., 0, :]
-    b2 = x[..., 2, :] - x[..., 1, :]
-    b3 = x[..., 3, :] - x[..., 2, :]
+    first, second, third, fourth = x.unbind(-2)
+    b1, b2, b3 = second - first, third - second, fourth - third
     m = torch.linalg.cross(b1, b2)
     n = torch.linalg.cross(b2, b3)
     sine = (b1 * n).sum(-1) * torch.linalg.vector_norm(b2, dim=-1)

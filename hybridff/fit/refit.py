@@ -150,15 +150,17 @@ def _best(problem: Problem, judge: Problem | None, options: FitOptions) -> _Solu
     """The solution at the scale of the priors that the options name, or that the validation frames prefer."""
     if options.prior_scale is not None or judge is None:
         return _solve(problem, options.prior_scale or 1.0, options)
-    solutions = [_solve(problem, scale, options) for scale in _PRIOR_SCALES]
+    solutions: list[_Solution] = []
+    for scale in _PRIOR_SCALES:
+        solutions.append(_solve(problem, scale, options, solutions[-1] if solutions else None))
     noise = solutions[-1].noise
     losses = [judge.loss(judge.squares(solution.minimum.point), noise) for solution in solutions]
     return solutions[int(np.argmin(losses))]
 
 
-def _solve(problem: Problem, prior_scale: float, options: FitOptions) -> _Solution:
+def _solve(problem: Problem, prior_scale: float, options: FitOptions, guess: _Solution | None = None) -> _Solution:
     """Parameters and noise by turns, at most ``_NOISE_ROUNDS`` times."""
-    moves, iterations = np.zeros(len(problem.adjustable)), 0
+    moves, iterations = np.zeros(len(problem.adjustable)) if guess is None else guess.minimum.point, 0
     learnt = problem.noise(problem.squares(moves), options.energy_weight)
     for _ in range(_NOISE_ROUNDS):
         noise = learnt

@@ -1,0 +1,80 @@
+"""Force and energy RMSE of stock GAFF and of its refit, beside the published refits.
+
+Published: H. E. Sauceda, M. Gastegger, S. Chmiela, K.-R. Müller, A. Tkatchenko, J. Chem. Phys. 153, 124109 (2020),
+table II, GAFF refit to MD17 (PBE+vdW-TS) trajectories. Our frames are those of HYBRIDFF_DATA: other samples of the same
+trajectories, and for rMD17 another basis set and code.
+
+Usage: python scripts/table_harmonic.py [--seeds 3] [--test 1000]
+"""
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from hybridff import (
+    FitOptions,
+    ForceField,
+    StartOptions,
+    evaluate,
+    fit,
+    read_frames,
+    starting_parameters,
+    usable_frames,
+)
+from hybridff.units import FORCE_KCAL, KCAL_MOL
+
+DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
+SIZES = (110, 1000)
+PUBLISHED = {"ethanol": {110: 6.53, 1000: 6.37}, "aspirin": {110: 7.91, 1000: 7.46}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--test", type=int, default=1000, help="test frames at most")
+    parser.add_argument("--validation", type=int, default=50)
+    options = parser.parse_args()
+    print(f"energy [kcal/mol] and force component [kcal/mol/Å] RMSE on unseen frames, mean of {options.seeds} splits;")
+    print(f"{options.validation} further frames choose the prior; charges RESP, gaff-2.2.20, form harmonic")
+    print("| set | training frames | test frames | stock E | stock F | refit E | refit F | published refit F |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name in ("ethanol_md17", "ethanol_rmd17", "aspirin_rmd17"):
+        frames = read_frames(DATA / f"{name}.npz")
+        frames, _ = usable_frames(frames, frames.molecule())
+        for size in SIZES:
+            size = min(size, len(frames) - options.validation - 100)
+            rows = [_one(frames, size, seed, options) for seed in range(options.seeds)]
+            n_test = rows[0][0]
+            stock_e, stock_f, refit_e, refit_f = np.mean([row[1:] for row in rows], axis=0)
+            published = PUBLISHED[name.split("_")[0]][110 if size == 110 else 1000]
+            print(
+                f"| {name} | {size} | {n_test} | {stock_e:.2f} | {stock_f:.2f} | {refit_e:.2f} | {refit_f:.2f} "
+                f"| {published} ({110 if size == 110 else 1100} frames) |",
+                flush=True,
+            )
+
+
+def _one(frames, size: int, seed: int, options) -> tuple[float, ...]:
+    split = frames.split(size, options.validation, seed)
+    train, validation = frames.subset(split.train), frames.subset(split.validation)
+    test = frames.subset(split.test[: options.test])
+    molecule = replace(frames.molecule(), positions=frames.positions[np.argmin(frames.energies)])
+    start = ForceField.build(molecule, starting_parameters(molecule, StartOptions()))
+    result = fit(start, train, FitOptions(), validation)
+    offset = evaluate(start, train).energy_offset
+    before, after = evaluate(start, test, offset), evaluate(result.force_field, test, result.energy_offset)
+    assert before.force_rmse is not None and after.force_rmse is not None
+    return (
+        len(test),
+        before.energy_rmse / KCAL_MOL,
+        before.force_rmse / FORCE_KCAL,
+        after.energy_rmse / KCAL_MOL,
+        after.force_rmse / FORCE_KCAL,
+    )
+
+
+if __name__ == "__main__":
+    main()
