@@ -64,7 +64,8 @@ def nonbonded_force(
     force.setNonbondedMethod(openmm.NonbondedForce.NoCutoff)
     for particle in zip(start.charge.tolist(), start.sigma.tolist(), start.epsilon.tolist(), strict=True):
         force.addParticle(*particle)
-    rule, actual = combined_pairs(start), _table_pairs(table, values, len(start.charge))
+    rule = combined_pairs(start)
+    actual = _table_pairs(table, values, rule)
     differs = np.zeros(len(rule.atoms), dtype=bool)
     for name in ("charge_product", "sigma", "epsilon"):
         differs |= ~np.isclose(getattr(rule, name), getattr(actual, name), rtol=1e-12, atol=0.0)
@@ -76,20 +77,23 @@ def nonbonded_force(
     return force
 
 
-def _table_pairs(table: TermTable, values: Float[np.ndarray, " parameters"], n_atoms: int) -> Pairs:
-    """What the term table says about every pair of the molecule; zeros where it says nothing."""
-    first, second = np.triu_indices(n_atoms, k=1)
-    heights = {feature: np.zeros(len(first)) for feature in PAIR_FEATURES}
+def _table_pairs(table: TermTable, values: Float[np.ndarray, " parameters"], rule: Pairs) -> Pairs:
+    """What the term table says about the pairs of ``rule``: no energy where it says nothing.
+
+    A pair without Lennard-Jones energy keeps its sigma, which then means nothing.
+    """
+    n_atoms = int(rule.atoms.max(initial=0)) + 1
+    heights = {feature: np.zeros(len(rule.atoms)) for feature in PAIR_FEATURES}
     for feature, height in heights.items():
         coordinates, coefficients = table.single_feature_terms(feature)
-        height[_rows(n_atoms, table.coordinates["pair"][coordinates])] = values[coefficients]
+        np.add.at(height, _rows(n_atoms, table.coordinates["pair"][coordinates]), values[coefficients])
     interacting = heights["repulsion"] != 0
     repulsion = np.where(interacting, heights["repulsion"], 1.0)
     dispersion = np.where(interacting, heights["dispersion"], 1.0)
     return Pairs(
-        np.stack([first, second], -1),
+        rule.atoms,
         heights["coulomb"],
-        PAIR_DISTANCE * (repulsion / dispersion) ** (1 / 6),
+        np.where(interacting, PAIR_DISTANCE * (repulsion / dispersion) ** (1 / 6), rule.sigma),
         np.where(interacting, dispersion**2 / (4 * repulsion), 0.0),
     )
 
