@@ -30,7 +30,11 @@ _EXAMPLES: dict[str, tuple[str, str, list[float]]] = {
         [-0.60, 0.14, -0.15, 0.385, 0.045, 0.045, 0.045, 0.045, 0.045],
     ),
     "propane": ("CCC", "c3 c3 c3 hc hc hc hc hc hc hc hc", [-0.09, -0.1, -0.09, *[0.035] * 8]),
-    "formamide": ("NC=O", "nt c o hn hn h5", [-0.85, 0.6, -0.55, 0.4, 0.4, 0.0]),  # two impropers, one neutral atom
+    "acetaldehyde": (
+        "CC=O",
+        "c3 c o hc hc hc h4",
+        [-0.22, 0.56, -0.52, 0.06, 0.06, 0.06, 0.0],
+    ),  # improper, neutral atom
     "propyne": ("CC#C", "c3 c1 c1 hc hc hc ha", [-0.2, 0.05, -0.3, 0.07, 0.07, 0.07, 0.24]),  # two linear angles
     "benzene": ("c1ccccc1", "ca ca ca ca ca ca ha ha ha ha ha ha", [-0.13] * 6 + [0.13] * 6),
 }
