@@ -64,6 +64,7 @@ def _context(system: openmm.System, molecule, platform: str) -> openmm.Context:
 
 def _prmtop_system(force_field: ForceField) -> openmm.System:
     molecule = force_field.molecule
+    assert molecule.positions is not None
     structure = parmed.openmm.load_topology(molecule.to_openmm_topology(), to_openmm(force_field))
     structure.positions = molecule.positions * 10 * unit.angstrom
     with tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,12 @@
 """Pictures, as PNG bytes."""
 
 import io
+from collections.abc import Mapping
 
 import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hybridff.analysis.errors import predict
@@ -12,37 +14,46 @@ from hybridff.dataset import Frames
 from hybridff.model import EnergyModel
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
-_BEFORE, _AFTER = "#b8b8b8", "#0b6e99"
+_COLOURS = ("#b8b8b8", "#0b6e99")
 _MOST_POINTS = 20000
 
 
-def parity(before: EnergyModel, after: EnergyModel, frames: Frames, title: str) -> bytes:
-    """Model against reference: energies and force components, before and after a fit."""
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+def parity(models: Mapping[str, EnergyModel], frames: Frames, title: str) -> bytes:
+    """Models against reference: energies without their mean, and force components."""
+    colours = dict(zip(models, _COLOURS, strict=False))
+    with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(8.2, 3.9), layout="constrained")
-        energy_axes, force_axes = figure.subplots(1, 2)
-        for model, colour, label in ((before, _BEFORE, "before"), (after, _AFTER, "after")):
-            energies, forces = predict(model, frames.positions)
-            energy_pairs = _centred(frames.energies) / KCAL_MOL, _centred(energies) / KCAL_MOL
-            _scatter(energy_axes, *energy_pairs, colour, label, "kcal/mol")
-            if frames.forces is not None:
-                force_pairs = frames.forces.ravel() / FORCE_KCAL, forces.ravel() / FORCE_KCAL
-                _scatter(force_axes, *force_pairs, colour, label, "kcal/mol/Å")
-        for axes, what, unit in ((energy_axes, "energy", "kcal/mol"), (force_axes, "force component", "kcal/mol/Å")):
-            axes.set_xlabel(f"reference {what} [{unit}]")
-            axes.set_ylabel(f"model [{unit}]")
-            axes.axline((0, 0), slope=1, color="black", linewidth=0.8, zorder=3)
-            axes.set_aspect("equal", adjustable="datalim")
-            axes.legend(frameon=False, loc="upper left")
+        left, right = figure.subplots(1, 2)
+        energy_parity(left, models, frames, colours)
+        if frames.forces is None:
+            right.set_visible(False)
+        else:
+            force_parity(right, models, frames, colours)
         figure.suptitle(title)
         return _png(figure)
 
 
-def _centred(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    return values - values.mean()
+def energy_parity(axes: Axes, models: Mapping[str, EnergyModel], frames: Frames, colours: Mapping[str, str]) -> None:
+    """Energies [kcal/mol], each without its mean."""
+    for name, model in models.items():
+        energies, _ = predict(model, frames.positions)
+        reference, predicted = ((part - part.mean()) / KCAL_MOL for part in (frames.energies, energies))
+        _scatter(axes, reference, predicted, colours[name], name)
+    _finish(axes, "energy [kcal/mol]")
 
 
-def _scatter(axes, reference: np.ndarray, model: np.ndarray, colour: str, label: str, unit: str) -> None:
+def force_parity(axes: Axes, models: Mapping[str, EnergyModel], frames: Frames, colours: Mapping[str, str]) -> None:
+    """Force components [kcal/mol/Å]; the frames must have forces."""
+    assert frames.forces is not None
+    for name, model in models.items():
+        _, forces = predict(model, frames.positions)
+        _scatter(axes, frames.forces.ravel() / FORCE_KCAL, forces.ravel() / FORCE_KCAL, colours[name], name)
+    _finish(axes, "force component [kcal/mol/Å]")
+
+
+def _scatter(
+    axes: Axes, reference: Float[np.ndarray, " n"], model: Float[np.ndarray, " n"], colour: str, name: str
+) -> None:
     rmse = float(np.sqrt(np.mean((model - reference) ** 2)))
     every = max(1, len(reference) // _MOST_POINTS)
     axes.plot(
@@ -53,8 +64,16 @@ def _scatter(axes, reference: np.ndarray, model: np.ndarray, colour: str, label:
         color=colour,
         alpha=0.5,
         markeredgewidth=0,
-        label=f"{label}: RMSE {rmse:.2f} {unit}",
+        label=f"{name}: RMSE {rmse:.2f}",
     )
+
+
+def _finish(axes: Axes, what: str) -> None:
+    axes.set_xlabel(f"reference {what}")
+    axes.set_ylabel(f"model {what}")
+    axes.axline((0, 0), slope=1, color="black", linewidth=0.8, zorder=3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper left", markerscale=3)
 
 
 def _png(figure: Figure) -> bytes:

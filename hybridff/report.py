@@ -110,7 +110,8 @@ def fit_document(fitted: FittedMolecule) -> Document:
     molecule = fitted.model.force_field.molecule
     part = "test" if "test" in fitted.after else "train"
     frames = fitted.data.frames.subset(getattr(fitted.split, part))
-    picture = plots.parity(fitted.start, fitted.model.force_field, frames, f"{molecule.name}, {part} frames")
+    models = {"before": fitted.start, "after": fitted.model.force_field}
+    picture = plots.parity(models, frames, f"{molecule.name}, {part} frames")
     sections = [
         Section("Errors", _error_sentences(fitted), error_table(fitted), picture),
         Section("Data", _data_sentences(fitted)),

@@ -1,0 +1,39 @@
+"""The README's picture: reference against stock and refit GAFF, on test frames of the bundled molecules.
+
+Usage: python scripts/make_readme_picture.py docs/images/parity.png
+"""
+
+import sys
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from hybridff import plots
+from hybridff.units import FORCE_KCAL
+from hybridff.workflow import SplitOptions, fit_data, read_data
+
+_COLOURS = {"stock GAFF": "#b8b8b8", "refit": "#0b6e99"}
+
+
+def main() -> None:
+    figure = Figure(figsize=(8.4, 4.0), layout="constrained")
+    resources = sorted((entry for entry in files("hybridff").joinpath("data").iterdir()), key=lambda entry: entry.name)
+    with_data = [entry for entry in resources if entry.name.endswith(".npz")]
+    for axes, resource in zip(figure.subplots(1, len(with_data), squeeze=False)[0], with_data, strict=True):
+        with as_file(resource) as path:
+            (fitted,) = fit_data(read_data([path]), split=SplitOptions(train=110, validation=50))
+        test = fitted.data.frames.subset(fitted.split.test)
+        models = {"stock GAFF": fitted.start, "refit": fitted.model.force_field}
+        plots.force_parity(axes, models, test, _COLOURS)
+        axes.set_title(f"{fitted.data.molecule.name}: 110 training frames, {len(test)} test frames", fontsize=10)
+        assert test.forces is not None
+        print(path.name, "reference force RMS", np.sqrt(np.mean(test.forces**2)) / FORCE_KCAL)
+    target = Path(sys.argv[1])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target, dpi=130)
+
+
+if __name__ == "__main__":
+    main()
