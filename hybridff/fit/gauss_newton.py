@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import solve_triangular
+from scipy.optimize import lsq_linear
 
 _ACTIVE_SET_ROUNDS = 50
 
@@ -74,7 +76,7 @@ def bounded_quadratic(
     """The minimum of ``gradient·x + x·hessian·x/2`` within bounds, for a positive definite Hessian.
 
     Primal-dual active sets (M. Hintermüller, K. Ito, K. Kunisch, SIAM J. Optim. 13, 865 (2002)). Should they not
-    settle, the last iterate is cut off at the bounds.
+    settle, which is rare, the slower method of Stark and Parker, which always does.
     """
     at_lower = at_upper = np.zeros(len(gradient), dtype=bool)
     for _ in range(_ACTIVE_SET_ROUNDS):
@@ -85,6 +87,9 @@ def bounded_quadratic(
         new_lower = (x < lower) | (at_lower & (multiplier > 0))
         new_upper = (x > upper) | (at_upper & (multiplier < 0))
         if (new_lower == at_lower).all() and (new_upper == at_upper).all():
-            break
+            return np.clip(x, lower, upper)
         at_lower, at_upper = new_lower, new_upper
-    return np.clip(x, lower, upper)
+    factor = np.linalg.cholesky(hessian)
+    target = -solve_triangular(factor, gradient, lower=True)
+    found = lsq_linear(factor.T, target, (lower, upper), method="bvls", tol=1e-14, max_iter=100 * len(gradient))
+    return np.clip(found.x, lower, upper)

@@ -81,14 +81,18 @@ class LinearForm:
 def linear_form(table: TermTable, values: Float[np.ndarray, " parameters"], fitted: Collection[int]) -> LinearForm:
     """The linear form of a table in which only the parameters with indices ``fitted`` change from ``values``.
 
-    Raises ``FitError`` when a fitted parameter belongs to a feature without a span.
+    Raises ``FitError`` when a fitted parameter belongs to a feature without a span, or to one in a product: a span
+    leaves out a constant, which another factor would make a function of the positions.
     """
     fitted = frozenset(fitted)
     features, parts = _spans(table, fitted)
     columns: dict[_Weight, int] = {}
     products, coefficients, multipliers, groups = [], [], [], []
     for term, coefficient, group in zip(table.products, table.coefficients.tolist(), table.groups, strict=True):
-        for combination in product(*(parts[i] for i in term[term >= 0])):
+        factors = [parts[i] for i in term[term >= 0]]
+        if len(factors) > 1 and any(len(factor) > 1 for factor in factors):
+            raise FitError("parameters of a feature cannot be fitted where it is one factor of a product.")
+        for combination in product(*factors):
             variable = tuple(part.factor for part in combination if part.factor.parameters)
             multiplier = prod(
                 float(part.factor.expression.evaluate({})) for part in combination if not part.factor.parameters
