@@ -99,15 +99,20 @@ def check_frames(frames: Frames, molecule: Molecule | None, keep_bond_changes: b
 
 
 def usable_frames(
-    frames: Frames, molecule: Molecule | None, keep_bond_changes: bool = False, accept_problem: bool = False
+    frames: Frames,
+    molecule: Molecule | None,
+    keep_bond_changes: bool = False,
+    accept_problem: bool = False,
+    where: str = "",
 ) -> tuple[Frames, DataReport]:
     """Frames with finite numbers, each once, with the molecule's bonds (unless these changes are to be kept).
 
     Raises ``InputError`` where the data as a whole are wrong (units, sign of the forces, order of atoms), unless
-    ``accept_problem`` says that the user knows better, and where no frame is left.
+    ``accept_problem`` says that the user knows better, and where no frame is left. Its message begins with ``where``,
+    or the source that the data name.
     """
     rows, report = _checked(frames, molecule, keep_bond_changes)
-    where = frames.source or frames.name or "the data"
+    where = where or frames.source or frames.name or "the data"
     if report.problem is not None and not accept_problem:
         raise InputError(f"{where}: {report.problem}")
     if not len(rows):

@@ -8,11 +8,13 @@ from openmm import app
 
 from hybridff.errors import InputError
 from hybridff.gaff.assign import gaff_parameters
-from hybridff.gaff.charges import assign_charges
+from hybridff.gaff.atomtypes import DEFAULT_VERSION, check_supported
+from hybridff.gaff.charges import METHODS, assign_charges
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.openmm_source import class_one_from_openmm, class_one_from_prmtop
 from hybridff.molecule import Molecule
 
+DEFAULT_CHARGES = "resp"
 PRMTOP_SUFFIXES = (".prmtop", ".parm7")
 
 
@@ -20,10 +22,10 @@ PRMTOP_SUFFIXES = (".prmtop", ".parm7")
 class StartOptions:
     """Where the starting parameters come from."""
 
-    gaff: str = "gaff-2.2.20"
+    gaff: str = DEFAULT_VERSION
     """Version of GAFF."""
 
-    charges: str = "resp"
+    charges: str = DEFAULT_CHARGES
     """Partial charges: resp (HF/6-31G*), am1bcc, or a file with one charge per line or a MOL2."""
 
     start: Path | None = None
@@ -32,6 +34,18 @@ class StartOptions:
     topology: Path | None = None
     """PDB or PDBx/mmCIF file with the atoms and bonds of the System."""
 
+    def __post_init__(self) -> None:
+        if self.topology is not None and (self.start is None or self.start.suffix.lower() != ".xml"):
+            raise InputError("option topology belongs to an OpenMM System .xml as start; leave it out.")
+        if self.start is not None and (self.gaff, self.charges) != (DEFAULT_VERSION, DEFAULT_CHARGES):
+            raise InputError(f"{self.start} brings its own parameters; leave the options gaff and charges out.")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the parameters come from."""
+        charges = None if self.charges in METHODS else Path(self.charges)
+        return tuple(path for path in (charges, self.start, self.topology) if path is not None and path.is_file())
+
 
 def starting_parameters(molecule: Molecule, options: StartOptions) -> ClassOneParameters:
     """GAFF with the charges asked for, or the parameters of ``options.start``, for the atoms of ``molecule``.
@@ -39,6 +53,7 @@ def starting_parameters(molecule: Molecule, options: StartOptions) -> ClassOnePa
     Raises ``InputError`` where the user's own force field is of another molecule or in another order of atoms.
     """
     if options.start is None:
+        check_supported(molecule)
         return gaff_parameters(molecule, assign_charges(molecule, options.charges), options.gaff)
     path = options.start
     if not path.is_file():

@@ -58,6 +58,13 @@ class SplitOptions:
     seed: int = 0
     """Seed of the random split."""
 
+    def __post_init__(self) -> None:
+        limits = {"train": 2, "validation": 0, "seed": 0}
+        for name, lowest in limits.items():
+            value = getattr(self, name)
+            if value is not None and value < lowest:
+                raise InputError(f"option {name} has to be at least {lowest}, not {value}.")
+
 
 @dataclass(frozen=True, eq=False)
 class Data:
@@ -67,6 +74,7 @@ class Data:
     frames: Frames
     report: DataReport
     files: tuple[Path, ...]
+    options: DataOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +112,10 @@ def read_data(
         frames = read_frames(files, molecule=molecule, **units)
         owner = frames.molecule() if molecule is None else molecule
         check_same_elements(owner, frames.numbers, str(files[0]))
-        usable, report = usable_frames(frames, owner, options.keep_bond_changes, options.trust_data)
-        found.append(Data(owner, usable, report, tuple(files)))
+        usable, report = usable_frames(
+            frames, owner, options.keep_bond_changes, options.trust_data, ", ".join(map(str, files))
+        )
+        found.append(Data(owner, usable, report, tuple(files), options))
     return found
 
 
@@ -113,8 +123,9 @@ def split_frames(frames: Frames, options: SplitOptions) -> Split:
     """Training, validation and test rows; numbers that are not given are fractions of the frames."""
     n = len(frames)
     train = min(max(2, int(_TRAIN_FRACTION * n)), n) if options.train is None else options.train
-    validation = min(int(_VALIDATION_FRACTION * n), n - train) if options.validation is None else options.validation
-    return frames.split(train, max(validation, 0), options.seed)
+    rest = max(n - train, 0)
+    validation = min(int(_VALIDATION_FRACTION * n), rest) if options.validation is None else options.validation
+    return frames.split(train, validation, options.seed)
 
 
 def fit_data(
@@ -124,8 +135,12 @@ def fit_data(
     options: FitOptions | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
+    sources: Sequence[Path] = (),
 ) -> list[FittedMolecule]:
-    """Fit the molecules of ``data`` together and evaluate before and after."""
+    """Fit the molecules of ``data`` together and evaluate before and after.
+
+    ``sources`` are files other than the data and those of ``start`` that go into the provenance.
+    """
     start, split, options = start or StartOptions(), split or SplitOptions(), options or FitOptions()
     say = say or (lambda sentence: None)
     force_fields, splits = [], []
@@ -150,8 +165,8 @@ def fit_data(
         before = {name: evaluate(force_field, part, offset) for name, part in parts.items()}
         after = {name: evaluate(result.force_fields[i], part, result.energy_offsets[i]) for name, part in parts.items()}
         about = {
-            **provenance(item.files),
-            "options": _options(start, split, options),
+            **provenance([*item.files, *sources, *start.files]),
+            "options": _options(start, split, item.options, options),
             "prior scale": result.prior_scale,
             "theory": item.frames.theory,
             "fitted together with": [other.molecule.name for other in data if other is not item],
@@ -169,17 +184,21 @@ def parametrize(molecule: Molecule, start: StartOptions | None = None, files: Se
     start = start or StartOptions()
     placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
     force_field = ForceField.build(placed, starting_parameters(placed, start))
-    about = {**provenance(files), "options": _options(start)}
+    about = {**provenance([*files, *start.files]), "options": _options(start)}
     return SavedModel(force_field, None, about)
 
 
 def provenance(files: Sequence[Path]) -> dict[str, Any]:
-    """Program versions, and the input files with their SHA-256."""
+    """Program versions, and the input files with their SHA-256, by name (the path where names repeat)."""
+    names = [path.name for path in dict.fromkeys(files)]
     return {
         "program": f"hybridff {version('hybridff')}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("numpy", "torch", "openmm", "rdkit")},
-        "inputs": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        "inputs": {
+            path.name if names.count(path.name) == 1 else str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in dict.fromkeys(files)
+        },
     }
 
 

@@ -20,6 +20,9 @@ from hybridff.gaff import resp
 from hybridff.gaff.programs import last_words, run
 from hybridff.molecule import Molecule
 
+METHODS = ("resp", "am1bcc")
+"""Names of calculations; anything else is a file."""
+
 AM1BCC_VERSION = 1
 """Changes whenever AM1-BCC charges may; part of the key under which they are kept."""
 
