@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Toml
 from rich.console import Console
 from rich.markdown import Markdown
@@ -25,7 +26,7 @@ from hybridff.export import to_openmm, write_structure, write_system
 from hybridff.fit.options import FitOptions
 from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
-from hybridff.output import check_new_folder, new_file, new_folder
+from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
 from hybridff.report import Document, fit_document, simulation_section, stock_document
 from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
 from hybridff.simulate import simulate as run_simulation
@@ -42,7 +43,11 @@ app = App(
     help="Force fields refit to quantum-chemical energies and forces, for OpenMM.",
     version=version("hybridff"),
     help_format="markdown",
+    print_error=False,
+    exit_on_error=False,
+    suppress_keyboard_interrupt=False,
 )
+app.meta.suppress_keyboard_interrupt = False
 
 Flat = Parameter(name="*")
 Out = Annotated[Path, Parameter(help="Folder for the results; made by the command.")]
@@ -74,7 +79,7 @@ def parametrize(
         document = stock_document(model)
         _write(model, document, folder)
     console.print(Markdown(document.markdown()))
-    console.print(f"Written to {out}.")
+    _say(f"Written to {out}.")
 
 
 @app.command
@@ -110,7 +115,7 @@ def fit(
             _write(item.model, document, place)
     for document in documents:
         console.print(Markdown(document.without("Provenance", "Data").markdown()))
-    console.print(f"Written to {out}: model.json, summary.md, report.html.")
+    _say(f"Written to {out}: model.json, summary.md, report.html.")
 
 
 @app.command
@@ -132,9 +137,11 @@ def evaluate(
         Files of the model's molecule.
     """
     saved = read_model(model)
+    if json_file is not None:
+        check_new_file(json_file)
     (item,) = read_data(data, saved.force_field.molecule, reading)
     for message in item.report.messages():
-        console.print(f"Note: {message}")
+        _say(f"Note: {message}")
     found = evaluate_model(saved.force_field, item.frames, saved.energy_offset)
     result = {
         **found.in_field_units(),
@@ -144,7 +151,7 @@ def evaluate(
         with new_file(json_file) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for name, value in result.items():
-        console.print(f"{name:32s} {value:.4f}" if isinstance(value, float) else f"{name:32s} {value}")
+        _say(f"{name:32s} {value:.4f}" if isinstance(value, float) else f"{name:32s} {value}")
 
 
 @app.command
@@ -157,10 +164,11 @@ def export(
 ) -> None:
     """Write a model as an ordinary OpenMM System."""
     force_field = read_model(model).force_field
+    check_new_file(system)
     if structure is not None:
         write_structure(force_field.molecule, _positions(force_field.molecule), structure)
     write_system(to_openmm(force_field), system)
-    console.print(f"Written: {', '.join(str(path) for path in (system, structure) if path is not None)}.")
+    _say(f"Written: {', '.join(str(path) for path in (system, structure) if path is not None)}.")
 
 
 @app.command
@@ -183,8 +191,8 @@ def simulate(
     get_platform(platform)
     with new_folder(out, overwrite=overwrite) as folder:
         result = _simulate(saved, folder, temperature, time, platform, options)
-    console.print(*simulation_section(result, temperature, platform).sentences)
-    console.print(f"Written to {out}.")
+    _say(*simulation_section(result, temperature, platform).sentences)
+    _say(f"Written to {out}.")
 
 
 @app.command
@@ -194,11 +202,11 @@ def verify(model: Path, /) -> None:
     Exits with code 1 if they differ.
     """
     comparisons = verify_model(read_model(model).force_field)
-    console.print(f"{'largest relative deviation':44s} {'energy':>9s} {'force':>9s} {'allowed':>9s}")
+    _say(f"{'largest relative deviation':44s} {'energy':>9s} {'force':>9s} {'allowed':>9s}")
     for item in comparisons:
         energy = "–" if item.energy is None else f"{item.energy:.1e}"
         verdict = "agrees" if item.passed else "DIFFERS"
-        console.print(f"{item.name:44s} {energy:>9s} {item.force:9.1e} {item.tolerance:9.1e}  {verdict}")
+        _say(f"{item.name:44s} {energy:>9s} {item.force:9.1e} {item.tolerance:9.1e}  {verdict}")
     if not all(item.passed for item in comparisons):
         raise SystemExit(1)
 
@@ -222,7 +230,7 @@ def demo(*, out: Out = Path("hybridff-demo"), overwrite: Overwrite = False) -> N
             console.print(
                 Markdown(replace(document, sections=(document.sections[0], document.sections[-1])).markdown())
             )
-    console.print(f"Written to {out}: open report.html in each of its folders.")
+    _say(f"Written to {out}: open report.html in each of its folders.")
 
 
 @app.meta.default
@@ -231,23 +239,55 @@ def _launch(
     config: Annotated[Path | None, Parameter(help="TOML file with a table of options for each command.")] = None,
 ) -> None:
     if config is not None:
-        if not config.is_file():
-            raise InputError(f"there is no TOML file {config}.")
-        app.config = (Toml(config),)
+        _check_toml(config)
+    app.config = () if config is None else (Toml(config),)
     app(tokens)
 
 
 def main() -> None:
-    """Entry point: a user's error is one sentence and exit code 2, an interruption exit code 130."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    """Entry point: a user's error is one sentence and exit code 2; 130 and 143 are an interruption and a kill."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app.meta()
     except HybridFFError as error:
-        error_console.print(f"hybridff: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        error_console.print("hybridff: interrupted; nothing was written.", markup=False)
-        sys.exit(130)
+        _fail(str(error), 2)
+    except CycloptsError as error:
+        command = " ".join(["hybridff", *(error.command_chain or ())])
+        _fail(f"{' '.join(str(error).split())} See '{command} --help'.", 2)
+    except KeyboardInterrupt as error:
+        number = error.args[0] if error.args else signal.SIGINT
+        _fail("interrupted; nothing was written.", 128 + number)
+
+
+def _interrupt(number: int, _: object) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _fail(sentence: str, code: int) -> None:
+    error_console.print(f"hybridff: {sentence}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def _say(text: str) -> None:
+    """Print one line as it is, however long."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _check_toml(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"there is no TOML file {path}; give --config an existing one.")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} is no TOML file: {error}; correct it.") from None
+    commands = [name for name in app if not name.startswith("-")]
+    for name, value in content.items():
+        if not isinstance(value, dict):
+            raise InputError(
+                f"{path}: the option {name} stands in no table; write it below the name of its command, such as [fit]."
+            )
+        if name not in commands:
+            raise InputError(f"{path}: [{name}] is no command; known are {', '.join(commands)}.")
 
 
 def _molecule(text: str, start: StartOptions) -> tuple[Molecule, StartOptions, list[Path]]:
@@ -268,13 +308,14 @@ def _fit(
     options: FitOptions | None,
 ) -> list[FittedMolecule]:
     start = start or StartOptions()
-    molecule = None
+    molecule: Molecule | None = None
+    sources: list[Path] = []
     if text is not None:
-        molecule, start, _ = _molecule(text, start)
+        molecule, start, sources = _molecule(text, start)
     data = read_data(paths, molecule, reading)
     for item in data:
         for message in item.report.messages():
-            console.print(f"Note: {item.molecule.name}: {message}", markup=False)
+            _say(f"Note: {item.molecule.name}: {message}")
     with _progress("fit") as advance:
         total, done = sum(len(item.frames) for item in data), [0]
 
@@ -282,7 +323,7 @@ def _fit(
             done[0] += frames
             advance(min(1.0, done[0] / total))
 
-        return fit_data(data, start, split, options, visited, lambda text: console.print(text, markup=False))
+        return fit_data(data, start, split, options, visited, _say, sources)
 
 
 def _simulate(
