@@ -92,6 +92,9 @@ class Problem:
         self.start, positions = _common_parameters([force_field.parameter_table for force_field, _ in pairs])
         free = [quantity not in frozen for quantity in self.start.quantities]
         self.adjustable = np.flatnonzero(self.start.adjustable & free)
+        lower, upper = self.start.bounds
+        limits = np.minimum(lower, self.start.values), np.maximum(upper, self.start.values)
+        self._limits = limits[0][self.adjustable], limits[1][self.adjustable]
         self.n_frames = sum(len(frames) for _, frames in pairs)
         self.n_forces = sum(frames.positions.size for _, frames in pairs)
         self._members = [
@@ -102,9 +105,9 @@ class Problem:
     @property
     def bounds(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Bounds of the moves; a start beyond its bounds may stay, but not move further out."""
-        lower, upper = (bound[self.adjustable] for bound in self.start.bounds)
         values, widths = self._scaling
-        return np.minimum((lower - values) / widths, 0.0), np.maximum((upper - values) / widths, 0.0)
+        lower, upper = self._limits
+        return (lower - values) / widths, (upper - values) / widths
 
     @property
     def _scaling(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
@@ -114,7 +117,7 @@ class Problem:
         """The common parameters after some moves."""
         values = self.start.values.copy()
         start, widths = self._scaling
-        values[self.adjustable] = start + moves * widths
+        values[self.adjustable] = np.clip(start + moves * widths, *self._limits)
         return self.start.with_values(values)
 
     def force_fields(self, moves: Float[np.ndarray, " n"]) -> tuple[ForceField, ...]:
@@ -123,15 +126,14 @@ class Problem:
         return tuple(member.force_field.with_values(values[member.position]) for member in self._members)
 
     def squares(self, moves: Float[np.ndarray, " n"]) -> Squares:
-        """Squared residuals after some moves."""
+        """Squared residuals after some moves; what rounding makes of zero may be below it, and counts as zero."""
         values = self.parameters(moves).values
         weights = [member.form.evaluate(values[member.position])[0] for member in self._members]
-        return Squares(
-            *(
-                sum(getattr(member, kind).residual_squares(w) for member, w in zip(self._members, weights, strict=True))
-                for kind in ("energy", "force")
-            )
+        sums = (
+            sum(getattr(member, kind).residual_squares(w) for member, w in zip(self._members, weights, strict=True))
+            for kind in ("energy", "force")
         )
+        return Squares(*(max(total, 0.0) for total in sums))
 
     def posterior(self, noise: Noise, prior_scale: float) -> Callable[[Float[np.ndarray, " n"]], Quadratic]:
         """Minus the logarithm of the posterior as a function of the moves, up to a constant."""
@@ -161,8 +163,8 @@ class Problem:
     def noise(self, squares: Squares, energy_weight: float) -> Noise:
         """Standard deviations of the residuals at some point, with a floor for perfect data."""
         return Noise(
-            energy=max(math.sqrt(max(squares.energy, 0.0) / self.n_frames / energy_weight), 1e-6),
-            force=max(math.sqrt(max(squares.force, 0.0) / self.n_forces), 1e-5),
+            energy=max(math.sqrt(squares.energy / self.n_frames / energy_weight), 1e-6),
+            force=max(math.sqrt(squares.force / self.n_forces), 1e-5),
         )
 
 

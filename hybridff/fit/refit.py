@@ -127,7 +127,7 @@ def fit_together(
         ),
         start=problem.start,
         end=problem.parameters(solution.minimum.point),
-        deviations=_deviations(problem, solution.minimum),
+        deviations=_deviations(problem, solution.minimum, solution.prior_scale),
         prior_scale=solution.prior_scale,
         noise=noise,
         loss_start=problem.loss(problem.squares(np.zeros(len(problem.adjustable))), noise),
@@ -181,9 +181,11 @@ def _minimise(
     return minimise(posterior, begin, *problem.bounds, max_iterations=max_iterations)
 
 
-def _deviations(problem: Problem, minimum: Minimum) -> Float[np.ndarray, " parameters"]:
-    """Posterior standard deviations by Laplace's approximation."""
+def _deviations(problem: Problem, minimum: Minimum, prior_scale: float) -> Float[np.ndarray, " parameters"]:
+    """Posterior standard deviations by Laplace's approximation; the prior's part of the Hessian is its least value."""
     deviations = np.zeros(len(problem.start))
     widths = problem.start.prior_widths[problem.adjustable]
-    deviations[problem.adjustable] = np.sqrt(np.diag(np.linalg.inv(minimum.quadratic.hessian))) * widths
+    eigenvalues, vectors = np.linalg.eigh(minimum.quadratic.hessian)
+    variances = vectors**2 @ (1 / np.maximum(eigenvalues, prior_scale**-2))
+    deviations[problem.adjustable] = np.sqrt(variances) * widths
     return deviations
