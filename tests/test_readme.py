@@ -1,0 +1,32 @@
+"""The README's Python runs as it stands."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_the_python_example_runs_and_writes_a_system(tmp_path: Path) -> None:
+    pytest.importorskip("pyscf", reason="RESP charges need PySCF: pip install 'hybridff[qm]'")
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "hybridff").symlink_to(ROOT / "hybridff")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=os.environ, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    before, after = (float(value) for value in re.findall(r"force_rmse=([0-9.]+)", done.stdout))
+    assert after < 0.7 * before
+    assert (tmp_path / "ethanol.xml").read_text().startswith("<?xml")
+
+
+def test_the_commands_for_installing_and_testing_are_marked_for_ci() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for marker, command in (("install", "hybridff demo"), ("test", "pytest")):
+        (block,) = re.findall(rf"<!-- {marker} -->\n```bash\n(.*?)\n```\n<!-- end -->", text, re.DOTALL)
+        assert command in block
