@@ -38,20 +38,31 @@ def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises ``InputError`` when ``path`` exists and is not empty (unless ``overwrite``), or cannot be written to, or the
     disk is full.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     check_new_folder(path, overwrite=overwrite)
     with _sentence(path), _parents(path):
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
         try:
             yield temporary
             temporary.chmod(0o755)
-            old = temporary.with_name(temporary.name + "-old")
-            if path.exists():
-                path.rename(old)
-            temporary.rename(path)
-            shutil.rmtree(old, ignore_errors=True)
+            _exchange(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _exchange(new: Path, path: Path) -> None:
+    """Put a folder in the place of another, or leave the other where it is."""
+    if not path.exists():
+        new.rename(path)
+        return
+    old = new.with_name(new.name + "-old")
+    path.rename(old)
+    try:
+        new.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def check_new_file(path: str | Path) -> None:
@@ -96,7 +107,7 @@ def _sentence(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not path.parent.is_dir():
+        if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
             raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; make it first.") from None
         reason = (error.strerror or str(error)).lower()
         raise InputError(
