@@ -1,0 +1,183 @@
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from hybridff.errors import InputError
+from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
+
+STOPS = (RuntimeError, KeyboardInterrupt, SystemExit)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_file_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
+    with new_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+        assert not (tmp_path / "a.txt").exists()
+        assert temporary.suffix == ".txt"
+    assert contents(tmp_path) == {"a.txt": "new"}
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_replaces_the_old_one_in_one_step(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    with new_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+        assert (tmp_path / "a.txt").read_text() == "old"
+    assert contents(tmp_path) == {"a.txt": "new"}
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_an_interrupted_file_leaves_the_old_one_and_nothing_else(tmp_path: Path, stop: type[BaseException]) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(stop), new_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise stop
+    assert contents(tmp_path) == {"a.txt": "old"}
+
+
+def test_a_file_in_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"cannot write .*a\.txt: the folder .*nowhere does not exist; make it first\."
+    ):
+        enter(new_file(tmp_path / "nowhere" / "a.txt"))
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="it is a folder; give the name of a file"):
+        enter(new_file(tmp_path))
+
+
+def test_a_file_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    with pytest.raises(InputError, match=r"cannot write .*txt \(not a directory\)"):
+        enter(new_file(tmp_path / "a" / "b.txt"))
+
+
+def test_a_folder_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "deep" / "out") as temporary:
+        (temporary / "sub").mkdir()
+        (temporary / "sub" / "a").write_text("new")
+        assert not (tmp_path / "deep" / "out").exists()
+    assert contents(tmp_path) == {"deep/out/sub/a": "new"}
+    assert (tmp_path / "deep" / "out").stat().st_mode & 0o777 == 0o755
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_an_interrupted_folder_leaves_nothing(tmp_path: Path, stop: type[BaseException]) -> None:
+    with pytest.raises(stop), new_folder(tmp_path / "out") as temporary:
+        (temporary / "a").write_text("half")
+        raise stop
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_an_interrupted_overwrite_leaves_the_old_folder(tmp_path: Path, stop: type[BaseException]) -> None:
+    old(tmp_path / "out")
+    with pytest.raises(stop), new_folder(tmp_path / "out", overwrite=True) as temporary:
+        (temporary / "a").write_text("half")
+        raise stop
+    assert contents(tmp_path) == {"out/a": "old"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_failing_exchange_leaves_the_old_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old(tmp_path / "out")
+    rename = Path.rename
+
+    def failing(self: Path, target: Path) -> Path:
+        if Path(target).name == "out" and not self.name.endswith("-old"):
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with (
+        pytest.raises(InputError, match="no space left on device"),
+        new_folder(tmp_path / "out", overwrite=True) as temporary,
+    ):
+        (temporary / "a").write_text("new")
+    assert contents(tmp_path) == {"out/a": "old"}
+
+
+def test_overwriting_replaces_the_whole_folder(tmp_path: Path) -> None:
+    old(tmp_path / "out")
+    with new_folder(tmp_path / "out", overwrite=True) as temporary:
+        (temporary / "b").write_text("new")
+    assert contents(tmp_path) == {"out/b": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_folder_is_refused_before_any_work(tmp_path: Path) -> None:
+    old(tmp_path / "out")
+    sentence = r"out exists and is not empty: choose another folder, or replace it with --overwrite\."
+    with pytest.raises(InputError, match=sentence):
+        check_new_folder(tmp_path / "out")
+    with pytest.raises(InputError, match=sentence):
+        enter(new_folder(tmp_path / "out"))
+    check_new_folder(tmp_path / "out", overwrite=True)
+    assert contents(tmp_path) == {"out/a": "old"}
+
+
+def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with new_folder(tmp_path / "out") as temporary:
+        (temporary / "a").write_text("new")
+    assert contents(tmp_path) == {"out/a": "new"}
+
+
+def test_the_current_folder_may_be_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    with new_folder(".") as temporary:
+        (temporary / "a").write_text("new")
+    assert contents(tmp_path) == {"out/a": "new"}
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(InputError, match=r"cannot make the folder .*out: a file of that name exists"):
+        check_new_folder(tmp_path / "out", overwrite=True)
+    with pytest.raises(InputError, match=r"cannot write .*deeper: .*out is a file, not a folder"):
+        check_new_folder(tmp_path / "out" / "deeper")
+
+
+def test_a_folder_without_permission_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(*arguments: object, **options: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refusing)  # root may write anywhere
+    with pytest.raises(InputError, match=r"cannot write .*out \(permission denied\), so nothing was written"):
+        check_new_folder(tmp_path / "deep" / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="it is a folder; give the name of a file"):
+        check_new_file(tmp_path)
+    with pytest.raises(InputError, match="does not exist; make it first"):
+        check_new_file(tmp_path / "nowhere" / "a.txt")
+    check_new_file(tmp_path / "a.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_an_interrupted_folder_takes_the_folders_above_it_along(tmp_path: Path, stop: type[BaseException]) -> None:
+    with pytest.raises(stop), new_folder(tmp_path / "deep" / "er" / "out"):
+        raise stop
+    assert list(tmp_path.iterdir()) == []
+
+
+def old(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "a").write_text("old")
+
+
+def enter(manager) -> None:
+    with manager:
+        pytest.fail("the block must not run")
