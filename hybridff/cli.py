@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -244,11 +244,14 @@ def _launch(
     app(tokens)
 
 
-def main() -> None:
-    """Entry point: a user's error is one sentence and exit code 2; 130 and 143 are an interruption and a kill."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: a user's error is one sentence and exit code 2; 130 and 143 are an interruption and a kill.
+
+    ``arguments`` are those of the command line, if not given.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app.meta()
+        app.meta(sys.argv[1:] if arguments is None else arguments)
     except HybridFFError as error:
         _fail(str(error), 2)
     except CycloptsError as error:
