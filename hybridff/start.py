@@ -8,7 +8,7 @@ from openmm import app
 
 from hybridff.errors import InputError
 from hybridff.gaff.assign import gaff_parameters
-from hybridff.gaff.atomtypes import DEFAULT_VERSION, check_supported
+from hybridff.gaff.atomtypes import DEFAULT_VERSION, assign_types
 from hybridff.gaff.charges import METHODS, assign_charges
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.openmm_source import class_one_from_openmm, class_one_from_prmtop
@@ -53,7 +53,7 @@ def starting_parameters(molecule: Molecule, options: StartOptions) -> ClassOnePa
     Raises ``InputError`` where the user's own force field is of another molecule or in another order of atoms.
     """
     if options.start is None:
-        check_supported(molecule)
+        assign_types(molecule, options.gaff)  # kept on disk; what it refuses is refused before the slow charges
         return gaff_parameters(molecule, assign_charges(molecule, options.charges), options.gaff)
     path = options.start
     if not path.is_file():
@@ -85,7 +85,7 @@ def _read_topology(path: Path | None, system: Path) -> app.Topology:
 def _read_system(path: Path) -> openmm.System:
     try:
         system = openmm.XmlSerializer.deserialize(path.read_text())
-    except (openmm.OpenMMException, UnicodeDecodeError) as error:
+    except (openmm.OpenMMException, OSError, ValueError) as error:
         raise InputError(f"OpenMM cannot read the System {path}: {error}.") from None
     if not isinstance(system, openmm.System):
         raise InputError(f"{path} holds no OpenMM System but a {type(system).__name__}.")

@@ -13,7 +13,7 @@ import numpy as np
 from hybridff.analysis.errors import Errors, evaluate
 from hybridff.checks import DataReport, usable_frames
 from hybridff.dataset import Frames, Split, read_frames
-from hybridff.errors import InputError
+from hybridff.errors import FitError, InputError
 from hybridff.fit.options import FitOptions
 from hybridff.fit.problem import Progress
 from hybridff.fit.refit import FitResult, fit_together
@@ -143,10 +143,12 @@ def fit_data(
     """
     start, split, options = start or StartOptions(), split or SplitOptions(), options or FitOptions()
     say = say or (lambda sentence: None)
-    force_fields, splits = [], []
     for item in data:
-        rows = split_frames(item.frames, split)
-        splits.append(rows)
+        if item.frames.forces is None:
+            raise FitError(f"{', '.join(map(str, item.files))}: the data have no forces; a fit needs them.")
+    splits = [split_frames(item.frames, split) for item in data]
+    force_fields = []
+    for item, rows in zip(data, splits, strict=True):
         lowest = rows.train[np.argmin(item.frames.energies[rows.train])]
         placed = replace(item.molecule, positions=item.frames.positions[lowest])
         say(f"{placed.name}: charges and atom types …")

@@ -190,7 +190,9 @@ def hartree_fock_potential(
     try:
         from pyscf import gto, scf
     except ImportError as error:
-        raise MissingProgramError('RESP charges need PySCF; install it with: pip install "hybridff[qm]"') from error
+        raise MissingProgramError(
+            'RESP charges need PySCF; install it with: pip install "hybridff[qm]", or give them in a file.'
+        ) from error
     elements = set(molecule.symbols)
     mol = gto.M(
         atom=list(zip(molecule.symbols, (positions / units.BOHR).tolist(), strict=True)),
