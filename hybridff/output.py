@@ -38,9 +38,9 @@ def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises ``InputError`` when ``path`` exists and is not empty (unless ``overwrite``), or cannot be written to, or the
     disk is full.
     """
-    path = Path(path).absolute()
-    check_new_folder(path, overwrite=overwrite)
-    with _sentence(path), _parents(path):
+    named, path = Path(path), Path(path).absolute()
+    check_new_folder(named, overwrite=overwrite)
+    with _sentence(named), _parents(path):
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
         try:
             yield temporary
