@@ -1,5 +1,31 @@
 """Settings of the whole suite; with this file, ``tests/`` is importable from the folders below it."""
 
+import shutil
+from pathlib import Path
+
+import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of good inputs for the command line, made once; see ``bad_inputs.make_material``."""
+    from bad_inputs import make_material  # it imports the whole package, which most tests do not need
+
+    folder = tmp_path_factory.mktemp("material")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYBRIDFF_CACHE", str(folder.with_name("cache")))
+        make_material(folder)
+    return folder
+
+
+@pytest.fixture
+def workplace(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: a copy of ``material``, and no other cache than this session's."""
+    folder = tmp_path / "work"
+    shutil.copytree(material, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
+    return folder

@@ -1,0 +1,704 @@
+"""Bad inputs of the command line and the sentence that each gets; ``scripts/show_bad_inputs.py`` prints the table."""
+
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import resource
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import openmm
+from openmm import app, unit
+from rdkit import Chem
+
+from hybridff import cli
+from hybridff.export import to_openmm, write_structure, write_system
+from hybridff.modelfile import read_model
+from hybridff.molecule import Molecule
+
+N_FRAMES = 60
+_HARTREE_KCAL, _EV_KCAL, _BOHR_ANGSTROM = 627.5095, 23.0605, 0.529177
+
+
+@dataclass(frozen=True)
+class BadInput:
+    """What is wrong, the command as it is typed in a folder that ``make_material`` filled, and part of the answer."""
+
+    what: str
+    command: str
+    sentence: str
+    prepare: Callable[[], None] | None = None
+    """Writes the bad files into the current folder."""
+    patch: Callable[[], AbstractContextManager] = nullcontext
+    """Takes something away while the command runs."""
+    code: int = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def run(command: str, patch: Callable[[], AbstractContextManager] = nullcontext) -> Outcome:
+    """Run ``hybridff`` in this process and the current folder; an exception that escapes is not caught."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr), patch():
+            cli.main(shlex.split(command))
+        code = 0
+    except SystemExit as stop:
+        code = 0 if stop.code is None else int(stop.code)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return Outcome(code, stdout.getvalue(), stderr.getvalue())
+
+
+def run_bad(case: BadInput) -> Outcome:
+    """Prepare and run a case in the current folder."""
+    if case.prepare is not None:
+        case.prepare()
+    return run(case.command, case.patch)
+
+
+def make_material(folder: Path) -> None:
+    """Good inputs, from which the bad ones are made: data, charges, a model, a structure, and starting force fields."""
+    with contextlib.chdir(folder):
+        with files("hybridff").joinpath("data", "ethanol.npz").open("rb") as stream, np.load(stream) as data:
+            arrays = {key: data[key] for key in data.files}
+        arrays |= {key: arrays[key][:N_FRAMES] for key in ("R", "E", "F")}
+        arrays.pop("topo_ok")
+        np.savez("ethanol.npz", **arrays)
+        Path("charges.txt").write_text("0\n" * len(arrays["z"]))
+        smiles = str(arrays["smiles"])
+        made = run(f"parametrize '{smiles}' --charges charges.txt --out model")
+        assert made.code == 0, made.stderr
+        force_field = read_model("model").force_field
+        placed = _placed(force_field.molecule)
+        Chem.MolToMolFile(placed.to_rdkit(), "ethanol.sdf")
+        write_system(to_openmm(force_field), "ethanol.xml")
+        assert placed.positions is not None
+        write_structure(placed, placed.positions, "ethanol.pdb")
+        write_prmtop(placed, to_openmm(force_field), Path("ethanol.prmtop"))
+
+
+def _placed(molecule: Molecule) -> Molecule:
+    return molecule if molecule.positions is not None else molecule.with_embedded_positions()
+
+
+def write_prmtop(molecule: Molecule, system: openmm.System, path: Path) -> None:
+    """An AMBER prmtop of a System, by ParmEd."""
+    assert molecule.positions is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import parmed  # only the tests need it, and it warns when imported
+
+        structure = parmed.openmm.load_topology(
+            molecule.to_openmm_topology(), system, molecule.positions * unit.nanometer
+        )
+        for torsion in structure.dihedrals:
+            torsion.improper = torsion.atom3 not in torsion.atom2.bond_partners
+        structure.save(str(path), overwrite=True)
+
+
+def load() -> dict[str, np.ndarray]:
+    """The arrays of the good data."""
+    with np.load("ethanol.npz") as data:
+        return {key: data[key] for key in data.files}
+
+
+def save(**changes: object) -> None:
+    """Write ``bad.npz``: the good data with some arrays changed, or left out where they are None."""
+    arrays = {**load(), **changes}
+    kept: dict[str, Any] = {key: value for key, value in arrays.items() if value is not None}
+    np.savez("bad.npz", **kept)
+
+
+def swapped(i: int, j: int) -> None:
+    """Write ``bad.npz`` with two atoms exchanged in the positions and forces."""
+    order = list(range(len(load()["z"])))
+    order[i], order[j] = order[j], order[i]
+    save(R=load()["R"][:, order], F=load()["F"][:, order])
+
+
+def _other_elements() -> None:
+    z = load()["z"].copy()
+    z[2] = 16
+    save(z=z)
+
+
+def _with_nan() -> None:
+    save(E=np.full(N_FRAMES, np.nan))
+
+
+def _truncated() -> None:
+    Path("bad.npz").write_bytes(Path("ethanol.npz").read_bytes()[:5000])
+
+
+def _pickled() -> None:
+    save(E=load()["E"].astype(object))
+
+
+def _other_theory() -> None:
+    save(theory="HF/STO-3G")
+
+
+def _xyz_without_energy() -> None:
+    Path("bad.xyz").write_text("3\n\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n")
+
+
+def _xyz_of_two_molecules() -> None:
+    water = "3\nProperties=species:S:1:pos:R:3 energy=-1.0\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n"
+    Path("bad.xyz").write_text(water + water.replace("O 0", "S 0"))
+
+
+def _sdf_without_hydrogens() -> None:
+    Chem.MolToMolFile(Chem.RemoveHs(Chem.MolFromMolFile("ethanol.sdf", removeHs=False)), "bad.sdf")
+
+
+def _sdf_cut_off() -> None:
+    Path("bad.sdf").write_text(Path("ethanol.sdf").read_text()[:300])
+
+
+def text(name: str, content: str) -> Callable[[], None]:
+    """Writes a text file."""
+
+    def prepare() -> None:
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(content)
+
+    return prepare
+
+
+def _old_folder() -> None:
+    text("old/notes.txt", "keep me\n")()
+
+
+def _model(change: Callable[[dict], None]) -> Callable[[], None]:
+    """Writes the folder ``bad`` with a changed model file."""
+
+    def prepare() -> None:
+        content = json.loads(Path("model/model.json").read_text())
+        change(content)
+        text("bad/model.json", json.dumps(content))()
+
+    return prepare
+
+
+def _cut_model() -> None:
+    text("bad/model.json", Path("model/model.json").read_text()[:3000])()
+
+
+def _other_model() -> None:
+    made = run("parametrize CCC --charges resp --out bad", _zero_resp)
+    assert made.code == 0, made.stderr
+
+
+def _zero_resp() -> AbstractContextManager:
+    return mock.patch("hybridff.start.assign_charges", lambda molecule, _: np.zeros(len(molecule.numbers)))
+
+
+def _start_of(smiles: str) -> Callable[[], None]:
+    """Writes ``bad.prmtop``, ``bad.xml`` and ``bad.pdb`` of another molecule."""
+
+    def prepare() -> None:
+        with _zero_resp():
+            made = run(f"parametrize '{smiles}' --out bad")
+        assert made.code == 0, made.stderr
+        molecule, system = _placed(read_model("bad").force_field.molecule), to_openmm(read_model("bad").force_field)
+        write_prmtop(molecule, system, Path("bad.prmtop"))
+        shutil.rmtree("bad")
+
+    return prepare
+
+
+def _system(change: Callable[[openmm.System], object]) -> Callable[[], None]:
+    """Writes ``bad.xml``, the good System changed."""
+
+    def prepare() -> None:
+        system = openmm.XmlSerializer.deserialize(Path("ethanol.xml").read_text())
+        change(system)
+        Path("bad.xml").write_text(openmm.XmlSerializer.serialize(system))
+
+    return prepare
+
+
+def _without_bonds(system: openmm.System) -> None:
+    (index,) = [i for i, force in enumerate(system.getForces()) if isinstance(force, openmm.HarmonicBondForce)]
+    system.removeForce(index)
+
+
+@contextlib.contextmanager
+def no_programs() -> Iterator[None]:
+    """Neither PATH, nor the acpype wheel, nor the cache has anything."""
+    found = importlib.util.find_spec
+
+    def without_acpype(name: str, package: str | None = None) -> object:
+        return None if name == "acpype" else found(name, package)
+
+    with (
+        tempfile.TemporaryDirectory() as empty,
+        mock.patch.dict(os.environ, {"PATH": empty, "HYBRIDFF_CACHE": empty}),
+        mock.patch("importlib.util.find_spec", without_acpype),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def no_pyscf() -> Iterator[None]:
+    """PySCF cannot be imported, and no charges are kept."""
+    with (
+        tempfile.TemporaryDirectory() as empty,
+        mock.patch.dict(os.environ, {"HYBRIDFF_CACHE": empty}),
+        mock.patch.dict(sys.modules, {"pyscf": None}),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """Files cannot grow beyond 1 kB, by the operating system's own limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def signalled(number: signal.Signals) -> Callable[[], AbstractContextManager]:
+    """The process gets a signal in the middle of the dynamics."""
+
+    @contextlib.contextmanager
+    def patch() -> Iterator[None]:
+        module = sys.modules["hybridff.simulate"]  # the package has a function of that name
+        advance = vars(module)["_advance"]
+
+        def interrupted(simulation: app.Simulation, target: int) -> None:
+            advance(simulation, target)
+            if simulation.currentStep > 500:
+                signal.raise_signal(number)
+
+        with mock.patch.object(module, "_advance", interrupted):
+            yield
+
+    return patch
+
+
+FIT = "--charges charges.txt --out out"
+LONG = 'simulate model --temperature 300 --time "1 ps" --out out'
+
+BAD_INPUTS: tuple[BadInput, ...] = (
+    # data
+    BadInput(
+        "another element in the data",
+        f"fit bad.npz --molecule ethanol.sdf {FIT}",
+        "atom 3 is O in the molecule",
+        _other_elements,
+    ),
+    BadInput(
+        "an element that is not the SMILES' of the data",
+        f"fit bad.npz {FIT}",
+        "atom 3 is O in the molecule",
+        _other_elements,
+    ),
+    BadInput(
+        "hydrogens exchanged",
+        f"fit bad.npz {FIT}",
+        "probably in another order",
+        lambda: swapped(3, 8),
+    ),
+    BadInput(
+        "molecule in another order of atoms",
+        f"fit ethanol.npz --molecule OCC {FIT}",
+        "atom 1 is O in the molecule CCO but C in ethanol.npz; give the molecule in the atom order of the data",
+    ),
+    BadInput(
+        "another molecule",
+        f"fit ethanol.npz --molecule CCOC {FIT}",
+        "in ethanol.npz",
+    ),
+    BadInput(
+        "energies in eV, called kcal/mol",
+        f"fit bad.npz {FIT}",
+        "the energies look like eV, read as kcal/mol; state the unit of energy",
+        lambda: save(E=load()["E"] / _EV_KCAL),
+    ),
+    BadInput(
+        "energies and forces in Hartree, called kcal/mol",
+        f"fit bad.npz {FIT}",
+        "the energies look like Hartree and the forces like Hartree/",
+        lambda: save(E=load()["E"] / _HARTREE_KCAL, F=load()["F"] / _HARTREE_KCAL),
+    ),
+    BadInput(
+        "positions in bohr, called Å",
+        f"fit bad.npz {FIT}",
+        "the positions look like bohr, read as angstrom; state the unit of length",
+        lambda: save(R=load()["R"] / _BOHR_ANGSTROM),
+    ),
+    BadInput(
+        "forces per bohr, called per Å",
+        f"fit bad.npz {FIT}",
+        "the forces look like",
+        lambda: save(F=load()["F"] * _BOHR_ANGSTROM),
+    ),
+    BadInput(
+        "gradients in place of forces",
+        f"fit bad.npz {FIT}",
+        "the forces point uphill, so they are gradients of the energy: multiply them by -1",
+        lambda: save(F=-load()["F"]),
+    ),
+    BadInput("npz cut off", f"fit bad.npz {FIT}", "bad.npz: this is not a complete npz file", _truncated),
+    BadInput("text called npz", f"fit bad.npz {FIT}", "is not a complete npz file", text("bad.npz", "hello\n")),
+    BadInput("empty file", f"fit bad.npz {FIT}", "bad.npz: the file is empty", text("bad.npz", "")),
+    BadInput("no such data", f"fit bad.npz {FIT}", "bad.npz: there is no such file"),
+    BadInput("a folder as data", f"fit model {FIT}", "model is a folder; give the data file itself"),
+    BadInput("NaN in every frame", f"fit bad.npz {FIT}", "all 60 frames have NaN", _with_nan),
+    BadInput(
+        "infinite forces in every frame",
+        f"fit bad.npz {FIT}",
+        "infinite numbers",
+        lambda: save(F=np.full_like(load()["F"], np.inf)),
+    ),
+    BadInput(
+        "one frame",
+        f"fit bad.npz {FIT}",
+        "a fit needs at least two",
+        lambda: save(**{key: load()[key][:1] for key in "REF"}),
+    ),
+    BadInput("no energies in the npz", f"fit bad.npz {FIT}", "the file lacks E; it has", lambda: save(E=None)),
+    BadInput(
+        "fewer energies than frames",
+        f"fit bad.npz {FIT}",
+        "E has the shape (59,); it must be (60,) to match the frames of R",
+        lambda: save(E=load()["E"][1:]),
+    ),
+    BadInput(
+        "positions without an axis",
+        f"fit bad.npz {FIT}",
+        "R has the shape (60, 27); it must be (frames, 9, 3) to match z",
+        lambda: save(R=load()["R"].reshape(N_FRAMES, -1)),
+    ),
+    BadInput("pickled objects in the npz", f"fit bad.npz {FIT}", "because they can run code", _pickled),
+    BadInput(
+        "no units",
+        f"fit bad.npz --molecule ethanol.sdf {FIT}",
+        "the file does not name its unit of length; give it",
+        lambda: save(r_unit=None, e_unit=None, smiles=None),
+    ),
+    BadInput(
+        "another unit than the file's",
+        f"fit ethanol.npz --energy-unit eV {FIT}",
+        "the file gives its unit of energy as kcal/mol but ev is asked for",
+    ),
+    BadInput("unknown unit", f"fit ethanol.npz --length-unit furlong {FIT}", "'furlong' is not a known unit of length"),
+    BadInput(
+        "no forces",
+        f"fit bad.npz {FIT}",
+        "bad.npz: the data have no forces; a fit needs them",
+        lambda: save(F=np.empty((0, 9, 3))),
+    ),
+    BadInput(
+        "no SMILES in the data and no molecule",
+        f"fit bad.npz {FIT}",
+        "carries no SMILES; give the molecule",
+        lambda: save(smiles=None),
+    ),
+    BadInput("XYZ without energies", f"fit bad.xyz --molecule O {FIT}", "frame 1 has no 'energy'", _xyz_without_energy),
+    BadInput(
+        "XYZ of two molecules",
+        f"fit bad.xyz --molecule O {FIT}",
+        "atom 1 is S in frame 2 but O in frame 1",
+        _xyz_of_two_molecules,
+    ),
+    BadInput(
+        "two levels of theory",
+        f"fit ethanol.npz bad.npz {FIT}",
+        "energies of different levels cannot be mixed",
+        _other_theory,
+    ),
+    # molecules
+    BadInput("typo in a SMILES", f"parametrize 'CC(O' {FIT}", "'CC(O' is not a SMILES"),
+    BadInput("radical", f"parametrize 'CC[CH2]' {FIT}", "atom 3 (C) has an open valence"),
+    BadInput("five bonds at a carbon", f"parametrize 'CC(C)(C)(C)C' {FIT}", "atom 2 (C) has more bonds than"),
+    BadInput("a ring that cannot be aromatic", f"parametrize 'c1cccc1' {FIT}", "write [nH] for the NH of a pyrrole"),
+    BadInput("boron", "parametrize CB(O)O --out out", "is B; GAFF has parameters for H, C, N, O, F, P, S, Cl, Br, I"),
+    BadInput("silicon", "parametrize 'C[Si](C)(C)C' --out out", "atom 2 of C[Si](C)(C)C is Si; GAFF has"),
+    BadInput("a metal", "parametrize 'C[Hg]C' --out out", "is Hg; GAFF has parameters for"),
+    BadInput("salt", "parametrize 'CC(=O)[O-].[Na+]' --out out", "has 2 separate parts (of 4, 1 atoms)"),
+    BadInput(
+        "SDF without hydrogens", f"parametrize bad.sdf {FIT}", "lacks 2 hydrogens; add them", _sdf_without_hydrogens
+    ),
+    BadInput("SDF cut off", f"parametrize bad.sdf {FIT}", "bad.sdf: this is not a readable SDF file", _sdf_cut_off),
+    BadInput("PDB as the molecule", f"parametrize ethanol.pdb {FIT}", "'.pdb' files carry no bond orders; give"),
+    BadInput("no such molecule file", f"parametrize bad.sdf {FIT}", "bad.sdf: there is no such file"),
+    # programs
+    BadInput(
+        "AmberTools missing",
+        f"parametrize CCO {FIT}",
+        "AmberTools' program 'antechamber' was not found; install it with: pip install",
+        patch=no_programs,
+    ),
+    BadInput(
+        "PySCF missing",
+        "parametrize CCO --out out",
+        "RESP charges need PySCF; install it with: pip install",
+        patch=no_pyscf,
+    ),
+    BadInput("unknown version of GAFF", f"parametrize CCO --gaff gaff-9 {FIT}", "unknown GAFF version 'gaff-9'; known"),
+    # charges
+    BadInput(
+        "too few charges",
+        f"parametrize CCO {FIT}",
+        "charges.txt: there are 2 charges for the 9 atoms of CCO",
+        text("charges.txt", "0.1\n-0.1\n"),
+    ),
+    BadInput(
+        "charges of another total charge",
+        f"parametrize CCO {FIT}",
+        "charges.txt: the charges add up to +0.9000 e, but CCO has a charge of +0 e",
+        text("charges.txt", "0.1\n" * 9),
+    ),
+    BadInput(
+        "words for charges",
+        f"parametrize CCO {FIT}",
+        "charges.txt, line 2: 'much' is not a charge",
+        text("charges.txt", "0.1\nmuch\n"),
+    ),
+    BadInput(
+        "no such charges",
+        "parametrize CCO --charges none.txt --out out",
+        "'none.txt' is no kind of charges: give resp, am1bcc or the name of a file",
+    ),
+    # the user's own force field
+    BadInput(
+        "prmtop of another molecule",
+        "fit ethanol.npz --start bad.prmtop --out out",
+        "bad.prmtop has 11 atoms, the molecule has 9",
+        _start_of("CCC"),
+    ),
+    BadInput(
+        "prmtop in another order of atoms",
+        "fit ethanol.npz --start bad.prmtop --out out",
+        "in bad.prmtop: give both in the same order",
+        _start_of("OCC"),
+    ),
+    BadInput(
+        "a text as prmtop",
+        "fit ethanol.npz --start bad.prmtop --out out",
+        "bad.prmtop: this is not an AMBER prmtop file",
+        text("bad.prmtop", "hello\n"),
+    ),
+    BadInput("no such prmtop", "fit ethanol.npz --start bad.prmtop --out out", "there is no file bad.prmtop"),
+    BadInput(
+        "System without topology",
+        "fit ethanol.npz --start ethanol.xml --out out",
+        "give them with --topology FILE.pdb",
+    ),
+    BadInput(
+        "topology without System",
+        f"fit ethanol.npz --topology ethanol.pdb {FIT}",
+        "option topology belongs to an OpenMM System",
+    ),
+    BadInput(
+        "charges besides a prmtop",
+        f"fit ethanol.npz --start ethanol.prmtop {FIT}",
+        "ethanol.prmtop brings its own parameters; leave the options gaff and charges out",
+    ),
+    BadInput(
+        "System with constraints",
+        "fit ethanol.npz --start bad.xml --topology ethanol.pdb --out out",
+        "create it with constraints=None and rigidWater=False",
+        _system(lambda system: system.addConstraint(0, 4, 0.1)),
+    ),
+    BadInput(
+        "System without bonds",
+        "fit ethanol.npz --start bad.xml --topology ethanol.pdb --out out",
+        "the System has no harmonic bond for",
+        _system(_without_bonds),
+    ),
+    BadInput(
+        "System with a force that is no class I term",
+        "fit ethanol.npz --start bad.xml --topology ethanol.pdb --out out",
+        "the System has a CustomExternalForce",
+        _system(lambda system: system.addForce(openmm.CustomExternalForce("x"))),
+    ),
+    BadInput(
+        "an XML file that is no System",
+        "fit ethanol.npz --start bad.xml --topology ethanol.pdb --out out",
+        "OpenMM cannot read the System bad.xml",
+        text("bad.xml", "<hello/>\n"),
+    ),
+    # options
+    BadInput("unknown command", "fitt ethanol.npz --out out", 'Unknown command "fitt"'),
+    BadInput("unknown option", f"fit ethanol.npz --trian 20 {FIT}", "Unknown option: --trian. Did you mean --train?"),
+    BadInput("unknown form", f"fit ethanol.npz --form cubic {FIT}", 'Invalid value "cubic" for --form. Choose from'),
+    BadInput("no data", "fit --out out", "parameter DATA requires an argument"),
+    BadInput("no output", "fit ethanol.npz", "--out requires an argument"),
+    BadInput("a word for a number", f"fit ethanol.npz --train many {FIT}", 'unable to convert "many" into int'),
+    BadInput(
+        "more training frames than there are",
+        f"fit ethanol.npz --train 100 --validation 10 {FIT}",
+        "100 training and 10 validation frames are wanted but ethanol has only 60 usable frames; ask for fewer",
+    ),
+    BadInput("no training frames", f"fit ethanol.npz --train 0 {FIT}", "option train has to be at least 2, not 0"),
+    BadInput("one training frame", f"fit ethanol.npz --train 1 {FIT}", "option train has to be at least 2, not 1"),
+    BadInput("negative validation", f"fit ethanol.npz --validation -1 {FIT}", "option validation has to be at least 0"),
+    BadInput("negative seed", f"fit ethanol.npz --seed -1 {FIT}", "option seed has to be at least 0, not -1"),
+    BadInput("prior of no width", f"fit ethanol.npz --prior-scale 0 {FIT}", "option prior_scale has to be a positive"),
+    # TOML
+    BadInput("no such TOML file", f"--config bad.toml fit ethanol.npz {FIT}", "there is no TOML file bad.toml"),
+    BadInput(
+        "TOML with a typo in its syntax",
+        f"--config bad.toml fit ethanol.npz {FIT}",
+        "bad.toml is no TOML file: ",
+        text("bad.toml", "[fit\ntrain = 20\n"),
+    ),
+    BadInput(
+        "TOML with an unknown option",
+        f"--config bad.toml fit ethanol.npz {FIT}",
+        'Unknown option: "[trian]"',
+        text("bad.toml", "[fit]\ntrian = 20\n"),
+    ),
+    BadInput(
+        "TOML with an unknown command",
+        f"--config bad.toml fit ethanol.npz {FIT}",
+        "bad.toml: [fitt] is no command; known are parametrize, fit, evaluate",
+        text("bad.toml", "[fitt]\ntrain = 20\n"),
+    ),
+    BadInput(
+        "TOML with an option outside of a table",
+        f"--config bad.toml fit ethanol.npz {FIT}",
+        "bad.toml: the option train stands in no table",
+        text("bad.toml", "train = 20\n"),
+    ),
+    # outputs
+    BadInput(
+        "output folder with something in it",
+        "parametrize CCO --charges charges.txt --out old",
+        "old exists and is not empty: choose another folder, or replace it with --overwrite",
+        _old_folder,
+    ),
+    BadInput(
+        "a file in the place of the output folder",
+        "parametrize CCO --charges charges.txt --out charges.txt",
+        "cannot make the folder charges.txt: a file of that name exists",
+    ),
+    BadInput(
+        "output folder in a file",
+        "parametrize CCO --charges charges.txt --out charges.txt/out",
+        "is a file, not a folder",
+    ),
+    BadInput(
+        "place that cannot be written",
+        "parametrize CCO --charges charges.txt --out /proc/out",
+        "cannot write /proc/out",
+    ),
+    BadInput(
+        "full disk at the end of a fit",
+        f"fit ethanol.npz --train 20 {FIT}",
+        "cannot write out (file too large), so nothing was written; make room",
+        patch=full_disk,
+    ),
+    BadInput(
+        "full disk during dynamics",
+        'simulate model --temperature 300 --time "1 ps" --out runs/first/out',
+        "cannot write runs/first/out (file too large), so nothing was written",
+        patch=full_disk,
+    ),
+    BadInput(
+        "export into no folder",
+        "export model --system none/system.xml --structure structure.pdb",
+        "cannot write none/system.xml: the folder none does not exist; make it first",
+    ),
+    BadInput(
+        "structure of an unknown format",
+        "export model --system system.xml --structure structure.doc",
+        "its name has to end in .pdb or .cif",
+    ),
+    BadInput(
+        "a folder in the place of the JSON file",
+        "evaluate model ethanol.npz --json old",
+        "cannot write old: it is a folder; give the name of a file",
+        _old_folder,
+    ),
+    # models
+    BadInput("no model", "verify old", "no model in old: there is no model.json. Make one", _old_folder),
+    BadInput("model cut off", "verify bad", "bad/model.json is damaged: ", _cut_model),
+    BadInput(
+        "model with an index out of range",
+        "verify bad",
+        "bad/model.json is damaged: ValueError: an index is out of range",
+        _model(lambda model: model["coordinates"]["bond"][0].__setitem__(0, 99)),
+    ),
+    BadInput(
+        "model with a key missing",
+        "verify bad",
+        "bad/model.json is damaged: KeyError: 'terms'",
+        _model(lambda model: model.pop("terms")),
+    ),
+    BadInput(
+        "model of a later version",
+        "verify bad",
+        "has format 2; this version of hybridff reads format 1. Update hybridff",
+        _model(lambda model: model.update(format=2)),
+    ),
+    BadInput(
+        "a JSON file of another program", "verify bad", "is not a hybridff model", text("bad/model.json", '{"a": 1}')
+    ),
+    BadInput(
+        "data of another molecule than the model's",
+        "evaluate bad ethanol.npz --json errors.json",
+        "atom 3 is C in the molecule CCC but O in ethanol.npz",
+        _other_model,
+    ),
+    # dynamics
+    BadInput(
+        "unknown platform",
+        'simulate model --temperature 300 --time "1 ps" --platform TPU --out out',
+        "OpenMM has no platform 'TPU' here; present are Reference",
+    ),
+    BadInput(
+        "time without unit",
+        "simulate model --temperature 300 --time 10 --out out",
+        "the time '10' is no time: write a positive number and its unit, such as \"10 ps\"",
+    ),
+    BadInput(
+        "endless time", 'simulate model --temperature 300 --time "1e999 ps" --out out', "the time '1e999 ps' is no time"
+    ),
+    BadInput(
+        "negative temperature",
+        'simulate model --temperature -300 --time "1 ps" --out out',
+        "the temperature has to be a positive number, not -300.0 K",
+    ),
+    BadInput(
+        "negative friction", f"{LONG} --friction -1", "option friction has to be a number of at least 0, not -1.0"
+    ),
+    BadInput("seed too large", f"{LONG} --seed 99999999999", "option seed has to be from 0 to 2147483646"),
+    BadInput(
+        "time step far too long",
+        'simulate model --temperature 300 --time "100 ps" --step "20 fs" --out runs/out',
+        "the simulation blew up before",
+    ),
+    BadInput("Ctrl-C", LONG, "interrupted; nothing was written", patch=signalled(signal.SIGINT), code=130),
+    BadInput("killed", LONG, "interrupted; nothing was written", patch=signalled(signal.SIGTERM), code=143),
+)
