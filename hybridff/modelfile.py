@@ -1,7 +1,7 @@
 """The model file: one JSON with all that a force field is and where it comes from; loading it runs nothing."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from hybridff.gaff.features import FEATURES
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import QUANTITIES, Parameters
 from hybridff.gaff.terms import FeatureRows, TermTable
+from hybridff.geometry import COORDINATES
 from hybridff.molecule import Molecule
 
 FILE_NAME = "model.json"
@@ -47,11 +48,11 @@ def read_model(folder: str | Path) -> SavedModel:
     if not path.is_file():
         raise InputError(f"no model in {folder}: there is no {FILE_NAME}. Make one with 'hybridff fit'.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path} is damaged: {error}. Restore it, or fit again.") from None
     if not isinstance(content, dict) or content.get("program") != "hybridff":
-        raise InputError(f"{path} is not a hybridff model.")
+        raise InputError(f"{path} is not a hybridff model; give the folder that 'hybridff fit' wrote.")
     if content.get("format") != FORMAT:
         raise InputError(
             f"{path} has format {content.get('format')!r}; this version of hybridff reads format {FORMAT}. "
@@ -59,8 +60,10 @@ def read_model(folder: str | Path) -> SavedModel:
         )
     try:
         return _from_json(content)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(f"{path} is damaged: {type(error).__name__}: {error}. Restore it, or fit again.") from None
+    except KeyError as error:
+        raise InputError(f"{path} is damaged: {error} is missing. Restore it, or fit again.") from None
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(f"{path} is damaged: {error}. Restore it, or fit again.") from None
 
 
 def _to_json(model: SavedModel) -> dict[str, Any]:
@@ -97,64 +100,106 @@ def _to_json(model: SavedModel) -> dict[str, Any]:
 
 
 def _from_json(content: Mapping[str, Any]) -> SavedModel:
-    raw = content["molecule"]
-    molecule = Molecule(
-        **{
-            **raw,
-            "numbers": _int(raw["numbers"]),
-            "bonds": _int(raw["bonds"], 2),
-            "bond_orders": _int(raw["bond_orders"]),
-            "formal_charges": _int(raw["formal_charges"]),
-            "positions": None if raw["positions"] is None else _float(raw["positions"], 3),
-        }
-    )
+    molecule = _molecule(content["molecule"])
     raw = content["parameters"]
-    parameters = Parameters(_float(raw["values"]), tuple(raw["quantities"]), tuple(raw["labels"]))
+    parameters = Parameters(_numbers(raw["values"], float), _texts(raw["quantities"]), _texts(raw["labels"]))
     terms = content["terms"]
+    if set(content["coordinates"]) != set(COORDINATES):
+        raise ValueError(f"its coordinates are not {', '.join(COORDINATES)}")
     table = TermTable(
         coordinates={
-            kind: _int(atoms, len(atoms[0]) if atoms else 2) for kind, atoms in content["coordinates"].items()
+            kind: _numbers(atoms, int, COORDINATES[kind].n_atoms) for kind, atoms in content["coordinates"].items()
         },
-        features=tuple(
-            FeatureRows(
-                rows["feature"],
-                _int(rows["coordinate"]),
-                {name: _int(index) for name, index in rows["parameters"].items()},
-            )
-            for rows in content["features"]
-        ),
-        products=_int(terms["products"], 1 if not terms["products"] else len(terms["products"][0])),
-        coefficients=_int(terms["coefficients"]),
-        groups=tuple(terms["groups"]),
+        features=tuple(_feature_rows(rows) for rows in content["features"]),
+        products=_numbers(terms["products"], int, len(terms["products"][0]) if terms["products"] else 1),
+        coefficients=_numbers(terms["coefficients"], int),
+        groups=_texts(terms["groups"]),
     )
-    _check(molecule, table, parameters)
     raw = content["nonbonded"]
     nonbonded = NonbondedParameters(
-        **{name: _int(raw[name], 2) if name == "exceptions" else _float(raw[name]) for name in raw}
+        **{
+            entry.name: _numbers(raw[entry.name], int, 2)
+            if entry.name == "exceptions"
+            else _numbers(raw[entry.name], float)
+            for entry in fields(NonbondedParameters)
+        }
     )
     force_field = ForceField(
         molecule,
         table,
         parameters,
         nonbonded,
-        form=content["form"],
-        types=tuple(content["types"]),
-        source=content["source"],
-        estimated=tuple(content["estimated"]),
+        form=_text(content["form"]),
+        types=_texts(content["types"]),
+        source=_text(content["source"]),
+        estimated=_texts(content["estimated"]),
     )
-    return SavedModel(force_field, content["energy_offset"], content["provenance"])
+    _check_lengths(force_field)
+    _check_indices(force_field)
+    offset, provenance = content["energy_offset"], content["provenance"]
+    if not isinstance(provenance, dict):
+        raise TypeError("the provenance is no table")
+    return SavedModel(force_field, None if offset is None else float(_numbers([offset], float)[0]), provenance)
 
 
-def _check(molecule: Molecule, table: TermTable, parameters: Parameters) -> None:
-    """Every name and index of a loaded table has to exist."""
-    unknown = {rows.feature for rows in table.features} - set(FEATURES) | set(parameters.quantities) - set(QUANTITIES)
+def _molecule(raw: Mapping[str, Any]) -> Molecule:
+    total = raw["total_charge"]
+    return Molecule(
+        name=_text(raw["name"]),
+        numbers=_numbers(raw["numbers"], int),
+        bonds=_numbers(raw["bonds"], int, 2),
+        bond_orders=_numbers(raw["bond_orders"], int),
+        formal_charges=_numbers(raw["formal_charges"], int),
+        positions=None if raw["positions"] is None else _numbers(raw["positions"], float, 3),
+        smiles=None if raw["smiles"] is None else _text(raw["smiles"]),
+        total_charge=None if total is None else int(_numbers([total], int)[0]),
+    )
+
+
+def _feature_rows(raw: Mapping[str, Any]) -> FeatureRows:
+    """Rows of a feature that this version knows."""
+    name = _text(raw["feature"])
+    if name not in FEATURES:
+        raise ValueError(f"it has a feature {name!r}, which is not known")
+    parameters = {key: _numbers(raw["parameters"][key], int) for key in FEATURES[name].parameters}
+    return FeatureRows(name, _numbers(raw["coordinate"], int), parameters)
+
+
+def _check_lengths(model: ForceField) -> None:
+    """Arrays that belong together have to be of one length."""
+    molecule, table, parameters, nonbonded = model.molecule, model.table, model.parameter_table, model.nonbonded
+    per_atom = [molecule.numbers, molecule.formal_charges, model.types]
+    per_atom += [nonbonded.charge, nonbonded.sigma, nonbonded.epsilon]
+    together: list[Sequence[Any]] = [
+        per_atom if molecule.positions is None else [*per_atom, molecule.positions],
+        [molecule.bonds, molecule.bond_orders],
+        [parameters.values, parameters.quantities, parameters.labels],
+        [table.products, table.coefficients, table.groups],
+        [
+            nonbonded.exceptions,
+            nonbonded.exception_charge_product,
+            nonbonded.exception_sigma,
+            nonbonded.exception_epsilon,
+        ],
+        *([rows.coordinate, *rows.parameters.values()] for rows in table.features),
+    ]
+    if any(len({len(array) for array in arrays}) != 1 for arrays in together):
+        raise ValueError("lists that belong together differ in length")
+
+
+def _check_indices(model: ForceField) -> None:
+    """Every name and index has to exist."""
+    molecule, table, parameters = model.molecule, model.table, model.parameter_table
+    unknown = set(parameters.quantities) - set(QUANTITIES)
     if unknown:
-        raise ValueError(f"unknown {', '.join(sorted(unknown))}")
-    limits = [(atoms, len(molecule.numbers)) for atoms in table.coordinates.values()]
+        raise ValueError(f"it has a quantity {min(unknown)!r}, which is not known")
+    n_atoms = len(molecule.numbers)
+    limits = [(atoms, n_atoms) for atoms in (*table.coordinates.values(), molecule.bonds, model.nonbonded.exceptions)]
     for rows in table.features:
         limits.append((rows.coordinate, len(table.coordinates[FEATURES[rows.feature].coordinate])))
         limits.extend((index, len(parameters)) for index in rows.parameters.values())
     limits += [(table.products + 1, table.n_features + 1), (table.coefficients, len(parameters))]
+    limits += [(table.products.max(1, initial=-1), table.n_features), (molecule.numbers - 1, 118)]
     if any(index.size and (index.min() < 0 or index.max() >= limit) for index, limit in limits):
         raise ValueError("an index is out of range")
 
@@ -164,11 +209,27 @@ def _arrays(data: Any) -> dict[str, Any]:
     return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
 
 
-def _int(values: list, width: int | None = None) -> np.ndarray:
-    array = np.array(values, dtype=np.int64)
-    return array if width is None else array.reshape(-1, width)
+def _numbers(values: Any, kind: type[int] | type[float], width: int | None = None) -> np.ndarray:
+    """Finite numbers (rows,), or (rows, width)."""
+    array = np.array(values) if values else np.empty(0 if width is None else (0, width), kind)
+    if array.dtype.kind not in ("iu" if kind is int else "iuf") or not np.isfinite(array).all():
+        raise ValueError("something else stands where numbers should be")
+    if array.shape[1:] != (() if width is None else (width,)) or array.ndim == 0:
+        raise ValueError("a table of numbers has the wrong shape")
+    return array.astype(np.int64 if kind is int else np.float64)
 
 
-def _float(values: list, width: int | None = None) -> np.ndarray:
-    array = np.array(values, dtype=np.float64)
-    return array if width is None else array.reshape(-1, width)
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError("something else stands where a list of names should be")
+    return tuple(map(_text, values))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} stands where a name should be")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"it has {name} among its numbers")
