@@ -1,0 +1,62 @@
+"""A module imports only from those above it in ``ORDER``, so that the package can be read from top to bottom."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "hybridff"
+
+ORDER = """
+    units errors output cache geometry expression
+    mol2 molecule dataset consistency checks model
+    gaff.programs gaff.table gaff.classone gaff.atomtypes gaff.assign gaff.resp gaff.charges gaff.openmm_source
+    gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.forms gaff.energy gaff.openmm_forces gaff.forcefield
+    gaff.design
+    analysis.errors
+    fit.gauss_newton fit.options fit.problem fit.refit
+    start export modelfile simulate verify workflow plots report cli __main__
+"""
+LAYERS = ORDER.split()
+
+
+def modules() -> list[str]:
+    """Every module but the packages themselves, whose ``__init__`` only names what users import."""
+    files = (path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py") if path.stem != "__init__")
+    return sorted(".".join(path.parts) for path in files)
+
+
+def imports(module: str) -> set[str]:
+    """Modules of this package that a module imports, inside its functions too."""
+    tree = ast.parse(PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text())
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            source = f"{node.module}"
+            found |= {source, *(f"{source}.{name.name}" for name in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+    return {name.removeprefix("hybridff.") for name in found if name.startswith("hybridff.")} & set(modules())
+
+
+def test_every_module_has_its_place() -> None:
+    assert sorted(LAYERS) == modules()
+
+
+@pytest.mark.parametrize("module", LAYERS)
+def test_a_module_imports_only_from_those_above_it(module: str) -> None:
+    above = set(LAYERS[: LAYERS.index(module)])
+    assert imports(module) <= above
+
+
+def test_the_bonded_part_and_the_corrections_do_not_know_each_other() -> None:
+    for module in modules():
+        folder = module.partition(".")[0]
+        other = {"gaff": "corrections", "corrections": "gaff"}.get(folder)
+        assert not {name for name in imports(module) if name.partition(".")[0] == other}
+
+
+def test_imports_are_seen() -> None:
+    assert {"units", "gaff.features", "molecule"} <= imports("gaff.forms")
+    assert "cli" in imports("__main__")
