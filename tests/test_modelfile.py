@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import torch
 from helpers import system_energy_forces
 from models import EXAMPLES, distorted, force_field, lone_atom, perturbed
 
+import hybridff
 from hybridff.errors import InputError
 from hybridff.export import to_openmm
 from hybridff.gaff.forcefield import ForceField
@@ -190,7 +192,10 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, s
     folders["intact"] = tmp_path_factory.mktemp("intact")
     (folders["intact"] / FILE_NAME).write_text(json.dumps(good))
     reader = Path(__file__).with_name("read_damaged.py")
-    run = subprocess.run([sys.executable, reader, *folders.values()], capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(Path(hybridff.__file__).parents[1])}
+    run = subprocess.run(
+        [sys.executable, reader, *folders.values()], capture_output=True, text=True, check=True, env=environment
+    )
     assert run.stderr == ""
     return {name: (kind, text) for name, (kind, text) in zip(folders, json.loads(run.stdout), strict=True)}
 
