@@ -112,17 +112,18 @@ class Frames:
         order = np.random.default_rng(seed).permutation(len(self))
         return Split(order[:train], order[train : train + validation], order[train + validation :])
 
-    def molecule(self) -> Molecule:
-        """The molecule of the file's atom-mapped SMILES."""
+    def molecule(self, where: str = "") -> Molecule:
+        """The molecule of the file's atom-mapped SMILES; messages name the data as ``where``."""
+        where = where or self.name or "the data"
         if self.smiles is None:
-            raise InputError(f"{self.name or 'the data'} carries no SMILES; give the molecule (SDF, MOL2 or SMILES).")
+            raise InputError(f"{where} carries no SMILES; give the molecule (SDF, MOL2 or SMILES).")
         if ":" not in self.smiles:
             raise InputError(
-                f"the SMILES '{self.smiles}' of the data has no atom map, so the order of its atoms is unknown; "
+                f"the SMILES '{self.smiles}' of {where} has no atom map, so the order of its atoms is unknown; "
                 "give the molecule as SDF, MOL2 or atom-mapped SMILES."
             )
         molecule = Molecule.from_smiles(self.smiles, self.name or None)
-        check_same_elements(molecule, self.numbers, f"the atomic numbers of {self.name or 'the data'}")
+        check_same_elements(molecule, self.numbers, f"the atomic numbers of {where}")
         return molecule
 
     def write(self, path: str | Path) -> None:
@@ -279,7 +280,7 @@ def _file_or_wanted(path: Path, kind: str, stated: str, wanted: str | None, size
     if not stated:
         if wanted is None:
             raise InputError(
-                f"{path}: the file does not name its unit of {kind}; give it ({kind} unit: {', '.join(sizes)})."
+                f"{path}: the file does not name its unit of {kind}; give it (option {kind}_unit: {', '.join(sizes)})."
             )
         return wanted
     in_file = _unit(stated, sizes, kind, str(path))

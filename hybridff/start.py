@@ -86,7 +86,7 @@ def _read_system(path: Path) -> openmm.System:
     try:
         system = openmm.XmlSerializer.deserialize(path.read_text())
     except (openmm.OpenMMException, OSError, ValueError) as error:
-        raise InputError(f"OpenMM cannot read the System {path}: {error}.") from None
+        raise InputError(f"OpenMM cannot read the System {path}: {error}; write it with XmlSerializer.") from None
     if not isinstance(system, openmm.System):
         raise InputError(f"{path} holds no OpenMM System but a {type(system).__name__}.")
     return system
@@ -95,7 +95,8 @@ def _read_system(path: Path) -> openmm.System:
 def _check_same_molecule(molecule: Molecule, owner: Molecule, path: Path) -> None:
     if len(molecule.numbers) != len(owner.numbers):
         raise InputError(
-            f"{path} has {len(owner.numbers)} atoms, the molecule has {len(molecule.numbers)}: not the same molecule."
+            f"{path} has {len(owner.numbers)} atoms, the molecule has {len(molecule.numbers)}; give that of the same "
+            "molecule."
         )
     for i, (ours, theirs) in enumerate(zip(molecule.symbols, owner.symbols, strict=True), start=1):
         if ours != theirs:

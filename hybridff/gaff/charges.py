@@ -96,7 +96,9 @@ def read_charges(path: str | Path, molecule: Molecule) -> Float[np.ndarray, " at
     charges = _mol2_charges(text, path, molecule) if path.suffix.lower() == ".mol2" else _listed_charges(text, path)
     count = len(molecule.numbers)
     if len(charges) != count:
-        raise InputError(f"{path}: there are {len(charges)} charges for the {count} atoms of {molecule.name}.")
+        raise InputError(
+            f"{path}: there are {len(charges)} charges for the {count} atoms of {molecule.name}; give one for each."
+        )
     for atom, charge in enumerate(charges):
         if not np.isfinite(charge):
             raise InputError(f"{path}: the charge of atom {atom + 1} ({molecule.symbols[atom]}) is {charge}.")

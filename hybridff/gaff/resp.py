@@ -191,7 +191,7 @@ def hartree_fock_potential(
         from pyscf import gto, scf
     except ImportError as error:
         raise MissingProgramError(
-            'RESP charges need PySCF; install it with: pip install "hybridff[qm]", or give them in a file.'
+            'RESP charges need PySCF; give charges in a file, or install it with: pip install "hybridff[qm]".'
         ) from error
     elements = set(molecule.symbols)
     mol = gto.M(
