@@ -318,7 +318,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "an element that is not the SMILES' of the data",
         f"fit bad.npz {FIT}",
-        "atom 3 is O in the molecule",
+        "atom 3 is O in the molecule ethanol but S in the atomic numbers of bad.npz",
         _other_elements,
     ),
     BadInput(
@@ -402,7 +402,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "no units",
         f"fit bad.npz --molecule ethanol.sdf {FIT}",
-        "the file does not name its unit of length; give it",
+        "the file does not name its unit of length; give it (option length_unit: nm",
         lambda: save(r_unit=None, e_unit=None, smiles=None),
     ),
     BadInput(
@@ -414,13 +414,13 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "no forces",
         f"fit bad.npz {FIT}",
-        "bad.npz: the data have no forces; a fit needs them",
+        "bad.npz: the data have no forces, which a fit needs",
         lambda: save(F=np.empty((0, 9, 3))),
     ),
     BadInput(
         "no SMILES in the data and no molecule",
         f"fit bad.npz {FIT}",
-        "carries no SMILES; give the molecule",
+        "bad.npz carries no SMILES; give the molecule",
         lambda: save(smiles=None),
     ),
     BadInput("XYZ without energies", f"fit bad.xyz --molecule O {FIT}", "frame 1 has no 'energy'", _xyz_without_energy),
@@ -461,7 +461,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "PySCF missing",
         "parametrize CCO --out out",
-        "RESP charges need PySCF; install it with: pip install",
+        "RESP charges need PySCF; give charges in a file, or install it with: pip install",
         patch=no_pyscf,
     ),
     BadInput("unknown version of GAFF", f"parametrize CCO --gaff gaff-9 {FIT}", "unknown GAFF version 'gaff-9'; known"),
@@ -647,13 +647,13 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "model with an index out of range",
         "verify bad",
-        "bad/model.json is damaged: ValueError: an index is out of range",
+        "bad/model.json is damaged: an index is out of range",
         _model(lambda model: model["coordinates"]["bond"][0].__setitem__(0, 99)),
     ),
     BadInput(
         "model with a key missing",
         "verify bad",
-        "bad/model.json is damaged: KeyError: 'terms'",
+        "bad/model.json is damaged: 'terms' is missing",
         _model(lambda model: model.pop("terms")),
     ),
     BadInput(
