@@ -25,5 +25,7 @@ class EnergyModel(torch.nn.Module, abc.ABC):
         """Energy [kJ/mol] and forces [kJ/mol/nm]; the only place where forces are made."""
         positions = positions.detach().requires_grad_()
         energy = self.energy(positions)
+        if not energy.requires_grad:  # a single atom
+            return energy, torch.zeros_like(positions, requires_grad=False)
         (gradient,) = torch.autograd.grad(energy.sum(), positions)
         return energy.detach(), -gradient
