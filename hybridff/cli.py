@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from cyclopts import App, CycloptsError, Parameter
@@ -89,7 +89,6 @@ def fit(
     *,
     out: Out,
     molecule: Structure = None,
-    form: Literal["harmonic"] = "harmonic",
     overwrite: Overwrite = False,
     split: Annotated[SplitOptions | None, Flat] = None,
     start: Annotated[StartOptions | None, Flat] = None,
@@ -102,8 +101,6 @@ def fit(
     ----------
     data
         npz, extended XYZ, or any file that ASE reads; several of one molecule, or of several molecules fitted at once.
-    form
-        Functional form: harmonic is GAFF's.
     """
     check_new_folder(out, overwrite=overwrite)
     fitted = _fit(data, molecule, split, start, reading, options)

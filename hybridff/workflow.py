@@ -110,7 +110,7 @@ def read_data(
     found = []
     for files in groups.values():
         frames = read_frames(files, molecule=molecule, **units)
-        owner = frames.molecule() if molecule is None else molecule
+        owner = frames.molecule(str(files[0])) if molecule is None else molecule
         check_same_elements(owner, frames.numbers, str(files[0]))
         usable, report = usable_frames(
             frames, owner, options.keep_bond_changes, options.trust_data, ", ".join(map(str, files))
@@ -145,7 +145,10 @@ def fit_data(
     say = say or (lambda sentence: None)
     for item in data:
         if item.frames.forces is None:
-            raise FitError(f"{', '.join(map(str, item.files))}: the data have no forces; a fit needs them.")
+            names = ", ".join(map(str, item.files))
+            raise FitError(
+                f"{names}: the data have no forces, which a fit needs; calculate them at the same level of theory."
+            )
     splits = [split_frames(item.frames, split) for item in data]
     force_fields = []
     for item, rows in zip(data, splits, strict=True):
@@ -153,7 +156,8 @@ def fit_data(
         placed = replace(item.molecule, positions=item.frames.positions[lowest])
         say(f"{placed.name}: charges and atom types …")
         parameters = starting_parameters(placed, start)
-        force_fields.append(ForceField.build(placed, parameters, share=options.share, fourier=options.fourier))
+        shape = {name: getattr(options, name) for name in ("form", "share", "fourier")}
+        force_fields.append(ForceField.build(placed, parameters, **shape))
     pairs = [
         (force_field, item.frames.subset(rows.train))
         for force_field, item, rows in zip(force_fields, data, splits, strict=True)

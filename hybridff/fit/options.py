@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hybridff.errors import InputError
-from hybridff.gaff.forms import Share
+from hybridff.gaff.forms import Form, Share
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
     """How to fit a force field to reference energies and forces."""
+
+    form: Form = "harmonic"
+    """Functional form: harmonic is GAFF's; near-pairs adds Lennard-Jones between atoms one and two bonds apart."""
 
     share: Share = "symmetry"
     """Which parameters are one: those of equivalent atoms of the molecule, or those of equal atom types."""
@@ -45,7 +48,7 @@ class FitOptions:
     def frozen(self) -> tuple[str, ...]:
         """Quantities (see ``QUANTITIES``) that the fit leaves alone."""
         return {
-            "none": ("pair repulsion", "pair dispersion", "pair charge product"),
+            "none": ("pair repulsion", "pair epsilon", "pair charge product"),
             "lennard-jones": ("pair charge product",),
             "all": (),
         }[self.pairs]

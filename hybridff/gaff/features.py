@@ -73,9 +73,6 @@ def _feature(
     return Feature(name, coordinate, Expression(expression), MappingProxyType(parameters), source, weighted)
 
 
-PAIR_DISTANCE = 0.3
-"""Distance [nm] at which the coefficients of repulsion and dispersion are their energies."""
-
 _GAFF = "J. Wang et al., J. Comput. Chem. 25, 1157 (2004), eq. 1"
 
 FEATURES: Mapping[str, Feature] = MappingProxyType(
@@ -109,8 +106,14 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
                 {"n": Parameter("1", "periodicity, a whole number"), "phase": Parameter("rad", "phase")},
                 _GAFF,
             ),
-            _feature("repulsion", "pair", f"({PAIR_DISTANCE}/r)^12", {}, _GAFF),
-            _feature("dispersion", "pair", f"-({PAIR_DISTANCE}/r)^6", {}, _GAFF),
+            _feature(
+                "lennard_jones",
+                "pair",
+                "4*((sigma/r)^12 - (sigma/r)^6)",
+                {"sigma": Parameter("nm", "distance of zero energy")},
+                _GAFF,
+            ),
+            _feature("repulsion", "pair", "(sigma/r)^12", {"sigma": Parameter("nm", "distance of unit energy")}, _GAFF),
             _feature("coulomb", "pair", f"{COULOMB!r}/r", {}, _GAFF),
         )
     }

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hybridff.gaff.classone import ClassOneParameters, NonbondedParameters
 from hybridff.gaff.energy import TermEnergy
-from hybridff.gaff.forms import Share, harmonic
+from hybridff.gaff.forms import Form, Share, build_form
 from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.gaff.openmm_forces import bonded_forces
 from hybridff.gaff.parameters import Parameters
@@ -50,16 +50,22 @@ class ForceField(EnergyModel):
 
     @classmethod
     def build(
-        cls, molecule: Molecule, start: ClassOneParameters, *, share: Share = "symmetry", fourier: int = 0
+        cls,
+        molecule: Molecule,
+        start: ClassOneParameters,
+        *,
+        form: Form = "harmonic",
+        share: Share = "symmetry",
+        fourier: int = 0,
     ) -> "ForceField":
-        """The harmonic form of ``start``; the options are explained at ``forms.harmonic``."""
-        table, parameters = harmonic(molecule, start, share=share, fourier=fourier)
+        """The force field of ``start`` in some functional form; the options are explained at ``build_form``."""
+        table, parameters = build_form(form, molecule, start, share=share, fourier=fourier)
         return cls(
             molecule,
             table,
             parameters,
             start.nonbonded,
-            form="harmonic",
+            form=form,
             types=start.types,
             source=start.source,
             estimated=start.estimated,

@@ -1,50 +1,96 @@
-"""Functional forms: which rows a force field has. So far GAFF's own, ``harmonic``."""
+"""Functional forms: which rows a force field has."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from hybridff.gaff.classone import ClassOneParameters
-from hybridff.gaff.features import PAIR_DISTANCE
+from hybridff.gaff.features import FEATURES
 from hybridff.gaff.nonbonded import all_pairs
 from hybridff.gaff.parameters import Parameters, numbered_labels
 from hybridff.gaff.terms import FeatureRows, TermTable
+from hybridff.geometry import COORDINATES
 from hybridff.molecule import Molecule
 from hybridff.units import DEGREE
 
+Form = Literal["harmonic", "near-pairs"]
 Share = Literal["symmetry", "types"]
 
 _LINEAR = 175 * DEGREE
+_INNER_SIGMA = 0.85
+"""Smallest sigma that a fit may give a pair, in units of its starting one."""
+_NEAR_SIGMA = 0.75
+"""The same for near pairs, in units of their starting distance."""
 
 
-class _ParameterBuilder:
-    """Collects the parameter vector; the same quantity, group of atoms and value give the same entry."""
+class _Entry(NamedTuple):
+    """A number of a row: what it is, which rows share it, its starting value, and its label."""
+
+    quantity: str
+    group: tuple
+    value: float
+    label: str
+
+
+class _Builder:
+    """Collects the rows of a term table and their parameters; equal entries become one parameter."""
 
     def __init__(self) -> None:
-        self._index: dict[tuple, int] = {}
-        self._values: list[float] = []
-        self._quantities: list[str] = []
-        self._labels: list[str] = []
+        self._parameters: dict[tuple, int] = {}
+        self._entries: list[_Entry] = []
+        self._coordinates: dict[str, dict[tuple[int, ...], int]] = {}
+        self._rows: dict[str, list[tuple[int, dict[str, int]]]] = {}
+        self._terms: list[tuple[str, int, int, str]] = []
 
-    def index(self, quantity: str, group: tuple, value: float, label: str) -> int:
-        key = (quantity, group, value)
-        if key not in self._index:
-            self._index[key] = len(self._values)
-            self._values.append(value)
-            self._quantities.append(quantity)
-            self._labels.append(label)
-        return self._index[key]
+    def add(self, group: str, feature: str, atoms: Sequence[int], coefficient: _Entry, **parameters: _Entry) -> None:
+        """Add a term of one feature to a group of energies."""
+        coordinates = self._coordinates.setdefault(FEATURES[feature].coordinate, {})
+        coordinate = coordinates.setdefault(tuple(atoms), len(coordinates))
+        rows = self._rows.setdefault(feature, [])
+        indices = {name: self._index(entry) for name, entry in parameters.items()}
+        self._terms.append((feature, len(rows), self._index(coefficient), group))
+        rows.append((coordinate, indices))
 
-    def parameters(self) -> Parameters:
-        labels = numbered_labels(self._quantities, self._labels)
-        return Parameters(np.array(self._values, dtype=float), tuple(self._quantities), labels)
+    def _index(self, entry: _Entry) -> int:
+        index = self._parameters.setdefault(entry[:3], len(self._entries))
+        if index == len(self._entries):
+            self._entries.append(entry)
+        return index
+
+    def build(self) -> tuple[TermTable, Parameters]:
+        """The table and its parameters."""
+        quantities = [entry.quantity for entry in self._entries]
+        labels = numbered_labels(quantities, [entry.label for entry in self._entries])
+        values = np.array([entry.value for entry in self._entries], dtype=float)
+        features: list[FeatureRows] = []
+        first: dict[str, int] = {}
+        for name, rows in self._rows.items():
+            first[name] = sum(len(block) for block in features)
+            indices = {key: _integers([row[1][key] for row in rows]) for key in FEATURES[name].parameters}
+            features.append(FeatureRows(name, _integers([row[0] for row in rows]), indices))
+        table = TermTable(
+            {
+                kind: _integers(list(self._coordinates.get(kind, {}))).reshape(-1, COORDINATES[kind].n_atoms)
+                for kind in COORDINATES
+            },
+            tuple(features),
+            products=_integers([first[feature] + row for feature, row, _, _ in self._terms])[:, None],
+            coefficients=_integers([coefficient for _, _, coefficient, _ in self._terms]),
+            groups=tuple(group for _, _, _, group in self._terms),
+        )
+        return table, Parameters(values, tuple(quantities), labels)
 
 
-def harmonic(
-    molecule: Molecule, start: ClassOneParameters, *, share: Share, fourier: int = 0
+def build_form(
+    form: Form, molecule: Molecule, start: ClassOneParameters, *, share: Share, fourier: int = 0
 ) -> tuple[TermTable, Parameters]:
-    """GAFF's form: harmonic bonds and angles, Fourier torsions and impropers, Lennard-Jones and Coulomb pairs.
+    """The rows of a functional form, with the values of ``start``.
+
+    ``form`` is "harmonic", GAFF's own (harmonic bonds and angles, Fourier torsions and impropers, Lennard-Jones and
+    Coulomb pairs), or "near-pairs", the same with Lennard-Jones pairs also between atoms one and two bonds apart, zero
+    at the start. These make bonds anharmonic and couple neighbouring bonds and angles, at no cost in OpenMM.
 
     ``share`` says which rows have their parameters in common: those whose atoms are equivalent in the molecular graph
     ("symmetry"), or those whose atoms have the same types ("types"). Rows that start from different values never share.
@@ -54,75 +100,86 @@ def harmonic(
     """
     keys: Sequence = start.types if share == "types" else molecule.equivalent_atoms().tolist()
     name = _namer(molecule, start.types, share)
-    builder = _ParameterBuilder()
+    builder = _Builder()
 
-    def group(atoms: Iterable[int]) -> tuple:
+    def chain(atoms: Sequence[int]) -> tuple:
         key = tuple(keys[a] for a in atoms)
         return min(key, key[::-1])
 
     bonds, angles = start.bonds, start.angles
-    bond_r0, bond_k, angle_theta0, angle_k = [], [], [], []
     for atoms, r0, k in zip(bonds.atoms.tolist(), bonds.r0.tolist(), bonds.k.tolist(), strict=True):
-        where = (group(atoms), r0, k)
-        bond_r0.append(builder.index("bond r0", where, r0, name(atoms)))
-        bond_k.append(builder.index("bond k", where, k, name(atoms)))
+        where, label = (chain(atoms), r0, k), name(atoms)
+        stiffness = _Entry("bond k", where, k, label)
+        builder.add("bond", "harmonic_bond", atoms, stiffness, r0=_Entry("bond r0", where, r0, label))
     for atoms, theta0, k in zip(angles.atoms.tolist(), angles.theta0.tolist(), angles.k.tolist(), strict=True):
-        where = (group(atoms), theta0, k)
-        angle_theta0.append(builder.index("angle theta0", where, theta0, name(atoms)))
-        angle_k.append(builder.index("angle k", where, k, name(atoms)))
-
-    torsion_atoms, n_index, phase_index, torsion_k, torsion_groups = [], [], [], [], []
+        where, label = (chain(atoms), theta0, k), name(atoms)
+        stiffness = _Entry("angle k", where, k, label)
+        builder.add("angle", "harmonic_angle", atoms, stiffness, theta0=_Entry("angle theta0", where, theta0, label))
     for atoms, n, phase, k, improper in _torsions(start, fourier):
-        kind = "improper k" if improper else "torsion k"
-        key = (keys[atoms[2]], *sorted(keys[a] for a in _outer(atoms))) if improper else group(atoms)
-        torsion_atoms.append(atoms)
-        n_index.append(builder.index("torsion n", (), float(n), f"{n}"))
-        phase_index.append(builder.index("torsion phase", (), phase, f"{phase / DEGREE:.1f}"))
-        torsion_k.append(builder.index(kind, (key, n, phase), k, f"{name(atoms, improper)} n={n}"))
-        torsion_groups.append("improper" if improper else "torsion")
-
+        group = "improper" if improper else "torsion"
+        key = (keys[atoms[2]], *sorted(keys[a] for a in _outer(atoms))) if improper else chain(atoms)
+        builder.add(
+            group,
+            "fourier",
+            atoms,
+            _Entry(f"{group} k", (key, n, phase), k, f"{name(atoms, improper)} n={n}"),
+            n=_Entry("torsion n", (), float(n), f"{n}"),
+            phase=_Entry("torsion phase", (), phase, f"{phase / DEGREE:.1f}"),
+        )
     pairs = all_pairs(start.nonbonded)
-    present = np.flatnonzero(pairs.epsilon), np.flatnonzero(pairs.charge_product)
-    repulsion, dispersion, charge = [], [], []
-    for row in present[0]:
-        atoms, power = pairs.atoms[row].tolist(), (pairs.sigma[row] / PAIR_DISTANCE) ** 6
-        where = (group(atoms), float(pairs.sigma[row]), float(pairs.epsilon[row]))
-        height = float(4 * pairs.epsilon[row] * power)
-        repulsion.append(builder.index("pair repulsion", where, height * float(power), name(atoms)))
-        dispersion.append(builder.index("pair dispersion", where, height, name(atoms)))
-    for row in present[1]:
-        atoms, product = pairs.atoms[row].tolist(), float(pairs.charge_product[row])
-        charge.append(builder.index("pair charge product", (group(atoms),), product, name(atoms)))
-
-    coordinates = {
-        "bond": bonds.atoms,
-        "angle": angles.atoms,
-        "torsion": np.array(torsion_atoms, dtype=np.int64).reshape(-1, 4),
-        "pair": pairs.atoms,
-    }
-    features = (
-        FeatureRows("harmonic_bond", np.arange(len(bond_r0)), {"r0": _array(bond_r0)}),
-        FeatureRows("harmonic_angle", np.arange(len(angle_theta0)), {"theta0": _array(angle_theta0)}),
-        FeatureRows("fourier", np.arange(len(n_index)), {"n": _array(n_index), "phase": _array(phase_index)}),
-        FeatureRows("repulsion", present[0], {}),
-        FeatureRows("dispersion", present[0], {}),
-        FeatureRows("coulomb", present[1], {}),
-    )
-    coefficients = _array(bond_k + angle_k + torsion_k + repulsion + dispersion + charge)
-    groups = ["bond"] * len(bond_k) + ["angle"] * len(angle_k) + torsion_groups
-    groups += ["lennard_jones"] * 2 * len(repulsion) + ["coulomb"] * len(charge)
-    table = TermTable(
-        coordinates,
-        features,
-        products=np.arange(len(coefficients))[:, None],
-        coefficients=coefficients,
-        groups=tuple(groups),
-    )
-    return table, builder.parameters()
+    for atoms, product, sigma, epsilon in zip(
+        pairs.atoms.tolist(), pairs.charge_product.tolist(), pairs.sigma.tolist(), pairs.epsilon.tolist(), strict=True
+    ):
+        label = name(atoms)
+        if epsilon != 0:
+            where, depth = (chain(atoms), sigma, epsilon), epsilon * _INNER_SIGMA**-6
+            wall = 4 * (epsilon * _INNER_SIGMA**-12 - depth)
+            _add_pair(builder, "pair", atoms, where, label, sigma=_INNER_SIGMA * sigma, epsilon=depth, repulsion=wall)
+        if product != 0:
+            builder.add("coulomb", "coulomb", atoms, _Entry("pair charge product", (chain(atoms),), product, label))
+    if form == "near-pairs":
+        for path, distance in _near_pairs(start):
+            ends = [path[0], path[-1]]
+            sigma = _NEAR_SIGMA * distance
+            _add_pair(builder, "near", ends, (chain(path), sigma), name(path), sigma=sigma, epsilon=0.0, repulsion=0.0)
+    return builder.build()
 
 
-def _array(indices: list[int]) -> np.ndarray:
-    return np.array(indices, dtype=np.int64)
+def _add_pair(
+    builder: _Builder,
+    kind: str,
+    atoms: Sequence[int],
+    where: tuple,
+    label: str,
+    *,
+    sigma: float,
+    epsilon: float,
+    repulsion: float,
+) -> None:
+    """A Lennard-Jones pair as one of fixed sigma plus a repulsion.
+
+    With both coefficients positive the pair is a Lennard-Jones pair of at least this sigma: no fit opens a hole inside.
+    """
+    entry = {"sigma": _Entry("pair sigma", (sigma,), sigma, label)}
+    builder.add("lennard_jones", "lennard_jones", atoms, _Entry(f"{kind} epsilon", where, epsilon, label), **entry)
+    builder.add("lennard_jones", "repulsion", atoms, _Entry(f"{kind} repulsion", where, repulsion, label), **entry)
+
+
+def _near_pairs(start: ClassOneParameters) -> Iterator[tuple[list[int], float]]:
+    """Pairs one and two bonds apart, as the atoms between them, with their distance at the start's minimum [nm]."""
+    bonds = list(zip(start.bonds.atoms.tolist(), start.bonds.r0.tolist(), strict=True))
+    yield from bonds
+    lengths = {frozenset(atoms): r0 for atoms, r0 in bonds}
+    seen = set(lengths)
+    for (i, j, k), theta0 in zip(start.angles.atoms.tolist(), start.angles.theta0.tolist(), strict=True):
+        if frozenset((i, k)) not in seen:  # in small rings two atoms can be near along two paths
+            seen.add(frozenset((i, k)))
+            a, b = lengths[frozenset((i, j))], lengths[frozenset((j, k))]
+            yield [i, j, k], math.sqrt(a * a + b * b - 2 * a * b * math.cos(theta0))
+
+
+def _integers(values: list) -> np.ndarray:
+    return np.array(values, dtype=np.int64)
 
 
 def _torsions(start: ClassOneParameters, fourier: int) -> list[tuple[list[int], int, float, float, bool]]:

@@ -12,11 +12,15 @@ import openmm
 from jaxtyping import Float, Int
 
 from hybridff.gaff.classone import NonbondedParameters
-from hybridff.gaff.features import PAIR_DISTANCE
 from hybridff.gaff.terms import TermTable
 
-PAIR_FEATURES = ("repulsion", "dispersion", "coulomb")
+PAIR_FEATURES = ("lennard_jones", "repulsion", "coulomb")
 """Features that, alone in a term, belong into a ``NonbondedForce``."""
+
+_UNIT = 0.3
+"""Length [nm] that keeps its twelfth power within the range of floating-point numbers."""
+_LEAST_DISPERSION = 1e-12
+"""A pure repulsion has no Lennard-Jones parameters; this much dispersion, relative to it at 0.3 nm, gives it some."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +87,24 @@ def _table_pairs(table: TermTable, values: Float[np.ndarray, " parameters"], rul
     A pair without Lennard-Jones energy keeps its sigma, which then means nothing.
     """
     n_atoms = int(rule.atoms.max(initial=0)) + 1
-    heights = {feature: np.zeros(len(rule.atoms)) for feature in PAIR_FEATURES}
-    for feature, height in heights.items():
-        coordinates, coefficients = table.single_feature_terms(feature)
-        np.add.at(height, _rows(n_atoms, table.coordinates["pair"][coordinates]), values[coefficients])
-    interacting = heights["repulsion"] != 0
-    repulsion = np.where(interacting, heights["repulsion"], 1.0)
-    dispersion = np.where(interacting, heights["dispersion"], 1.0)
+    charge_product, repulsion, dispersion = np.zeros((3, len(rule.atoms)))
+    for feature, targets in (
+        ("coulomb", ((charge_product, 1.0, 0),)),
+        ("lennard_jones", ((repulsion, 4.0, 12), (dispersion, 4.0, 6))),
+        ("repulsion", ((repulsion, 1.0, 12),)),
+    ):
+        for terms in table.single_feature_terms(feature):
+            rows = _rows(n_atoms, table.coordinates["pair"][terms.coordinates])
+            for target, factor, power in targets:
+                scale = (values[terms.parameters["sigma"]] / _UNIT) ** power if power else 1.0
+                np.add.at(target, rows, factor * values[terms.coefficients] * scale)
+    interacting = repulsion != 0
+    repulsion = np.where(interacting, repulsion, 1.0)
+    dispersion = np.maximum(dispersion, _LEAST_DISPERSION * repulsion)
     return Pairs(
         rule.atoms,
-        heights["coulomb"],
-        np.where(interacting, PAIR_DISTANCE * (repulsion / dispersion) ** (1 / 6), rule.sigma),
+        charge_product,
+        np.where(interacting, _UNIT * (repulsion / dispersion) ** (1 / 6), rule.sigma),
         np.where(interacting, dispersion**2 / (4 * repulsion), 0.0),
     )
 

@@ -41,8 +41,11 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
         "torsion phase": Quantity("°", DEGREE, None),
         "torsion k": Quantity("kcal/mol", KCAL_MOL, 3 * KCAL_MOL),
         "improper k": Quantity("kcal/mol", KCAL_MOL, 10 * KCAL_MOL),
-        "pair repulsion": Quantity("kcal/mol", KCAL_MOL, 1.0, lower=0.1, relative=True),
-        "pair dispersion": Quantity("kcal/mol", KCAL_MOL, 1.0, lower=0.01, relative=True),
+        "pair sigma": Quantity("Å", ANGSTROM, None),
+        "pair epsilon": Quantity("kcal/mol", KCAL_MOL, 1.0, lower=0.01, relative=True),
+        "pair repulsion": Quantity("kcal/mol", KCAL_MOL, 1.0, lower=0.0, relative=True),
+        "near epsilon": Quantity("kcal/mol", KCAL_MOL, 10 * KCAL_MOL, lower=0.0),
+        "near repulsion": Quantity("kcal/mol", KCAL_MOL, 100 * KCAL_MOL, lower=0.0),
         "pair charge product": Quantity("e²", 1.0, 0.1),
     }
 )
@@ -79,8 +82,10 @@ class Parameters:
     @property
     def bounds(self) -> tuple[Float[np.ndarray, " parameters"], Float[np.ndarray, " parameters"]]:
         """Lowest and highest allowed values, if these are the starting values [internal units]."""
-        lower, upper = ([getattr(kind, name) for kind in self._kinds] for name in ("lower", "upper"))
-        return np.array(lower) * self._units, np.array(upper) * self._units
+        lower, upper = (np.array([getattr(kind, name) for kind in self._kinds]) for name in ("lower", "upper"))
+        for bound in (lower, upper):
+            np.multiply(bound, self._units, out=bound, where=np.isfinite(bound))
+        return lower, upper
 
     @property
     def _kinds(self) -> list[Quantity]:

@@ -5,7 +5,7 @@ functions of one coordinate, with parameters. *Terms* are a coefficient times a 
 is a list of such rows; so is any richer form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,15 @@ class FeatureRows:
 
 
 @dataclass(frozen=True, eq=False)
+class SingleTerms:
+    """Terms of one feature each, as indices of coordinates and of the parameter vector."""
+
+    coordinates: Int[np.ndarray, " found"]
+    coefficients: Int[np.ndarray, " found"]
+    parameters: Mapping[str, Int[np.ndarray, " found"]]
+
+
+@dataclass(frozen=True, eq=False)
 class TermTable:
     """Coordinates, features and terms of one molecule; numbers are indices, values stand in a ``Parameters``."""
 
@@ -45,10 +54,15 @@ class TermTable:
         """Number of feature rows."""
         return sum(len(rows) for rows in self.features)
 
-    def single_feature_terms(self, feature: str) -> tuple[Int[np.ndarray, " found"], Int[np.ndarray, " found"]]:
-        """Coordinates and coefficients (as indices) of all terms that consist of one feature of this name."""
-        names = np.repeat([rows.feature for rows in self.features], [len(rows) for rows in self.features])
-        coordinates = np.concatenate([rows.coordinate for rows in self.features])
-        row = self.products.max(1)
-        found = ((self.products >= 0).sum(1) == 1) & (names[row] == feature)
-        return coordinates[row[found]], self.coefficients[found]
+    def single_feature_terms(self, feature: str) -> Iterator[SingleTerms]:
+        """All terms that consist of one feature of this name, a block of feature rows at a time."""
+        single = (self.products >= 0).sum(1) == 1
+        row = self.products.max(1, initial=-1)
+        offset = 0
+        for rows in self.features:
+            if rows.feature == feature:
+                found = single & (row >= offset) & (row < offset + len(rows))
+                own = row[found] - offset
+                parameters = {name: index[own] for name, index in rows.parameters.items()}
+                yield SingleTerms(rows.coordinate[own], self.coefficients[found], parameters)
+            offset += len(rows)
