@@ -34,8 +34,8 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
-        """Whether both are within the tolerance."""
-        return max(self.energy or 0.0, self.force) <= self.tolerance
+        """Whether both are within the tolerance; NaN is not."""
+        return all(value <= self.tolerance for value in (self.energy or 0.0, self.force))
 
 
 def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> list[Comparison]:

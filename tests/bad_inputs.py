@@ -209,11 +209,12 @@ def _cut_model() -> None:
 
 
 def _other_model() -> None:
-    made = run("parametrize CCC --charges resp --out bad", _zero_resp)
+    made = run("parametrize CCC --charges resp --out bad", zero_charges)
     assert made.code == 0, made.stderr
 
 
-def _zero_resp() -> AbstractContextManager:
+def zero_charges() -> AbstractContextManager:
+    """All charges are zero, whatever is asked for."""
     return mock.patch("hybridff.start.assign_charges", lambda molecule, _: np.zeros(len(molecule.numbers)))
 
 
@@ -221,7 +222,7 @@ def _start_of(smiles: str) -> Callable[[], None]:
     """Writes ``bad.prmtop``, ``bad.xml`` and ``bad.pdb`` of another molecule."""
 
     def prepare() -> None:
-        with _zero_resp():
+        with zero_charges():
             made = run(f"parametrize '{smiles}' --out bad")
         assert made.code == 0, made.stderr
         molecule, system = _placed(read_model("bad").force_field.molecule), to_openmm(read_model("bad").force_field)

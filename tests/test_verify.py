@@ -1,0 +1,99 @@
+import sys
+
+import openmm
+import pytest
+from bad_inputs import run
+from models import EXAMPLES, force_field, lone_atom
+
+from hybridff.export import to_openmm
+from hybridff.gaff.forcefield import ForceField
+from hybridff.verify import Comparison, openmm_energies_forces, verify
+
+MODULE = sys.modules["hybridff.verify"]  # the package has a function of that name
+
+
+def with_wrong_bond(factor: float):
+    """An export whose first bond has another force constant."""
+
+    def export(model: ForceField) -> openmm.System:
+        system = to_openmm(model)
+        (force,) = [one for one in system.getForces() if isinstance(one, openmm.HarmonicBondForce)]
+        i, j, length, k = force.getBondParameters(0)
+        force.setBondParameters(0, i, j, length, k * factor)
+        return system
+
+    return export
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_route_agrees_for_a_right_export(name):
+    comparisons = verify(force_field(name), n_geometries=2)
+    assert all(item.passed for item in comparisons)
+    assert "OpenMM Reference" in [item.name for item in comparisons]
+    assert comparisons[-1].name == "forces against energy differences"
+
+
+@pytest.mark.parametrize("factor", [1.0 + 1e-6, 0.999, -1.0])
+def test_a_wrong_force_is_found_on_every_platform(factor, monkeypatch):
+    monkeypatch.setattr(MODULE, "to_openmm", with_wrong_bond(factor))
+    comparisons = {item.name: item for item in verify(force_field("ethanol"), n_geometries=2)}
+    assert not comparisons["OpenMM Reference"].passed
+    if abs(factor - 1.0) > 1e-4:
+        assert not comparisons["forces against energy differences"].passed
+
+
+def test_forces_that_are_no_gradient_are_found(monkeypatch):
+    predict = vars(MODULE)["predict"]
+
+    def wrong(model, positions):
+        energies, forces = predict(model, positions)
+        return energies, forces * 1.0001
+
+    monkeypatch.setattr(MODULE, "predict", wrong)
+    comparisons = {item.name: item for item in verify(force_field("ethanol"), n_geometries=2)}
+    assert not comparisons["forces against energy differences"].passed
+
+
+def test_a_platform_whose_device_is_missing_is_left_out(monkeypatch):
+    def without_cpu(system, geometries, platform="Reference", properties=None):
+        if platform != "Reference":
+            raise openmm.OpenMMException("No compatible device")
+        return openmm_energies_forces(system, geometries, platform, properties)
+
+    monkeypatch.setattr(MODULE, "openmm_energies_forces", without_cpu)
+    names = [item.name for item in verify(force_field("ethanol"), n_geometries=2)]
+    assert names == ["OpenMM Reference", "forces against energy differences"]
+
+
+def test_gpu_platforms_are_compared_in_each_precision(monkeypatch):
+    asked = []
+
+    def pretended(system, geometries, platform="Reference", properties=None):
+        asked.append((platform, (properties or {}).get("Precision")))
+        return openmm_energies_forces(system, geometries)
+
+    monkeypatch.setattr(MODULE, "openmm_energies_forces", pretended)
+    monkeypatch.setattr(MODULE, "platform_names", lambda: ["OpenCL"])
+    comparisons = verify(force_field("ethanol"), n_geometries=2)
+    assert asked[:3] == [("OpenCL", "single"), ("OpenCL", "mixed"), ("OpenCL", "double")]
+    assert [item.tolerance for item in comparisons[:3]] == [1e-3, 1e-4, 1e-6]
+
+
+def test_a_comparison_passes_at_its_tolerance_and_not_above():
+    assert Comparison("", 1e-6, 1e-6, 1e-6).passed
+    assert not Comparison("", 2e-6, 0.0, 1e-6).passed
+    assert not Comparison("", None, 2e-6, 1e-6).passed
+    assert not Comparison("", None, float("nan"), 1e-6).passed
+
+
+def test_one_atom_has_nothing_to_differ():
+    assert all(item.passed for item in verify(lone_atom()))
+
+
+def test_the_command_fails_when_the_export_is_wrong(workplace, monkeypatch):
+    good = run("verify model")
+    monkeypatch.setattr(MODULE, "to_openmm", with_wrong_bond(0.99))
+    bad = run("verify model")
+    assert (good.code, bad.code) == (0, 1)
+    assert "DIFFERS" not in good.stdout
+    assert "DIFFERS" in bad.stdout
