@@ -24,6 +24,7 @@ from hybridff.analysis.errors import evaluate as evaluate_model
 from hybridff.errors import HybridFFError, InputError
 from hybridff.export import to_openmm, write_structure, write_system
 from hybridff.fit.options import FitOptions
+from hybridff.gaff.forms import FormOptions
 from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
 from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
@@ -93,6 +94,7 @@ def fit(
     split: Annotated[SplitOptions | None, Flat] = None,
     start: Annotated[StartOptions | None, Flat] = None,
     reading: Annotated[DataOptions | None, Flat] = None,
+    form: Annotated[FormOptions | None, Flat] = None,
     options: Annotated[FitOptions | None, Flat] = None,
 ) -> None:
     """Refit a force field to reference energies and forces, and show the errors before and after.
@@ -103,7 +105,7 @@ def fit(
         npz, extended XYZ, or any file that ASE reads; several of one molecule, or of several molecules fitted at once.
     """
     check_new_folder(out, overwrite=overwrite)
-    fitted = _fit(data, molecule, split, start, reading, options)
+    fitted = _fit(data, molecule, split, start, reading, form, options)
     documents = [fit_document(item) for item in fitted]
     with new_folder(out, overwrite=overwrite) as folder:
         for item, document, name in zip(fitted, documents, _folder_names(fitted), strict=True):
@@ -217,7 +219,7 @@ def demo(*, out: Out = Path("hybridff-demo"), overwrite: Overwrite = False) -> N
             if not resource.name.endswith(".npz"):
                 continue
             with as_file(resource) as path:
-                (item,) = _fit([path], None, None, None, None, None)
+                (item,) = _fit([path])
             place = folder / Path(resource.name).stem
             place.mkdir()
             result = _simulate(item.model, place, 300.0, "10 ps", "Reference", None)
@@ -301,11 +303,12 @@ def _molecule(text: str, start: StartOptions) -> tuple[Molecule, StartOptions, l
 
 def _fit(
     paths: list[Path],
-    text: str | None,
-    split: SplitOptions | None,
-    start: StartOptions | None,
-    reading: DataOptions | None,
-    options: FitOptions | None,
+    text: str | None = None,
+    split: SplitOptions | None = None,
+    start: StartOptions | None = None,
+    reading: DataOptions | None = None,
+    form: FormOptions | None = None,
+    options: FitOptions | None = None,
 ) -> list[FittedMolecule]:
     start = start or StartOptions()
     molecule: Molecule | None = None
@@ -323,7 +326,7 @@ def _fit(
             done[0] += frames
             advance(min(1.0, done[0] / total))
 
-        return fit_data(data, start, split, options, visited, _say, sources)
+        return fit_data(data, start, split, form, options, visited, _say, sources)
 
 
 def _simulate(

@@ -18,6 +18,7 @@ from hybridff.fit.options import FitOptions
 from hybridff.fit.problem import Progress
 from hybridff.fit.refit import FitResult, fit_together
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.forms import FormOptions
 from hybridff.modelfile import SavedModel
 from hybridff.molecule import Molecule, check_same_elements
 from hybridff.start import StartOptions, starting_parameters
@@ -132,6 +133,7 @@ def fit_data(
     data: Sequence[Data],
     start: StartOptions | None = None,
     split: SplitOptions | None = None,
+    form: FormOptions | None = None,
     options: FitOptions | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
@@ -142,6 +144,7 @@ def fit_data(
     ``sources`` are files other than the data and those of ``start`` that go into the provenance.
     """
     start, split, options = start or StartOptions(), split or SplitOptions(), options or FitOptions()
+    form = form or FormOptions()
     say = say or (lambda sentence: None)
     for item in data:
         if item.frames.forces is None:
@@ -156,8 +159,7 @@ def fit_data(
         placed = replace(item.molecule, positions=item.frames.positions[lowest])
         say(f"{placed.name}: charges and atom types …")
         parameters = starting_parameters(placed, start)
-        shape = {name: getattr(options, name) for name in ("form", "share", "fourier")}
-        force_fields.append(ForceField.build(placed, parameters, **shape))
+        force_fields.append(ForceField.build(placed, parameters, **asdict(form)))
     pairs = [
         (force_field, item.frames.subset(rows.train))
         for force_field, item, rows in zip(force_fields, data, splits, strict=True)

@@ -37,7 +37,7 @@ def minimise(
     upper: Float[np.ndarray, " n"],
     *,
     max_iterations: int,
-    tolerance: float = 1e-9,
+    tolerance: float = 1e-7,
 ) -> Minimum:
     """Minimise from ``start``; the loss at the end is never above the loss at the start.
 

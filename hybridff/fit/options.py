@@ -5,21 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hybridff.errors import InputError
-from hybridff.gaff.forms import Form, Share
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
     """How to fit a force field to reference energies and forces."""
-
-    form: Form = "harmonic"
-    """Functional form: harmonic is GAFF's; near-pairs adds Lennard-Jones between atoms one and two bonds apart."""
-
-    share: Share = "symmetry"
-    """Which parameters are one: those of equivalent atoms of the molecule, or those of equal atom types."""
-
-    fourier: int = 0
-    """Add torsion terms n = 1 … FOURIER where GAFF has none; 0 keeps GAFF's."""
 
     pairs: Literal["none", "lennard-jones", "all"] = "all"
     """Which pair interactions inside the molecule are refit; those with other molecules never change."""
@@ -35,10 +25,8 @@ class FitOptions:
     """Gauss-Newton steps at most."""
 
     def __post_init__(self) -> None:
-        limits = {"fourier": 0, "max_iterations": 1}
-        for name, lowest in limits.items():
-            if getattr(self, name) < lowest:
-                raise InputError(f"option {name} has to be at least {lowest}, not {getattr(self, name)}.")
+        if self.max_iterations < 1:
+            raise InputError(f"option max_iterations has to be at least 1, not {self.max_iterations}.")
         for name in ("prior_scale", "energy_weight"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:

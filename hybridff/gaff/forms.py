@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from hybridff.errors import InputError
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.features import FEATURES
 from hybridff.gaff.nonbonded import all_pairs
@@ -18,6 +20,27 @@ from hybridff.units import DEGREE
 Form = Literal["harmonic", "near-pairs"]
 Share = Literal["symmetry", "types"]
 
+
+@dataclass(frozen=True, kw_only=True)
+class FormOptions:
+    """Functional form, and which parameters are one."""
+
+    form: Form = "near-pairs"
+    """Functional form: harmonic is GAFF's; near-pairs adds Lennard-Jones between atoms one and two bonds apart."""
+
+    share: Share = "symmetry"
+    """Which parameters are one: those of equivalent atoms of the molecule, or those of equal atom types."""
+
+    fourier: int = 0
+    """Add torsion terms n = 1 … FOURIER where GAFF has none; 0 keeps GAFF's."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fourier <= _MOST_FOURIER:
+            raise InputError(f"option fourier has to be from 0 to {_MOST_FOURIER}, not {self.fourier}.")
+
+
+_MOST_FOURIER = 6
+"""Beyond it a term fits noise: GAFF itself has none above 4."""
 _LINEAR = 175 * DEGREE
 _INNER_SIGMA = 0.85
 """Smallest sigma that a fit may give a pair, in units of its starting one."""
