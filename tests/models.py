@@ -13,7 +13,7 @@ from hybridff.gaff.classone import (
     TorsionParameters,
 )
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.forms import Share
+from hybridff.gaff.forms import Form, Share
 from hybridff.gaff.table import gaff_table
 from hybridff.molecule import Molecule
 
@@ -53,8 +53,8 @@ def class_one_of(name: str, version: str = "gaff-2.2.20") -> ClassOneParameters:
     return class_one(molecule(name), types.split(), gaff_table(version), np.array(charges))
 
 
-def force_field(name: str, *, share: Share = "symmetry", fourier: int = 0) -> ForceField:
-    return ForceField.build(molecule(name), class_one_of(name), share=share, fourier=fourier)
+def force_field(name: str, *, form: Form = "harmonic", share: Share = "symmetry", fourier: int = 0) -> ForceField:
+    return ForceField.build(molecule(name), class_one_of(name), form=form, share=share, fourier=fourier)
 
 
 def lone_atom() -> ForceField:

@@ -70,7 +70,8 @@ def test_field_units_are_kcal_and_angstrom() -> None:
             "force_rmse_kcal_mol_angstrom": 2.0,
         }
     )
-    assert (KCAL_MOL, FORCE_KCAL) == pytest.approx((4.184, 41.84), rel=1e-15)
+    assert pytest.approx(4.184, rel=1e-15) == KCAL_MOL
+    assert pytest.approx(41.84, rel=1e-15) == FORCE_KCAL
 
 
 def test_predictions_come_in_blocks_that_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from hybridff.fit.options import FitOptions
 from hybridff.fit.refit import FitResult, fit, fit_together
 from hybridff.gaff.forcefield import ForceField
 
-PAIRS = ("pair repulsion", "pair dispersion", "pair charge product")
+PAIRS = ("pair repulsion", "pair epsilon", "pair charge product")
 
 
 def data(

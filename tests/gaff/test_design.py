@@ -51,7 +51,7 @@ def test_fitting_nothing_leaves_one_column_with_everything() -> None:
     np.testing.assert_allclose(parts.force[0].T.reshape(x.shape), forces, atol=1e-11 * np.abs(forces).max())
 
 
-@pytest.mark.parametrize("quantity", ["bond r0", "bond k", "angle theta0", "torsion k", "pair dispersion"])
+@pytest.mark.parametrize("quantity", ["bond r0", "bond k", "angle theta0", "torsion k", "pair epsilon"])
 def test_fitting_one_kind_of_parameter_keeps_the_rest(quantity: str) -> None:
     model = force_field("ethanol")
     parameters, x = model.parameter_table, distorted("ethanol", 3)
@@ -70,7 +70,7 @@ def test_parameters_that_are_shared_share_their_columns() -> None:
     form = linear_form(model.table, model.parameter_table.values, fitted(model.parameter_table))
     single = ("bond", "angle")
     n_harmonic = sum(what in ("bond k", "angle k") for what in model.parameter_table.quantities)
-    others = ("torsion k", "pair repulsion", "pair dispersion", "pair charge product")
+    others = ("torsion k", "pair repulsion", "pair epsilon", "pair charge product")
     n_others = sum(what in others for what in model.parameter_table.quantities)
     assert set(single) <= set(model.table.groups)
     assert len(form.weights) == 2 * n_harmonic + n_others

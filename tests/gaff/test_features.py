@@ -14,7 +14,7 @@ from hybridff import geometry
 from hybridff.errors import InputError
 from hybridff.expression import Expression
 from hybridff.gaff import energy, openmm_forces
-from hybridff.gaff.features import FEATURES, PAIR_DISTANCE, Feature, Parameter
+from hybridff.gaff.features import FEATURES, Feature, Parameter
 from hybridff.geometry import COORDINATES
 
 every_feature = pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
@@ -99,6 +99,7 @@ NATIVE: dict[str, Callable[[Mapping[str, float]], openmm.Force]] = {
     "harmonic_angle": native_harmonic_angle,
     "fourier": native_fourier,
     "coulomb": lambda p: native_pair(1.0, 1.0, 0.0),
+    "lennard_jones": lambda p: native_pair(0.0, p["sigma"], 1.0),
 }
 
 
@@ -111,13 +112,12 @@ def test_gaffs_features_are_openmms_own_forces(name: str) -> None:
     np.testing.assert_allclose(actual[1], expected[1], rtol=1e-10, atol=1e-10 * np.abs(expected[1]).max())
 
 
-def test_repulsion_and_dispersion_are_the_two_parts_of_openmms_lennard_jones() -> None:
-    # With sigma = PAIR_DISTANCE both coefficients are 4 epsilon.
-    expected = openmm_energy_forces([native_pair(0.0, PAIR_DISTANCE, 0.25)], frames())
-    forces = [custom_force(FEATURES[name], {}) for name in ("repulsion", "dispersion")]
-    actual = openmm_energy_forces(forces, frames())
-    np.testing.assert_allclose(actual[0], expected[0], rtol=1e-12)
-    np.testing.assert_allclose(actual[1], expected[1], rtol=1e-12, atol=1e-12 * np.abs(expected[1]).max())
+def test_repulsion_is_what_lennard_jones_has_without_its_dispersion() -> None:
+    r = torch.tensor([0.1, 0.3, 0.5], dtype=torch.float64)
+    sigma = {"sigma": torch.tensor(0.3, dtype=torch.float64)}
+    dispersion = -4 * (0.3 / r) ** 6
+    whole = FEATURES["lennard_jones"].evaluate(r, sigma)
+    torch.testing.assert_close(4 * FEATURES["repulsion"].evaluate(r, sigma) + dispersion, whole, rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", [name for name, feature in FEATURES.items() if feature.span])

@@ -11,7 +11,11 @@ from hybridff.gaff.forcefield import ForceField
 
 STOCK = {name: force_field(name) for name in EXAMPLES}
 REFIT = {f"{name}, refit": perturbed(force_field(name, fourier=4), 0.5) for name in ("ethanol", "acetaldehyde")}
-MODELS = {**STOCK, **REFIT}
+NEAR = {
+    f"{name}, near pairs": perturbed(force_field(name, form="near-pairs", fourier=2), 0.3)
+    for name in ("ethanol", "propyne")
+}
+MODELS = {**STOCK, **REFIT, **NEAR}
 
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 

@@ -7,7 +7,7 @@ import torch
 from models import EXAMPLES, class_one_of, distorted, force_field, molecule
 
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.forms import Share, harmonic
+from hybridff.gaff.forms import Share, build_form
 
 shares = pytest.mark.parametrize("share", ["symmetry", "types"])
 
@@ -21,7 +21,7 @@ def labels(model: ForceField, quantity: str) -> list[str]:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_sharing_leaves_every_value_as_it_was(name: str, share: Share) -> None:
     start = class_one_of(name)
-    table, parameters = harmonic(molecule(name), start, share=share)
+    table, parameters = build_form("harmonic", molecule(name), start, share=share)
     rows = {block.feature: block for block in table.features}
     values = parameters.values
     np.testing.assert_array_equal(values[rows["harmonic_bond"].parameters["r0"]], start.bonds.r0)
@@ -34,7 +34,7 @@ def test_sharing_leaves_every_value_as_it_was(name: str, share: Share) -> None:
 @shares
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_quantity_and_a_label_name_one_parameter(name: str, share: Share) -> None:
-    _, parameters = harmonic(molecule(name), class_one_of(name), share=share)
+    _, parameters = build_form("harmonic", molecule(name), class_one_of(name), share=share)
     assert max(Counter(zip(parameters.quantities, parameters.labels, strict=True)).values()) == 1
 
 
@@ -67,7 +67,7 @@ def test_rows_that_start_from_different_values_never_share() -> None:
     r0 = start.bonds.r0.copy()
     r0[3] += 0.001  # one of three C-H bonds
     start = replace(start, bonds=replace(start.bonds, r0=r0))
-    _, parameters = harmonic(molecule("ethanol"), start, share="types")
+    _, parameters = build_form("harmonic", molecule("ethanol"), start, share="types")
     names = [label for what, label in zip(parameters.quantities, parameters.labels, strict=True) if what == "bond r0"]
     assert "c3-hc" in names
     assert "c3-hc #2" in names
@@ -103,7 +103,7 @@ def class_one_pairs(name: str, what: str) -> np.ndarray:
 
 def test_torsions_without_amplitude_about_linear_angles_are_left_out() -> None:
     start = class_one_of("propyne")
-    table, _ = harmonic(molecule("propyne"), start, share="symmetry")
+    table, _ = build_form("harmonic", molecule("propyne"), start, share="symmetry")
     assert len(start.torsions.k) > 0
     assert not start.torsions.k.any()
     assert len(table.coordinates["torsion"]) == 0
@@ -156,3 +156,24 @@ def test_fourier_adds_nothing_to_impropers_and_linear_groups() -> None:
     count = Counter(force_field("benzene", fourier=6).table.groups)
     assert count["improper"] == Counter(force_field("benzene").table.groups)["improper"]
     assert Counter(force_field("propyne", fourier=6).table.groups)["torsion"] == 0
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_near_pairs_change_nothing_at_the_start_and_bonds_and_angles_later(name: str) -> None:
+    plain, rich = force_field(name), force_field(name, form="near-pairs")
+    x = torch.tensor(distorted(name, 3))
+    torch.testing.assert_close(plain.energy(x), rich.energy(x), rtol=1e-13, atol=0)
+    assert rich.form == "near-pairs"
+    quantities = np.array(rich.parameter_table.quantities)
+    near = np.isin(quantities, ["near epsilon", "near repulsion"])
+    assert near.any()
+    assert not rich.parameter_table.values[near].any()
+    changed = rich.with_values(rich.parameter_table.values + 1.0 * near)
+    difference = changed.energy(x) - rich.energy(x)
+    pairs = {tuple(sorted(bond)) for bond in molecule(name).bonds.tolist()}
+    pairs |= {tuple(sorted((i, k))) for i, _, k in class_one_of(name).angles.atoms.tolist()}
+    assert (torch.abs(difference) > 0).all()
+    single = (changed.table.products >= 0).sum(1) == 1
+    assert single.all(), "pairs are single features, which OpenMM runs as exceptions at no cost"
+    added = len(changed.table.coefficients) - len(plain.table.coefficients)
+    assert added == 2 * len(pairs)

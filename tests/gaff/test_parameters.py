@@ -7,7 +7,7 @@ from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
 
 
 def example() -> Parameters:
-    quantities = ("bond r0", "angle theta0", "torsion n", "pair dispersion", "pair charge product")
+    quantities = ("bond r0", "angle theta0", "torsion n", "pair epsilon", "pair charge product")
     return Parameters(np.array([0.1, 2.0, 3.0, 7.0, -0.2]), quantities, ("a", "b", "c", "d", "e"))
 
 
@@ -59,3 +59,10 @@ def test_labels_are_numbered_where_a_quantity_has_several() -> None:
     labels = numbered_labels(["k", "k", "r0", "k"], ["a-b", "a-b", "a-b", "c"])
     assert labels == ("a-b", "a-b #2", "a-b", "c")
     assert [plain_label(label) for label in labels] == ["a-b", "a-b", "a-b", "c"]
+
+
+def test_a_relative_quantity_of_zero_is_fixed_but_has_bounds() -> None:
+    parameters = example().with_values(np.array([0.1, 2.0, 3.0, 0.0, -0.2]))
+    assert not parameters.adjustable[3]
+    lower, upper = parameters.bounds
+    assert (lower[3], upper[3]) == (0.0, np.inf)
