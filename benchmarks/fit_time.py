@@ -28,17 +28,21 @@ def main() -> None:
         split = frames.split(size, 100, 0)
         train, validation = frames.subset(split.train), frames.subset(split.validation)
         molecule = replace(frames.molecule(), positions=frames.positions[np.argmin(frames.energies)])
-        start = ForceField.build(molecule, starting_parameters(molecule, StartOptions()))
-        for label, options, judge in (
-            ("prior scale 1", FitOptions(prior_scale=1.0), None),
-            ("prior scale chosen on 100 frames", FitOptions(), validation),
+        parameters = starting_parameters(molecule, StartOptions())
+        for form, label, options, judge in (
+            ("harmonic", "prior scale 1", FitOptions(prior_scale=1.0), None),
+            ("harmonic", "prior scale chosen on 100 frames", FitOptions(), validation),
+            ("near-pairs", "prior scale 1", FitOptions(prior_scale=1.0), None),
+            ("near-pairs", "prior scale chosen on 100 frames", FitOptions(), validation),
         ):
+            start = ForceField.build(molecule, parameters, form=form)  # type: ignore[arg-type]
             results = [fit(start, train, options, judge) for _ in range(repeats)]
             seconds = [result.seconds for result in results]
             fitted = int((results[0].deviations > 0).sum())
             print(
-                f"{name} {size} frames, {fitted} parameters, {label}: median {median(seconds):.2f} s "
-                f"(min {min(seconds):.2f}, max {max(seconds):.2f}), {results[0].iterations} steps"
+                f"{name} {size} frames, {form}, {fitted} parameters, {label}: median {median(seconds):.2f} s "
+                f"(min {min(seconds):.2f}, max {max(seconds):.2f})",
+                flush=True,
             )
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
