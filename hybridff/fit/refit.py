@@ -15,6 +15,7 @@ from hybridff.fit.options import FitOptions
 from hybridff.fit.problem import Noise, Problem, Progress
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters
+from hybridff.molecule import check_same_elements
 
 _NOISE_ROUNDS = 6
 _NOISE_TOLERANCE = 0.02
@@ -98,10 +99,12 @@ def fit_together(
     of ``pairs``, choose the scale of the priors where the options leave it open. Deterministic; the training loss
     never ends above that of the start.
 
-    Raises ``FitError`` without forces, with fewer than two frames, or when nothing can be fitted.
+    Raises ``InputError`` for frames of another molecule; ``FitError`` without forces, with fewer than two frames, or
+    when nothing can be fitted.
     """
     options = options or FitOptions()
     for force_field, frames in pairs:
+        check_same_elements(force_field.molecule, frames.numbers, f"the training data of {force_field.molecule.name}")
         if len(frames) < 2:
             raise FitError(
                 f"{force_field.molecule.name} has {len(frames)} training frame; a fit needs at least two, "

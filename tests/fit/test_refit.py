@@ -7,7 +7,7 @@ from scipy.optimize import least_squares
 
 from hybridff.analysis.errors import evaluate, predict
 from hybridff.dataset import Frames
-from hybridff.errors import FitError
+from hybridff.errors import FitError, InputError
 from hybridff.fit import problem
 from hybridff.fit.options import FitOptions
 from hybridff.fit.refit import FitResult, fit, fit_together
@@ -304,3 +304,8 @@ def test_fewer_than_two_frames_are_refused(n: int) -> None:
     start = force_field("ethanol")
     with pytest.raises(FitError, match=f"ethanol has {n} training frame.*; a fit needs at least two"):
         fit(start, data(start, 3).subset(np.arange(n)))
+
+
+def test_frames_of_another_molecule_are_refused() -> None:
+    with pytest.raises(InputError, match="the training data of ethanol"):
+        fit(force_field("ethanol"), data(force_field("propane"), 5))
