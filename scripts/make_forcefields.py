@@ -1,0 +1,31 @@
+"""Fit the bundled molecules and write their models into ``forcefields/``.
+
+Usage: python scripts/make_forcefields.py forcefields
+"""
+
+import sys
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from hybridff import write_model
+from hybridff.output import new_folder
+from hybridff.report import fit_document
+from hybridff.workflow import fit_data, read_data
+
+
+def main() -> None:
+    target = Path(sys.argv[1])
+    for resource in sorted(files("hybridff").joinpath("data").iterdir(), key=lambda entry: entry.name):
+        if not resource.name.endswith(".npz"):
+            continue
+        with as_file(resource) as path:
+            (fitted,) = fit_data(read_data([path]))
+        with new_folder(target / Path(resource.name).stem, overwrite=True) as folder:
+            write_model(fitted.model, folder)
+            (folder / "summary.md").write_text(fit_document(fitted).markdown(), encoding="utf-8")
+        errors = fitted.after["test"].in_field_units()
+        print(resource.name, {key: value for key, value in errors.items() if "rmse" in key or key == "n_frames"})
+
+
+if __name__ == "__main__":
+    main()
