@@ -1,0 +1,81 @@
+import io
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from models import distorted, force_field, molecule, perturbed
+
+from hybridff import plots
+from hybridff.analysis.errors import evaluate, predict
+from hybridff.dataset import Frames
+from hybridff.units import FORCE_KCAL, KCAL_MOL
+
+COLOURS = {"before": "0.7", "after": "C0"}
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {"before": perturbed(force_field("ethanol"), 0.5), "after": force_field("ethanol")}
+
+
+@pytest.fixture(scope="module")
+def frames():
+    positions = distorted("ethanol", 12)
+    energies, forces = predict(perturbed(force_field("ethanol"), 0.2, seed=1), positions)
+    return Frames(molecule("ethanol").numbers, positions, energies, forces, "ethanol")
+
+
+def rmse_of(axes) -> dict[str, float]:
+    labels = [text.get_text().split(": RMSE ") for text in axes.get_legend().get_texts()]
+    return {name: float(value) for name, value in labels}
+
+
+def test_the_legends_give_the_errors(models, frames):
+    energy, force = Figure().subplots(1, 2)
+    plots.energy_parity(energy, models, frames, COLOURS)
+    plots.force_parity(force, models, frames, COLOURS)
+    for name, model in models.items():
+        errors = evaluate(model, frames)
+        assert errors.force_rmse is not None
+        # two digits are shown
+        assert rmse_of(energy)[name] == pytest.approx(errors.energy_rmse / KCAL_MOL, abs=0.0051)
+        assert rmse_of(force)[name] == pytest.approx(errors.force_rmse / FORCE_KCAL, abs=0.0051)
+
+
+def test_every_force_component_is_a_point(models, frames):
+    axes = Figure().subplots()
+    plots.force_parity(axes, models, frames, COLOURS)
+    line = axes.get_lines()[0]
+    np.testing.assert_allclose(line.get_xdata(), frames.forces.ravel() / FORCE_KCAL, rtol=1e-12)
+    _, forces = predict(models["before"], frames.positions)
+    np.testing.assert_allclose(line.get_ydata(), forces.ravel() / FORCE_KCAL, rtol=1e-12)
+
+
+def test_very_many_points_are_thinned_but_all_count(models, frames, monkeypatch):
+    monkeypatch.setattr(plots, "_MOST_POINTS", 100)
+    axes = Figure().subplots()
+    plots.force_parity(axes, models, frames, COLOURS)
+    assert 100 <= len(axes.get_lines()[0].get_xdata()) <= 200
+    errors = evaluate(models["after"], frames)
+    assert errors.force_rmse is not None
+    assert rmse_of(axes)["after"] == pytest.approx(errors.force_rmse / FORCE_KCAL, abs=0.0051)  # two digits
+
+
+def test_a_picture_is_a_png_with_something_in_it(models, frames):
+    picture = imread(io.BytesIO(plots.parity(models, frames, "ethanol")))
+    assert picture.shape[0] > 400
+    assert picture.shape[1] > 1000
+    halves = np.array_split(picture[..., :3].min(axis=2) < 0.9, 2, axis=1)
+    assert all(half.mean() > 0.01 for half in halves)
+
+
+def test_without_forces_there_is_no_second_panel(models, frames):
+    without = Frames(frames.numbers, frames.positions, frames.energies, None, "ethanol")
+    picture = imread(io.BytesIO(plots.parity(models, without, "ethanol")))
+    drawn = np.flatnonzero((picture[80:, :, :3].min(axis=2) < 0.9).any(axis=0))
+    assert 0 < drawn[-1] < 0.6 * picture.shape[1]
+
+
+def test_the_same_numbers_give_the_same_picture(models, frames):
+    assert plots.parity(models, frames, "ethanol") == plots.parity(models, frames, "ethanol")

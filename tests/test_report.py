@@ -1,0 +1,191 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from bad_inputs import zero_charges
+
+from hybridff.analysis.errors import evaluate
+from hybridff.fit.options import FitOptions
+from hybridff.report import (
+    Document,
+    Section,
+    Table,
+    error_table,
+    fit_document,
+    simulation_section,
+    stock_document,
+)
+from hybridff.simulate import SimulationResult
+from hybridff.units import FORCE_KCAL, KCAL_MOL
+from hybridff.workflow import FittedMolecule, SplitOptions, fit_data, parametrize, read_data
+
+VOID = {"meta", "img", "br", "hr", "link"}
+EXAMPLE = Document(
+    "A <title>",
+    (
+        Section(
+            "First & last", ("One < two.", "Second sentence."), Table(("a", "b"), (("1", "<2>"), ("3", "4"))), b"png"
+        ),
+        Section("Other"),
+    ),
+)
+
+
+class Page(HTMLParser):
+    """Reads a page; fails where an element is not closed, and keeps its text and addresses."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.addresses: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value for name, value in attrs if name in ("src", "href") and value is not None]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def fitted(material, tmp_path_factory) -> FittedMolecule:
+    with pytest.MonkeyPatch.context() as patch, zero_charges():
+        patch.setenv("HYBRIDFF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        data = read_data([material / "ethanol.npz"])
+        (result,) = fit_data(data, split=SplitOptions(train=30, validation=10))
+    return result
+
+
+def section(document: Document, title: str) -> Section:
+    (found,) = [one for one in document.sections if one.title == title]
+    return found
+
+
+def test_markdown_has_titles_sentences_and_tables():
+    assert EXAMPLE.markdown() == (
+        "# A <title>\n\n## First & last\n\nOne < two.\n\nSecond sentence.\n\n"
+        "| a | b |\n| --- | --- |\n| 1 | <2> |\n| 3 | 4 |\n\n## Other\n"
+    )
+
+
+def test_a_page_is_well_formed_escaped_and_needs_no_network():
+    text = EXAMPLE.html()
+    page = Page(text)
+    assert {"A <title>", "First & last", "One < two.", "<2>"} <= set(page.texts)
+    assert page.addresses == ["data:image/png;base64,cG5n"]
+    assert "http" not in text
+
+
+def test_sections_can_be_left_out():
+    assert [one.title for one in EXAMPLE.without("Other").sections] == ["First & last"]
+
+
+def test_the_report_of_a_fit_is_well_formed_and_needs_no_network(fitted):
+    text = fit_document(fitted).html()
+    page = Page(text)
+    assert len(page.addresses) == 1
+    assert page.addresses[0].startswith("data:image/png;base64,")
+    assert 'src="http' not in text
+
+
+def test_the_table_has_the_errors_before_and_after(fitted):
+    rows = {row[0]: row for row in error_table(fitted).rows}
+    assert list(rows) == ["train", "validation", "test"]
+    test = fitted.data.frames.subset(fitted.split.test)
+    before, after = evaluate(fitted.start, test), evaluate(fitted.model.force_field, test, fitted.model.energy_offset)
+    assert before.force_rmse is not None
+    assert after.force_rmse is not None
+    header = error_table(fitted).header
+    column = header.index("force RMSE before")
+    # two digits are shown
+    assert float(rows["test"][column]) == pytest.approx(before.force_rmse / FORCE_KCAL, abs=0.0051)
+    assert float(rows["test"][column + 1]) == pytest.approx(after.force_rmse / FORCE_KCAL, abs=0.0051)
+    energy = float(rows["test"][header.index("energy RMSE before") + 1])
+    assert energy == pytest.approx(after.energy_rmse / KCAL_MOL, abs=0.0051)
+    assert rows["test"][1] == "20"
+
+
+def test_the_offset_and_the_loss_are_told(fitted):
+    text = " ".join(section(fit_document(fitted), "Errors").sentences)
+    offset = re.search(r"constant offset \(reference minus model\) is (-?[0-9.]+) kcal/mol", text)
+    assert offset is not None
+    assert float(offset[1]) == pytest.approx(fitted.model.energy_offset / KCAL_MOL, abs=0.00051)  # three digits
+    losses = re.search(r"training loss ([0-9.e+]+) before, ([0-9.e+]+) after", text)
+    assert losses is not None
+    assert float(losses[2]) < float(losses[1])
+
+
+def test_parameters_that_moved_most_come_in_order(fitted):
+    table = section(fit_document(fitted), "Parameters that moved most").table
+    assert table is not None
+    result = fitted.result
+    labels = [result.start.labels[i] for i in result.largest_moves(len(table.rows))]
+    assert [row[1] for row in table.rows] == labels
+
+
+def test_parameters_that_the_data_cannot_determine_are_named(fitted):
+    text = " ".join(section(fit_document(fitted), "Not determined by these data").sentences)
+    undetermined = int(fitted.result.undetermined.sum())
+    assert undetermined > 0
+    assert text.startswith(f"{undetermined} of {int((fitted.result.deviations > 0).sum())} fitted parameters")
+    none = replace(fitted.result, deviations=fitted.result.deviations * 0.0)
+    text = " ".join(section(fit_document(replace(fitted, result=none)), "Not determined by these data").sentences)
+    assert text.startswith("None of the")
+
+
+def test_a_fit_that_stopped_early_says_so(fitted):
+    stopped = replace(fitted, result=replace(fitted.result, converged=False))
+    text = " ".join(section(fit_document(stopped), "Errors").sentences)
+    assert "stopped before it converged; raise --max-iterations" in text
+
+
+def test_a_fit_that_is_worse_on_unseen_frames_says_so(fitted):
+    worse = replace(fitted, before=fitted.after, after={**fitted.after, "test": fitted.before["test"]})
+    sentence = "On frames that were not trained on, the fit is worse than its start"
+    assert sentence in " ".join(section(fit_document(worse), "Errors").sentences)
+    assert sentence not in " ".join(section(fit_document(fitted), "Errors").sentences)
+
+
+def test_a_fit_without_test_frames_shows_its_training_frames(material, tmp_path, monkeypatch):
+    monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path))
+    with zero_charges():
+        data = read_data([material / "ethanol.npz"])
+        options = FitOptions(prior_scale=1.0)
+        (fitted,) = fit_data(data, split=SplitOptions(train=60, validation=0), options=options)
+    document = fit_document(fitted)
+    assert [row[0] for row in error_table(fitted).rows] == ["train"]
+    assert document.html()
+
+
+def test_data_options_and_hashes_are_told(fitted):
+    document = fit_document(fitted)
+    assert "ethanol.npz: 60 frames at PBE-D3(BJ)/def2-SVP" in section(document, "Data").sentences[0]
+    table = section(document, "Provenance").table
+    assert table is not None
+    rows = dict(table.rows)
+    assert rows["option seed"] == "0"
+    assert re.fullmatch("[0-9a-f]{64}", rows["SHA-256 of ethanol.npz"])
+
+
+def test_a_stock_force_field_lists_its_atoms(fitted):
+    with zero_charges():
+        document = stock_document(parametrize(fitted.model.force_field.molecule))
+    table = section(document, "Atoms").table
+    assert table is not None
+    assert [row[:2] for row in table.rows][:3] == [("C1", "c3"), ("C2", "c3"), ("O3", "oh")]
+    assert section(document, "Atoms").sentences == ("Total charge 0.0000 e.",)
+
+
+def test_a_simulation_is_told_in_one_sentence():
+    result = SimulationResult(steps=20, time=0.01, mean_temperature=301.4, energy_drift=0.0, ns_per_day=500.2)
+    (sentence,) = simulation_section(result, 300.0, "Reference").sentences
+    assert sentence == "0.01 ps at 300 K on the Reference platform: 20 steps, mean temperature 301 K, 500 ns/day."
