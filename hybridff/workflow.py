@@ -101,13 +101,10 @@ def read_data(
     """
     options = options or DataOptions()
     units = {name: getattr(options, name) for name in ("length_unit", "energy_unit", "force_unit")}
-    groups: dict[tuple, list[Path]] = {}
-    for path in paths:
-        frames = read_frames(path, molecule=molecule, **units)
+    groups: dict[tuple, list[Path]] = {} if molecule is None else {(): list(paths)}
+    for path in paths if molecule is None else ():
+        frames = read_frames(path, **units)
         groups.setdefault((frames.smiles, *frames.numbers.tolist()), []).append(path)
-    if molecule is not None and len({key[1:] for key in groups}) > 1:
-        raise InputError("the data files hold several molecules; leave out --molecule, or fit them one by one.")
-    groups = groups if molecule is None else {(): list(paths)}
     found = []
     for files in groups.values():
         frames = read_frames(files, molecule=molecule, **units)
@@ -174,7 +171,7 @@ def fit_data(
         after = {name: evaluate(result.force_fields[i], part, result.energy_offsets[i]) for name, part in parts.items()}
         about = {
             **provenance([*item.files, *sources, *start.files]),
-            "options": _options(start, split, item.options, options),
+            "options": _options(start, split, item.options, form, options),
             "prior scale": result.prior_scale,
             "theory": item.frames.theory,
             "fitted together with": [other.molecule.name for other in data if other is not item],
