@@ -92,7 +92,7 @@ def _check(node: ast.expr, text: str) -> None:
             _check(operand, text)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
             if isinstance(op, ast.Pow) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.Pow):
-                raise InputError(f"expression {text!r}: put parentheses into the power of a power.")
+                raise InputError(f"expression {text!r}: a power of a power is not allowed; write it with exp and log.")
             _check(left, text)
             _check(right, text)
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:

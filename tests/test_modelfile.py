@@ -45,7 +45,7 @@ def test_everything_else_comes_back_too(tmp_path: Path) -> None:
     assert saved.energy_offset == -4.2e5
     assert saved.provenance == {"version": "0.1.0", "seeds": [1]}
     read = saved.force_field
-    for name in ("form", "types", "source", "estimated"):
+    for name in ("form", "share", "types", "source", "estimated"):
         assert getattr(read, name) == getattr(model, name)
     assert read.parameter_table.labels == model.parameter_table.labels
     assert read.parameter_table.quantities == model.parameter_table.quantities

@@ -78,9 +78,10 @@ class _Member:
 class Problem:
     """Residuals of one or several molecules whose parameters form one vector.
 
-    Parameters of different molecules with the same quantity, label and starting value are one parameter. Everything is
-    expressed in *moves*: changes from the start in units of each parameter's prior width. Energies are compared after
-    subtraction of their mean over each molecule's frames. Quantities named in ``frozen`` stay as they are.
+    Parameters of different molecules with the same quantity, label and starting value are one parameter if the
+    molecules share them by type. Everything is expressed in *moves*: changes from the start in units of each
+    parameter's prior width. Energies are compared after subtraction of their mean over each molecule's frames.
+    Quantities named in ``frozen`` stay as they are.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Problem:
         frozen: Collection[str] = (),
         progress: Progress | None = None,
     ) -> None:
-        self.start, positions = _common_parameters([force_field.parameter_table for force_field, _ in pairs])
+        self.start, positions = _common_parameters([force_field for force_field, _ in pairs])
         free = [quantity not in frozen for quantity in self.start.quantities]
         self.adjustable = np.flatnonzero(self.start.adjustable & free)
         lower, upper = self.start.bounds
@@ -200,20 +201,30 @@ def _member(
     )
 
 
-def _common_parameters(tables: Sequence[Parameters]) -> tuple[Parameters, list[Int[np.ndarray, " parameters"]]]:
-    index: dict[tuple[str, str, float, int], int] = {}
+def _common_parameters(
+    force_fields: Sequence[ForceField],
+) -> tuple[Parameters, list[Int[np.ndarray, " parameters"]]]:
+    index: dict[_Key, int] = {}
     positions = [
-        np.array([index.setdefault(key, len(index)) for key in _keys(table)], dtype=np.int64) for table in tables
+        np.array([index.setdefault(key, len(index)) for key in _keys(force_field, i)], dtype=np.int64)
+        for i, force_field in enumerate(force_fields)
     ]
-    quantities, labels, values, _ = zip(*index, strict=True)
+    quantities, labels, values, *_ = zip(*index, strict=True)
     return Parameters(np.array(values), tuple(quantities), numbered_labels(quantities, labels)), positions
 
 
-def _keys(table: Parameters) -> Iterator[tuple[str, str, float, int]]:
-    """What makes parameters of two molecules one: quantity, label without its number, value; and which of several."""
-    seen: Counter[tuple[str, str, float]] = Counter()
+_Key = tuple[str, str, float, int, int]
+
+
+def _keys(force_field: ForceField, molecule: int) -> Iterator[_Key]:
+    """What makes parameters of two molecules one: quantity, label without its number, value; and which of several.
+
+    Parameters that are shared by symmetry belong to their molecule alone.
+    """
+    table, seen = force_field.parameter_table, Counter[tuple[str, str, float]]()
+    owner = -1 if force_field.share == "types" else molecule
     for key in zip(table.quantities, map(plain_label, table.labels), table.values.tolist(), strict=True):
-        yield *key, seen[key]
+        yield *key, seen[key], owner
         seen[key] += 1
 
 

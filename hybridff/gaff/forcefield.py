@@ -21,8 +21,9 @@ class ForceField(EnergyModel):
     """The force field of one molecule; its energy is that of its term table.
 
     Treated as immutable: ``with_values`` returns a changed copy. ``nonbonded`` is how the atoms meet those of other
-    molecules. ``types`` are the atom types, ``form`` is the functional form, ``source`` tells where the starting
-    parameters come from, and ``estimated`` which of them were not in its table.
+    molecules. ``types`` are the atom types, ``form`` is the functional form, ``share`` says whether rows of equal
+    types or of equivalent atoms share parameters, ``source`` tells where the starting parameters come from, and
+    ``estimated`` which of them were not in its table.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class ForceField(EnergyModel):
         nonbonded: NonbondedParameters,
         *,
         form: str,
+        share: str,
         types: tuple[str, ...],
         source: str,
         estimated: tuple[str, ...] = (),
@@ -43,6 +45,7 @@ class ForceField(EnergyModel):
         self.parameter_table = parameters
         self.nonbonded = nonbonded
         self.form = form
+        self.share = share
         self.types = types
         self.source = source
         self.estimated = estimated
@@ -66,6 +69,7 @@ class ForceField(EnergyModel):
             parameters,
             start.nonbonded,
             form=form,
+            share=share,
             types=start.types,
             source=start.source,
             estimated=start.estimated,
@@ -79,6 +83,7 @@ class ForceField(EnergyModel):
             self.parameter_table.with_values(values),
             self.nonbonded,
             form=self.form,
+            share=self.share,
             types=self.types,
             source=self.source,
             estimated=self.estimated,

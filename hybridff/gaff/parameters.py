@@ -43,7 +43,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
         "improper k": Quantity("kcal/mol", KCAL_MOL, 10 * KCAL_MOL),
         "pair sigma": Quantity("Å", ANGSTROM, None),
         "pair epsilon": Quantity("kcal/mol", KCAL_MOL, 1.0, lower=0.01, relative=True),
-        "pair repulsion": Quantity("kcal/mol", KCAL_MOL, 1.0, lower=0.0, relative=True),
+        "pair repulsion": Quantity("kcal/mol", KCAL_MOL, 1.0, lower=0.01, relative=True),
         "near epsilon": Quantity("kcal/mol", KCAL_MOL, 10 * KCAL_MOL, lower=0.0),
         "near repulsion": Quantity("kcal/mol", KCAL_MOL, 100 * KCAL_MOL, lower=0.0),
         "pair charge product": Quantity("e²", 1.0, 0.1),

@@ -279,8 +279,17 @@ def index_of(model: ForceField, quantity: str, label: str) -> int:
     )
 
 
-def test_a_joint_fit_of_one_molecule_in_two_parts_is_the_fit_of_all_its_forces() -> None:
+def test_parameters_shared_by_symmetry_belong_to_their_molecule_alone() -> None:
     start = force_field("ethanol")
+    frames = data(perturbed(start, 0.5), 20, force=200.0)
+    result = fit_together([(start, frames.subset(np.arange(10))), (start, frames.subset(np.arange(10, 20)))])
+    assert len(result.start) == 2 * len(start.parameter_table)
+    first, second = (model.parameter_table.values for model in result.force_fields)
+    assert not np.allclose(first, second, rtol=1e-6)
+
+
+def test_a_joint_fit_of_one_molecule_in_two_parts_is_the_fit_of_all_its_forces() -> None:
+    start = force_field("ethanol", share="types")
     frames = data(perturbed(start, 0.5), 30, force=200.0)
     # With the same weight for every frame the two differ only in the energies' offsets, which noise-free data share.
     parts = fit_together([(start, frames.subset(np.arange(12))), (start, frames.subset(np.arange(12, 30)))])
