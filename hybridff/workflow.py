@@ -185,9 +185,11 @@ def fit_data(
 
 
 def parametrize(molecule: Molecule, start: StartOptions | None = None, files: Sequence[Path] = ()) -> SavedModel:
-    """Stock parameters of a molecule, without data."""
+    """Stock parameters of a molecule, without data; it gets a geometry unless its bond orders are unknown."""
     start = start or StartOptions()
-    placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    placed = molecule
+    if molecule.positions is None and np.all(molecule.bond_orders > 0):
+        placed = molecule.with_embedded_positions()
     force_field = ForceField.build(placed, starting_parameters(placed, start))
     about = {**provenance([*files, *start.files]), "options": _options(start)}
     return SavedModel(force_field, None, about)
