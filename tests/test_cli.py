@@ -1,0 +1,308 @@
+import io
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import openmm
+import pytest
+import torch
+from bad_inputs import run, zero_charges
+from openmm import app
+from rich.console import Console
+from test_workflow import write_frames
+
+from hybridff import cli
+from hybridff.analysis.errors import evaluate, predict
+from hybridff.dataset import read_frames
+from hybridff.modelfile import read_model
+
+FIT = "fit ethanol.npz --charges charges.txt --train 20 --validation 10"
+KEYS = {
+    *("n_frames", "energy_mae_kcal_mol", "energy_rmse_kcal_mol"),
+    *("force_mae_kcal_mol_angstrom", "force_rmse_kcal_mol_angstrom"),
+}
+
+MOL2 = """@<TRIPOS>MOLECULE
+ethanol
+9 8 1 0 0
+SMALL
+NO_CHARGES
+@<TRIPOS>ATOM
+1 C1 0.0 0.0 0.0 C.3
+2 C2 0.0 0.0 0.0 C.3
+3 O3 0.0 0.0 0.0 O.3
+4 H4 0.0 0.0 0.0 H
+5 H5 0.0 0.0 0.0 H
+6 H6 0.0 0.0 0.0 H
+7 H7 0.0 0.0 0.0 H
+8 H8 0.0 0.0 0.0 H
+9 H9 0.0 0.0 0.0 H
+@<TRIPOS>BOND
+1 1 2 1
+2 1 3 1
+3 3 9 1
+4 1 4 1
+5 1 5 1
+6 2 6 1
+7 2 7 1
+8 2 8 1
+"""
+
+
+def succeed(command: str) -> str:
+    """What a command prints; it must end well and write nothing to standard error."""
+    outcome = run(command)
+    assert (outcome.code, outcome.stderr) == (0, "")
+    return outcome.stdout
+
+
+def forces_of(folder: str) -> np.ndarray:
+    """Forces [kJ/mol/nm] of some frames."""
+    return predict(read_model(folder).force_field, read_frames("ethanol.npz").positions[:3])[1]
+
+
+def test_parametrize_writes_a_stock_force_field(workplace):
+    text = succeed("parametrize CCO --charges charges.txt --out out")
+    assert "Written to out." in text
+    assert {path.name for path in Path("out").iterdir()} == {"model.json", "summary.md", "report.html"}
+    model = read_model("out")
+    assert model.energy_offset is None
+    assert model.force_field.types == ("c3", "c3", "oh", "hc", "hc", "hc", "h1", "h1", "ho")
+
+
+def test_fit_writes_a_better_force_field_and_shows_the_errors(workplace):
+    text = succeed(f"{FIT} --out out")
+    assert "Written to out: model.json, summary.md, report.html." in text
+    assert "Errors" in text
+    about = read_model("out").provenance
+    before, after = (about[f"errors {when}"]["test"]["force_rmse_kcal_mol_angstrom"] for when in ("before", "after"))
+    assert after < 0.75 * before
+    assert f"{after:.2f}" in Path("out/summary.md").read_text(encoding="utf-8")
+    assert f"{after:.2f}" in Path("out/report.html").read_text(encoding="utf-8")
+
+
+def test_evaluate_writes_the_errors_as_json(workplace):
+    succeed(f"{FIT} --out out")
+    succeed("evaluate out ethanol.npz --json errors.json")
+    found = json.loads(Path("errors.json").read_text())
+    assert set(found) >= KEYS
+    model = read_model("out")
+    expected = evaluate(model.force_field, read_frames("ethanol.npz"), model.energy_offset).in_field_units()
+    assert {key: found[key] for key in KEYS} == pytest.approx({key: expected[key] for key in KEYS}, rel=1e-12)
+    assert found["n_frames"] == 60
+    assert found["energy_offset_from"] == "the model's training frames"
+
+
+def test_a_stock_force_field_is_evaluated_with_the_mean_offset(workplace):
+    text = succeed("evaluate model ethanol.npz --json errors.json")
+    assert json.loads(Path("errors.json").read_text())["energy_offset_from"] == "these frames"
+    for key in KEYS:
+        assert key in text
+
+
+def test_an_exported_system_needs_openmm_alone(workplace):
+    succeed(f"{FIT} --out out")
+    succeed("export out --system system.xml --structure structure.pdb")
+    program = (
+        "import json, sys\n"
+        "import openmm\n"
+        "from openmm import app\n"
+        "system = openmm.XmlSerializer.deserialize(open('system.xml').read())\n"
+        "pdb = app.PDBFile('structure.pdb')\n"
+        "context = openmm.Context(system, openmm.VerletIntegrator(0.001),\n"
+        "                         openmm.Platform.getPlatformByName('Reference'))\n"
+        "context.setPositions(pdb.positions)\n"
+        "assert not [name for name in sys.modules if name.startswith(('hybridff', 'torch'))]\n"
+        "print(json.dumps(context.getState(getEnergy=True).getPotentialEnergy()._value))\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    model = read_model("out").force_field
+    pdb = app.PDBFile("structure.pdb")
+    energy, _ = model.energy_forces(torch.as_tensor(np.array(pdb.getPositions(asNumpy=True)._value)))
+    # the same sum in double precision
+    assert json.loads(finished.stdout) == pytest.approx(energy.item(), rel=1e-9)
+    assert [atom.element.atomic_number for atom in pdb.topology.atoms()] == model.molecule.numbers.tolist()
+    assert pdb.topology.getNumBonds() == 8
+
+
+def test_the_system_of_a_fit_has_only_native_forces(workplace):
+    succeed(f"{FIT} --pairs none --out out")
+    succeed("export out --system system.xml")
+    system = openmm.XmlSerializer.deserialize(Path("system.xml").read_text())
+    assert {type(force).__name__ for force in system.getForces()} == {
+        *("HarmonicBondForce", "HarmonicAngleForce", "PeriodicTorsionForce", "NonbondedForce")
+    }
+
+
+def test_simulate_writes_a_trajectory_and_tells_the_temperature(workplace):
+    text = succeed('simulate model --temperature 300 --time "0.2 ps" --interval "20 fs" --out run')
+    assert "0.2 ps at 300 K on the Reference platform: 400 steps" in text
+    assert {path.name for path in Path("run").iterdir()} == {
+        *("checkpoint.xml", "final.pdb", "log.csv", "minimised.pdb", "trajectory.dcd")
+    }
+
+
+def test_verify_says_that_all_routes_agree_in_lines_that_are_not_broken(workplace, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = succeed("verify model").splitlines()
+    assert len(lines) >= 3
+    assert all(line.endswith("agrees") for line in lines[1:])
+
+
+def test_a_toml_file_and_flags_give_the_same_model_to_the_byte(workplace):
+    options = {"train": 20, "validation": 10, "seed": 3, "prior-scale": 0.5, "pairs": "none", "charges": "charges.txt"}
+    lines = [f"{key.replace('-', '_')} = {json.dumps(value)}" for key, value in options.items()]
+    Path("run.toml").write_text("\n".join(["[fit]", *lines, "[simulate]", 'step = "1 fs"', ""]))
+    flags = " ".join(f"--{key} {value}" for key, value in options.items())
+    succeed(f"fit ethanol.npz {flags} --out flags")
+    succeed("--config run.toml fit ethanol.npz --out toml")
+    succeed("fit ethanol.npz --config run.toml --out late")
+    succeed("fit ethanol.npz --charges charges.txt --train 20 --validation 10 --out defaults")
+    contents = {name: Path(name, "model.json").read_bytes() for name in ("flags", "toml", "late", "defaults")}
+    assert contents["flags"] == contents["toml"] == contents["late"] != contents["defaults"]
+    text = succeed('--config run.toml simulate model --temperature 300 --time "0.1 ps" --out run')
+    assert "100 steps" in text
+
+
+def test_a_flag_wins_over_the_toml_file(workplace):
+    Path("run.toml").write_text('[fit]\ncharges = "charges.txt"\ntrain = 20\nseed = 3\n')
+    succeed("--config run.toml fit ethanol.npz --seed 4 --out out")
+    options = read_model("out").provenance["options"]
+    assert (options["seed"], options["train"]) == (4, 20)
+
+
+def test_a_toml_file_counts_for_one_command_only(workplace):
+    Path("run.toml").write_text('[fit]\ncharges = "charges.txt"\ntrain = 20\n')
+    succeed("--config run.toml fit ethanol.npz --out first")
+    succeed("fit ethanol.npz --charges charges.txt --out second")
+    assert read_model("second").provenance["options"]["train"] is None
+
+
+def test_the_same_seed_gives_the_same_model_to_the_byte_and_another_seed_another(workplace):
+    for name, seed in (("first", 1), ("again", 1), ("other", 2)):
+        succeed(f"{FIT} --seed {seed} --out {name}")
+    first, again, other = (Path(name, "model.json").read_bytes() for name in ("first", "again", "other"))
+    assert first == again != other
+    assert Path("first/summary.md").read_bytes() != Path("other/summary.md").read_bytes()
+
+
+def test_the_molecule_may_come_from_a_file_or_a_mapped_smiles(workplace):
+    with np.load("ethanol.npz") as data:
+        arrays = {key: data[key] for key in data.files if key != "smiles"}
+        smiles = str(data["smiles"])
+    np.savez("plain.npz", **arrays)
+    Path("ethanol.mol2").write_text(MOL2)
+    succeed(f"{FIT} --out own")
+    for name, molecule in (("sdf", "ethanol.sdf"), ("mol2", "ethanol.mol2"), ("smiles", smiles)):
+        succeed(f"{FIT.replace('ethanol.npz', 'plain.npz')} --molecule '{molecule}' --out {name}")
+        # the same fit; only the order of its parameters, and so of sums, differs
+        np.testing.assert_allclose(forces_of(name), forces_of("own"), atol=1e-3)
+    assert "ethanol.sdf" in read_model("sdf").provenance["inputs"]
+
+
+def test_a_prmtop_may_be_molecule_and_start_at_once(workplace):
+    succeed("parametrize ethanol.prmtop --out out")
+    stock, model = read_model("out").force_field, read_model("model").force_field
+    positions = torch.as_tensor(read_frames("ethanol.npz").positions[:3])
+    # a prmtop has nine digits
+    torch.testing.assert_close(stock.energy(positions), model.energy(positions), rtol=1e-6, atol=1e-4)
+    assert set(read_model("out").provenance["inputs"]) == {"ethanol.prmtop"}
+    assert "give the molecule as SDF or SMILES" in run("verify out").stderr
+
+
+@pytest.mark.parametrize("start", ["--start ethanol.prmtop", "--start ethanol.xml --topology ethanol.pdb"])
+def test_a_fit_may_start_from_the_users_own_force_field(start, workplace):
+    succeed(f"fit ethanol.npz --train 20 --validation 10 {start} --out own")
+    succeed(f"{FIT} --out gaff")
+    own, gaff = (read_model(name).provenance["errors before"]["test"] for name in ("own", "gaff"))
+    assert own["force_rmse_kcal_mol_angstrom"] == pytest.approx(gaff["force_rmse_kcal_mol_angstrom"], rel=1e-6)
+
+
+def test_several_files_of_one_molecule_are_one_data_set(workplace):
+    frames = read_frames("ethanol.npz")
+    frames.subset(np.arange(25)).write("a.npz")
+    frames.subset(np.arange(25, 60)).write("b.npz")
+    succeed("fit a.npz b.npz --charges charges.txt --out out")
+    about = read_model("out").provenance
+    assert {name: len(rows) for name, rows in about["frames"].items()} == {"train": 48, "validation": 6, "test": 6}
+    assert {"a.npz", "b.npz"} <= set(about["inputs"])
+
+
+def test_several_molecules_get_folders_of_their_names(workplace):
+    write_frames("ethanol", "first.npz")
+    write_frames("propane", "second.npz")
+    with zero_charges():
+        succeed("fit first.npz second.npz --share types --train 20 --prior-scale 1 --out both")
+    assert sorted(path.name for path in Path("both").iterdir()) == ["ethanol", "propane"]
+    for name in ("ethanol", "propane"):
+        assert read_model(Path("both", name)).force_field.molecule.name == name
+        assert "DIFFERS" not in succeed(f"verify both/{name}")
+
+
+def test_overwrite_replaces_a_folder_whole(workplace):
+    succeed("parametrize CCO --charges charges.txt --out out")
+    Path("out/notes.txt").write_text("old\n")
+    succeed("parametrize CCO --charges charges.txt --out out --overwrite")
+    assert not Path("out/notes.txt").exists()
+    assert not list(Path().glob(".out*"))
+
+
+def test_reports_name_the_frames_that_were_left_out(workplace):
+    with np.load("ethanol.npz") as data:
+        arrays = {key: data[key] for key in data.files}
+    arrays["E"][4] = np.nan
+    np.savez("holes.npz", **arrays)
+    text = succeed("fit holes.npz --charges charges.txt --train 20 --out out")
+    assert "Note: ethanol: left out 1 frame (5): NaN" in text
+    assert "Left out 1 frame (5): NaN" in Path("out/summary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["parametrize", "fit", "evaluate", "export", "simulate", "verify", "demo"])
+def test_every_command_has_help(command):
+    text = succeed(f"{command} --help")
+    assert f"Usage: hybridff {command}" in text
+
+
+def test_the_version_is_the_packages():
+    assert succeed("--version").strip() == version("hybridff")
+
+
+def test_a_bar_appears_once_work_has_taken_two_seconds(monkeypatch):
+    now = [0.0]
+    screen = io.StringIO()
+    monkeypatch.setattr(cli.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(cli, "console", Console(file=screen, force_terminal=True, width=80))
+    with cli._progress("fit") as advance:
+        now[0] = 1.9
+        advance(0.4)
+        assert screen.getvalue() == ""
+        now[0] = 2.1
+        advance(0.5)
+    assert "fit" in screen.getvalue()
+    assert "50 %" in screen.getvalue()
+
+
+def test_quick_work_shows_no_bar(monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(cli, "console", Console(file=screen, force_terminal=True, width=80))
+    with cli._progress("fit") as advance:
+        advance(1.0)
+    assert screen.getvalue() == ""
+
+
+@pytest.mark.slow
+def test_the_demo_fits_reports_and_simulates_the_bundled_molecules(workplace):
+    with zero_charges():
+        succeed("demo --out demo")
+    folders = sorted(path.name for path in Path("demo").iterdir())
+    assert "ethanol" in folders
+    for name in folders:
+        place = Path("demo", name)
+        about = read_model(place).provenance
+        before, after = (about[f"errors {w}"]["test"]["force_rmse_kcal_mol_angstrom"] for w in ("before", "after"))
+        assert after < 0.75 * before
+        assert (place / "trajectory.dcd").stat().st_size > 10_000
+        assert "Dynamics" in (place / "summary.md").read_text(encoding="utf-8")
