@@ -143,25 +143,17 @@ def simulation_section(result: SimulationResult, temperature: float, platform: s
 
 def error_table(fitted: FittedMolecule) -> Table:
     """RMSE and MAE of energies and forces, before and after."""
-    header = (
-        "frames",
-        "number",
-        "energy RMSE before",
-        "after",
-        "energy MAE before",
-        "after",
-        "force RMSE before",
-        "after",
-        "force MAE before",
-        "after",
-    )
-    names = ("energy_rmse", "energy_mae", "force_rmse", "force_mae")
+    columns = {
+        "energy RMSE": "energy_rmse",
+        "energy MAE": "energy_mae",
+        "force RMSE": "force_rmse",
+        "force MAE": "force_mae",
+    }
     rows = []
     for part, after in fitted.after.items():
-        before = fitted.before[part]
-        cells = [_cell(errors, name) for name in names for errors in (before, after)]
+        cells = [f"{_cell(fitted.before[part], name)} → {_cell(after, name)}" for name in columns.values()]
         rows.append((part, str(after.n_frames), *cells))
-    return Table(header, tuple(rows))
+    return Table(("frames", "number", *columns), tuple(rows))
 
 
 def _cell(errors: Errors, name: str) -> str:
@@ -172,8 +164,9 @@ def _cell(errors: Errors, name: str) -> str:
 def _error_sentences(fitted: FittedMolecule) -> tuple[str, ...]:
     result = fitted.result
     sentences = [
-        "Energies in kcal/mol after subtraction of a constant fitted to the training frames; force components in "
-        "kcal/mol/Å. Test frames were never used in the fit; validation frames chose the scale of the priors.",
+        "Before → after the fit. Energies in kcal/mol after subtraction of a constant fitted to the training frames; "
+        "force components in kcal/mol/Å. Test frames were never used in the fit; validation frames chose the scale of "
+        "the priors.",
         f"The constant offset (reference minus model) is {fitted.model.energy_offset / KCAL_MOL:.3f} kcal/mol."
         if fitted.model.energy_offset is not None
         else "",

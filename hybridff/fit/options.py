@@ -16,12 +16,12 @@ class FitOptions:
 
     prior_scale: float | None = None
     """Factor on the width of every prior: how far parameters may move from the starting force field. If not given, it
-    is the one of 0.1, 0.3, 1 and 3 that does best on the validation frames, or 1 without such frames."""
+    is the one of 0.1, 0.3 and 1 that does best on the validation frames, or 1 without such frames."""
 
     energy_weight: float = 1.0
     """Factor on the weight of energies against forces, which is learnt from the residuals."""
 
-    max_iterations: int = 50
+    max_iterations: int = 200
     """Gauss-Newton steps at most."""
 
     def __post_init__(self) -> None:

@@ -19,7 +19,7 @@ from hybridff.molecule import check_same_elements
 
 _NOISE_ROUNDS = 6
 _NOISE_TOLERANCE = 0.02
-_PRIOR_SCALES = (0.1, 0.3, 1.0, 3.0)
+_PRIOR_SCALES = (0.1, 0.3, 1.0)
 _UNDETERMINED = 0.5
 
 
