@@ -79,7 +79,7 @@ def parametrize(
     with new_folder(out, overwrite=overwrite) as folder:
         document = stock_document(model)
         _write(model, document, folder)
-    console.print(Markdown(document.markdown()))
+    _show(document)
     _say(f"Written to {out}.")
 
 
@@ -113,7 +113,7 @@ def fit(
             place.mkdir(exist_ok=True)
             _write(item.model, document, place)
     for document in documents:
-        console.print(Markdown(document.without("Provenance", "Data").markdown()))
+        _show(document.without("Provenance", "Data"))
     _say(f"Written to {out}: model.json, summary.md, report.html.")
 
 
@@ -226,9 +226,7 @@ def demo(*, out: Out = Path("hybridff-demo"), overwrite: Overwrite = False) -> N
             document = fit_document(item)
             document = replace(document, sections=(*document.sections, simulation_section(result, 300.0, "Reference")))
             _write(item.model, document, place)
-            console.print(
-                Markdown(replace(document, sections=(document.sections[0], document.sections[-1])).markdown())
-            )
+            _show(replace(document, sections=(document.sections[0], document.sections[-1])))
     _say(f"Written to {out}: open report.html in each of its folders.")
 
 
@@ -273,6 +271,14 @@ def _fail(sentence: str, code: int) -> None:
 def _say(text: str) -> None:
     """Print one line as it is, however long."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show(document: Document) -> None:
+    """Tables fitted to the terminal; plain Markdown, with nothing cut off, where the output goes elsewhere."""
+    if console.is_terminal:
+        console.print(Markdown(document.markdown()))
+    else:
+        _say(document.markdown())
 
 
 def _check_toml(path: Path) -> None:

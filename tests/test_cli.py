@@ -84,6 +84,16 @@ def test_fit_writes_a_better_force_field_and_shows_the_errors(workplace):
     assert f"{after:.2f}" in Path("out/report.html").read_text(encoding="utf-8")
 
 
+def test_a_report_that_goes_to_a_file_is_whole(workplace, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    text = succeed(f"{FIT} --out out")
+    rows = [
+        line for line in Path("out/summary.md").read_text(encoding="utf-8").splitlines() if "| validation |" in line
+    ]
+    assert len(rows) == 1
+    assert rows[0] in text.splitlines()
+
+
 def test_evaluate_writes_the_errors_as_json(workplace):
     succeed(f"{FIT} --out out")
     succeed("evaluate out ethanol.npz --json errors.json")
