@@ -1,7 +1,7 @@
 """Make the reference data that the package ships: ``hybridff/data/<name>.npz``.
 
     python scripts/make_bundled_data.py ethanol --work DIR
-    python scripts/make_bundled_data.py methoxyacetamide --work DIR
+    python scripts/make_bundled_data.py methoxymethylacetamide --work DIR
     python scripts/make_bundled_data.py ethanol --work DIR --check 0   # forces of one frame against energy differences
 
 Geometries come from hot Langevin dynamics with GFN2-xTB, labels from PBE-D3(BJ)/def2-SVP (``pbe_d3.py``). Every label
@@ -39,8 +39,9 @@ SEED = 2024
 
 @dataclass(frozen=True)
 class Task:
-    """One molecule: atom-mapped SMILES, number of frames and of runs, time between frames of one run [fs]."""
+    """One molecule: atom-mapped SMILES, sampled frames and runs, time between frames of one run [fs]."""
 
+    name: str
     smiles: str
     frames: int
     runs: int
@@ -48,8 +49,11 @@ class Task:
 
 
 TASKS = {
-    "ethanol": Task("[C:1]([C:2]([H:6])([H:7])[H:8])([O:3][H:9])([H:4])[H:5]", frames=400, runs=8, spacing=60.0),
-    "methoxyacetamide": Task(
+    "ethanol": Task(
+        "ethanol", "[C:1]([C:2]([H:6])([H:7])[H:8])([O:3][H:9])([H:4])[H:5]", frames=400, runs=8, spacing=60.0
+    ),
+    "methoxymethylacetamide": Task(
+        "2-methoxy-N-methylacetamide",
         "[C:1]([O:2][C:3]([C:4](=[O:5])[N:6]([C:7]([H:14])([H:15])[H:16])[H:13])([H:11])[H:12])([H:8])([H:9])[H:10]",
         frames=360,
         runs=8,
@@ -159,7 +163,7 @@ def main() -> None:
     parser.add_argument("name", choices=TASKS)
     parser.add_argument("--work", type=Path, required=True, help="folder of the unfinished work")
     parser.add_argument("--out", type=Path, default=DATA, help="folder of the finished data")
-    parser.add_argument("--frames", type=int, help="label and write only so many of the shuffled frames")
+    parser.add_argument("--frames", type=int, default=300, help="label and write so many of the shuffled frames")
     parser.add_argument("--check", type=int, metavar="FRAME", help="only compare forces with energy differences")
     options = parser.parse_args()
     task, work = TASKS[options.name], options.work / options.name
@@ -178,7 +182,7 @@ def main() -> None:
         F=forces.astype(np.float32),
         r_unit="Ang",
         e_unit="kcal/mol",
-        name=options.name,
+        name=task.name,
         theory=theory(),
         source=(
             f"scripts/make_bundled_data.py of hybridff; geometries: {task.runs} runs of GFN2-xTB Langevin dynamics at "
