@@ -14,11 +14,11 @@ from hybridff.simulate import platform_names
 from hybridff.units import ANGSTROM
 
 _DISPLACEMENT = 0.1 * ANGSTROM
-_DIFFERENCE = 1e-5
+_DIFFERENCE = 3e-6
 """Displacement of the energy differences [nm]: error of the order of its square times the third derivative."""
 
 _REFERENCE = 1e-9
-_TOLERANCES = {"double": 1e-6, "mixed": 1e-4, "single": 1e-3}
+_TOLERANCES = {"double": 1e-5, "mixed": 1e-4, "single": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Comparison:
 def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> list[Comparison]:
     """Compare torch, OpenMM's platforms and energy differences on randomly displaced geometries.
 
-    Tolerances, relative: 1e-9 for Reference (rounding in double precision); 1e-6, 1e-4 and 1e-3 for double, mixed and
+    Tolerances, relative: 1e-9 for Reference (rounding in double precision); 1e-5, 1e-4 and 1e-3 for double, mixed and
     single precision elsewhere (their kernels keep forces as fixed-point or float32 numbers and large energies cancel);
     1e-6 for central differences (rounding of an energy over the displacement).
     """
@@ -55,7 +55,8 @@ def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> lis
     system = to_openmm(force_field)
     results = []
     for name in platform_names():
-        for precision in _precisions(name):
+        # A System without any term can crash a GPU platform (seen with OpenCL on pocl).
+        for precision in _precisions(name) if force_field.table.groups or name == "Reference" else ():
             properties = {} if precision is None else {"Precision": precision}
             label = name if precision is None else f"{name}, {precision} precision"
             try:

@@ -27,7 +27,7 @@ def main() -> None:
         test = fitted.data.frames.subset(fitted.split.test)
         models = {"stock GAFF": fitted.start, "refit": fitted.model.force_field}
         plots.force_parity(axes, models, test, _COLOURS)
-        axes.set_title(f"{fitted.data.molecule.name}: 110 training frames, {len(test)} test frames", fontsize=10)
+        axes.set_title(f"{fitted.data.molecule.name}\n110 training frames, {len(test)} test frames", fontsize=10)
         assert test.forces is not None
         print(path.name, "reference force RMS", np.sqrt(np.mean(test.forces**2)) / FORCE_KCAL)
     target = Path(sys.argv[1])

@@ -299,6 +299,8 @@ def signalled(number: signal.Signals) -> Callable[[], AbstractContextManager]:
             if simulation.currentStep > 500:
                 signal.raise_signal(number)
 
+        if number == signal.SIGINT:  # which a process in the background ignores
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         with mock.patch.object(module, "_advance", interrupted):
             yield
 

@@ -52,8 +52,11 @@ def test_the_good_inputs_that_bad_ones_are_made_of_are_good(command, workplace):
 def test_a_process_that_is_interrupted_says_so_and_leaves_nothing_behind(number, code, workplace):
     before = contents(workplace)
     arguments = ["simulate", "model", "--temperature", "300", "--time", "100 ns", "--out", "runs/out"]
+    # Signals are as in the foreground: a process that the background starts ignores Ctrl-C.
+    launch = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    launch += "runpy.run_module('hybridff', run_name='__main__', alter_sys=True)"
     process = subprocess.Popen(
-        [sys.executable, "-m", "hybridff", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", launch, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         deadline = time.monotonic() + 60.0

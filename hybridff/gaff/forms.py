@@ -113,7 +113,7 @@ def build_form(
 
     ``form`` is "harmonic", GAFF's own (harmonic bonds and angles, Fourier torsions and impropers, Lennard-Jones and
     Coulomb pairs), or "near-pairs", the same with Lennard-Jones pairs also between atoms one and two bonds apart, zero
-    at the start. These make bonds anharmonic and couple neighbouring bonds and angles, at no cost in OpenMM.
+    at the start. These make bonds anharmonic and couple neighbouring bonds and angles, with OpenMM's native forces.
 
     ``share`` says which rows have their parameters in common: those whose atoms are equivalent in the molecular graph
     ("symmetry"), or those whose atoms have the same types ("types"). Rows that start from different values never share.
