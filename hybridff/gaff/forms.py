@@ -1,7 +1,7 @@
 """Functional forms: which rows a force field has."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -161,7 +161,7 @@ def build_form(
         if product != 0:
             builder.add("coulomb", "coulomb", atoms, _Entry("pair charge product", (chain(atoms),), product, label))
     if form == "near-pairs":
-        for path, distance in _near_pairs(start):
+        for path, distance in _near_pairs(start, chain):
             ends = [path[0], path[-1]]
             sigma = _NEAR_SIGMA * distance
             _add_pair(builder, "near", ends, (chain(path), sigma), name(path), sigma=sigma, epsilon=0.0, repulsion=0.0)
@@ -188,17 +188,20 @@ def _add_pair(
     builder.add("lennard_jones", "repulsion", atoms, _Entry(f"{kind} repulsion", where, repulsion, label), **entry)
 
 
-def _near_pairs(start: ClassOneParameters) -> Iterator[tuple[list[int], float]]:
-    """Pairs one and two bonds apart, as the atoms between them, with their distance at the start's minimum [nm]."""
+def _near_pairs(start: ClassOneParameters, key: Callable[[Sequence[int]], tuple]) -> list[tuple[list[int], float]]:
+    """Pairs one and two bonds apart, as the atoms between them, with their distance at the start's minimum [nm].
+
+    Of several paths between two atoms of a small ring the first by ``key`` counts, whatever the order of the atoms.
+    """
     bonds = list(zip(start.bonds.atoms.tolist(), start.bonds.r0.tolist(), strict=True))
-    yield from bonds
     lengths = {frozenset(atoms): r0 for atoms, r0 in bonds}
-    seen = set(lengths)
+    paths = {frozenset(atoms): [(atoms, r0)] for atoms, r0 in bonds}
     for (i, j, k), theta0 in zip(start.angles.atoms.tolist(), start.angles.theta0.tolist(), strict=True):
-        if frozenset((i, k)) not in seen:  # in small rings two atoms can be near along two paths
-            seen.add(frozenset((i, k)))
+        if frozenset((i, k)) not in lengths:
             a, b = lengths[frozenset((i, j))], lengths[frozenset((j, k))]
-            yield [i, j, k], math.sqrt(a * a + b * b - 2 * a * b * math.cos(theta0))
+            distance = math.sqrt(a * a + b * b - 2 * a * b * math.cos(theta0))
+            paths.setdefault(frozenset((i, k)), []).append(([i, j, k], distance))
+    return [min(candidates, key=lambda candidate: key(candidate[0])) for candidates in paths.values()]
 
 
 def _integers(values: list) -> np.ndarray:

@@ -7,7 +7,9 @@ import torch
 from models import class_one_of, distorted, force_field, molecule
 
 from hybridff.export import to_openmm
+from hybridff.gaff.assign import gaff_parameters
 from hybridff.gaff.forcefield import ForceField
+from hybridff.molecule import Molecule
 from hybridff.verify import openmm_energies_forces
 
 
@@ -68,6 +70,19 @@ def test_every_pair_up_to_two_bonds_apart_has_one_row_even_in_small_rings() -> N
         bonded = {frozenset(pair) for pair in start.bonds.atoms.tolist()}
         ends = {frozenset((i, k)) for i, _, k in start.angles.atoms.tolist()}
         assert bonded | ends <= set(atoms)
+
+
+def test_pairs_across_a_small_ring_do_not_depend_on_the_order_of_the_atoms() -> None:
+    # C2 and C4 of oxetane are two bonds apart by way of O and by way of C3.
+    found = []
+    for smiles in ("C1COC1", "O1CCC1"):
+        oxetane = Molecule.from_smiles(smiles).with_embedded_positions(seed=1)
+        start = gaff_parameters(oxetane, np.zeros(10), "gaff-2.2.20")
+        parameters = ForceField.build(oxetane, start, form="near-pairs", share="types").parameter_table
+        pairs = zip(parameters.quantities, parameters.labels, strict=True)
+        found.append({label.partition(" #")[0] for quantity, label in pairs if quantity == "near epsilon"})
+    assert found[0] == found[1]
+    assert len(found[0]) > 4
 
 
 def test_pairs_within_bounds_repel_inside_their_smallest_sigma() -> None:
