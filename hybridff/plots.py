@@ -18,13 +18,16 @@ _COLOURS = ("#b8b8b8", "#0b6e99")
 _MOST_POINTS = 20000
 
 
-def parity(models: Mapping[str, EnergyModel], frames: Frames, title: str) -> bytes:
-    """Models against reference: energies without their mean, and force components."""
+def parity(models: Mapping[str, EnergyModel], offsets: Mapping[str, float], frames: Frames, title: str) -> bytes:
+    """Models against reference: energies and force components.
+
+    ``offsets`` are what to add to each model's energies [kJ/mol].
+    """
     colours = dict(zip(models, _COLOURS, strict=False))
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(8.2, 3.9), layout="constrained")
         left, right = figure.subplots(1, 2)
-        energy_parity(left, models, frames, colours)
+        energy_parity(left, models, offsets, frames, colours)
         if frames.forces is None:
             right.set_visible(False)
         else:
@@ -33,12 +36,18 @@ def parity(models: Mapping[str, EnergyModel], frames: Frames, title: str) -> byt
         return _png(figure)
 
 
-def energy_parity(axes: Axes, models: Mapping[str, EnergyModel], frames: Frames, colours: Mapping[str, str]) -> None:
-    """Energies [kcal/mol], each without its mean."""
+def energy_parity(
+    axes: Axes,
+    models: Mapping[str, EnergyModel],
+    offsets: Mapping[str, float],
+    frames: Frames,
+    colours: Mapping[str, str],
+) -> None:
+    """Energies [kcal/mol] from the mean of the reference; ``offsets`` [kJ/mol] are added to each model's."""
+    zero = frames.energies.mean()
     for name, model in models.items():
-        energies, _ = predict(model, frames.positions)
-        reference, predicted = ((part - part.mean()) / KCAL_MOL for part in (frames.energies, energies))
-        _scatter(axes, reference, predicted, colours[name], name)
+        energies = predict(model, frames.positions)[0] + offsets[name]
+        _scatter(axes, (frames.energies - zero) / KCAL_MOL, (energies - zero) / KCAL_MOL, colours[name], name)
     _finish(axes, "energy [kcal/mol]")
 
 
@@ -60,7 +69,7 @@ def _scatter(
         reference[::every],
         model[::every],
         ".",
-        markersize=3,
+        markersize=float(np.clip(300 / np.sqrt(len(reference)), 3, 7)),
         color=colour,
         alpha=0.5,
         markeredgewidth=0,
@@ -73,7 +82,7 @@ def _finish(axes: Axes, what: str) -> None:
     axes.set_ylabel(f"model {what}")
     axes.axline((0, 0), slope=1, color="black", linewidth=0.8, zorder=3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper left", markerscale=3)
+    axes.legend(frameon=False, loc="upper left")
 
 
 def _png(figure: Figure) -> bytes:

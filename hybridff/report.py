@@ -111,7 +111,8 @@ def fit_document(fitted: FittedMolecule) -> Document:
     part = "test" if "test" in fitted.after else "train"
     frames = fitted.data.frames.subset(getattr(fitted.split, part))
     models = {"before": fitted.start, "after": fitted.model.force_field}
-    picture = plots.parity(models, frames, f"{molecule.name}, {part} frames")
+    offsets = {"before": fitted.before["train"].energy_offset, "after": fitted.after["train"].energy_offset}
+    picture = plots.parity(models, offsets, frames, f"{molecule.name}, {part} frames")
     sections = [
         Section("Errors", _error_sentences(fitted), error_table(fitted), picture),
         Section("Data", _data_sentences(fitted)),

@@ -26,6 +26,10 @@ def frames():
     return Frames(molecule("ethanol").numbers, positions, energies, forces, "ethanol")
 
 
+def offsets(models, frames) -> dict[str, float]:
+    return {name: evaluate(model, frames).energy_offset + 3.0 for name, model in models.items()}
+
+
 def rmse_of(axes) -> dict[str, float]:
     labels = [text.get_text().split(": RMSE ") for text in axes.get_legend().get_texts()]
     return {name: float(value) for name, value in labels}
@@ -33,10 +37,10 @@ def rmse_of(axes) -> dict[str, float]:
 
 def test_the_legends_give_the_errors(models, frames):
     energy, force = Figure().subplots(1, 2)
-    plots.energy_parity(energy, models, frames, COLOURS)
+    plots.energy_parity(energy, models, offsets(models, frames), frames, COLOURS)
     plots.force_parity(force, models, frames, COLOURS)
     for name, model in models.items():
-        errors = evaluate(model, frames)
+        errors = evaluate(model, frames, offsets(models, frames)[name])
         assert errors.force_rmse is not None
         # two digits are shown
         assert rmse_of(energy)[name] == pytest.approx(errors.energy_rmse / KCAL_MOL, abs=0.0051)
@@ -63,7 +67,7 @@ def test_very_many_points_are_thinned_but_all_count(models, frames, monkeypatch)
 
 
 def test_a_picture_is_a_png_with_something_in_it(models, frames):
-    picture = imread(io.BytesIO(plots.parity(models, frames, "ethanol")))
+    picture = imread(io.BytesIO(plots.parity(models, offsets(models, frames), frames, "ethanol")))
     assert picture.shape[0] > 400
     assert picture.shape[1] > 1000
     halves = np.array_split(picture[..., :3].min(axis=2) < 0.9, 2, axis=1)
@@ -72,10 +76,12 @@ def test_a_picture_is_a_png_with_something_in_it(models, frames):
 
 def test_without_forces_there_is_no_second_panel(models, frames):
     without = Frames(frames.numbers, frames.positions, frames.energies, None, "ethanol")
-    picture = imread(io.BytesIO(plots.parity(models, without, "ethanol")))
+    picture = imread(io.BytesIO(plots.parity(models, offsets(models, frames), without, "ethanol")))
     drawn = np.flatnonzero((picture[80:, :, :3].min(axis=2) < 0.9).any(axis=0))
     assert 0 < drawn[-1] < 0.6 * picture.shape[1]
 
 
 def test_the_same_numbers_give_the_same_picture(models, frames):
-    assert plots.parity(models, frames, "ethanol") == plots.parity(models, frames, "ethanol")
+    assert plots.parity(models, offsets(models, frames), frames, "ethanol") == plots.parity(
+        models, offsets(models, frames), frames, "ethanol"
+    )
