@@ -46,6 +46,9 @@ def read_model(folder: str | Path) -> SavedModel:
     path = Path(folder)
     path = path / FILE_NAME if path.is_dir() else path
     if not path.is_file():
+        several = [str(found.parent) for found in sorted(Path(folder).glob(f"*/{FILE_NAME}"))]
+        if several:
+            raise InputError(f"{folder} holds the models of {len(several)} molecules; name one: {', '.join(several)}.")
         raise InputError(f"no model in {folder}: there is no {FILE_NAME}. Make one with 'hybridff fit'.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)

@@ -215,3 +215,11 @@ def test_the_undamaged_file_is_read(outcomes: dict[str, tuple[str, str]]) -> Non
 
 def test_a_later_format_asks_for_a_newer_program(outcomes: dict[str, tuple[str, str]]) -> None:
     assert "has format 2; this version of hybridff reads format 1. Update hybridff" in outcomes["a later format"][1]
+
+
+def test_a_folder_of_several_models_names_them(tmp_path):
+    for name in ("ethanol", "propane"):
+        (tmp_path / name).mkdir()
+        write_model(SavedModel(force_field(name), None, {}), tmp_path / name)
+    with pytest.raises(InputError, match=r"holds the models of 2 molecules; name one: .*ethanol, .*propane\.$"):
+        read_model(tmp_path)
