@@ -33,7 +33,7 @@ from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
 from hybridff.simulate import simulate as run_simulation
 from hybridff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.verify import verify as verify_model
-from hybridff.workflow import DataOptions, FittedMolecule, SplitOptions, fit_data, read_data
+from hybridff.workflow import DataOptions, FittedMolecule, SplitOptions, fit_data, inputs_of, read_data
 from hybridff.workflow import parametrize as make_stock
 
 console = Console()
@@ -141,6 +141,9 @@ def evaluate(
     (item,) = read_data(data, saved.force_field.molecule, reading)
     for message in item.report.messages():
         _say(f"Note: {message}")
+    known = inputs_of(saved, item.files)
+    if known:
+        _say(f"Note: the model was fitted to frames of {', '.join(known)}; these errors include them.")
     found = evaluate_model(saved.force_field, item.frames, saved.energy_offset)
     result = {
         **found.in_field_units(),

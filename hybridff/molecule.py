@@ -203,20 +203,15 @@ class Molecule:
         return OpenFFMolecule.from_rdkit(self.to_rdkit(), allow_undefined_stereo=True, hydrogens_are_explicit=True)
 
     def to_openmm_topology(self, residue: str = "MOL") -> app.Topology:
-        """OpenMM topology: one chain, one residue, atom names unique (``C1``, ``C2``, ``H1``, ...)."""
+        """OpenMM topology: one chain, one residue, atoms named as in reports (``C1``, ``C2``, ``O3``, ...)."""
         topology = app.Topology()
         parent = topology.addResidue(residue, topology.addChain())
-        count: dict[str, int] = {}
         atoms = []
         known = self.total_charge is None
-        for number, symbol, formal in zip(
-            self.numbers.tolist(), self.symbols, self.formal_charges.tolist(), strict=True
-        ):
-            count[symbol] = count.get(symbol, 0) + 1
+        for i, (number, formal) in enumerate(zip(self.numbers.tolist(), self.formal_charges.tolist(), strict=True)):
             element = app.Element.getByAtomicNumber(number)
-            atoms.append(
-                topology.addAtom(f"{symbol}{count[symbol]}", element, parent, formalCharge=formal if known else None)
-            )
+            charge = formal if known else None
+            atoms.append(topology.addAtom(self.label(i), element, parent, formalCharge=charge))
         for (i, j), order in zip(self.bonds.tolist(), self.bond_orders.tolist(), strict=True):
             topology.addBond(atoms[i], atoms[j], type=_OPENMM_TYPES.get(order), order=order or None)
         return topology

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hybridff import plots
-from hybridff.analysis.errors import Errors
+from hybridff.analysis.errors import Errors, predict
 from hybridff.fit.refit import FitResult
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.parameters import QUANTITIES
+from hybridff.gaff.parameters import QUANTITIES, plain_label
 from hybridff.modelfile import SavedModel
 from hybridff.simulate import SimulationResult
 from hybridff.units import FORCE_KCAL, KCAL_MOL
@@ -18,6 +18,7 @@ from hybridff.workflow import FittedMolecule
 
 _MOST_MOVED = 12
 _MOST_LISTED = 12
+_FEW = 50
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ def fit_document(fitted: FittedMolecule) -> Document:
         Section("Errors", _error_sentences(fitted), error_table(fitted), picture),
         Section("Data", _data_sentences(fitted)),
         _start_section(fitted.model.force_field),
-        _moved_section(fitted.result),
-        _undetermined_section(fitted.result),
+        _moved_section(fitted.result, fitted.model.force_field),
+        _undetermined_section(fitted.result, fitted.model.force_field),
         _provenance_section(fitted.model),
     ]
     return Document(f"{molecule.name}: GAFF refit to {len(fitted.split.train)} frames", tuple(sections))
@@ -137,7 +138,7 @@ def simulation_section(result: SimulationResult, temperature: float, platform: s
         "Dynamics",
         (
             f"{result.time:g} ps at {temperature:g} K on the {platform} platform: {result.steps} steps, "
-            f"mean temperature {result.mean_temperature:.0f} K, {result.ns_per_day:.0f} ns/day.",
+            f"mean temperature of its second half {result.mean_temperature:.0f} K, {result.ns_per_day:.0f} ns/day.",
         ),
     )
 
@@ -166,8 +167,8 @@ def _error_sentences(fitted: FittedMolecule) -> tuple[str, ...]:
     result = fitted.result
     sentences = [
         "Before → after the fit. Energies in kcal/mol after subtraction of a constant fitted to the training frames; "
-        "force components in kcal/mol/Å. Test frames were never used in the fit; validation frames chose the scale of "
-        "the priors.",
+        "force components in kcal/mol/Å.",
+        _split_sentence(fitted),
         f"The constant offset (reference minus model) is {fitted.model.energy_offset / KCAL_MOL:.3f} kcal/mol."
         if fitted.model.energy_offset is not None
         else "",
@@ -179,10 +180,50 @@ def _error_sentences(fitted: FittedMolecule) -> tuple[str, ...]:
         sentences.append("The fit stopped before it converged; raise --max-iterations.")
     if any(_worse(fitted.before[part], fitted.after[part]) for part in ("validation", "test") if part in fitted.after):
         sentences.append(
-            "On frames that were not trained on, the fit is worse than its start in at least one column: more training "
-            "frames, or a smaller --prior-scale, may help."
+            "On frames that were not trained on, the fit is worse than its start in at least one column: look for "
+            "frames far from the training frames; more of them, or a smaller --prior-scale, may help."
         )
+    sentences.append(_outlier_sentence(fitted))
     return tuple(sentence for sentence in sentences if sentence)
+
+
+def _split_sentence(fitted: FittedMolecule) -> str:
+    """What the rows of the table were used for."""
+    sentences = []
+    if "test" in fitted.after:
+        n_test = fitted.after["test"].n_frames
+        few = " They are few: the last digits mean little." if n_test < _FEW else ""
+        sentences.append(
+            "Frames were split at random; test frames were never used in the fit. Neighbouring frames of a trajectory "
+            f"may stand on both sides of the split, which flatters the test.{few}"
+        )
+    else:
+        sentences.append("There are no test frames: nothing here says how well the fit predicts.")
+    if "validation" in fitted.after and fitted.model.provenance["options"]["prior_scale"] is None:
+        sentences.append("Validation frames chose the scale of the priors.")
+    return " ".join(sentences)
+
+
+def _outlier_sentence(fitted: FittedMolecule) -> str:
+    """The few test frames that carry most of the error, where there are such."""
+    if "test" not in fitted.after or len(fitted.split.test) < _FEW:
+        return ""
+    frames = fitted.data.frames.subset(fitted.split.test)
+    assert frames.forces is not None
+    _, forces = predict(fitted.model.force_field, frames.positions)
+    squares = ((forces - frames.forces) ** 2).mean((1, 2))
+    n_worst = max(1, len(squares) // 100)
+    order = np.argsort(-squares)
+    share = squares[order[:n_worst]].sum() / squares.sum()
+    if share < 0.5:
+        return ""
+    rest = np.sqrt(squares[order[n_worst:]].mean()) / FORCE_KCAL
+    worst = ", ".join(str(row + 1) for row in fitted.split.test[order[:_MOST_LISTED]])
+    return (
+        f"{n_worst} of {len(squares)} test frames carry {100 * share:.0f} % of the squared force error after the fit; "
+        f"without them the force RMSE is {rest:.2f} kcal/mol/Å. The worst, counted among the usable frames from 1: "
+        f"{worst}. Such frames are often broken or crowded structures."
+    )
 
 
 def _worse(before: Errors, after: Errors) -> bool:
@@ -206,24 +247,39 @@ def _start_section(force_field: ForceField) -> Section:
     return Section("Start", tuple(sentences), table)
 
 
-def _moved_section(result: FitResult) -> Section:
-    rows = [_parameter_row(result, i) for i in result.largest_moves(_MOST_MOVED)]
+def _moved_section(result: FitResult, force_field: ForceField) -> Section:
+    own = _own(result, force_field)
+    rows = [_parameter_row(result, i) for i in result.largest_moves(len(own)) if own[i]][:_MOST_MOVED]
     header = ("parameter", "of", "before", "after", "±", "unit", "")
-    sentence = "In units of their prior widths; ± is the posterior standard deviation."
-    return Section("Parameters that moved most", (sentence,), Table(header, tuple(rows)))
+    sentences = ["In units of their prior widths; ± is the posterior standard deviation."]
+    if force_field.form == "near-pairs":
+        sentences.append(
+            "With near pairs, the shape of a bond or angle is the sum of several terms: r0, theta0 and k alone are not "
+            "its equilibrium value and stiffness."
+        )
+    return Section("Parameters that moved most", tuple(sentences), Table(header, tuple(rows)))
 
 
-def _undetermined_section(result: FitResult) -> Section:
-    undetermined = np.flatnonzero(result.undetermined)
-    fitted = int((result.deviations > 0).sum())
+def _own(result: FitResult, force_field: ForceField) -> np.ndarray:
+    """True for parameters of a joint fit that this molecule has."""
+    table = force_field.parameter_table
+    names = set(zip(table.quantities, map(plain_label, table.labels), strict=True))
+    every = zip(result.start.quantities, map(plain_label, result.start.labels), strict=True)
+    return np.array([name in names for name in every])
+
+
+def _undetermined_section(result: FitResult, force_field: ForceField) -> Section:
+    own = _own(result, force_field)
+    undetermined = np.flatnonzero(result.undetermined & own)
+    fitted = int(((result.deviations > 0) & own).sum())
     if not len(undetermined):
         return Section("Not determined by these data", (f"None of the {fitted} fitted parameters.",))
     kinds: dict[str, list[str]] = {}
     for i in undetermined:
         kinds.setdefault(result.start.quantities[i], []).append(result.start.labels[i])
     sentences = [
-        f"{len(undetermined)} of {fitted} fitted parameters: their posterior is more than half as wide as their prior, "
-        "so that they are mostly what they were at the start."
+        f"{len(undetermined)} of {fitted} fitted parameters: their posterior is more than half as wide as their prior. "
+        "Those that hardly moved are what they were at the start; the others count only in combination."
     ]
     for kind, labels in kinds.items():
         more = f" and {len(labels) - _MOST_LISTED} more" if len(labels) > _MOST_LISTED else ""

@@ -170,7 +170,7 @@ def fit_data(
         before = {name: evaluate(force_field, part, offset) for name, part in parts.items()}
         after = {name: evaluate(result.force_fields[i], part, result.energy_offsets[i]) for name, part in parts.items()}
         about = {
-            **provenance([*item.files, *sources, *start.files]),
+            **provenance([*(file for other in data for file in other.files), *sources, *start.files]),
             "options": _options(start, split, item.options, form, options),
             "prior scale": result.prior_scale,
             "theory": item.frames.theory,
@@ -207,6 +207,12 @@ def provenance(files: Sequence[Path]) -> dict[str, Any]:
             for path in dict.fromkeys(files)
         },
     }
+
+
+def inputs_of(model: SavedModel, files: Sequence[Path]) -> list[str]:
+    """Names of those files that the model was made from, by their hashes."""
+    known = set(model.provenance.get("inputs", {}).values())
+    return [name for name, digest in provenance(files)["inputs"].items() if digest in known]
 
 
 def _options(*options: Any) -> dict[str, Any]:

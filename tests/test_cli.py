@@ -316,3 +316,10 @@ def test_the_demo_fits_reports_and_simulates_the_bundled_molecules(workplace):
         assert after < 0.75 * before
         assert (place / "trajectory.dcd").stat().st_size > 10_000
         assert "Dynamics" in (place / "summary.md").read_text(encoding="utf-8")
+
+
+def test_evaluate_says_when_the_frames_were_trained_on(workplace):
+    assert run(f"{FIT} --out fitted").code == 0
+    assert "fitted to frames of ethanol.npz; these errors include them" in run("evaluate fitted ethanol.npz").stdout
+    read_frames("ethanol.npz").write("copy.npz")
+    assert "fitted to frames" not in run("evaluate fitted copy.npz").stdout

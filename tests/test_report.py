@@ -1,4 +1,5 @@
 import re
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -187,4 +188,28 @@ def test_a_stock_force_field_lists_its_atoms(fitted):
 def test_a_simulation_is_told_in_one_sentence():
     result = SimulationResult(steps=20, time=0.01, mean_temperature=301.4, energy_drift=0.0, ns_per_day=500.2)
     (sentence,) = simulation_section(result, 300.0, "Reference").sentences
-    assert sentence == "0.01 ps at 300 K on the Reference platform: 20 steps, mean temperature 301 K, 500 ns/day."
+    assert sentence == "0.01 ps at 300 K on the Reference platform: 20 steps, " + (
+        "mean temperature of its second half 301 K, 500 ns/day."
+    )
+
+
+def test_few_frames_that_carry_the_error_are_named(fitted, monkeypatch):
+    frames = fitted.data.frames
+    forces = frames.forces.copy()
+    worst = int(fitted.split.test[3])
+    forces[worst] += 1e6
+    broken = replace(fitted, data=replace(fitted.data, frames=replace(frames, forces=forces)))
+    monkeypatch.setattr(sys.modules["hybridff.report"], "_FEW", 2)
+    text = " ".join(section(fit_document(broken), "Errors").sentences)
+    assert "1 of 20 test frames carry 100 % of the squared force error" in text
+    assert f"from 1: {worst + 1}, " in text
+    assert "carry" not in " ".join(section(fit_document(fitted), "Errors").sentences)
+
+
+def test_what_the_frames_were_used_for_is_said_as_it_was(fitted):
+    told = " ".join(section(fit_document(fitted), "Errors").sentences)
+    assert "test frames were never used in the fit" in told
+    untested = replace(fitted, after={name: fitted.after[name] for name in ("train",)})
+    told = " ".join(section(fit_document(untested), "Errors").sentences)
+    assert "There are no test frames" in told
+    assert "Validation frames chose" not in told

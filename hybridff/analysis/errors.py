@@ -29,6 +29,14 @@ class Errors:
     force_rmse: float | None
     """[kJ/mol/nm]; None where the frames have no forces."""
 
+    def __str__(self) -> str:
+        forces = "no forces"
+        if self.force_mae is not None and self.force_rmse is not None:
+            mae, rmse = self.force_mae / FORCE_KCAL, self.force_rmse / FORCE_KCAL
+            forces = f"force components MAE {mae:.3f}, RMSE {rmse:.3f} kcal/mol/Å"
+        mae, rmse = self.energy_mae / KCAL_MOL, self.energy_rmse / KCAL_MOL
+        return f"{self.n_frames} frames: energy MAE {mae:.3f}, RMSE {rmse:.3f} kcal/mol; {forces}"
+
     def in_field_units(self) -> dict[str, float | int | None]:
         """The same in kcal/mol and kcal/mol/Å, with the units in the keys."""
         return {
