@@ -2,6 +2,8 @@
 
 RDKit's own reader takes SYBYL types only and drops atoms in some files. The format has no formal charges; they follow
 here from the bonds of each atom, and are checked against the sum of the partial charges where the file has those.
+AmberTools' antechamber draws all oxygens of a carboxylate, nitro, sulfonyl or phosphate group with single bonds; these
+groups get their double bonds back, and oxygens whose charge such a drawing leaves open are refused.
 """
 
 import re
@@ -20,6 +22,14 @@ _BONDS = {
 }
 _NEUTRAL_VALENCE = {1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17: 1, 35: 1, 53: 1}
 _TWO_LETTERS = {"cl": "Cl", "br": "Br", "si": "Si", "se": "Se", "li": "Li", "na": "Na", "zn": "Zn", "mg": "Mg"}
+_GAFF_NAMES = """
+    br c c1 c2 c3 c5 c6 ca cc cd ce cf cg ch cl cp cq cs cu cv cx cy cz f h1 h2 h3 h4 h5 ha hc hn ho hp hs hw hx i
+    n n+ n1 n2 n3 n4 n5 n6 n7 n8 n9 na nb nc nd ne nf nh ni nj nk nl nm nn no np nq ns nt nu nv nx ny nz
+    o oh op oq os ow p2 p3 p4 p5 pb pc pd pe pf px py s s2 s4 s6 sh sp sq ss sx sy
+"""
+_GAFF_TYPES = frozenset(_GAFF_NAMES.split())
+# Sum of bond orders by element and number of neighbours, and the fewest terminal oxygens that settle it.
+_OXYGEN_GROUPS = {(6, 3): (4, 2), (7, 3): (4, 2), (15, 4): (5, 1), (16, 3): (4, 1), (16, 4): (6, 1)}
 _TITLES = re.compile(r"^@<TRIPOS>(\w+)", re.MULTILINE)
 
 
@@ -37,12 +47,14 @@ def read_mol2(text: str, where: str) -> Chem.RWMol:
     for fields in atoms:
         if len(fields) < 6 or fields[0] in rows:
             raise InputError(f"{where}: the ATOM line '{' '.join(fields)}' is not complete or repeats a number.")
-        atom = Chem.Atom(_element(fields[1], fields[5], where))
+        in_gaff = fields[5] in _GAFF_TYPES and len(atoms) > 1
+        atom = Chem.Atom(_gaff_element(fields[5]) if in_gaff else _element(fields[1], fields[5], where))
         atom.SetNoImplicit(True)
         rows[fields[0]] = mol.AddAtom(atom)
     for fields in bonds:
         _add_bond(mol, rows, fields, where)
     _localise(mol)
+    _restore_double_bonds(mol)
     _assign_charges(mol, [fields[8] for fields in atoms if len(fields) > 8], where)
     mol.AddConformer(_conformer(atoms, where), assignId=True)
     title = sections["MOLECULE"][0].strip() if sections["MOLECULE"] else ""
@@ -65,8 +77,14 @@ def _sections(text: str, where: str) -> dict[str, list[str]]:
     }
 
 
+def _gaff_element(atom_type: str) -> int:
+    """Atomic number from a GAFF type, of which some look like another element (``na``, ``cd``, ``os``, ``no``)."""
+    symbol = atom_type.capitalize() if atom_type in ("br", "cl") else atom_type[0].upper()
+    return Chem.GetPeriodicTable().GetAtomicNumber(symbol)
+
+
 def _element(name: str, atom_type: str, where: str) -> int:
-    """Atomic number from a SYBYL type (``C.ar``, ``Cl``), a GAFF type (``ca``, ``cl``), or the atom's name."""
+    """Atomic number from a SYBYL type (``C.ar``, ``Cl``), a lower-case symbol, or the atom's name."""
     table = Chem.GetPeriodicTable()
     head = atom_type.split(".")[0]
     if head in ("Du", "LP", "Any", "Hal", "Het", "Hev"):
@@ -131,6 +149,52 @@ def _terminal_oxygens(mol: Chem.RWMol) -> set[int]:
     return {a.GetIdx() for a in mol.GetAtoms() if a.GetAtomicNum() == 8 and a.GetDegree() == 1}
 
 
+def _restore_double_bonds(mol: Chem.RWMol) -> None:
+    """Draw the double bonds of carboxylate, nitro, sulfoxide, sulfonyl and phosphate groups written without them."""
+    for atom in mol.GetAtoms():
+        orders, fewest = _OXYGEN_GROUPS.get((atom.GetAtomicNum(), atom.GetDegree()), (0, 0))
+        singles = _single_oxygens(atom)
+        missing = orders - _bond_orders(atom)
+        if not atom.GetIsAromatic() and len(singles) >= max(fewest, missing):
+            for bond in singles[: max(missing, 0)]:
+                bond.SetBondType(Chem.BondType.DOUBLE)
+
+
+def _single_oxygens(atom: Chem.Atom) -> list[Chem.Bond]:
+    """Single bonds of an atom to oxygens that have no other neighbour."""
+    terminal = _terminal_oxygens(atom.GetOwningMol())
+    single = [bond for bond in atom.GetBonds() if bond.GetBondType() == Chem.BondType.SINGLE]
+    return [bond for bond in single if bond.GetOtherAtomIdx(atom.GetIdx()) in terminal]
+
+
+def _bond_orders(atom: Chem.Atom) -> int:
+    return round(sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds()))
+
+
+def _refuse_doubtful_oxygens(mol: Chem.RWMol, where: str) -> None:
+    """Refuse oxygens that their single bond would make anions although the atom they sit on may want a double bond."""
+    for atom in mol.GetAtoms():
+        for bond in _single_oxygens(atom) if _leaves_oxygens_open(atom) else []:
+            oxygen = bond.GetOtherAtomIdx(atom.GetIdx()) + 1
+            raise InputError(
+                f"{where}: atom {oxygen} (O) has a single bond to atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) and no "
+                "hydrogen, as in files of AmberTools' antechamber, which leaves its charge open; give an SDF file or a "
+                "SMILES."
+            )
+
+
+def _leaves_oxygens_open(atom: Chem.Atom) -> bool:
+    """Whether a single bond of this atom, whose charge is assigned, may not tell the charge of a terminal oxygen."""
+    number = atom.GetAtomicNum()
+    if number == 7:
+        doubles = any(bond.GetBondType() == Chem.BondType.DOUBLE for bond in atom.GetBonds())
+        return atom.GetFormalCharge() < 1 and not doubles
+    if number in (15, 16):
+        orders, _ = _OXYGEN_GROUPS.get((number, atom.GetDegree()), (0, 0))
+        return atom.GetIsAromatic() or _bond_orders(atom) != orders
+    return number not in (1, 5, 6, 14)
+
+
 def _assign_charges(mol: Chem.RWMol, partial: list[str], where: str) -> None:
     """Formal charges from the valences, which the partial charges must not contradict."""
     for atom in mol.GetAtoms():
@@ -139,7 +203,9 @@ def _assign_charges(mol: Chem.RWMol, partial: list[str], where: str) -> None:
     _charge_aromatic_nitrogen(mol)
     total = sum(atom.GetFormalCharge() for atom in mol.GetAtoms())
     charges = _numbers(partial, where)
-    if len(charges) == mol.GetNumAtoms() and np.any(charges) and abs(charges.sum() - total) > 0.5:
+    if len(charges) != mol.GetNumAtoms() or not np.any(charges):
+        _refuse_doubtful_oxygens(mol, where)
+    elif abs(charges.sum() - total) > 0.5:
         raise InputError(
             f"{where}: the partial charges add up to {charges.sum():.2f} e but the bonds to a molecule of charge "
             f"{total:+d}; check the bond types and hydrogens, or give an SDF file."
@@ -162,11 +228,10 @@ def _charge_aromatic_nitrogen(mol: Chem.RWMol) -> None:
 
 def _formal_charge(atom: Chem.Atom) -> int:
     """Charge that the bonds of a non-aromatic atom imply."""
-    orders = sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds())
     valence = _NEUTRAL_VALENCE.get(atom.GetAtomicNum())
     if valence is None:
         return 0
-    excess = round(orders) - valence
+    excess = _bond_orders(atom) - valence
     if atom.GetAtomicNum() in (15, 16, 17, 35, 53) and excess > 0:
         return 0 if excess % 2 == 0 else 1
     if atom.GetAtomicNum() == 7 and excess == 2:

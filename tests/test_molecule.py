@@ -1,9 +1,14 @@
+import itertools
+from pathlib import Path
+
 import numpy as np
+import openmmforcefields
 import pytest
 from openmm import app
 from rdkit import Chem
 
 from hybridff.errors import InputError, MissingProgramError
+from hybridff.mol2 import _GAFF_TYPES, _gaff_element
 from hybridff.molecule import Molecule, check_same_elements
 
 MOL2_ACETATE = """@<TRIPOS>MOLECULE
@@ -201,6 +206,104 @@ def test_a_mol2_with_gaff_types_is_read(tmp_path):
     types = ["c3", "c", "o", "cl", "hc", "hc", "hc"]
     (tmp_path / "a.mol2").write_text(mol2_of("CC(=O)Cl", types))
     assert Molecule.read(tmp_path / "a.mol2").symbols == ("C", "C", "O", "Cl", "H", "H", "H")
+
+
+def single_oxygens(smiles: str, charges: float | None = None) -> str:
+    """MOL2 text with terminal oxygens on single bonds, as antechamber's; ``charges`` [e] is its column's total."""
+    mol = Molecule.from_smiles(smiles).to_rdkit()
+    lines = mol2_of(smiles, [atom.GetSymbol() for atom in mol.GetAtoms()]).splitlines()
+    first, bonds = lines.index("@<TRIPOS>ATOM") + 1, lines.index("@<TRIPOS>BOND")
+    for row in range(first, bonds):
+        lines[row] += f" 1 MOL {(charges or 0.0) / mol.GetNumAtoms():.6f}"
+    for row in range(bonds + 1, len(lines)):
+        number, i, j, _ = lines[row].split()
+        ends = [mol.GetAtomWithIdx(int(end) - 1) for end in (i, j)]
+        if any(atom.GetAtomicNum() == 8 and atom.GetDegree() == 1 for atom in ends):
+            lines[row] = f"{number} {i} {j} 1"
+    return "\n".join(lines) + "\n"
+
+
+OXYGEN_GROUPS = [
+    ("CC(=O)[O-]", -1),
+    ("[O-]C(=O)[O-]", -2),
+    ("[NH3+]CC(=O)[O-]", 0),
+    ("O=[N+]([O-])c1ccccc1", 0),
+    ("O=[N+]([O-])[O-]", -1),
+    ("CS(=O)C", 0),
+    ("CS(=O)[O-]", -1),
+    ("CS(=O)(=O)C", 0),
+    ("CS(=O)(=O)N", 0),
+    ("CS(=O)(=O)[O-]", -1),
+    ("COS(=O)(=O)[O-]", -1),
+    ("CP(=O)(C)C", 0),
+    ("COP(=O)([O-])OC", -1),
+    ("COP(=O)([O-])[O-]", -2),
+    ("C[N+](C)(C)[O-]", 0),
+    ("[O-][n+]1ccccc1", 0),
+]
+
+
+@pytest.mark.parametrize(("smiles", "charge"), OXYGEN_GROUPS)
+def test_oxygens_drawn_with_single_bonds_get_their_double_bonds_back(smiles, charge, tmp_path):
+    (tmp_path / "a.mol2").write_text(single_oxygens(smiles))
+    read, original = Molecule.read(tmp_path / "a.mol2"), Molecule.from_smiles(smiles)
+    assert read.charge == charge
+    plain = [Chem.CanonSmiles(Chem.MolToSmiles(Chem.RemoveHs(m.to_rdkit()))) for m in (read, original)]
+    assert plain[0] == plain[1]
+
+
+@pytest.mark.parametrize("smiles", ["CC(=O)[O-]", "O=[N+]([O-])c1ccccc1", "CS(=O)(=O)[O-]", "CN([O-])C"])
+def test_the_partial_charges_decide_on_oxygens_drawn_with_single_bonds(smiles, tmp_path):
+    charge = Molecule.from_smiles(smiles).charge
+    (tmp_path / "right.mol2").write_text(single_oxygens(smiles, charge + 0.001))
+    assert Molecule.read(tmp_path / "right.mol2").charge == charge
+    (tmp_path / "wrong.mol2").write_text(single_oxygens(smiles, charge - 2))
+    with pytest.raises(InputError, match=f"add up to {charge - 2:.2f} e but the bonds to a molecule"):
+        Molecule.read(tmp_path / "wrong.mol2")
+
+
+@pytest.mark.parametrize(
+    ("smiles", "message"),
+    [
+        ("CN=O", r"atom 3 \(O\) has a single bond to atom 2 \(N\) and no hydrogen"),
+        ("CN([O-])C", r"atom 3 \(O\) has a single bond to atom 2 \(N\)"),
+        ("CS[O-]", r"to atom 2 \(S\)"),
+        ("C[S+](=O)(C)C", r"to atom 2 \(S\).*antechamber.*give an SDF file or a SMILES"),
+        ("CP([O-])C", r"to atom 2 \(P\)"),
+        ("[O-]Cl(=O)(=O)=O", r"to atom 2 \(Cl\)"),
+        ("[O-]n1cccc1", r"to atom 2 \(N\)"),
+    ],
+)
+def test_an_oxygen_whose_single_bond_leaves_its_charge_open_is_refused(smiles, message, tmp_path):
+    (tmp_path / "a.mol2").write_text(single_oxygens(smiles))
+    with pytest.raises(InputError, match=message):
+        Molecule.read(tmp_path / "a.mol2")
+
+
+def gaff_masses() -> dict[str, float]:
+    """Mass [Da] of every atom type in all versions of GAFF that are installed."""
+    folder = Path(openmmforcefields.__file__).parent / "ffxml" / "amber" / "gaff" / "dat"
+    masses = {}
+    for file in folder.glob("gaff-*.dat"):
+        for line in itertools.takewhile(str.strip, file.read_text().splitlines()[1:]):
+            masses[line.split()[0]] = float(line.split()[1])
+    return masses
+
+
+def test_every_gaff_type_is_read_as_the_element_of_its_mass():
+    table = Chem.GetPeriodicTable()
+    masses = gaff_masses()
+    assert set(masses) == _GAFF_TYPES
+    for atom_type, mass in masses.items():
+        assert table.GetAtomicWeight(_gaff_element(atom_type)) == pytest.approx(mass, abs=0.02), atom_type
+
+
+def test_the_nitrogens_of_an_imidazolium_in_gaff_types_are_no_sodium(tmp_path):
+    types = ["c3", "na", "cc", "cd", "na", "cc", "h1", "h1", "h1", "h4", "h4", "hn", "h5"]
+    (tmp_path / "a.mol2").write_text(mol2_of("Cn1cc[nH+]c1", types, aromatic=False))
+    imidazolium = Molecule.read(tmp_path / "a.mol2")
+    assert imidazolium.symbols == ("C", "N", "C", "C", "N", "C") + 7 * ("H",)
+    assert imidazolium.charge == 1
 
 
 def test_an_openmm_topology_comes_back_with_unique_names_and_bond_orders():
