@@ -65,8 +65,6 @@ class SimulationResult:
     """[ps]"""
     mean_temperature: float
     """Over the second half of the log, as the run starts from a minimum [K]."""
-    energy_drift: float
-    """Change of the total energy from first to last line of the log [kJ/mol]; a conserved quantity in NVE only."""
     ns_per_day: float
 
 
@@ -146,7 +144,6 @@ def simulate(
         steps=steps,
         time=steps * step,
         mean_temperature=float(table[len(table) // 2 :, 5].mean()),
-        energy_drift=float(table[-1, 4] - table[0, 4]),
         ns_per_day=steps * step * 1e-3 / seconds * 86400,
     )
 

@@ -1,6 +1,6 @@
 """Force and energy RMSE of stock GAFF and of its refits, beside the published refits.
 
-Published: H. E. Sauceda, M. Gastegger, S. Chmiela, K.-R. Müller, A. Tkatchenko, J. Chem. Phys. 153, 124109 (2020),
+Published: H. E. Sauceda, M. Gastegger, S. Chmiela, K.-R. Müller, A. Tkatchenko, arXiv:2008.04198 (2020),
 table II, GAFF refit to MD17 (PBE+vdW-TS) trajectories. Our frames are those of HYBRIDFF_DATA: other samples of the same
 trajectories, and for rMD17 another basis set and code.
 

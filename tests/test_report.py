@@ -186,7 +186,7 @@ def test_a_stock_force_field_lists_its_atoms(fitted):
 
 
 def test_a_simulation_is_told_in_one_sentence():
-    result = SimulationResult(steps=20, time=0.01, mean_temperature=301.4, energy_drift=0.0, ns_per_day=500.2)
+    result = SimulationResult(steps=20, time=0.01, mean_temperature=301.4, ns_per_day=500.2)
     (sentence,) = simulation_section(result, 300.0, "Reference").sentences
     assert sentence == "0.01 ps at 300 K on the Reference platform: 20 steps, " + (
         "mean temperature of its second half 301 K, 500 ns/day."
