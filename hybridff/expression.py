@@ -54,10 +54,11 @@ class Expression:
     text: str
 
     def __post_init__(self) -> None:
-        _check(self._tree, self.text)
+        _check(self.tree, self.text)
 
     @cached_property
-    def _tree(self) -> ast.expr:
+    def tree(self) -> ast.expr:
+        """Its checked syntax tree; others build on it, never on the text."""
         if re.search(r"\*\*", self.text):
             raise InputError(f"expression {self.text!r}: write powers as x^2, not x**2.")
         try:
@@ -68,18 +69,18 @@ class Expression:
     @cached_property
     def names(self) -> frozenset[str]:
         """Variables and parameters that occur in it."""
-        called = {id(node.func) for node in ast.walk(self._tree) if isinstance(node, ast.Call)}
+        called = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
         return frozenset(
-            node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name) and id(node) not in called
+            node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and id(node) not in called
         )
 
     def evaluate(self, values: Mapping[str, Tensor]) -> Tensor:
         """Its value in torch; ``values`` gives a tensor for every name, all broadcastable."""
-        return _tensor(_evaluate(self._tree, values))
+        return _tensor(_evaluate(self.tree, values))
 
     def openmm(self, replacements: Mapping[str, str]) -> str:
         """Its text in OpenMM's syntax with names replaced by other expressions."""
-        return _write(self._tree, replacements)
+        return _write(self.tree, replacements)
 
 
 def _check(node: ast.expr, text: str) -> None:
