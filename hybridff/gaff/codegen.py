@@ -6,13 +6,15 @@ ever reaches the compiler. Equal subexpressions are computed once; derivatives f
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import carray, cfunc, types
+from numba.extending import intrinsic
 
 from hybridff.expression import Expression
 from hybridff.gaff import elementary
@@ -36,6 +38,7 @@ _FUNCTIONS = {
 _NAMESPACE: Mapping[str, Any] = {
     "np": np,
     "math": math,
+    "carray": carray,
     "inf": math.inf,
     "nan": math.nan,
     **{name: getattr(elementary, name) for name in ("exp", "tanh", "sin", "cos")},
@@ -68,23 +71,36 @@ def kernel(feature: Feature) -> Kernel:
 
 
 @cache
-def compile_kernels(kernels: tuple[tuple[str, ...], ...]) -> Callable[..., None]:
-    """One function that runs the kernels of these lines on their tiles.
-
-    Its arguments: for each kernel where its tiles begin; for each tile where its data begin in ``x``, ``p``, ``f`` and
-    ``s`` and its number of rows; and these four arrays.
-    """
-    source = ["def features(begin, tiles, xs, ps, fs, ss):", "    pass"]
-    for number, lines in enumerate(kernels):
-        source += [
-            f"    for tile in range(begin[{number}], begin[{number + 1}]):",
-            *(f"        {name} = {name}s[tiles[6 * tile + {i}]:]" for i, name in enumerate("xpfs")),
-            "        for i in range(tiles[6 * tile + 4]):",
-            *(f"            {line}" for line in lines),
-        ]
+def address(lines: tuple[str, ...]) -> int:
+    """Where the machine code of a kernel with these lines is: ``call_kernel`` calls it."""
+    arrays = [f"{name} = carray({name}, {16 * WIDTH})" for name in "xpfs"]
+    loop = ["for i in range(rows):", *(f"    {line}" for line in lines)]
+    source = "\n    ".join(["def run(x, p, f, s, rows):", *arrays, *loop])
     namespace = dict(_NAMESPACE)
-    exec(compile("\n".join(source), "<features>", "exec"), namespace)
-    return njit(**{**elementary.OPTIONS, "cache": False})(namespace["features"])
+    exec(compile(source, "<feature>", "exec"), namespace)
+    compiled = cfunc(_SIGNATURE, **{**elementary.OPTIONS, "cache": False})(namespace["run"])
+    _COMPILED.append(compiled)
+    return int(compiled.address)
+
+
+_NUMBERS = types.CPointer(types.float64)
+_SIGNATURE = types.void(_NUMBERS, _NUMBERS, _NUMBERS, _NUMBERS, types.int64)
+_COMPILED: list[Any] = []
+"""Keeps machine code alive, as others hold no more than its address."""
+
+
+@intrinsic
+def call_kernel(typing, place, x, p, f, s, rows):  # type: ignore[no-untyped-def] # noqa: ANN001
+    """Call the machine code at a place with the addresses of its data; for use in compiled code only."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        numbers, integer = ir.DoubleType().as_pointer(), ir.IntType(64)
+        function = ir.FunctionType(ir.VoidType(), [numbers] * 4 + [integer]).as_pointer()
+        data = [builder.inttoptr(argument, numbers) for argument in arguments[1:5]]
+        builder.call(builder.inttoptr(arguments[0], function), [*data, arguments[5]])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 6), generate
 
 
 @dataclass

@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cache
 from itertools import combinations
 from typing import Any, no_type_check
 
@@ -18,7 +17,7 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from hybridff.gaff import kernels
-from hybridff.gaff.codegen import Kernel, compile_kernels, kernel
+from hybridff.gaff.codegen import Kernel, address, call_kernel, kernel
 from hybridff.gaff.elementary import OPTIONS
 from hybridff.gaff.kernels import LEG, WIDTH
 from hybridff.gaff.terms import FeatureRows, TermTable
@@ -44,9 +43,8 @@ class CompiledEnergy:
 
     def __init__(self, table: TermTable, values: Float[np.ndarray, " parameters"]) -> None:
         sums = _sums(table, values)
-        features = _Features(sums.used, table, values)
+        features = _FeatureData(sums.used, table, values)
         data = {**features.arrays(), **sums.arrays(features.slots, features.size)}
-        self._function = _evaluator(tuple(item.lines for item in features.kernels))
         self._control, self._index, self._numbers = _pack(data, sums.constant)
 
     def __call__(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
@@ -56,7 +54,7 @@ class CompiledEnergy:
 
     def into(self, positions: Float[np.ndarray, "atoms 3"], forces: Float[np.ndarray, "atoms 3"]) -> float:
         """The energy; forces are written into an array. Both arrays have to be contiguous and of float64."""
-        return self._function(positions, forces, self._control, self._index, self._numbers)
+        return _evaluate(positions, forces, self._control, self._index, self._numbers)
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ def _rows(matrix: dict[tuple[int, int], float]) -> dict[int, list[tuple[int, flo
     return {key: sorted(rows[key]) for key in sorted(rows, key=lambda key: (-len(rows[key]), key))}
 
 
-class _Features:
+class _FeatureData:
     """The feature rows in use, and all coordinates that they need, as arrays for the kernels."""
 
     def __init__(
@@ -152,7 +150,7 @@ class _Features:
         self._sources: list[tuple[Callable, np.ndarray]] = []
         self._x = self._s = self._p = 0
         self._constants: list[np.ndarray] = []
-        tiles: dict[Kernel, list[tuple[int, ...]]] = {}
+        self._tiles: list[tuple[int, tuple[int, ...]]] = []
         first = 0
         for rows in table.features:
             own = used[(used >= first) & (used < first + len(rows))] - first
@@ -161,10 +159,8 @@ class _Features:
                 for start in range(0, len(own), WIDTH):
                     tile = own[start : start + WIDTH]
                     self.slots[first + tile] = self.size + np.arange(len(tile))
-                    tiles.setdefault(item, []).append(self._tile(item, rows, tile, table, values))
+                    self._tiles.append((address(item.lines), self._tile(item, rows, tile, table, values)))
             first += len(rows)
-        self.kernels = tuple(tiles)
-        self._tiles = tiles
 
     def _tile(
         self, item: Kernel, rows: FeatureRows, own: np.ndarray, table: TermTable, values: np.ndarray
@@ -206,8 +202,8 @@ class _Features:
             blocks += [WIDTH * i, len(rows)]
         return {
             **coordinates,
-            "begin": np.cumsum([0, *map(len, self._tiles.values())]),
-            "tiles": np.array([tile for group in self._tiles.values() for tile in group], int).ravel(),
+            "addresses": np.array([place for place, _ in self._tiles], int),
+            "tiles": np.array([tile for _, tile in self._tiles], int).ravel(),
             "blocks": np.array(blocks, int),
             "sources": sources,
             "p": np.concatenate([np.zeros(0), *(constants.ravel() for constants in self._constants)]),
@@ -278,7 +274,7 @@ def _filled(rows: list[Any]) -> list[Any]:
     return rows + rows[-1:] * (_full(len(rows)) - len(rows))
 
 
-_CONTROL = ("begin", "tiles", "blocks", "rows")
+_CONTROL = ("addresses", "tiles", "blocks", "rows")
 _INDEX = (
     *("legs", "angle_places", "angle_targets", "torsion_places", "torsion_targets", "plane_places", "plane_targets"),
     *("sources", "factors", "keys", "partners"),
@@ -375,25 +371,24 @@ def _forces(forces, control, index, numbers):
     kernels.to_atoms(atoms, leg, dq, pull, forces)
 
 
-@cache
-def _evaluator(lines: tuple[tuple[str, ...], ...]) -> Callable[..., float]:
-    """The compiled function for these kernels; tables with the same kinds of features share it."""
-    features = compile_kernels(lines)
+@njit(**OPTIONS)
+@no_type_check
+def _features(control, numbers):
+    """All features with their derivatives."""
+    addresses, tiles = _view(control, control, _At.addresses), _view(control, control, _At.tiles)
+    x, p = _view(numbers, control, _At.x).ctypes.data, _view(numbers, control, _At.p).ctypes.data
+    f, s = _view(numbers, control, _At.f).ctypes.data, _view(numbers, control, _At.s).ctypes.data
+    for tile in range(len(addresses)):
+        at = tiles[6 * tile :]
+        call_kernel(addresses[tile], x + 8 * at[0], p + 8 * at[1], f + 8 * at[2], s + 8 * at[3], at[4])
 
-    @njit(**{**OPTIONS, "cache": False})
-    @no_type_check
-    def evaluate(positions, forces, control, index, numbers):
-        _coordinates(positions, control, index, numbers)
-        features(
-            _view(control, control, _At.begin),
-            _view(control, control, _At.tiles),
-            _view(numbers, control, _At.x),
-            _view(numbers, control, _At.p),
-            _view(numbers, control, _At.f),
-            _view(numbers, control, _At.s),
-        )
-        energy = _energy(control, index, numbers)
-        _forces(forces, control, index, numbers)
-        return energy
 
-    return evaluate
+@njit(**OPTIONS)
+@no_type_check
+def _evaluate(positions, forces, control, index, numbers):
+    """The energy; forces are written into their array."""
+    _coordinates(positions, control, index, numbers)
+    _features(control, numbers)
+    energy = _energy(control, index, numbers)
+    _forces(forces, control, index, numbers)
+    return energy
