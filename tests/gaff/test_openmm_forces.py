@@ -4,14 +4,14 @@ import numpy as np
 import openmm
 import pytest
 from helpers import openmm_energy_forces
-from tables import assert_routes_agree, by_openmm, by_torch, frames, table
+from tables import TRIAL, assert_routes_agree, by_openmm, by_torch, frames, table
 
 from hybridff.expression import Expression
-from hybridff.gaff import energy, openmm_forces
-from hybridff.gaff.features import FEATURES, Feature, Parameter
+from hybridff.gaff import openmm_forces
+from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.openmm_forces import bonded_forces
 
-FACTORS = [(name, row) for name in FEATURES for row in (0, 1)]
+FACTORS = [(name, row) for name in TRIAL for row in (0, 1)]
 PRODUCTS = [pair for pair in itertools.combinations_with_replacement(FACTORS, 2) if pair[0][0] != pair[1][0]]
 TRIPLES = [tuple(FACTORS[i] for i in np.random.default_rng(n).integers(0, len(FACTORS), 3)) for n in range(40)]
 
@@ -21,7 +21,7 @@ def name(term: tuple[tuple[str, int], ...]) -> str:
 
 
 @pytest.mark.parametrize("row", [0, 1])
-@pytest.mark.parametrize("feature", [name for name in FEATURES if name not in openmm_forces.PAIR_FEATURES])
+@pytest.mark.parametrize("feature", [name for name in TRIAL if name not in openmm_forces.PAIR_FEATURES])
 def test_single_features_agree_with_torch(feature: str, row: int) -> None:
     assert_routes_agree(*table(((feature, row),)), frames())
 
@@ -84,14 +84,28 @@ def test_terms_with_a_coefficient_of_zero_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("parameter", ["x1", "y1", "z2", "p1", "coefficient", "f0_x1", "r0", "distance", "d"])
-def test_no_name_of_a_parameter_collides_with_openmms_own(parameter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_name_of_a_parameter_collides_with_openmms_own(parameter: str) -> None:
     expression = Expression(f"sin(3*theta + {parameter})")
     trial = Feature("trial", "angle", expression, {parameter: Parameter("rad", "a shift")}, "")
-    declarations = {**FEATURES, "trial": trial}
-    monkeypatch.setattr(energy, "FEATURES", declarations)
-    monkeypatch.setattr(openmm_forces, "FEATURES", declarations)
-    monkeypatch.setattr("tables.FEATURES", declarations)
-    assert_routes_agree(*table((("trial", 0), ("harmonic_bond", 1)), (("trial", 0), ("trial", 1))), frames())
+    products = (("trial", 0), ("harmonic_bond", 1)), (("trial", 0), ("trial", 1))
+    assert_routes_agree(*table(*products, declarations={**TRIAL, "trial": trial}), frames())
+
+
+def test_multipliers_multiply_native_and_custom_terms() -> None:
+    products = (
+        (("fourier", 0),),
+        (("harmonic_bond", 1), ("tilt", 0)),
+        (("bent_torsion", 1),),
+        (("harmonic_angle", 0),),
+    )
+    terms, parameters = table(*products, multipliers=[-1, -1, 1, 0.5])
+    assert_routes_agree(terms, parameters, frames())
+    plain, _ = table(*products)
+    negative = parameters.values.copy()
+    negative[terms.coefficients] *= [-1, -1, 1, 0.5]
+    expected = by_openmm(plain, parameters.with_values(negative), frames())
+    for actual, value in zip(by_openmm(terms, parameters, frames()), expected, strict=True):
+        np.testing.assert_array_equal(actual, value)
 
 
 def test_a_force_passes_through_openmms_xml_without_change() -> None:
