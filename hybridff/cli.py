@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hybridff.analysis.errors import evaluate as evaluate_model
 from hybridff.errors import HybridFFError, InputError
-from hybridff.export import to_openmm, write_structure, write_system
+from hybridff.export import RouteOption, best_route, to_openmm, write_structure, write_system
 from hybridff.fit.options import FitOptions
 from hybridff.gaff.forms import FormOptions
 from hybridff.modelfile import SavedModel, read_model, write_model
@@ -184,6 +184,10 @@ def simulate(
     platform: Annotated[
         str, Parameter(help="OpenMM platform; Reference is fastest for one small molecule.")
     ] = "Reference",
+    route: Annotated[
+        RouteOption,
+        Parameter(help="Forces of OpenMM's own, or a compiled function; auto takes the faster one."),
+    ] = "auto",
     overwrite: Overwrite = False,
     options: Annotated[SimulationOptions | None, Flat] = None,
 ) -> None:
@@ -192,7 +196,7 @@ def simulate(
     saved = read_model(model)
     get_platform(platform)
     with new_folder(out, overwrite=overwrite) as folder:
-        result = _simulate(saved, folder, temperature, time, platform, options)
+        result = _simulate(saved, folder, temperature, time, platform, options, route)
     _say(*simulation_section(result, temperature, platform).sentences)
     _say(f"Written to {out}.")
 
@@ -345,11 +349,13 @@ def _simulate(
     duration: str,
     platform: str,
     options: SimulationOptions | None,
+    route: RouteOption = "auto",
 ) -> SimulationResult:
     force_field = saved.force_field
+    chosen = best_route(force_field, platform) if route == "auto" else route
     with _progress("dynamics") as advance:
         return run_simulation(
-            to_openmm(force_field),
+            to_openmm(force_field, chosen),
             force_field.molecule.to_openmm_topology(),
             _positions(force_field.molecule),
             folder,

@@ -1,6 +1,8 @@
-"""A force field as an ordinary ``openmm.System``, its XML, and a structure file."""
+"""A force field as an ``openmm.System``, its XML, and a structure file."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import openmm
@@ -8,25 +10,84 @@ from jaxtyping import Float
 from openmm import app, unit
 
 from hybridff.errors import InputError
+from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.nonbonded import nonbonded_force
+from hybridff.gaff.openmm_forces import OPENMMS_OWN
 from hybridff.molecule import Molecule
 from hybridff.output import new_file
 
 _STRUCTURES = {".pdb": app.PDBFile.writeFile, ".cif": app.PDBxFile.writeFile}
 
 
-def to_openmm(force_field: ForceField) -> openmm.System:
-    """The isolated molecule as a System: native forces where OpenMM has the form, no constraints, no cutoff."""
+Route = Literal["native", "compiled"]
+"""How OpenMM gets a force field: as forces of its own, or as a compiled function that it calls in every step."""
+RouteOption = Literal["auto", "native", "compiled"]
+"""A route, or the choice between them left to ``best_route``."""
+
+
+def to_openmm(force_field: ForceField, route: Route = "native") -> openmm.System:
+    """The isolated molecule as a System without constraints and without cutoff.
+
+    The route "native" uses OpenMM's native forces where it has the form, and custom forces elsewhere; "compiled" has
+    one ``PythonForce``, far faster for rich forms on the platforms Reference and CPU, but bound to this process.
+    """
+    if route not in get_args(Route):
+        raise InputError(f"route '{route}' is unknown; there are {' and '.join(get_args(Route))}.")
     system = openmm.System()
     for number in force_field.molecule.numbers.tolist():
         system.addParticle(app.Element.getByAtomicNumber(number).mass)
-    for force in force_field.openmm_forces():
+    for force in force_field.openmm_forces() if route == "native" else compiled_forces(force_field):
         system.addForce(force)
     return system
 
 
+def compiled_forces(force_field: ForceField, *, alone: bool = True) -> list[openmm.Force]:
+    """All energy inside the molecule as one ``PythonForce``.
+
+    For a molecule that is not ``alone`` there is also the ``NonbondedForce`` by which its atoms meet others, with all
+    pairs of its own switched off.
+    """
+    if not hasattr(openmm, "PythonForce"):
+        raise InputError(
+            f"the compiled route needs OpenMM 8.5 or newer, and this is {openmm.version.short_version}; "
+            "update OpenMM or use the native route."
+        )
+    table, values = force_field.table, force_field.parameter_table.values
+    energy, n_atoms = CompiledEnergy(table, values), len(force_field.molecule.numbers)
+    positions, forces = np.empty((n_atoms, 3)), np.empty((n_atoms, 3))
+
+    def compute(state: openmm.State) -> tuple[float, np.ndarray]:
+        state._getVectorAsNumpy(openmm.State.Positions, positions)  # getPositions with its units takes 8 µs
+        return energy.into(positions, forces), forces
+
+    found = [openmm.PythonForce(compute)]
+    if not alone:
+        nothing = replace(
+            table,
+            products=table.products[:0],
+            multipliers=table.multipliers[:0],
+            coefficients=table.coefficients[:0],
+            groups=(),
+        )
+        found.append(nonbonded_force(nothing, values, force_field.nonbonded))
+    return found
+
+
+def best_route(force_field: ForceField, platform: str) -> Route:
+    """The faster route on a platform: compiled on Reference and CPU where the form needs custom forces."""
+    products, names = force_field.table.products, {rows.feature.name for rows in force_field.table.features}
+    own = names <= OPENMMS_OWN and bool(((products >= 0).sum(1) <= 1).all())
+    slow = platform.lower() in ("reference", "cpu") and not own
+    return "compiled" if slow and hasattr(openmm, "PythonForce") else "native"
+
+
 def write_system(system: openmm.System, path: str | Path) -> None:
     """Write a System as OpenMM's XML."""
+    if any(type(force).__name__ == "PythonForce" for force in system.getForces()):
+        raise InputError(
+            f"cannot write {path}: a System of the compiled route holds code of this process; export the native route."
+        )
     with new_file(path) as temporary:
         temporary.write_text(openmm.XmlSerializer.serialize(system))
 
