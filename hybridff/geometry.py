@@ -1,10 +1,10 @@
 """Internal coordinates: positions of a few atoms → distance, angle, torsion. Pure functions, differentiable twice.
 
-Each kind of coordinate is declared once in ``COORDINATES``: the variable that feature expressions use, the number of
-atoms, the torch function, and the name of the same function in OpenMM's ``CustomCompoundBondForce``.
+Each kind of coordinate is declared once in ``COORDINATES``: its number of atoms, and the variables that expressions of
+features may use, each with its torch function and the same function in the syntax of ``CustomCompoundBondForce``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -49,24 +49,70 @@ def torsion(x: Float[Tensor, "*rows 4 3"]) -> Float[Tensor, "*rows"]:
     return torch.atan2(torch.where(undefined, 0.0, sine), torch.where(undefined, 1.0, cosine))
 
 
+def out_of_plane(x: Float[Tensor, "*rows 4 3"]) -> Float[Tensor, "*rows"]:
+    """How far the first atom is out of the plane of three neighbours, ``e1 · (e2 × e3)`` of the unit vectors to them.
+
+    0 in a plane; exchanging two of the neighbours changes the sign.
+    """
+    centre, *neighbours = x.unbind(-2)
+    e1, e2, e3 = (torch.nn.functional.normalize(atom - centre, dim=-1) for atom in neighbours)
+    return (e1 * torch.linalg.cross(e2, e3)).sum(-1)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A number that a kind of coordinate offers to the expressions of features."""
+
+    unit: str
+    places: tuple[int, ...]
+    """Which atoms of the coordinate it is a function of."""
+    function: Callable[[Tensor], Tensor]
+    """Its value from the positions (*rows, places, 3)."""
+    openmm: str
+    """The same in OpenMM's syntax, with {0}, {1} … for these atoms."""
+
+    def of(self, atoms: Float[Tensor, "*rows coordinate 3"]) -> Float[Tensor, "*rows"]:
+        """Its value from the positions of all atoms of the coordinate."""
+        return self.function(atoms[..., self.places, :])
+
+
 @dataclass(frozen=True)
 class Coordinate:
-    """A kind of internal coordinate."""
+    """A kind of internal coordinate: a group of atoms, and the variables that it has."""
 
-    variable: str
-    """Its name in feature expressions."""
-    unit: str
     n_atoms: int
-    function: Callable[[Tensor], Tensor]
-    openmm: str
-    """The function of the same value in OpenMM's expressions."""
+    variables: Mapping[str, Variable]
 
 
-COORDINATES = MappingProxyType(
+def _coordinate(n_atoms: int, **variables: Variable) -> Coordinate:
+    return Coordinate(n_atoms, MappingProxyType(variables))
+
+
+def _angle(*places: int) -> Variable:
+    return Variable("rad", places, angle, "angle({0},{1},{2})")
+
+
+_DISTANCE = Variable("nm", (0, 1), distance, "distance({0},{1})")
+
+COORDINATES: Mapping[str, Coordinate] = MappingProxyType(
     {
-        "bond": Coordinate("r", "nm", 2, distance, "distance"),
-        "pair": Coordinate("r", "nm", 2, distance, "distance"),
-        "angle": Coordinate("theta", "rad", 3, angle, "angle"),
-        "torsion": Coordinate("phi", "rad", 4, torsion, "dihedral"),
+        "bond": _coordinate(2, r=_DISTANCE),
+        "pair": _coordinate(2, r=_DISTANCE),
+        "angle": _coordinate(3, theta=_angle(0, 1, 2)),
+        "torsion": _coordinate(
+            4,
+            phi=Variable("rad", (0, 1, 2, 3), torsion, "dihedral({0},{1},{2},{3})"),
+            theta1=_angle(0, 1, 2),
+            theta2=_angle(1, 2, 3),
+        ),
+        "out_of_plane": _coordinate(
+            4,
+            s=Variable(
+                "1",
+                (0, 1, 2, 3),
+                out_of_plane,
+                "(-sin(angle({1},{0},{2}))*sin(angle({2},{0},{3}))*sin(dihedral({1},{0},{2},{3})))",
+            ),
+        ),
     }
 )

@@ -1,24 +1,27 @@
 """The model file: one JSON with all that a force field is and where it comes from; loading it runs nothing."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hybridff.errors import InputError
+from hybridff.expression import Expression
 from hybridff.gaff.classone import NonbondedParameters
-from hybridff.gaff.features import FEATURES
+from hybridff.gaff.features import FEATURES, Feature, Parameter
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.parameters import QUANTITIES, Parameters
+from hybridff.gaff.openmm_forces import OPENMMS_OWN
+from hybridff.gaff.parameters import QUANTITIES, Parameters, Quantity
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.geometry import COORDINATES
 from hybridff.molecule import Molecule
 
 FILE_NAME = "model.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +59,18 @@ def read_model(folder: str | Path) -> SavedModel:
         raise InputError(f"{path} is damaged: {error}. Restore it, or fit again.") from None
     if not isinstance(content, dict) or content.get("program") != "hybridff":
         raise InputError(f"{path} is not a hybridff model; give the folder that 'hybridff fit' wrote.")
-    if content.get("format") != FORMAT:
+    if content.get("format") not in (1, FORMAT):
         raise InputError(
-            f"{path} has format {content.get('format')!r}; this version of hybridff reads format {FORMAT}. "
+            f"{path} has format {content.get('format')!r}; this version of hybridff reads formats up to {FORMAT}. "
             "Update hybridff, or fit again."
         )
     try:
-        return _from_json(content)
+        return _from_json(_upgrade_1_to_2(content) if content["format"] == 1 else content)
     except KeyError as error:
         raise InputError(f"{path} is damaged: {error} is missing. Restore it, or fit again.") from None
-    except (TypeError, ValueError, IndexError, AttributeError) as error:
+    except InputError as error:
+        raise InputError(f"{path} is damaged: {str(error).rstrip('.')}. Restore it, or fit again.") from None
+    except (TypeError, ValueError, IndexError, AttributeError, RecursionError, MemoryError) as error:
         raise InputError(f"{path} is damaged: {error}. Restore it, or fit again.") from None
 
 
@@ -84,11 +89,13 @@ def _to_json(model: SavedModel) -> dict[str, Any]:
         "source": force_field.source,
         "estimated": force_field.estimated,
         "molecule": _arrays(force_field.molecule),
-        "parameters": _arrays(parameters),
+        "parameters": {key: value for key, value in _arrays(parameters).items() if key != "kinds"},
+        "quantities": {name: _finite(parameters.kinds[name]) for name in dict.fromkeys(parameters.quantities)},
         "coordinates": {kind: atoms.tolist() for kind, atoms in table.coordinates.items()},
+        "definitions": {rows.feature.name: _definition(rows.feature) for rows in table.features},
         "features": [
             {
-                "feature": rows.feature,
+                "feature": rows.feature.name,
                 "coordinate": rows.coordinate.tolist(),
                 "parameters": {name: index.tolist() for name, index in rows.parameters.items()},
             }
@@ -96,6 +103,7 @@ def _to_json(model: SavedModel) -> dict[str, Any]:
         ],
         "terms": {
             "products": table.products.tolist(),
+            "multipliers": table.multipliers.tolist(),
             "coefficients": table.coefficients.tolist(),
             "groups": table.groups,
         },
@@ -103,10 +111,26 @@ def _to_json(model: SavedModel) -> dict[str, Any]:
     }
 
 
+def _definition(feature: Feature) -> dict[str, Any]:
+    return {
+        "coordinate": feature.coordinate,
+        "expression": feature.expression.text,
+        "parameters": {name: asdict(parameter) for name, parameter in feature.parameters.items()},
+        "source": feature.source,
+    }
+
+
+def _finite(quantity: Quantity) -> dict[str, Any]:
+    """A quantity as JSON can hold it: without infinite bounds."""
+    return {name: None if value in (-math.inf, math.inf) else value for name, value in asdict(quantity).items()}
+
+
 def _from_json(content: Mapping[str, Any]) -> SavedModel:
     molecule = _molecule(content["molecule"])
     raw = content["parameters"]
-    parameters = Parameters(_numbers(raw["values"], float), _texts(raw["quantities"]), _texts(raw["labels"]))
+    kinds = {name: _quantity(entries) for name, entries in content["quantities"].items()}
+    parameters = Parameters(_numbers(raw["values"], float), _texts(raw["quantities"]), _texts(raw["labels"]), kinds)
+    definitions = {name: _feature(name, entries) for name, entries in content["definitions"].items()}
     terms = content["terms"]
     if set(content["coordinates"]) != set(COORDINATES):
         raise ValueError(f"its coordinates are not {', '.join(COORDINATES)}")
@@ -114,8 +138,9 @@ def _from_json(content: Mapping[str, Any]) -> SavedModel:
         coordinates={
             kind: _numbers(atoms, int, COORDINATES[kind].n_atoms) for kind, atoms in content["coordinates"].items()
         },
-        features=tuple(_feature_rows(rows) for rows in content["features"]),
+        features=tuple(_feature_rows(rows, definitions) for rows in content["features"]),
         products=_numbers(terms["products"], int, len(terms["products"][0]) if terms["products"] else 1),
+        multipliers=_numbers(terms["multipliers"], float),
         coefficients=_numbers(terms["coefficients"], int),
         groups=_texts(terms["groups"]),
     )
@@ -161,13 +186,67 @@ def _molecule(raw: Mapping[str, Any]) -> Molecule:
     )
 
 
-def _feature_rows(raw: Mapping[str, Any]) -> FeatureRows:
-    """Rows of a feature that this version knows."""
-    name = _text(raw["feature"])
-    if name not in FEATURES:
-        raise ValueError(f"it has a feature {name!r}, which is not known")
-    parameters = {key: _numbers(raw["parameters"][key], int) for key in FEATURES[name].parameters}
-    return FeatureRows(name, _numbers(raw["coordinate"], int), parameters)
+def _quantity(raw: Mapping[str, Any]) -> Quantity:
+    numbers = ("scale", "prior_width", "lower", "upper")
+    values = {name: None if raw[name] is None else float(_numbers([raw[name]], float)[0]) for name in numbers}
+    if values["scale"] is None or not isinstance(raw["relative"], bool):
+        raise TypeError("a quantity is not complete")
+    if values["scale"] <= 0:
+        raise ValueError("the unit of a quantity has no size")
+    lower, upper = values["lower"], values["upper"]
+    return Quantity(
+        unit=_text(raw["unit"]),
+        scale=values["scale"],
+        prior_width=values["prior_width"],
+        lower=-math.inf if lower is None else lower,
+        upper=math.inf if upper is None else upper,
+        relative=raw["relative"],
+    )
+
+
+def _feature(name: str, raw: Mapping[str, Any]) -> Feature:
+    """The feature as the file defines it: this version's own, with its span, where it is the same."""
+    feature = Feature(
+        name,
+        _text(raw["coordinate"]),
+        Expression(_text(raw["expression"])),
+        {key: Parameter(_text(p["unit"]), _text(p["meaning"])) for key, p in raw["parameters"].items()},
+        _text(raw["source"]),
+    )
+    own = FEATURES.get(name)
+    if own and (own.coordinate, own.expression) == (feature.coordinate, feature.expression):
+        return own
+    if own and name in OPENMMS_OWN:
+        raise ValueError(
+            f"it defines {name} as {feature.expression.text!r}, which is {own.expression.text!r} in OpenMM"
+        )
+    return feature
+
+
+def _feature_rows(raw: Mapping[str, Any], definitions: Mapping[str, Feature]) -> FeatureRows:
+    feature = definitions[_text(raw["feature"])]
+    parameters = {key: _numbers(raw["parameters"][key], int) for key in feature.parameters}
+    return FeatureRows(feature, _numbers(raw["coordinate"], int), parameters)
+
+
+def _upgrade_1_to_2(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Format 1 left definitions of features and quantities to the program; no multipliers, nothing out of plane."""
+    rows, terms = content["features"], content["terms"]
+    known = {
+        name: FEATURES[name] for name in dict.fromkeys(_text(block["feature"]) for block in rows) if name in FEATURES
+    }
+    quantities = dict.fromkeys(content["parameters"]["quantities"])
+    unknown = [name for name in quantities if name not in QUANTITIES]
+    unknown += [block["feature"] for block in rows if block["feature"] not in FEATURES]
+    if unknown:
+        raise ValueError(f"it has a {unknown[0]!r}, which is not known")
+    return {
+        **content,
+        "definitions": {name: _definition(feature) for name, feature in known.items()},
+        "quantities": {name: _finite(QUANTITIES[name]) for name in quantities},
+        "coordinates": {**content["coordinates"], "out_of_plane": []},
+        "terms": {**terms, "multipliers": [1.0] * len(terms["coefficients"])},
+    }
 
 
 def _check_lengths(model: ForceField) -> None:
@@ -179,7 +258,7 @@ def _check_lengths(model: ForceField) -> None:
         per_atom if molecule.positions is None else [*per_atom, molecule.positions],
         [molecule.bonds, molecule.bond_orders],
         [parameters.values, parameters.quantities, parameters.labels],
-        [table.products, table.coefficients, table.groups],
+        [table.products, table.multipliers, table.coefficients, table.groups],
         [
             nonbonded.exceptions,
             nonbonded.exception_charge_product,
@@ -195,13 +274,13 @@ def _check_lengths(model: ForceField) -> None:
 def _check_indices(model: ForceField) -> None:
     """Every name and index has to exist."""
     molecule, table, parameters = model.molecule, model.table, model.parameter_table
-    unknown = set(parameters.quantities) - set(QUANTITIES)
+    unknown = set(parameters.quantities) - set(parameters.kinds)
     if unknown:
         raise ValueError(f"it has a quantity {min(unknown)!r}, which is not known")
     n_atoms = len(molecule.numbers)
     limits = [(atoms, n_atoms) for atoms in (*table.coordinates.values(), molecule.bonds, model.nonbonded.exceptions)]
     for rows in table.features:
-        limits.append((rows.coordinate, len(table.coordinates[FEATURES[rows.feature].coordinate])))
+        limits.append((rows.coordinate, len(table.coordinates[rows.feature.coordinate])))
         limits.extend((index, len(parameters)) for index in rows.parameters.values())
     limits += [(table.products + 1, table.n_features + 1), (table.coefficients, len(parameters))]
     limits += [(table.products.max(1, initial=-1), table.n_features), (molecule.numbers - 1, 118)]

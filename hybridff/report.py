@@ -10,7 +10,7 @@ from hybridff import plots
 from hybridff.analysis.errors import Errors, predict
 from hybridff.fit.refit import FitResult
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.parameters import QUANTITIES, plain_label
+from hybridff.gaff.parameters import plain_label
 from hybridff.modelfile import SavedModel
 from hybridff.simulate import SimulationResult
 from hybridff.units import FORCE_KCAL, KCAL_MOL
@@ -288,7 +288,7 @@ def _undetermined_section(result: FitResult, force_field: ForceField) -> Section
 
 
 def _parameter_row(result: FitResult, i: int) -> tuple[str, ...]:
-    quantity = QUANTITIES[result.start.quantities[i]]
+    quantity = result.start.kinds[result.start.quantities[i]]
     numbers = (result.start.values[i], result.end.values[i], result.deviations[i])
     remark = "at its bound" if result.at_bound[i] else ""
     return (

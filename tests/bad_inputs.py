@@ -662,8 +662,8 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "model of a later version",
         "verify bad",
-        "has format 2; this version of hybridff reads format 1. Update hybridff",
-        _model(lambda model: model.update(format=2)),
+        "has format 3; this version of hybridff reads formats up to 2. Update hybridff",
+        _model(lambda model: model.update(format=3)),
     ),
     BadInput(
         "a JSON file of another program", "verify bad", "is not a hybridff model", text("bad/model.json", '{"a": 1}')

@@ -8,10 +8,11 @@ import torch
 from helpers import openmm_energy_forces
 from torch import Tensor
 
-from hybridff.geometry import COORDINATES, angle, distance, torsion
+from hybridff.geometry import COORDINATES, angle, distance, out_of_plane, torsion
 
-FUNCTIONS = {"bond": distance, "angle": angle, "torsion": torsion}
+FUNCTIONS = {"bond": distance, "angle": angle, "torsion": torsion, "out_of_plane": out_of_plane}
 KINDS = tuple(FUNCTIONS)
+VARIABLES = [(kind, name) for kind, coordinate in COORDINATES.items() for name in coordinate.variables]
 
 
 def random_atoms(kind: str, n: int = 20, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -33,7 +34,7 @@ def bent(theta: float) -> Tensor:
 
 
 def test_values_are_those_of_ase() -> None:
-    pairs, triples, chains = (random_atoms(kind).numpy() for kind in KINDS)
+    pairs, triples, chains = (random_atoms(kind).numpy() for kind in ("bond", "angle", "torsion"))
     # ASE's acos loses a few digits more than atan2.
     np.testing.assert_allclose(distance(torch.tensor(pairs)), np.linalg.norm(pairs[:, 1] - pairs[:, 0], axis=1))
     degrees = ase.geometry.get_angles(triples[:, 0] - triples[:, 1], triples[:, 2] - triples[:, 1])
@@ -42,14 +43,23 @@ def test_values_are_those_of_ase() -> None:
     np.testing.assert_allclose(np.degrees(torsion(torch.tensor(chains)).numpy()) % 360, degrees, rtol=1e-10)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_values_and_gradients_are_those_of_openmm(kind: str) -> None:
+def test_the_angles_of_a_torsion_are_those_of_ase() -> None:
+    chains = random_atoms("torsion")
+    for name, i in (("theta1", 0), ("theta2", 1)):
+        u, v = (chains[:, i + end].numpy() - chains[:, i + 1].numpy() for end in (0, 2))
+        theta = COORDINATES["torsion"].variables[name].of(chains)
+        np.testing.assert_allclose(np.degrees(theta.numpy()), ase.geometry.get_angles(u, v), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "name"), VARIABLES)
+def test_values_and_gradients_are_those_of_openmm(kind: str, name: str) -> None:
     coordinate = COORDINATES[kind]
+    variable = coordinate.variables[name]
     x = random_atoms(kind).requires_grad_()
-    q = coordinate.function(x)
+    q = variable.of(x)
     (gradient,) = torch.autograd.grad(q.sum(), x)
-    places = ",".join(f"p{i + 1}" for i in range(coordinate.n_atoms))
-    force = openmm.CustomCompoundBondForce(coordinate.n_atoms, f"{coordinate.openmm}({places})")
+    text = variable.openmm.format(*(f"p{i + 1}" for i in variable.places))
+    force = openmm.CustomCompoundBondForce(coordinate.n_atoms, text)
     force.addBond(range(coordinate.n_atoms))
     energies, forces = openmm_energy_forces([force], x.detach().numpy())
     # OpenMM's angles and torsions go through acos; the smallest sine here costs it three digits.
@@ -175,3 +185,53 @@ def test_float32_has_the_right_stiffness_at_a_linear_angle() -> None:
     # The smoothing of 5e-5 is resolved by single precision to 0.5 %.
     scale = np.abs(linear_hessian()).max()
     np.testing.assert_allclose(hessian, linear_hessian(), rtol=0, atol=1e-2 * scale)
+
+
+def trigonal(*neighbours: float, height: float = 0.0) -> Tensor:
+    """A centre at some height above the plane of neighbours in these directions [degrees], 0.1, 0.12, 0.14 nm away."""
+    at = np.radians(neighbours)
+    plane = np.array([0.1, 0.12, 0.14])[:, None] * np.stack([np.cos(at), np.sin(at), 0 * at], 1)
+    return torch.tensor(np.vstack([[0.0, 0.0, height], plane]))
+
+
+def test_out_of_plane_is_the_triple_product_of_unit_vectors() -> None:
+    x = random_atoms("out_of_plane").numpy()
+    arms = x[:, 1:] - x[:, :1]
+    expected = np.linalg.det(arms / np.linalg.norm(arms, axis=2, keepdims=True))
+    np.testing.assert_allclose(out_of_plane(torch.tensor(x)), expected, rtol=0, atol=1e-14)
+
+
+def test_out_of_plane_changes_sign_when_two_neighbours_are_exchanged_and_not_when_all_go_round() -> None:
+    x = random_atoms("out_of_plane")
+    value = out_of_plane(x)
+    for exchanged in ([0, 2, 1, 3], [0, 1, 3, 2], [0, 3, 2, 1]):
+        torch.testing.assert_close(out_of_plane(x[:, exchanged]), -value, rtol=0, atol=1e-15)
+    torch.testing.assert_close(out_of_plane(x[:, [0, 2, 3, 1]]), value, rtol=0, atol=1e-15)
+    torch.testing.assert_close(out_of_plane(-x), -value, rtol=0, atol=1e-15)
+    assert value.abs().min() > 1e-4, "the sign is that of something"
+
+
+def test_out_of_plane_is_zero_in_a_plane_and_rises_with_the_height_of_the_centre() -> None:
+    flat = (trigonal(0, 120, 240) @ ROTATION.T).requires_grad_()
+    value = out_of_plane(flat)
+    assert abs(value.item()) < 1e-15
+    (gradient,) = torch.autograd.grad(value, flat)
+    # Neighbours at 120 degrees: each turns the value by sin(120°) over its bond, along the normal.
+    slopes = np.sin(np.pi / 3) / np.array([0.1, 0.12, 0.14])
+    normal = ROTATION.numpy()[:, 2]
+    np.testing.assert_allclose(gradient, np.outer([-slopes.sum(), *slopes], normal), rtol=0, atol=1e-13)
+    assert out_of_plane(trigonal(0, 120, 240, height=0.01)) < 0 < out_of_plane(trigonal(0, 120, 240, height=-0.01))
+
+
+@pytest.mark.parametrize("directions", [(0, 100, 250), (10, 180, 200), (0, 120, 240.5)])
+def test_openmm_agrees_about_centres_in_their_plane(directions: tuple[float, ...]) -> None:
+    variable = COORDINATES["out_of_plane"].variables["s"]
+    x = (trigonal(*directions) @ ROTATION.T).requires_grad_()
+    value = out_of_plane(x)
+    (gradient,) = torch.autograd.grad(value, x)
+    force = openmm.CustomCompoundBondForce(4, variable.openmm.format("p1", "p2", "p3", "p4"))
+    force.addBond(range(4))
+    energies, forces = openmm_energy_forces([force], x.detach().numpy()[None])
+    # OpenMM's dihedral goes through asin near 0 and 180 degrees.
+    np.testing.assert_allclose(energies, [value.item()], rtol=0, atol=1e-14)
+    np.testing.assert_allclose(forces[0], -gradient, rtol=0, atol=1e-12)

@@ -12,7 +12,7 @@ ORDER = """
     mol2 molecule dataset consistency checks model
     gaff.programs gaff.table gaff.classone gaff.atomtypes gaff.assign gaff.resp gaff.charges gaff.openmm_source
     gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.forms gaff.energy gaff.openmm_forces gaff.forcefield
-    gaff.design
+    gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
     analysis.errors
     fit.gauss_newton fit.options fit.problem fit.refit
     start export modelfile simulate verify workflow plots report cli __main__

@@ -12,9 +12,10 @@ from scipy import sparse
 from hybridff.dataset import Frames
 from hybridff.errors import FitError
 from hybridff.fit.gauss_newton import Quadratic
-from hybridff.gaff.design import LinearForm, columns, linear_form
+from hybridff.gaff.columns import columns
+from hybridff.gaff.design import LinearForm, linear_form
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.parameters import Parameters, numbered_labels, plain_label
+from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels, plain_label
 
 _BLOCK_BYTES = 1 << 26
 
@@ -179,14 +180,13 @@ def _member(
     selection = sparse.csr_array(position[:, None] == adjustable[None, :], dtype=float)
     form = linear_form(force_field.table, values, selection.nonzero()[0].tolist())
     n_columns = len(form.weights) + 1
-    reference = frames.forces.transpose(1, 2, 0)
     matrix, vector = np.zeros((n_columns, n_columns)), np.zeros(n_columns)
     energies = np.empty((n_columns, len(frames)))
     for block in _blocks(len(frames), n_columns * frames.positions[0].size):
-        part = columns(form, values, frames.positions[block])
+        part = columns(form.table, n_columns, values, frames.positions[block])
         force = part.force.reshape(n_columns, -1)
         matrix += force @ force.T
-        vector += force @ reference[..., block].ravel()
+        vector += force @ frames.forces[block].ravel()
         energies[:, block] = part.energy
         progress(part.energy.shape[1])
     energies -= energies.mean(1, keepdims=True)
@@ -197,7 +197,7 @@ def _member(
         selection,
         form,
         energy=_Gram(energies @ energies.T, energies @ centred, float(centred @ centred)),
-        force=_Gram(matrix, vector, float((reference**2).sum())),
+        force=_Gram(matrix, vector, float((frames.forces**2).sum())),
     )
 
 
@@ -205,12 +205,20 @@ def _common_parameters(
     force_fields: Sequence[ForceField],
 ) -> tuple[Parameters, list[Int[np.ndarray, " parameters"]]]:
     index: dict[_Key, int] = {}
+    kinds: dict[str, Quantity] = {}
+    for force_field in force_fields:
+        for name in dict.fromkeys(force_field.parameter_table.quantities):
+            kind = force_field.parameter_table.kinds[name]
+            if kinds.setdefault(name, kind) != kind:
+                raise FitError(
+                    f"{name!r} has another prior or other bounds in {force_field.molecule.name}; use one form."
+                )
     positions = [
         np.array([index.setdefault(key, len(index)) for key in _keys(force_field, i)], dtype=np.int64)
         for i, force_field in enumerate(force_fields)
     ]
     quantities, labels, values, *_ = zip(*index, strict=True)
-    return Parameters(np.array(values), tuple(quantities), numbered_labels(quantities, labels)), positions
+    return Parameters(np.array(values), tuple(quantities), numbered_labels(quantities, labels), kinds), positions
 
 
 _Key = tuple[str, str, float, int, int]

@@ -6,7 +6,7 @@ too. The columns then depend on positions only: a fit visits every frame once, a
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
@@ -21,7 +21,6 @@ from hybridff.errors import FitError
 from hybridff.expression import Expression
 from hybridff.gaff.features import FEATURES
 from hybridff.gaff.terms import FeatureRows, TermTable
-from hybridff.geometry import COORDINATES
 
 
 class _Factor(NamedTuple):
@@ -49,12 +48,10 @@ class _Part(NamedTuple):
 class LinearForm:
     """The columns of a term table, and how their weights follow from the parameters.
 
-    The ``coefficients`` of ``table`` are column numbers. Each of its terms is multiplied by its ``multipliers`` entry.
-    Column 0 has weight 1 and holds all that a fit leaves alone.
+    The ``coefficients`` of ``table`` are column numbers. Column 0 has weight 1 and holds all that a fit leaves alone.
     """
 
     table: TermTable
-    multipliers: Float[np.ndarray, " terms"]
     weights: tuple[_Weight, ...]
     """Of columns 1, 2, …"""
 
@@ -88,15 +85,15 @@ def linear_form(table: TermTable, values: Float[np.ndarray, " parameters"], fitt
     features, parts = _spans(table, fitted)
     columns: dict[_Weight, int] = {}
     products, coefficients, multipliers, groups = [], [], [], []
-    for term, coefficient, group in zip(table.products, table.coefficients.tolist(), table.groups, strict=True):
+    terms = (table.products, table.coefficients.tolist(), table.multipliers.tolist(), table.groups)
+    for term, coefficient, own, group in zip(*terms, strict=True):
         factors = [parts[i] for i in term[term >= 0]]
         if len(factors) > 1 and any(len(factor) > 1 for factor in factors):
             raise FitError("parameters of a feature cannot be fitted where it is one factor of a product.")
         for combination in product(*factors):
             variable = tuple(part.factor for part in combination if part.factor.parameters)
-            multiplier = prod(
-                float(part.factor.expression.evaluate({})) for part in combination if not part.factor.parameters
-            )
+            numbers = (part.factor.expression for part in combination if not part.factor.parameters)
+            multiplier = own * prod(float(number.evaluate({})) for number in numbers)
             if coefficient in fitted or variable:
                 column = columns.setdefault(_Weight(coefficient, variable), len(columns) + 1)
             else:
@@ -109,10 +106,11 @@ def linear_form(table: TermTable, values: Float[np.ndarray, " parameters"], fitt
         table,
         features=features,
         products=np.array(products, dtype=np.int64).reshape(-1, table.products.shape[1]),
+        multipliers=np.array(multipliers, dtype=float),
         coefficients=np.array(coefficients, dtype=np.int64),
         groups=tuple(groups),
     )
-    return LinearForm(basis, np.array(multipliers, dtype=float), tuple(columns))
+    return LinearForm(basis, tuple(columns))
 
 
 def _spans(table: TermTable, fitted: frozenset[int]) -> tuple[tuple[FeatureRows, ...], list[list[_Part]]]:
@@ -121,11 +119,11 @@ def _spans(table: TermTable, fitted: frozenset[int]) -> tuple[tuple[FeatureRows,
     parts: list[list[_Part]] = []
     n_rows = 0
     for rows in table.features:
-        feature = FEATURES[rows.feature]
+        feature = rows.feature
         if fitted.isdisjoint(np.concatenate([[], *rows.parameters.values()]).astype(int).tolist()):
             new = [(rows, Expression("1"))]
         elif feature.span:
-            new = [(FeatureRows(name, rows.coordinate, {}), weight) for name, weight in feature.span]
+            new = [(FeatureRows(FEATURES[name], rows.coordinate, {}), weight) for name, weight in feature.span]
         else:
             raise FitError(f"parameters of feature {feature.name} cannot be fitted: it has no span.")
         for i in range(len(rows)):
@@ -148,65 +146,3 @@ def _value_and_slopes(factor: _Factor, values: np.ndarray) -> tuple[float, list[
     value = torch.as_tensor(factor.expression.evaluate(inputs))
     slopes = torch.autograd.grad(value, list(inputs.values()))
     return value.item(), [(index, float(slope)) for (_, index), slope in zip(factor.parameters, slopes, strict=True)]
-
-
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """Columns of some frames. Frames stand last, so that all work runs over contiguous memory."""
-
-    energy: Float[np.ndarray, "columns frames"]
-    """[kJ/mol per unit of weight]"""
-    force: Float[np.ndarray, "columns components frames"]
-    """[kJ/mol/nm per unit of weight]"""
-
-
-class _Row(NamedTuple):
-    """One feature row over all frames."""
-
-    value: np.ndarray
-    slope: np.ndarray
-    """df/dq (frames,)"""
-    atoms: np.ndarray
-    minus_gradient: np.ndarray
-    """-dq/dx (atoms, 3, frames)"""
-
-
-def columns(
-    form: LinearForm, values: Float[np.ndarray, " parameters"], positions: Float[np.ndarray, "frames atoms 3"]
-) -> Columns:
-    """All columns on some frames; ``values`` serves features whose parameters are not fitted."""
-    n_frames, n_atoms, _ = positions.shape
-    table = form.table
-    rows = list(_rows(table, values, torch.as_tensor(positions)))
-    energy = np.zeros((len(form.weights) + 1, n_frames))
-    force = np.zeros((len(energy), n_atoms, 3, n_frames))
-    for term, column, multiplier in zip(table.products, table.coefficients, form.multipliers, strict=True):
-        factors = [rows[i] for i in term if i >= 0]
-        energy[column] += multiplier * prod(factor.value for factor in factors)
-        for j, factor in enumerate(factors):
-            slope = multiplier * prod((other.value for i, other in enumerate(factors) if i != j), start=factor.slope)
-            for atom, minus_gradient in zip(factor.atoms, factor.minus_gradient, strict=True):
-                force[column, atom] += slope * minus_gradient
-    return Columns(energy, force.reshape(len(energy), -1, n_frames))
-
-
-def _rows(table: TermTable, values: np.ndarray, positions: torch.Tensor) -> Iterator[_Row]:
-    coordinates = {kind: _coordinate(kind, atoms, positions) for kind, atoms in table.coordinates.items()}
-    for rows in table.features:
-        feature = FEATURES[rows.feature]
-        atoms = table.coordinates[feature.coordinate][rows.coordinate]
-        all_values, minus_gradients = coordinates[feature.coordinate]
-        q = all_values[rows.coordinate].requires_grad_()
-        parameters = {name: torch.as_tensor(values[index])[:, None] for name, index in rows.parameters.items()}
-        value = feature.evaluate(q, parameters)
-        (slope,) = torch.autograd.grad(value.sum(), q)
-        arrays = value.detach().numpy(), slope.numpy(), atoms, minus_gradients[rows.coordinate]
-        yield from map(_Row, *arrays)
-
-
-def _coordinate(kind: str, atoms: np.ndarray, positions: torch.Tensor) -> tuple[torch.Tensor, np.ndarray]:
-    """Values (rows, frames) and minus the gradients (rows, atoms, 3, frames) of one kind of coordinate."""
-    x = positions[:, torch.as_tensor(atoms)].detach().requires_grad_()
-    q = COORDINATES[kind].function(x)
-    (gradient,) = torch.autograd.grad(q.sum(), x)
-    return q.detach().T.contiguous(), np.ascontiguousarray(-gradient.numpy().transpose(1, 2, 3, 0))

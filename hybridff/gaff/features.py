@@ -3,7 +3,7 @@
 Torch, the fit and OpenMM all read the ``expression``; no formula stands anywhere else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -27,8 +27,8 @@ class Parameter:
 class Feature:
     """One function of one internal coordinate.
 
-    Raises ``InputError`` when the expression uses a name that is neither the coordinate's variable nor a parameter, or
-    when a declared parameter does not occur.
+    Raises ``InputError`` when the expression uses a name that is neither a variable of the coordinate nor a parameter,
+    when a declared parameter does not occur, or when it has the name of a variable.
     """
 
     name: str
@@ -41,24 +41,37 @@ class Feature:
 
     With it a fit needs the frames only once, whatever values the parameters take on the way.
     """
-    variable: str = field(init=False)
+    variables: tuple[str, ...] = field(init=False)
+    """Variables of the coordinate that occur in the expression."""
 
     def __post_init__(self) -> None:
         if self.coordinate not in COORDINATES:
             raise InputError(
                 f"feature {self.name}: coordinate {self.coordinate!r} is not one of {', '.join(COORDINATES)}."
             )
-        object.__setattr__(self, "variable", COORDINATES[self.coordinate].variable)
-        unknown = self.expression.names - set(self.parameters) - {self.variable}
+        offered = COORDINATES[self.coordinate].variables
+        object.__setattr__(self, "variables", tuple(name for name in offered if name in self.expression.names))
+        unknown = self.expression.names - set(self.parameters) - set(offered)
         if unknown:
             raise InputError(f"feature {self.name}: {', '.join(sorted(unknown))} is not declared as a parameter.")
+        ambiguous = set(self.parameters) & set(offered)
+        if ambiguous:
+            raise InputError(f"feature {self.name}: parameter {', '.join(sorted(ambiguous))} has a variable's name.")
         unused = set(self.parameters) - self.expression.names
         if unused:
             raise InputError(f"feature {self.name}: parameter {', '.join(sorted(unused))} does not occur in it.")
 
-    def evaluate(self, coordinate: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def evaluate(self, variables: Mapping[str, Tensor], parameters: Mapping[str, Tensor]) -> Tensor:
         """Value of the feature; all tensors broadcast against each other."""
-        return self.expression.evaluate({self.variable: coordinate, **parameters})
+        return self.expression.evaluate({**variables, **parameters})
+
+    def openmm(self, atoms: Sequence[str], parameters: Mapping[str, str]) -> str:
+        """Its text for ``CustomCompoundBondForce``, with names of particles and of per-bond parameters."""
+        variables = COORDINATES[self.coordinate].variables
+        replacements = {
+            name: variables[name].openmm.format(*(atoms[i] for i in variables[name].places)) for name in self.variables
+        }
+        return self.expression.openmm({**replacements, **parameters})
 
 
 def _feature(

@@ -92,7 +92,7 @@ class _Builder:
         for name, rows in self._rows.items():
             first[name] = sum(len(block) for block in features)
             indices = {key: _integers([row[1][key] for row in rows]) for key in FEATURES[name].parameters}
-            features.append(FeatureRows(name, _integers([row[0] for row in rows]), indices))
+            features.append(FeatureRows(FEATURES[name], _integers([row[0] for row in rows]), indices))
         table = TermTable(
             {
                 kind: _integers(list(self._coordinates.get(kind, {}))).reshape(-1, COORDINATES[kind].n_atoms)
@@ -100,6 +100,7 @@ class _Builder:
             },
             tuple(features),
             products=_integers([first[feature] + row for feature, row, _, _ in self._terms])[:, None],
+            multipliers=np.ones(len(self._terms)),
             coefficients=_integers([coefficient for _, _, coefficient, _ in self._terms]),
             groups=tuple(group for _, _, _, group in self._terms),
         )

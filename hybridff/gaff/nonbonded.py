@@ -97,7 +97,7 @@ def _table_pairs(table: TermTable, values: Float[np.ndarray, " parameters"], rul
             rows = _rows(n_atoms, table.coordinates["pair"][terms.coordinates])
             for target, factor, power in targets:
                 scale = (values[terms.parameters["sigma"]] / _UNIT) ** power if power else 1.0
-                np.add.at(target, rows, factor * values[terms.coefficients] * scale)
+                np.add.at(target, rows, factor * terms.multipliers * values[terms.coefficients] * scale)
     interacting = repulsion != 0
     repulsion = np.where(interacting, repulsion, 1.0)
     dispersion = np.maximum(dispersion, _LEAST_DISPERSION * repulsion)

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -58,9 +58,11 @@ class Parameters:
     values: Float[np.ndarray, " parameters"]
     """[internal units]"""
     quantities: tuple[str, ...]
-    """Keys of ``QUANTITIES``."""
+    """Keys of ``kinds``."""
     labels: tuple[str, ...]
     """What each belongs to: ``"c3-oh"``, say. Quantity and label together are unique."""
+    kinds: Mapping[str, Quantity] = field(default_factory=lambda: QUANTITIES)
+    """What the quantities are; a user's own form brings its own, and a fit may learn other prior widths."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -72,7 +74,7 @@ class Parameters:
     @property
     def prior_widths(self) -> Float[np.ndarray, " parameters"]:
         """Prior width of each, if these are the starting values [internal units]; 0 for constants."""
-        return np.array([kind.prior_width or 0.0 for kind in self._kinds]) * self._units
+        return np.array([kind.prior_width or 0.0 for kind in self._own_kinds]) * self._units
 
     @property
     def adjustable(self) -> Bool[np.ndarray, " parameters"]:
@@ -82,18 +84,18 @@ class Parameters:
     @property
     def bounds(self) -> tuple[Float[np.ndarray, " parameters"], Float[np.ndarray, " parameters"]]:
         """Lowest and highest allowed values, if these are the starting values [internal units]."""
-        lower, upper = (np.array([getattr(kind, name) for kind in self._kinds]) for name in ("lower", "upper"))
+        lower, upper = (np.array([getattr(kind, name) for kind in self._own_kinds]) for name in ("lower", "upper"))
         for bound in (lower, upper):
             np.multiply(bound, self._units, out=bound, where=np.isfinite(bound))
         return lower, upper
 
     @property
-    def _kinds(self) -> list[Quantity]:
-        return [QUANTITIES[quantity] for quantity in self.quantities]
+    def _own_kinds(self) -> list[Quantity]:
+        return [self.kinds[quantity] for quantity in self.quantities]
 
     @property
     def _units(self) -> Float[np.ndarray, " parameters"]:
-        return np.where([kind.relative for kind in self._kinds], np.abs(self.values), 1.0)
+        return np.where([kind.relative for kind in self._own_kinds], np.abs(self.values), 1.0)
 
 
 def numbered_labels(quantities: Sequence[str], labels: Sequence[str]) -> tuple[str, ...]:

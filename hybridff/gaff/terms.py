@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
+
+from hybridff.gaff.features import Feature
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureRows:
     """Rows of one feature: which coordinate each reads, and where its parameters stand in the parameter vector."""
 
-    feature: str
-    """Key of ``FEATURES``."""
+    feature: Feature
     coordinate: Int[np.ndarray, " rows"]
     """Row in the table of the feature's kind of coordinate."""
     parameters: Mapping[str, Int[np.ndarray, " rows"]]
@@ -32,6 +33,7 @@ class SingleTerms:
 
     coordinates: Int[np.ndarray, " found"]
     coefficients: Int[np.ndarray, " found"]
+    multipliers: Float[np.ndarray, " found"]
     parameters: Mapping[str, Int[np.ndarray, " found"]]
 
 
@@ -44,10 +46,12 @@ class TermTable:
     features: tuple[FeatureRows, ...]
     products: Int[np.ndarray, "terms order"]
     """Rows of the concatenated features; -1 pads shorter products."""
+    multipliers: Float[np.ndarray, " terms"]
+    """Fixed factor of each term: mostly 1; -1 where a symmetry of the molecule turns a product into minus another."""
     coefficients: Int[np.ndarray, " terms"]
     """Where each term's coefficient stands in the parameter vector."""
     groups: tuple[str, ...]
-    """The reported energy that each term belongs to: bond, angle, torsion, improper, lennard_jones, coulomb."""
+    """The reported energy that each term belongs to: bond, angle, torsion, improper, lennard_jones, coulomb …"""
 
     @property
     def n_features(self) -> int:
@@ -60,9 +64,9 @@ class TermTable:
         row = self.products.max(1, initial=-1)
         offset = 0
         for rows in self.features:
-            if rows.feature == feature:
+            if rows.feature.name == feature:
                 found = single & (row >= offset) & (row < offset + len(rows))
                 own = row[found] - offset
                 parameters = {name: index[own] for name, index in rows.parameters.items()}
-                yield SingleTerms(rows.coordinate[own], self.coefficients[found], parameters)
+                yield SingleTerms(rows.coordinate[own], self.coefficients[found], self.multipliers[found], parameters)
             offset += len(rows)

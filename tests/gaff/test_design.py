@@ -5,8 +5,8 @@ from models import EXAMPLES, distorted, force_field, perturbed
 from tables import assert_routes_agree, by_torch, frames, table
 
 from hybridff.errors import FitError
-from hybridff.gaff.design import columns, linear_form
-from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.columns import columns
+from hybridff.gaff.design import linear_form
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.terms import TermTable
 
@@ -20,9 +20,9 @@ def predicted(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Energies and forces as columns times weights."""
     form = linear_form(terms, start, free)
-    parts = columns(form, start, x)
+    parts = columns(form.table, len(form.weights) + 1, start, x)
     weights, _ = form.evaluate(values)
-    forces = np.einsum("c,cdf->fd", weights, parts.force).reshape(x.shape)
+    forces = np.tensordot(weights, parts.force, 1).reshape(x.shape)
     return weights @ parts.energy, forces
 
 
@@ -44,11 +44,11 @@ def test_fitting_nothing_leaves_one_column_with_everything() -> None:
     model = force_field("ethanol")
     x = distorted("ethanol", 3)
     form = linear_form(model.table, model.parameter_table.values, [])
-    parts = columns(form, model.parameter_table.values, x)
+    parts = columns(form.table, len(form.weights) + 1, model.parameter_table.values, x)
     energy, forces = (part.numpy() for part in model.energy_forces(torch.tensor(x)))
     assert parts.energy.shape == (1, 3)
     np.testing.assert_allclose(parts.energy[0], energy, rtol=1e-12)
-    np.testing.assert_allclose(parts.force[0].T.reshape(x.shape), forces, atol=1e-11 * np.abs(forces).max())
+    np.testing.assert_allclose(parts.force[0].reshape(x.shape), forces, atol=1e-11 * np.abs(forces).max())
 
 
 @pytest.mark.parametrize("quantity", ["bond r0", "bond k", "angle theta0", "torsion k", "pair epsilon"])
@@ -95,6 +95,7 @@ PRODUCTS = (
     (("harmonic_bond", 1), ("harmonic_angle", 0)),
     (("fourier", 0), ("angle_value", 1), ("coulomb", 1)),
     (("bond_length", 0), ("bond_length", 1), ("angle_value", 0)),
+    (("tilt", 1), ("bent_torsion", 0)),
 )
 
 
@@ -102,9 +103,9 @@ def coefficients(terms: TermTable) -> list[int]:
     return terms.coefficients.tolist()
 
 
-@pytest.mark.parametrize("n", range(1, 5))
+@pytest.mark.parametrize("n", range(1, 6))
 def test_products_on_shared_atoms_are_columns_too(n: int) -> None:
-    terms, parameters = table(*PRODUCTS[:n])
+    terms, parameters = table(*PRODUCTS[:n], multipliers=[1, -1, 0.5, -1, -1][:n])
     assert_routes_agree(terms, parameters, frames())
     values = parameters.values.copy()
     values[terms.coefficients] *= np.arange(2.0, 2.0 + n)
@@ -122,19 +123,17 @@ def test_parameters_inside_a_product_are_refused_because_a_span_leaves_out_a_con
         linear_form(terms, parameters.values, range(len(parameters)))
 
 
+def test_multipliers_stay_with_the_parts_of_a_span() -> None:
+    terms, parameters = table((("harmonic_bond", 0),), (("harmonic_angle", 1),), multipliers=[-1, -1])
+    values = parameters.values * 1.1
+    energy, forces = predicted(terms, parameters.values, values, list(range(len(values))), frames())
+    expected, expected_forces = by_torch(terms, parameters.with_values(values), frames())
+    # The span leaves out a constant.
+    np.testing.assert_allclose(energy - energy[0], expected - expected[0], atol=1e-12)
+    np.testing.assert_allclose(forces, expected_forces, atol=1e-12 * np.abs(expected_forces).max())
+
+
 def test_parameters_of_a_feature_without_a_span_are_refused() -> None:
     terms, parameters = table((("fourier", 0),))
     with pytest.raises(FitError, match=r"parameters of feature fourier cannot be fitted: it has no span\."):
         linear_form(terms, parameters.values, [0])
-
-
-def test_the_columns_of_each_frame_are_its_own() -> None:
-    model: ForceField = force_field("acetaldehyde")
-    x = distorted("acetaldehyde", 5)
-    form = linear_form(model.table, model.parameter_table.values, fitted(model.parameter_table))
-    together = columns(form, model.parameter_table.values, x)
-    for frame in range(5):
-        alone = columns(form, model.parameter_table.values, x[frame : frame + 1])
-        np.testing.assert_allclose(alone.energy[:, 0], together.energy[:, frame], rtol=1e-13)
-        largest = np.abs(together.force).max(axis=(1, 2))[:, None] + 1e-300
-        np.testing.assert_allclose(alone.force[..., 0] / largest, together.force[..., frame] / largest, atol=1e-13)

@@ -1,17 +1,18 @@
 import numpy as np
 import pytest
 import torch
-from tables import frames, table
+from tables import TRIAL, frames, table
 
 from hybridff.gaff.energy import TermEnergy
-from hybridff.gaff.features import FEATURES
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.terms import FeatureRows, TermTable
+from hybridff.geometry import COORDINATES
 
 MIXED = (
     (("harmonic_bond", 0),),
     (("harmonic_bond", 1), ("harmonic_angle", 0)),
     (("fourier", 0), ("coulomb", 1), ("angle_value", 1)),
+    (("wagging", 1), ("bent_torsion", 0)),
 )
 
 
@@ -31,6 +32,13 @@ def test_a_term_is_its_coefficient_times_the_product_of_its_features() -> None:
     np.testing.assert_allclose(actual.numpy().T, expected, rtol=1e-11)
 
 
+def test_a_multiplier_multiplies_its_term() -> None:
+    x = torch.tensor(frames())
+    plain = TermEnergy(*table(*MIXED)).term_energies(x)
+    multiplied = TermEnergy(*table(*MIXED, multipliers=[-1, 1, 0.5, -1])).term_energies(x)
+    assert torch.equal(multiplied, plain * torch.tensor([-1, 1, 0.5, -1]))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_precision_is_that_of_the_positions(dtype: torch.dtype) -> None:
     module = TermEnergy(*table(*MIXED))
@@ -44,10 +52,10 @@ def test_a_batch_of_any_shape_equals_a_loop() -> None:
     module = TermEnergy(*table(*MIXED))
     x = torch.tensor(frames(6))
     together = module.term_energies(x.reshape(2, 3, 5, 3))
-    assert together.shape == (2, 3, 3)
+    assert together.shape == (2, 3, 4)
     one_by_one = torch.stack([module.term_energies(frame) for frame in x])
-    torch.testing.assert_close(together.reshape(6, 3), one_by_one, rtol=1e-14, atol=0)
-    assert module.term_energies(x[:0]).shape == (0, 3)
+    torch.testing.assert_close(together.reshape(6, 4), one_by_one, rtol=1e-14, atol=0)
+    assert module.term_energies(x[:0]).shape == (0, 4)
 
 
 def test_second_derivatives_match_finite_differences() -> None:
@@ -60,7 +68,7 @@ def test_second_derivatives_match_finite_differences() -> None:
 def test_numbers_move_with_the_module() -> None:
     terms, parameters = table(*MIXED)
     module = TermEnergy(terms, parameters)
-    arrays = 1 + len(terms.coordinates) + sum(1 + len(rows.parameters) for rows in terms.features) + 2
+    arrays = 1 + len(terms.coordinates) + sum(1 + len(rows.parameters) for rows in terms.features) + 3
     assert len(list(module.buffers())) == arrays, "what is no buffer stays behind on the CPU"
     on_meta = module.to("meta").term_energies(torch.tensor(frames(), device="meta"))
     assert on_meta.device.type == "meta"
@@ -69,10 +77,9 @@ def test_numbers_move_with_the_module() -> None:
 @pytest.mark.parametrize("order", [1, 3])
 def test_a_table_without_terms_has_no_energy_and_no_force(order: int) -> None:
     none = np.empty(0, dtype=int)
-    rows = tuple(FeatureRows(name, none, dict.fromkeys(FEATURES[name].parameters, none)) for name in FEATURES)
-    coordinates = {kind: np.empty((0, n), dtype=int) for kind, n in (("bond", 2), ("angle", 3), ("torsion", 4))}
-    coordinates["pair"] = np.empty((0, 2), dtype=int)
-    empty = TermTable(coordinates, rows, np.empty((0, order), dtype=int), none, ())
+    rows = tuple(FeatureRows(feature, none, dict.fromkeys(feature.parameters, none)) for feature in TRIAL.values())
+    coordinates = {kind: np.empty((0, coordinate.n_atoms), dtype=int) for kind, coordinate in COORDINATES.items()}
+    empty = TermTable(coordinates, rows, np.empty((0, order), dtype=int), np.empty(0), none, ())
     x = torch.tensor(frames(), requires_grad=True)
     energy = TermEnergy(empty, Parameters(np.empty(0), (), ())).term_energies(x).sum(-1)
     (gradient,) = torch.autograd.grad(energy.sum(), x)

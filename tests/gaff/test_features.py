@@ -1,13 +1,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import openmm
 import pytest
 import torch
 from helpers import openmm_energy_forces
-from tables import PLAUSIBLE, assert_routes_agree, by_torch, frames, n_atoms, table
+from tables import PLAUSIBLE, TRIAL, assert_routes_agree, by_torch, frames, table
 from torch import Tensor
 
 from hybridff import geometry
@@ -17,7 +18,7 @@ from hybridff.gaff import energy, openmm_forces
 from hybridff.gaff.features import FEATURES, Feature, Parameter
 from hybridff.geometry import COORDINATES
 
-every_feature = pytest.mark.parametrize("feature", FEATURES.values(), ids=FEATURES)
+every_feature = pytest.mark.parametrize("feature", TRIAL.values(), ids=TRIAL)
 
 
 def plausible(feature: Feature) -> dict[str, float]:
@@ -25,16 +26,15 @@ def plausible(feature: Feature) -> dict[str, float]:
 
 
 def torch_value(feature: Feature, positions: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
-    atoms = positions[..., : n_atoms(feature.name), :]
-    return feature.evaluate(COORDINATES[feature.coordinate].function(atoms), parameters)
+    coordinate = COORDINATES[feature.coordinate]
+    atoms = positions[..., : coordinate.n_atoms, :]
+    return feature.evaluate({name: coordinate.variables[name].of(atoms) for name in feature.variables}, parameters)
 
 
 def custom_force(feature: Feature, parameters: Mapping[str, float]) -> openmm.CustomCompoundBondForce:
     """The declaration as OpenMM's own user would type it."""
-    n = n_atoms(feature.name)
-    places = ",".join(f"p{i + 1}" for i in range(n))
-    coordinate = f"{COORDINATES[feature.coordinate].openmm}({places})"
-    force = openmm.CustomCompoundBondForce(n, feature.expression.openmm({feature.variable: coordinate}))
+    n = COORDINATES[feature.coordinate].n_atoms
+    force = openmm.CustomCompoundBondForce(n, feature.openmm([f"p{i + 1}" for i in range(n)], {}))
     for name in parameters:
         force.addPerBondParameter(name)
     force.addBond(range(n), list(parameters.values()))
@@ -116,17 +116,18 @@ def test_repulsion_is_what_lennard_jones_has_without_its_dispersion() -> None:
     r = torch.tensor([0.1, 0.3, 0.5], dtype=torch.float64)
     sigma = {"sigma": torch.tensor(0.3, dtype=torch.float64)}
     dispersion = -4 * (0.3 / r) ** 6
-    whole = FEATURES["lennard_jones"].evaluate(r, sigma)
-    torch.testing.assert_close(4 * FEATURES["repulsion"].evaluate(r, sigma) + dispersion, whole, rtol=1e-13, atol=1e-13)
+    whole, repulsion = (FEATURES[name].evaluate({"r": r}, sigma) for name in ("lennard_jones", "repulsion"))
+    torch.testing.assert_close(4 * repulsion + dispersion, whole, rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", [name for name, feature in FEATURES.items() if feature.span])
 def test_the_span_is_the_feature_up_to_a_constant(name: str) -> None:
     feature = FEATURES[name]
     parameters = {key: torch.tensor(value, dtype=torch.float64) for key, value in plausible(feature).items()}
-    q = torch.linspace(0.1, 3.0, 50, dtype=torch.float64)
-    span = sum(weight.evaluate(parameters) * FEATURES[part].evaluate(q, {}) for part, weight in feature.span)
-    rest = feature.evaluate(q, parameters) - span
+    (variable,) = feature.variables
+    q = {variable: torch.linspace(0.1, 3.0, 50, dtype=torch.float64)}
+    parts = [weight.evaluate(parameters) * FEATURES[part].evaluate(q, {}) for part, weight in feature.span]
+    rest = feature.evaluate(q, parameters) - torch.stack(parts).sum(0)
     torch.testing.assert_close(rest, rest[:1].expand(50), rtol=0, atol=1e-14)
     assert rest[0] != 0, "the constant is really left out"
 
@@ -149,7 +150,14 @@ def test_every_declaration_stands_under_its_own_name_with_a_source() -> None:
         ("bond", "k*r", (), r"feature trial: k is not declared as a parameter\."),
         ("bond", "theta", (), r"feature trial: theta is not declared as a parameter\."),
         ("angle", "theta", ("k",), r"feature trial: parameter k does not occur in it\."),
-        ("improper", "phi", (), r"feature trial: coordinate 'improper' is not one of bond, pair, angle, torsion\."),
+        ("improper", "phi", (), r"coordinate 'improper' is not one of bond, pair, angle, torsion, out_of_plane\."),
+        ("torsion", "phi*theta3", (), r"feature trial: theta3 is not declared as a parameter\."),
+        (
+            "torsion",
+            "phi*theta1",
+            ("theta1",),
+            r"feature trial: parameter theta1 has a variable's name\.",
+        ),
     ],
 )
 def test_a_declaration_with_wrong_names_is_refused(
@@ -160,14 +168,21 @@ def test_a_declaration_with_wrong_names_is_refused(
         Feature("trial", coordinate, Expression(expression), declared, "")
 
 
+def test_a_feature_knows_the_variables_that_it_reads() -> None:
+    assert TRIAL["fourier"].variables == ("phi",)
+    assert TRIAL["bent_torsion"].variables == ("phi", "theta1", "theta2")
+    assert TRIAL["second_angle"].variables == ("theta2",)
+
+
+def test_the_angles_of_a_torsion_are_those_of_its_first_and_last_three_atoms() -> None:
+    first, last = (Feature("trial", "torsion", Expression(f"sin({name})"), {}, "") for name in ("theta1", "theta2"))
+    alone = Feature("trial", "angle", Expression("sin(theta)"), {}, "")
+    x = torch.tensor(frames())
+    assert torch.equal(torch_value(first, x, {}), torch_value(alone, x, {}))
+    assert torch.equal(torch_value(last, x, {}), torch_value(alone, x[:, 1:], {}))
+
+
 # What follows tests the tests: a comparison that cannot fail proves nothing.
-
-
-def declare(monkeypatch: pytest.MonkeyPatch, name: str, expression: str) -> None:
-    wrong = replace(FEATURES[name], expression=Expression(expression))
-    declarations = MappingProxyType({**FEATURES, name: wrong})
-    monkeypatch.setattr(energy, "FEATURES", declarations)
-    monkeypatch.setattr(openmm_forces, "FEATURES", declarations)
 
 
 @pytest.mark.parametrize(
@@ -180,27 +195,40 @@ def declare(monkeypatch: pytest.MonkeyPatch, name: str, expression: str) -> None
         pytest.param("fourier", "1 + cos(n*phi + phase)", id="sign of the phase"),
     ],
 )
-def test_a_wrong_declaration_is_caught(name: str, expression: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_declaration_is_caught(name: str, expression: str) -> None:
     assert_routes_agree(*table(((name, 0),)), frames())
-    declare(monkeypatch, name, expression)
+    wrong = replace(FEATURES[name], expression=Expression(expression))
     with pytest.raises(AssertionError):
-        assert_routes_agree(*table(((name, 0),)), frames())
+        assert_routes_agree(*table(((name, 0),), declarations={name: wrong}), frames())
+
+
+def vary(monkeypatch: pytest.MonkeyPatch, kind: str, variable: str, **changes: Any) -> None:
+    """Let torch see another variable than OpenMM does."""
+    variables = COORDINATES[kind].variables
+    wrong = replace(COORDINATES[kind], variables={**variables, variable: replace(variables[variable], **changes)})
+    monkeypatch.setattr(energy, "COORDINATES", MappingProxyType({**COORDINATES, kind: wrong}))
 
 
 def test_a_wrong_order_of_atoms_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     product = (("harmonic_angle", 0), ("harmonic_bond", 0))
     assert_routes_agree(*table(product), frames())
-    wrong = replace(COORDINATES["angle"], function=lambda x: geometry.angle(x[..., [1, 0, 2], :]))
-    monkeypatch.setattr(energy, "COORDINATES", MappingProxyType({**COORDINATES, "angle": wrong}))
+    vary(monkeypatch, "angle", "theta", places=(1, 0, 2))
     with pytest.raises(AssertionError):
         assert_routes_agree(*table(product), frames())
 
 
 def test_a_wrong_sign_of_the_torsion_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = replace(COORDINATES["torsion"], function=lambda x: -geometry.torsion(x))
-    monkeypatch.setattr(energy, "COORDINATES", MappingProxyType({**COORDINATES, "torsion": wrong}))
+    vary(monkeypatch, "torsion", "phi", function=lambda x: -geometry.torsion(x))
     with pytest.raises(AssertionError):
         assert_routes_agree(*table((("fourier", 0),)), frames())
+
+
+def test_a_wrong_order_of_neighbours_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    product = (("wagging", 0), ("harmonic_bond", 0))
+    assert_routes_agree(*table(product), frames())
+    vary(monkeypatch, "out_of_plane", "s", places=(0, 2, 1, 3))
+    with pytest.raises(AssertionError):
+        assert_routes_agree(*table(product), frames())
 
 
 def test_a_wrong_native_mapping_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

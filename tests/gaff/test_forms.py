@@ -22,7 +22,7 @@ def labels(model: ForceField, quantity: str) -> list[str]:
 def test_sharing_leaves_every_value_as_it_was(name: str, share: Share) -> None:
     start = class_one_of(name)
     table, parameters = build_form("harmonic", molecule(name), start, share=share)
-    rows = {block.feature: block for block in table.features}
+    rows = {block.feature.name: block for block in table.features}
     values = parameters.values
     np.testing.assert_array_equal(values[rows["harmonic_bond"].parameters["r0"]], start.bonds.r0)
     np.testing.assert_array_equal(values[rows["harmonic_angle"].parameters["theta0"]], start.angles.theta0)
@@ -144,7 +144,7 @@ def test_fourier_adds_the_missing_periodicities_with_amplitude_zero() -> None:
     plain, rich = force_field("ethanol"), force_field("ethanol", fourier=4)
     x = torch.tensor(distorted("ethanol", 3))
     torch.testing.assert_close(plain.energy(x), rich.energy(x), rtol=1e-14, atol=0)
-    rows = {block.feature: block for block in rich.table.features}["fourier"]
+    rows = {block.feature.name: block for block in rich.table.features}["fourier"]
     atoms = rich.table.coordinates["torsion"][rows.coordinate]
     n = rich.parameter_table.values[rows.parameters["n"]]
     found = Counter((*chain, int(period)) for chain, period in zip(atoms.tolist(), n, strict=True))

@@ -8,6 +8,7 @@ from helpers import openmm_energy_forces
 from models import class_one_of, distorted, force_field
 
 from hybridff.gaff.classone import NonbondedParameters
+from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import all_pairs, combined_pairs, nonbonded_force
 
 EXACT = 1e-13  # some roundings; sigma passes through a sixth root and a sixth power
@@ -105,5 +106,19 @@ def test_a_changed_pair_becomes_an_exception_with_the_energy_of_torch(quantity: 
     x = distorted("ethanol", 3)
     energy, forces = changed.energy_forces(torch.tensor(x))
     expected, expected_forces = openmm_energy_forces(changed.openmm_forces(), x)
+    np.testing.assert_allclose(energy, expected, rtol=1e-10)
+    np.testing.assert_allclose(forces, expected_forces, rtol=1e-10, atol=1e-10 * np.abs(expected_forces).max())
+
+
+def test_multipliers_of_pairs_reach_openmm() -> None:
+    model, x = force_field("ethanol", form="near-pairs"), distorted("ethanol", 3)
+    rng = np.random.default_rng(0)
+    table = replace(model.table, multipliers=rng.choice([0.5, 1.0, 2.0], len(model.table.coefficients)))
+    start = class_one_of("ethanol").nonbonded
+    parts = {name: getattr(model, name) for name in ("form", "share", "types", "source")}
+    multiplied = ForceField(model.molecule, table, model.parameter_table, start, **parts)
+    energy, forces = multiplied.energy_forces(torch.tensor(x))
+    assert (energy - model.energy(torch.tensor(x))).abs().min() > 1
+    expected, expected_forces = openmm_energy_forces(multiplied.openmm_forces(), x)
     np.testing.assert_allclose(energy, expected, rtol=1e-10)
     np.testing.assert_allclose(forces, expected_forces, rtol=1e-10, atol=1e-10 * np.abs(expected_forces).max())
