@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import openmm
@@ -32,8 +32,6 @@ def to_openmm(force_field: ForceField, route: Route = "native") -> openmm.System
     The route "native" uses OpenMM's native forces where it has the form, and custom forces elsewhere; "compiled" has
     one ``PythonForce``, far faster for rich forms on the platforms Reference and CPU, but bound to this process.
     """
-    if route not in get_args(Route):
-        raise InputError(f"route '{route}' is unknown; there are {' and '.join(get_args(Route))}.")
     system = openmm.System()
     for number in force_field.molecule.numbers.tolist():
         system.addParticle(app.Element.getByAtomicNumber(number).mass)

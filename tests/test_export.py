@@ -1,15 +1,18 @@
+import gc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import openmm
 import pytest
 import torch
-from helpers import system_energy_forces
+from helpers import openmm_energy_forces, system_energy_forces
 from models import EXAMPLES, distorted, force_field, lone_atom, molecule, perturbed
 from openmm import app, unit
 
 from hybridff.errors import InputError
-from hybridff.export import to_openmm, write_structure, write_system
+from hybridff.export import best_route, compiled_forces, to_openmm, write_structure, write_system
+from hybridff.gaff.forcefield import ForceField
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -101,3 +104,82 @@ def test_one_atom_makes_a_system_too() -> None:
     energies, forces = system_energy_forces(to_openmm(lone_atom()), np.zeros((1, 1, 3)))
     assert energies.tolist() == [0.0]
     assert not forces.any()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_compiled_route_is_the_native_one(name: str) -> None:
+    model = perturbed(force_field(name, fourier=2, form="near-pairs"), 0.5)
+    x = distorted(name, 3, width=0.02)
+    energy, forces = system_energy_forces(to_openmm(model, "compiled"), x)
+    expected_energy, expected_forces = system_energy_forces(to_openmm(model), x)
+    np.testing.assert_allclose(energy, expected_energy, rtol=1e-9)
+    np.testing.assert_allclose(forces, expected_forces, rtol=0, atol=1e-9 * np.abs(forces).max())
+
+
+def test_a_compiled_lone_atom_makes_a_system_too() -> None:
+    energies, forces = system_energy_forces(to_openmm(lone_atom(), "compiled"), np.zeros((1, 1, 3)))
+    assert energies.tolist() == [0.0]
+    assert not forces.any()
+
+
+def test_a_compiled_system_outlives_what_made_it() -> None:
+    x = distorted("ethanol", 1)
+    expected = system_energy_forces(to_openmm(force_field("ethanol")), x)[0]
+    systems = [to_openmm(force_field("ethanol"), "compiled") for _ in range(3)]
+    gc.collect()
+    np.testing.assert_allclose(system_energy_forces(systems[1], x)[0], expected, rtol=1e-9)
+
+
+def test_among_others_a_compiled_molecule_keeps_its_atoms_but_not_its_pairs() -> None:
+    model = perturbed(force_field("ethanol"), 0.5)
+    inside, outside = compiled_forces(model, alone=False)
+    assert isinstance(outside, openmm.NonbondedForce)
+    assert outside.getNumParticles() == 9
+    charges = [outside.getParticleParameters(i)[0]._value for i in range(9)]
+    np.testing.assert_array_equal(charges, model.nonbonded.charge)
+    assert outside.getNumExceptions() == 9 * 8 // 2
+    x = distorted("ethanol", 2)
+    assert openmm_energy_forces([outside], x)[0].tolist() == [0.0, 0.0]
+    np.testing.assert_allclose(
+        openmm_energy_forces([inside], x)[0], system_energy_forces(to_openmm(model), x)[0], rtol=1e-9
+    )
+
+
+def test_a_compiled_system_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot write .*system\.xml: a System of the compiled route .* native route"):
+        write_system(to_openmm(force_field("ethanol"), "compiled"), tmp_path / "system.xml")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_openmm_lacks_the_compiled_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(openmm, "PythonForce")
+    with pytest.raises(InputError, match=r"the compiled route needs OpenMM 8\.5 or newer, and this is \d+\.\d+"):
+        to_openmm(force_field("ethanol"), "compiled")
+    assert best_route(RICH, "Reference") == "native"
+
+
+@pytest.mark.parametrize(("platform", "route"), [("Reference", "compiled"), ("cpu", "compiled"), ("CUDA", "native")])
+def test_a_form_that_openmm_lacks_is_compiled_on_the_platforms_that_need_it(platform: str, route: str) -> None:
+    assert best_route(RICH, platform) == route
+    assert best_route(force_field("ethanol", form="near-pairs"), platform) == "native"
+
+
+def _rich() -> ForceField:
+    """Ethanol with the energy of a bond times that of another."""
+    model = force_field("ethanol")
+    products = np.full((len(model.table.products), 2), -1)
+    products[:, :1] = model.table.products
+    products[0, 1] = products[1, 0]
+    return ForceField(
+        model.molecule,
+        replace(model.table, products=products),
+        model.parameter_table,
+        model.nonbonded,
+        form="of its own",
+        share=model.share,
+        types=model.types,
+        source=model.source,
+    )
+
+
+RICH = _rich()

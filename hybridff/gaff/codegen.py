@@ -80,7 +80,8 @@ def address(lines: tuple[str, ...]) -> int:
     exec(compile(source, "<feature>", "exec"), namespace)
     compiled = cfunc(_SIGNATURE, **{**elementary.OPTIONS, "cache": False})(namespace["run"])
     _COMPILED.append(compiled)
-    return int(compiled.address)
+    assert compiled.address is not None
+    return compiled.address
 
 
 _NUMBERS = types.CPointer(types.float64)

@@ -120,7 +120,8 @@ def test_alike_features_share_their_machine_code() -> None:
 
 def test_many_rows_of_every_kind_agree_with_torch() -> None:
     """More than a tile of each coordinate, features of more than one tile, and coordinates shared or in other order."""
-    generator, n, values = np.random.default_rng(0), 2 * WIDTH + 9, []
+    generator, n = np.random.default_rng(0), 2 * WIDTH + 9
+    values: list[float] = []
     positions = generator.uniform(0, 1.5, (2, 30, 3))
     coordinates = {
         kind: np.array([generator.permutation(30)[: len(atoms[0])] for _ in range(n)]) for kind, atoms in ATOMS.items()
