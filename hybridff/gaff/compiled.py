@@ -5,7 +5,7 @@ and one way back leads to the forces. Data stand in three flat arrays, which a c
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import combinations
@@ -154,12 +154,10 @@ class _FeatureData:
         first = 0
         for rows in table.features:
             own = used[(used >= first) & (used < first + len(rows))] - first
-            if len(own):
+            for tile in _tiles(own, rows.coordinate[own]):
+                self.slots[first + tile] = self.size + np.arange(len(tile))
                 item = kernel(rows.feature)
-                for start in range(0, len(own), WIDTH):
-                    tile = own[start : start + WIDTH]
-                    self.slots[first + tile] = self.size + np.arange(len(tile))
-                    self._tiles.append((address(item.lines), self._tile(item, rows, tile, table, values)))
+                self._tiles.append((address(item.lines), self._tile(item, rows, tile, table, values)))
             first += len(rows)
 
     def _tile(
@@ -211,6 +209,18 @@ class _FeatureData:
             "dx": np.zeros(self._x),
             "s": np.zeros(self._s),
         }
+
+
+def _tiles(rows: Int[np.ndarray, " rows"], coordinates: Int[np.ndarray, " rows"]) -> Iterator[Int[np.ndarray, " tile"]]:
+    """Rows in groups of up to a tile; the second, third … rows of equal coordinates make groups like the first ones."""
+    seen: Counter[int] = Counter()
+    turns: defaultdict[int, list[int]] = defaultdict(list)
+    for row, coordinate in zip(rows.tolist(), coordinates.tolist(), strict=True):
+        turns[seen[coordinate]].append(row)
+        seen[coordinate] += 1
+    for turn in turns.values():
+        for start in range(0, len(turn), WIDTH):
+            yield np.array(turn[start : start + WIDTH])
 
 
 @dataclass(frozen=True)
