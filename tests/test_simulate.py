@@ -9,24 +9,33 @@ from models import force_field, molecule
 from openmm import app
 
 from hybridff.errors import InputError
-from hybridff.export import to_openmm
+from hybridff.export import Route, to_openmm
 from hybridff.simulate import DynamicsError, SimulationOptions, get_platform, parse_time, simulate
 from hybridff.units import BOLTZMANN
 
 COLUMNS = ("step", "time", "potential", "kinetic", "total", "temperature")
 
 
-def run(folder: Path, duration: str, temperature: float = 300.0, name: str = "ethanol", **options):
+def run(
+    folder: Path,
+    duration: str,
+    temperature: float = 300.0,
+    name: str = "ethanol",
+    route: Route = "native",
+    platform: str = "Reference",
+    **options,
+):
     folder.mkdir(exist_ok=True)
     positions = molecule(name).positions
     assert positions is not None
     return simulate(
-        to_openmm(force_field(name)),
+        to_openmm(force_field(name), route),
         molecule(name).to_openmm_topology(),
         positions,
         folder,
         temperature=temperature,
         duration=duration,
+        platform=platform,
         options=SimulationOptions(**options),
     )
 
@@ -185,6 +194,25 @@ def test_progress_rises_to_one(tmp_path):
 def test_a_run_that_blows_up_says_when(tmp_path):
     with pytest.raises(DynamicsError, match=r"blew up before [0-9.]+ ps: .* Use a smaller --step"):
         run(tmp_path, "50 ps", step="20 fs", temperature=1000.0)
+
+
+def test_the_compiled_route_makes_the_same_trajectory(tmp_path):
+    routes: tuple[Route, ...] = ("native", "compiled")
+    for route in routes:
+        run(tmp_path / route, "20 fs", route=route, interval="5 fs")
+    native, compiled = (read_dcd(tmp_path / route / "trajectory.dcd") for route in routes)
+    # The minimiser stops at places that differ by rounding; the file is in single precision.
+    np.testing.assert_allclose(compiled, native, rtol=0, atol=1e-4)
+
+
+def test_the_compiled_route_runs_on_the_platform_cpu(tmp_path):
+    result = run(tmp_path, "0.1 ps", route="compiled", platform="CPU")
+    assert 100 < result.mean_temperature < 500
+
+
+def test_a_compiled_run_that_blows_up_says_when(tmp_path):
+    with pytest.raises(DynamicsError, match=r"blew up before [0-9.]+ ps: .* Use a smaller --step"):
+        run(tmp_path, "50 ps", step="20 fs", temperature=1000.0, route="compiled")
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
