@@ -7,9 +7,11 @@ constants are per-bond parameters, zero where a set lacks a term. Expressions ar
 compile one grows faster than its length.
 """
 
+import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import combinations, permutations, product
 from types import MappingProxyType
@@ -29,14 +31,19 @@ from hybridff.geometry import COORDINATES
 LONGEST = 40
 """Terms of one expression."""
 _COSTS: Mapping[str, float] = MappingProxyType(
-    {"bond": 1.0, "pair": 1.0, "angle": 4.0, "torsion": 12.0, "out_of_plane": 20.0}
+    {"bond": 1.0, "pair": 1.0, "angle": 4.0, "torsion": 10.0, "out_of_plane": 15.0}
 )
-"""Cost of a coordinate in one bond of a force, in units of a distance."""
-_ANYWHERE = [[0.1, 0.0, 0.02], [0.0, 0.11, -0.03], [-0.13, 0.02, 0.1], [0.05, -0.1, 0.14]]
-"""Four atoms without symmetry [nm]."""
-_TERM_COST = 0.5
+"""Cost of a coordinate in one bond of a force, in units of a distance: its value and derivatives."""
+_ATOM_COST = 0.5
+"""Of adding up the forces on one atom."""
+_FEATURE_COST = 1.0
+_TERM_COST = 0.3
 _FORCE_COST = 60.0
 """What one more force has to save: it is compiled, and takes arguments of the kernel."""
+_MOST_SHUFFLED = 4
+"""Coordinates of an expression whose orders are all tried in order to find an equal one."""
+_ANYWHERE = [[0.1, 0.0, 0.02], [0.0, 0.11, -0.03], [-0.13, 0.02, 0.1], [0.05, -0.1, 0.14]]
+"""Four atoms without symmetry [nm]."""
 
 
 @dataclass(frozen=True)
@@ -119,12 +126,8 @@ def bonded_forces(table: TermTable, values: Float[np.ndarray, " parameters"]) ->
         else:
             custom[term] += coefficient
     features = {rows.feature.name: rows.feature for rows in table.features}
-    forces = [
-        _force(features, template)
-        for alike in _alike_bonds(table, factors, custom)
-        for template in _split(features, alike)
-    ]
-    return [*native.values(), *forces]
+    groups = [group for alike in _alike_bonds(table, factors, custom) for group in _split(features, alike)]
+    return [*native.values(), *(_force(features, group) for group in _joined(features, groups))]
 
 
 def _factors(table: TermTable, values: Float[np.ndarray, " parameters"]) -> list[_Factor]:
@@ -272,20 +275,27 @@ def _equal_orders(kind: str, expression: Expression, parameters: tuple[str, ...]
 
 @dataclass(frozen=True)
 class _Block:
-    """Terms that become one expression, and the bonds that need it."""
+    """Terms that become one expression, the bonds that need it, and what they are made of."""
 
     products: tuple[_Product, ...]
-    coordinates: frozenset[tuple[str, tuple[int, ...]]]
     bonds: frozenset[int]
+    slots: frozenset[_Slot]
+    coordinates: frozenset[tuple[str, tuple[int, ...]]]
     cost: float = field(init=False)
 
     def __post_init__(self) -> None:
-        coordinates = sum(_COSTS[kind] for kind, _ in self.coordinates)
-        cost = _FORCE_COST + len(self.bonds) * (coordinates + _TERM_COST * len(self.products))
-        object.__setattr__(self, "cost", cost)
+        atoms = {atom for _, members in self.coordinates for atom in members}
+        each = sum(_COSTS[kind] for kind, _ in self.coordinates) + _ATOM_COST * len(atoms)
+        each += _FEATURE_COST * len(self.slots) + _TERM_COST * len(self.products)
+        object.__setattr__(self, "cost", _FORCE_COST + len(self.bonds) * each)
 
     def __add__(self, other: "_Block") -> "_Block":
-        return _Block(self.products + other.products, self.coordinates | other.coordinates, self.bonds | other.bonds)
+        return _Block(
+            self.products + other.products,
+            self.bonds | other.bonds,
+            self.slots | other.slots,
+            self.coordinates | other.coordinates,
+        )
 
 
 def _split(features: Mapping[str, Feature], bonds: Sequence[_Bond]) -> list[list[_Bond]]:
@@ -296,14 +306,19 @@ def _split(features: Mapping[str, Feature], bonds: Sequence[_Bond]) -> list[list
             support[term].add(i)
     together: dict[tuple, list[_Product]] = defaultdict(list)
     for term in sorted(support):
-        coordinates = frozenset((features[slot.feature].coordinate, slot.atoms) for slot in term)
-        together[coordinates, frozenset(support[term])].append(term)
+        together[_coordinates(features, term), frozenset(support[term])].append(term)
     blocks = [
-        _Block(tuple(terms[i : i + LONGEST]), *key)
-        for key, terms in together.items()
+        _Block(part, needed, frozenset(slot for term in part for slot in term), frozenset(coordinates))
+        for (coordinates, needed), terms in together.items()
         for i in range(0, len(terms), LONGEST)
+        for part in (tuple(terms[i : i + LONGEST]),)
     ]
     return [[_part(bonds[i], block.products) for i in sorted(block.bonds)] for block in _merge(blocks)]
+
+
+def _coordinates(features: Mapping[str, Feature], slots: Iterable[_Slot]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Distinct coordinates in turn."""
+    return tuple(dict.fromkeys((features[slot.feature].coordinate, slot.atoms) for slot in slots))
 
 
 def _merge(blocks: list[_Block]) -> list[_Block]:
@@ -320,6 +335,53 @@ def _merge(blocks: list[_Block]) -> list[_Block]:
         blocks = [*(block for k, block in enumerate(blocks) if k not in (i, j)), blocks[i] + blocks[j]]
 
 
+def _joined(features: Mapping[str, Feature], groups: Iterable[Sequence[_Bond]]) -> list[list[_Bond]]:
+    """Groups that turn out to have the same products, in other surroundings or with other numbers of atoms, as one."""
+    joined: dict[tuple[_Product, ...], list[_Bond]] = defaultdict(list)
+    for group in groups:
+        atoms = _simplest_order(features, list(group[0].coefficients))
+        for bond in group:
+            renumbered = _renumbered(features, bond, atoms)
+            joined[tuple(renumbered.coefficients)].append(renumbered)
+    return list(joined.values())
+
+
+def _simplest_order(features: Mapping[str, Feature], products: Sequence[_Product]) -> tuple[int, ...]:
+    """The order of the atoms, numbered by coordinate, that gives the first of all possible lists of products."""
+    slots = dict.fromkeys(slot for term in products for slot in term)
+    coordinates = [atoms for _, atoms in _coordinates(features, slots)]
+    if len(coordinates) > _MOST_SHUFFLED:
+        return tuple(sorted({atom for atoms in coordinates for atom in atoms}))
+    orders = {
+        tuple(dict.fromkeys(atom for atoms in directed for atom in atoms))
+        for shuffled in permutations(coordinates)
+        for directed in product(*((atoms, atoms[::-1]) for atoms in shuffled))
+    }
+    return min(orders, key=lambda order: (sorted(_renamed(features, products, order).values()), order))
+
+
+def _renamed(
+    features: Mapping[str, Feature], products: Iterable[_Product], atoms: Sequence[int]
+) -> dict[_Product, _Product]:
+    """Products with the numbers of the atoms replaced by their places in an order of them."""
+    place = {atom: i for i, atom in enumerate(atoms)}
+    return {term: tuple(sorted(_moved(features[slot.feature], slot, place) for slot in term)) for term in products}
+
+
+def _moved(feature: Feature, slot: _Slot, place: Mapping[int, int]) -> _Slot:
+    return slot._replace(atoms=_smallest(feature, [place[atom] for atom in slot.atoms]))
+
+
+def _renumbered(features: Mapping[str, Feature], bond: _Bond, atoms: Sequence[int]) -> _Bond:
+    place = {atom: i for i, atom in enumerate(atoms)}
+    names = _renamed(features, bond.coefficients, atoms)
+    return _Bond(
+        tuple(bond.atoms[atom] for atom in atoms),
+        {names[term]: bond.coefficients[term] for term in sorted(names, key=lambda term: names[term])},
+        {_moved(features[slot.feature], slot, place): constants for slot, constants in bond.constants.items()},
+    )
+
+
 def _part(bond: _Bond, products: Iterable[_Product]) -> _Bond:
     coefficients = {term: bond.coefficients.get(term, 0.0) for term in products}
     slots = {slot for term in coefficients for slot in term}
@@ -333,8 +395,9 @@ def _force(features: Mapping[str, Feature], bonds: Sequence[_Bond]) -> openmm.Cu
     used = sorted({atom for slot in slots for atom in slot.atoms})
     # A per-bond parameter called x1, y1, z1, x2 … would silently mean a particle's coordinate.
     columns: dict[tuple[float, ...], str] = {}
-    definitions = []
-    for i, slot in enumerate(slots):
+    definitions: dict[str, str] = {}
+    parts: dict[_Slot, tuple[str, ...]] = {}
+    for slot in slots:
         feature = features[slot.feature]
         names = {}
         for name in feature.parameters:
@@ -343,9 +406,13 @@ def _force(features: Mapping[str, Feature], bonds: Sequence[_Bond]) -> openmm.Cu
             alike = len(set(values)) == 1
             names[name] = f"({values[0]!r})" if alike else columns.setdefault(values, f"constant{len(columns)}")
         places = [f"p{used.index(atom) + 1}" for atom in slot.atoms]
-        definitions.append(f"f{i}={feature.openmm(places, names)}")
-    terms = [(f"coefficient{i}", tuple(slots.index(slot) for slot in term)) for i, term in enumerate(products)]
-    force = openmm.CustomCompoundBondForce(len(used), "; ".join([_sum(terms), *definitions]))
+        texts = [_text(feature, part, places, names) for part in _factors_of(feature.expression)]
+        parts[slot] = tuple(definitions.setdefault(text, f"f{len(definitions)}") for text in texts)
+    terms = [
+        (f"coefficient{i}", tuple(part for slot in term for part in parts[slot])) for i, term in enumerate(products)
+    ]
+    text = "; ".join([_sum(terms), *(f"{name}={definition}" for definition, name in definitions.items())])
+    force = openmm.CustomCompoundBondForce(len(used), text)
     for name in [*columns.values(), *(name for name, _ in terms)]:
         force.addPerBondParameter(name)
     constants = np.array(list(columns)).reshape(len(columns), len(bonds)).T.tolist()
@@ -354,17 +421,45 @@ def _force(features: Mapping[str, Feature], bonds: Sequence[_Bond]) -> openmm.Cu
     return force
 
 
-def _sum(terms: Sequence[tuple[str, tuple[int, ...]]]) -> str:
-    """A sum of coefficients times features, with the most frequent feature factored out first."""
-    counts = Counter(i for _, factors in terms for i in set(factors))
+def _text(feature: Feature, part: Expression, atoms: Sequence[str], parameters: Mapping[str, str]) -> str:
+    """A factor of a feature's expression in OpenMM's syntax."""
+    own = {name: parameter for name, parameter in feature.parameters.items() if name in part.names}
+    return _forward(replace(feature, expression=part, parameters=own, span=()).openmm(atoms, parameters))
+
+
+def _forward(text: str) -> str:
+    """An expression with the atoms of every distance, angle and dihedral in the smaller of two equal orders."""
+
+    def smaller(found: re.Match[str]) -> str:
+        atoms = [int(atom[1:]) for atom in found[2].split(",")]
+        return f"{found[1]}({','.join(f'p{atom}' for atom in min(atoms, atoms[::-1]))})"
+
+    return re.sub(r"(distance|angle|dihedral)\(([^()]*)\)", smaller, text)
+
+
+def _sum(terms: Sequence[tuple[str, tuple[str, ...]]]) -> str:
+    """A sum of coefficients times factors, with the most frequent factor taken out first."""
+    counts = Counter(factor for _, factors in terms for factor in dict.fromkeys(factors))
     if not counts or max(counts.values()) == 1:
-        return "+".join("*".join([name, *(f"f{i}" for i in factors)]) for name, factors in terms)
-    common = max(counts, key=lambda i: (counts[i], -i))
+        return "+".join("*".join([name, *factors]) for name, factors in terms)
+    common = max(counts, key=lambda factor: counts[factor])
     inner = [(name, _without(factors, common)) for name, factors in terms if common in factors]
     outer = [term for term in terms if common not in term[1]]
-    return f"f{common}*({_sum(inner)})" + (f"+{_sum(outer)}" if outer else "")
+    return f"{common}*({_sum(inner)})" + (f"+{_sum(outer)}" if outer else "")
 
 
-def _without(factors: tuple[int, ...], factor: int) -> tuple[int, ...]:
+def _without(factors: tuple[str, ...], factor: str) -> tuple[str, ...]:
     place = factors.index(factor)
     return factors[:place] + factors[place + 1 :]
+
+
+def _factors_of(expression: Expression) -> list[Expression]:
+    """Expressions whose product an expression is."""
+    front, found = [ast.parse(expression.text.replace("^", "**"), mode="eval").body], []
+    while front:
+        match front.pop():
+            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                front += [right, left]
+            case node:
+                found.append(Expression(ast.unparse(node).replace("**", "^")))
+    return found
