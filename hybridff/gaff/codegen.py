@@ -73,7 +73,7 @@ def kernel(feature: Feature) -> Kernel:
 @cache
 def address(lines: tuple[str, ...]) -> int:
     """Where the machine code of a kernel with these lines is: ``call_kernel`` calls it."""
-    arrays = [f"{name} = carray({name}, {16 * WIDTH})" for name in "xpfs"]
+    arrays = [f"{name} = carray({name}, {WIDTH})" for name in "xpfs"]  # the size counts for nothing: no bounds checked
     loop = ["for i in range(rows):", *(f"    {line}" for line in lines)]
     source = "\n    ".join(["def run(x, p, f, s, rows):", *arrays, *loop])
     namespace = dict(_NAMESPACE)
@@ -91,7 +91,7 @@ _COMPILED: list[Any] = []
 
 
 @intrinsic
-def call_kernel(typing, place, x, p, f, s, rows):  # type: ignore[no-untyped-def] # noqa: ANN001
+def call_kernel(typing, place, x, p, f, s, rows):  # type: ignore[no-untyped-def]
     """Call the machine code at a place with the addresses of its data; for use in compiled code only."""
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
