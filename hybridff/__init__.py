@@ -8,6 +8,7 @@ from hybridff.export import to_openmm, write_structure, write_system
 from hybridff.fit.options import FitOptions
 from hybridff.fit.refit import FitResult, fit, fit_together
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gate import StabilityOptions, StabilityReport, stability
 from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
 from hybridff.simulate import SimulationOptions, simulate
@@ -25,6 +26,8 @@ __all__ = [
     "Molecule",
     "SavedModel",
     "SimulationOptions",
+    "StabilityOptions",
+    "StabilityReport",
     "StartOptions",
     "evaluate",
     "fit",
@@ -32,6 +35,7 @@ __all__ = [
     "read_frames",
     "read_model",
     "simulate",
+    "stability",
     "starting_parameters",
     "to_openmm",
     "usable_frames",

@@ -24,7 +24,9 @@ from hybridff.analysis.errors import evaluate as evaluate_model
 from hybridff.errors import HybridFFError, InputError
 from hybridff.export import RouteOption, best_route, to_openmm, write_structure, write_system
 from hybridff.fit.options import FitOptions
+from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import FormOptions
+from hybridff.gate import StabilityOptions, stability
 from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
 from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
@@ -202,19 +204,42 @@ def simulate(
 
 
 @app.command
-def verify(model: Path, /) -> None:
+def verify(
+    model: Path,
+    /,
+    *,
+    dynamics: Annotated[
+        bool, Parameter(help="Look for holes too: hot dynamics, quenches of it, and scans.", negative="")
+    ] = False,
+    options: Annotated[StabilityOptions | None, Flat] = None,
+) -> None:
     """Compare torch with every OpenMM platform present, and forces with energy differences.
 
-    Exits with code 1 if they differ.
+    Exits with code 1 if they differ, or if the force field is not stable.
     """
-    comparisons = verify_model(read_model(model).force_field)
+    if options is not None and not dynamics:
+        raise InputError("options of the dynamics mean nothing without it; add --dynamics.")
+    force_field = read_model(model).force_field
+    agree = _compare(force_field)
+    if dynamics:
+        with _progress("stability") as advance:
+            report = stability(force_field, options, advance)
+        for sentence in report.sentences():
+            _say(sentence)
+        agree = agree and report.passed
+    if not agree:
+        raise SystemExit(1)
+
+
+def _compare(force_field: ForceField) -> bool:
+    """Print how far the routes agree; whether they all do."""
+    comparisons = verify_model(force_field)
     _say(f"{'largest relative deviation':44s} {'energy':>9s} {'force':>9s} {'allowed':>9s}")
     for item in comparisons:
         energy = "–" if item.energy is None else f"{item.energy:.1e}"
         verdict = "agrees" if item.passed else "DIFFERS"
         _say(f"{item.name:44s} {energy:>9s} {item.force:9.1e} {item.tolerance:9.1e}  {verdict}")
-    if not all(item.passed for item in comparisons):
-        raise SystemExit(1)
+    return all(item.passed for item in comparisons)
 
 
 @app.command
