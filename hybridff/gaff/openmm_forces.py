@@ -40,6 +40,8 @@ _FEATURE_COST = 1.0
 _TERM_COST = 0.3
 _FORCE_COST = 60.0
 """What one more force has to save: it is compiled, and takes arguments of the kernel."""
+_NO_LENGTH = 0.1
+"""Of a bond without stiffness [nm]."""
 _MOST_SHUFFLED = 4
 """Coordinates of an expression whose orders are all tried in order to find an equal one."""
 _ANYWHERE = [[0.1, 0.0, 0.02], [0.0, 0.11, -0.03], [-0.13, 0.02, 0.1], [0.05, -0.1, 0.14]]
@@ -127,7 +129,18 @@ def bonded_forces(table: TermTable, values: Float[np.ndarray, " parameters"]) ->
             custom[term] += coefficient
     features = {rows.feature.name: rows.feature for rows in table.features}
     groups = [group for alike in _alike_bonds(table, factors, custom) for group in _split(features, alike)]
-    return [*native.values(), *(_force(features, group) for group in _joined(features, groups))]
+    forces = [_force(features, group) for group in _joined(features, groups)]
+    if forces:
+        _connect(native.setdefault("harmonic_bond", openmm.HarmonicBondForce()), table)
+    return [*native.values(), *forces]
+
+
+def _connect(force: openmm.HarmonicBondForce, table: TermTable) -> None:
+    """Add the table's bonds that are missing, without energy: custom forces do not tell OpenMM what a molecule is."""
+    present = {frozenset(force.getBondParameters(i)[:2]) for i in range(force.getNumBonds())}
+    for i, j in table.coordinates["bond"].tolist():
+        if frozenset((i, j)) not in present:
+            force.addBond(i, j, _NO_LENGTH, 0.0)
 
 
 def _factors(table: TermTable, values: Float[np.ndarray, " parameters"]) -> list[_Factor]:

@@ -1,18 +1,22 @@
 import itertools
+import re
 
 import numpy as np
 import openmm
 import pytest
 from helpers import openmm_energy_forces
+from models import distorted, force_field
 from tables import TRIAL, assert_routes_agree, by_openmm, by_torch, frames, table
 
 from hybridff.expression import Expression
 from hybridff.gaff import openmm_forces
-from hybridff.gaff.features import Feature, Parameter
+from hybridff.gaff.features import FEATURES, Feature, Parameter
+from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.openmm_forces import bonded_forces
 
 FACTORS = [(name, row) for name in TRIAL for row in (0, 1)]
-PRODUCTS = [pair for pair in itertools.combinations_with_replacement(FACTORS, 2) if pair[0][0] != pair[1][0]]
+ROWS = np.random.default_rng(0)
+PRODUCTS = [tuple((name, int(ROWS.integers(2))) for name in pair) for pair in itertools.combinations(TRIAL, 2)]
 TRIPLES = [tuple(FACTORS[i] for i in np.random.default_rng(n).integers(0, len(FACTORS), 3)) for n in range(40)]
 
 
@@ -124,3 +128,98 @@ def test_native_torsions_have_whole_periodicities() -> None:
     values[0] = 3 - 1e-16
     (force,) = bonded_forces(terms, values)
     assert force.getTorsionParameters(0)[4] == 3
+
+
+def rich(name: str, share: float = 1.0) -> ForceField:
+    """A class II form of which a share of the coefficients that start at zero has random values."""
+    model = force_field(name, form="class2")
+    values, rng = model.parameter_table.values.copy(), np.random.default_rng(0)
+    rows = np.unique(model.table.coefficients)
+    rows = rows[(values[rows] == 0) & (rng.random(len(rows)) < share)]
+    values[rows] = rng.normal(size=len(rows))
+    return model.with_values(values)
+
+
+def fused(model: ForceField) -> list[openmm.CustomCompoundBondForce]:
+    forces = bonded_forces(model.table, model.parameter_table.values)
+    return [force for force in forces if isinstance(force, openmm.CustomCompoundBondForce)]
+
+
+def parameter_names(force: openmm.CustomCompoundBondForce) -> list[str]:
+    return [force.getPerBondParameterName(i) for i in range(force.getNumPerBondParameters())]
+
+
+def coefficients(force: openmm.CustomCompoundBondForce) -> np.ndarray:
+    """Coefficients (bonds, terms) of a fused force."""
+    rows = [i for i, name in enumerate(parameter_names(force)) if name.startswith("coefficient")]
+    return np.array([force.getBondParameters(i)[1] for i in range(force.getNumBonds())])[:, rows]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3])
+@pytest.mark.parametrize("name", ["ethanol", "acetaldehyde", "propyne", "benzene"])
+def test_thousands_of_terms_agree_with_torch_in_few_short_expressions(name: str, share: float) -> None:
+    model = rich(name, share)
+    assert_routes_agree(model.table, model.parameter_table, distorted(name, 2))
+    forces = fused(model)
+    assert len(forces) < 30
+    assert len(model.table.products) > 20 * len(forces)
+    assert max(coefficients(force).shape[1] for force in forces) <= openmm_forces.LONGEST
+
+
+def test_no_per_bond_parameter_means_a_coordinate_of_an_atom() -> None:
+    names = {name for force in fused(rich("ethanol")) for name in parameter_names(force)}
+    assert len(names) > 40
+    assert not [name for name in names if re.fullmatch("[pxyz][0-9]+", name)]
+
+
+def test_every_term_of_an_expression_is_needed_by_some_bond() -> None:
+    full, pruned = (
+        sum(coefficients(force).shape[1] for force in fused(rich("ethanol", share))) for share in (1.0, 0.05)
+    )
+    assert pruned < full / 2
+    for force in fused(rich("ethanol", 0.05)):
+        assert (coefficients(force) != 0).any(0).all()
+
+
+def test_alike_sets_of_atoms_share_a_force_whatever_the_order_of_their_atoms() -> None:
+    def shapes(name: str) -> list[tuple[int, ...]]:
+        forces = fused(rich(name))
+        return sorted((force.getNumParticlesPerBond(), *coefficients(force).shape) for force in forces)
+
+    assert shapes("ethanol") == shapes("reversed ethanol")
+    torsions = [force for force in fused(rich("propane")) if "dihedral" in force.getEnergyFunction()]
+    assert max(force.getNumBonds() for force in torsions) >= 18  # propane has 18 torsions
+
+
+def test_another_order_of_the_atoms_of_a_fused_bond_is_another_energy() -> None:
+    model, x = rich("ethanol"), distorted("ethanol", 1)
+    for force in fused(model):
+        energy, _ = openmm_energy_forces([openmm.XmlSerializer.clone(force)], x)
+        for i in range(force.getNumBonds()):
+            atoms, values = force.getBondParameters(i)
+            force.setBondParameters(i, [*atoms[1:], atoms[0]], values)
+        wrong, _ = openmm_energy_forces([force], x)
+        assert force.getNumParticlesPerBond() == 2 or abs(wrong - energy) > 1e-6 * abs(energy)
+
+
+def test_orders_of_atoms_are_equal_where_the_feature_is() -> None:
+    def orders(name: str) -> set[tuple[int, ...]]:
+        feature = {**TRIAL, **FEATURES}[name]
+        return set(openmm_forces._equal_orders(feature.coordinate, feature.expression, tuple(feature.parameters)))
+
+    assert orders("harmonic_bond") == {(0, 1), (1, 0)}
+    assert orders("harmonic_angle") == {(0, 1, 2), (2, 1, 0)}
+    assert orders("fourier") == {(0, 1, 2, 3), (3, 2, 1, 0)}
+    assert orders("second_angle") == {(0, 1, 2, 3), (0, 3, 2, 1)}
+    assert orders("tilt") == {(0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2)}
+
+
+def test_atoms_that_only_custom_forces_connect_are_one_molecule() -> None:
+    model = rich("ethanol")
+    system = openmm.System()
+    for _ in model.molecule.numbers:
+        system.addParticle(1.0)
+    for force in bonded_forces(model.table, model.parameter_table.values):
+        system.addForce(force)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    assert [sorted(atoms) for atoms in context.getMolecules()] == [list(range(9))]
