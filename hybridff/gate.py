@@ -34,6 +34,10 @@ _SUSPICIOUS = 20 * KCAL_MOL
 """A potential energy this far below the minimum's makes dynamics look where it is."""
 _REACHED = 40 * KCAL_MOL
 """Barrier of a hole that matters: at 1200 K, kT ln(10¹³/s × 1 µs) = 38 kcal/mol is crossed about once in 1 µs."""
+_RARE = 20 * KCAL_MOL
+"""A false well this high is met with a chance of exp(-E/kT) = 2e-4 at 1200 K …"""
+_SHALLOW = 5 * KCAL_MOL
+"""… and left within a picosecond if its walls are no higher than this, as that of a linear C-O-H often is."""
 _LOW = 5 * KCAL_MOL
 """The minimiser can jump barriers of this size, which are then not seen."""
 _BOTTOMLESS = 1e4 * KCAL_MOL
@@ -108,7 +112,7 @@ class StabilityReport:
     options: StabilityOptions
     failures: tuple[Finding, ...]
     notes: tuple[Finding, ...]
-    """Holes behind walls that no dynamics climbs."""
+    """False wells behind walls that no dynamics climbs, and high and shallow ones."""
     minimum: Float[np.ndarray, "atoms 3"]
     """The force field's own minimum nearest to the molecule's positions [nm]."""
     snapshots: Float[np.ndarray, "frames atoms 3"]
@@ -172,13 +176,12 @@ def _look(judge: Judge, options: StabilityOptions, meter: "_Meter") -> Stability
     runs = [_run(judge, temperature, seed, options, meter) for temperature, seed in plans]
     found = [run.failure for run in runs if run.failure is not None]
     quenched, n_quenches = _quench(judge, runs, options.quenches, meter)
-    drawn = _scan(judge, scans, meter)
-    reached = [finding for finding in drawn if (finding.barrier or 0.0) <= _REACHED]
+    holes = _scan(judge, scans, meter)
     snapshots = [frame for run in runs for frame in run.snapshots]
     return StabilityReport(
         options=options,
-        failures=(*found, *quenched, *reached),
-        notes=tuple(finding for finding in drawn if finding not in reached),
+        failures=(*found, *quenched, *(_of_hole(hole) for hole in holes if _matters(hole))),
+        notes=tuple(_of_hole(hole) for hole in holes if not _matters(hole)),
         minimum=judge.minimum,
         snapshots=np.array(snapshots).reshape(-1, *judge.minimum.shape),
         simulated=math.fsum(run.time for run in runs),
@@ -267,7 +270,7 @@ def _quench(judge: Judge, runs: list[_Run], wanted: int, meter: "_Meter") -> tup
     return list(wells.values()), len(chosen)
 
 
-def _scan(judge: Judge, scans: list[Scan], meter: "_Meter") -> list[Finding]:
+def _scan(judge: Judge, scans: list[Scan], meter: "_Meter") -> list[Hole]:
     """Holes by rising barrier; of those in equivalent places only the first."""
     found = []
     for scan in scans:
@@ -277,12 +280,18 @@ def _scan(judge: Judge, scans: list[Scan], meter: "_Meter") -> list[Finding]:
     places: dict[tuple, Hole] = {}
     for hole in sorted(found, key=lambda hole: hole.barrier):
         places.setdefault(judge.place(hole.fault), hole)
-    return [Finding("scan", hole.scan.atoms, _way(hole), barrier=hole.barrier) for hole in places.values()]
+    return list(places.values())
 
 
-def _way(hole: Hole) -> str:
+def _matters(hole: Hole) -> bool:
+    """Whether dynamics gets there, and is then often or long enough there to notice."""
+    return hole.barrier <= _REACHED and (hole.height <= _RARE or hole.barrier - hole.height >= _SHALLOW)
+
+
+def _of_hole(hole: Hole) -> Finding:
     over = "over a barrier " + ("below 5" if hole.barrier < _LOW else f"of {hole.barrier / KCAL_MOL:.0f}") + " kcal/mol"
-    return f"{hole.scan.doing} leads {over} into a false well {_height(hole.height)}: {hole.fault.what}."
+    message = f"{hole.scan.doing} leads {over} into a false well {_height(hole.height)}: {hole.fault.what}."
+    return Finding("scan", hole.scan.atoms, message, barrier=hole.barrier)
 
 
 class _Meter:
