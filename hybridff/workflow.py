@@ -156,7 +156,8 @@ def fit_data(
         placed = replace(item.molecule, positions=item.frames.positions[lowest])
         say(f"{placed.name}: charges and atom types …")
         parameters = starting_parameters(placed, start)
-        force_fields.append(ForceField.build(placed, parameters, **asdict(form)))
+        geometries = item.frames.positions[rows.train]
+        force_fields.append(ForceField.build(placed, parameters, **asdict(form), geometries=geometries))
     pairs = [
         (force_field, item.frames.subset(rows.train))
         for force_field, item, rows in zip(force_fields, data, splits, strict=True)

@@ -9,12 +9,13 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hybridff"
 
 ORDER = """
     units errors output cache geometry expression
-    mol2 molecule soundness dataset consistency checks model
+    mol2 molecule symmetry soundness dataset consistency checks model
     gaff.programs gaff.table gaff.classone gaff.atomtypes gaff.assign gaff.resp gaff.charges gaff.openmm_source
-    gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.forms gaff.energy gaff.openmm_forces gaff.forcefield
+    gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.topology gaff.products gaff.class2
+    gaff.forms gaff.restraints gaff.energy gaff.openmm_forces gaff.forcefield
     gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
     analysis.errors
-    fit.gauss_newton fit.options fit.problem fit.refit
+    fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
     start export simulate holes gate modelfile verify workflow plots report cli __main__
 """
 LAYERS = ORDER.split()

@@ -21,6 +21,12 @@ class FitOptions:
     energy_weight: float = 1.0
     """Factor on the weight of energies against forces, which is learnt from the residuals."""
 
+    size: Literal["small", "medium", "full"] = "medium"
+    """How many rows of the class II form are kept: about 40 or 80 per atom, or all."""
+
+    widths: Literal["shipped", "learnt"] = "shipped"
+    """Prior widths of the class II form: those learnt from other molecules, or learnt from these data."""
+
     max_iterations: int = 200
     """Gauss-Newton steps at most."""
 
@@ -31,6 +37,10 @@ class FitOptions:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"option {name} has to be a positive number, not {value}.")
+
+    def most_rows(self, n_atoms: int) -> float:
+        """Rows that a molecule's class II form may keep."""
+        return {"small": 40.0, "medium": 80.0, "full": math.inf}[self.size] * n_atoms
 
     @property
     def frozen(self) -> tuple[str, ...]:

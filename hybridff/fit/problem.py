@@ -91,7 +91,7 @@ class Problem:
         frozen: Collection[str] = (),
         progress: Progress | None = None,
     ) -> None:
-        self.start, positions = _common_parameters([force_field for force_field, _ in pairs])
+        self.start, positions = common_parameters([force_field for force_field, _ in pairs])
         free = [quantity not in frozen for quantity in self.start.quantities]
         self.adjustable = np.flatnonzero(self.start.adjustable & free)
         lower, upper = self.start.bounds
@@ -201,9 +201,10 @@ def _member(
     )
 
 
-def _common_parameters(
+def common_parameters(
     force_fields: Sequence[ForceField],
 ) -> tuple[Parameters, list[Int[np.ndarray, " parameters"]]]:
+    """The parameters of several force fields in one vector, and where each one's parameters stand in it."""
     index: dict[_Key, int] = {}
     kinds: dict[str, Quantity] = {}
     for force_field in force_fields:

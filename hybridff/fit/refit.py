@@ -11,67 +11,16 @@ from hybridff.analysis.errors import evaluate
 from hybridff.dataset import Frames
 from hybridff.errors import FitError
 from hybridff.fit.gauss_newton import Minimum, minimise
+from hybridff.fit.linear import fit_linear
 from hybridff.fit.options import FitOptions
 from hybridff.fit.problem import Noise, Problem, Progress
+from hybridff.fit.result import FitResult
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.parameters import Parameters
 from hybridff.molecule import check_same_elements
 
 _NOISE_ROUNDS = 6
 _NOISE_TOLERANCE = 0.02
 _PRIOR_SCALES = (0.1, 0.3, 1.0)
-_UNDETERMINED = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class FitResult:
-    """A fit: the force fields, and what the data said about every parameter."""
-
-    force_fields: tuple[ForceField, ...]
-    energy_offsets: tuple[float, ...]
-    """Reference minus model energy of each molecule, the mean over its training frames [kJ/mol]."""
-    start: Parameters
-    end: Parameters
-    deviations: Float[np.ndarray, " parameters"]
-    """Posterior standard deviation of each parameter [internal units]; 0 for those not fitted."""
-    noise: Noise
-    loss_start: float
-    """Training loss of the starting force field, at the final noise."""
-    loss_end: float
-    iterations: int
-    converged: bool
-    prior_scale: float
-    seconds: float
-    """Time in the solver."""
-
-    @property
-    def force_field(self) -> ForceField:
-        """The force field of a fit to one molecule."""
-        (force_field,) = self.force_fields
-        return force_field
-
-    @property
-    def energy_offset(self) -> float:
-        """The energy offset of a fit to one molecule [kJ/mol]."""
-        (offset,) = self.energy_offsets
-        return offset
-
-    @property
-    def undetermined(self) -> np.ndarray:
-        """True for parameters whose posterior is more than half as wide as their prior: shape (parameters,), bool."""
-        return self.deviations > _UNDETERMINED * self.prior_scale * self.start.prior_widths
-
-    @property
-    def at_bound(self) -> np.ndarray:
-        """True for parameters that ended at a bound: shape (parameters,), bool."""
-        lower, upper = self.start.bounds
-        return (self.deviations > 0) & ((self.end.values <= lower) | (self.end.values >= upper))
-
-    def largest_moves(self, n: int) -> list[int]:
-        """The ``n`` parameters that moved most, in units of their prior widths."""
-        widths = np.where(self.start.adjustable, self.start.prior_widths, np.inf)
-        moves = np.abs(self.end.values - self.start.values) / widths
-        return [int(i) for i in np.argsort(-moves, kind="stable")[:n] if moves[i] > 0]
 
 
 def fit(
@@ -110,6 +59,8 @@ def fit_together(
                 f"{force_field.molecule.name} has {len(frames)} training frame; a fit needs at least two, "
                 "and some tens to be of use."
             )
+    if all(_is_linear(force_field) for force_field, _ in pairs):
+        return fit_linear(pairs, options, validation, progress)
     begin = perf_counter()
     problem = Problem(pairs, options.frozen, progress)
     if len(problem.adjustable) == 0:
@@ -139,6 +90,12 @@ def fit_together(
         converged=solution.minimum.converged,
         seconds=seconds,
     )
+
+
+def _is_linear(force_field: ForceField) -> bool:
+    """Whether no parameter of a feature is fitted, only coefficients."""
+    adjustable = force_field.parameter_table.adjustable
+    return not any(adjustable[index].any() for rows in force_field.table.features for index in rows.parameters.values())
 
 
 @dataclass(frozen=True, eq=False)

@@ -88,6 +88,15 @@ def _feature(
 
 _GAFF = "J. Wang et al., J. Comput. Chem. 25, 1157 (2004), eq. 1"
 
+_LENGTH = Parameter("nm", "reference length")
+_ANGLE = Parameter("rad", "reference angle")
+_PERIODICITY = Parameter("1", "periodicity, a whole number")
+_MORSE = "P. M. Morse, Phys. Rev. 34, 57 (1929), with a range of 2/Å; its powers make any anharmonic bond"
+_CLASS2 = "J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), eq. 1"
+_BOUNDED = "linear near the reference, bounded far away, so that no product with it outgrows the terms of its factors"
+_REGULAR = "Fourier term that vanishes where three atoms are in line and the torsion is undefined"
+_LOCAL = "a correction that ends where data end"
+
 FEATURES: Mapping[str, Feature] = MappingProxyType(
     {
         feature.name: feature
@@ -128,6 +137,30 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             ),
             _feature("repulsion", "pair", "(sigma/r)^12", {"sigma": Parameter("nm", "distance of unit energy")}, _GAFF),
             _feature("coulomb", "pair", f"{COULOMB!r}/r", {}, _GAFF),
+            _feature("morse", "bond", "1 - exp(-20*(r - r0))", {"r0": _LENGTH}, _MORSE),
+            _feature("morse_square", "bond", "(1 - exp(-20*(r - r0)))^2", {"r0": _LENGTH}, _MORSE),
+            _feature("bend", "angle", "theta - theta0", {"theta0": _ANGLE}, _CLASS2),
+            _feature("bend_square", "angle", "(theta - theta0)^2", {"theta0": _ANGLE}, _CLASS2),
+            _feature("bounded_stretch", "bond", "0.8*tanh((r - r0)/0.04)", {"r0": _LENGTH}, _BOUNDED),
+            _feature("bounded_bend", "angle", "0.8*tanh((theta - theta0)/0.8)", {"theta0": _ANGLE}, _BOUNDED),
+            _feature("regular_cos", "torsion", "sin(theta1)*sin(theta2)*cos(n*phi)", {"n": _PERIODICITY}, _REGULAR),
+            _feature("regular_sin", "torsion", "sin(theta1)*sin(theta2)*sin(n*phi)", {"n": _PERIODICITY}, _REGULAR),
+            _feature("out_of_plane", "out_of_plane", "s", {}, "triple product of the unit vectors along three bonds"),
+            _feature("pair_gaussian", "pair", "exp(-((r - r0)/0.06)^2)", {"r0": _LENGTH}, _LOCAL),
+            _feature("pair_soft", "pair", "1/sqrt(r^2 + 0.04)", {}, _LOCAL),
+            _feature("pair_inverse", "pair", "1/sqrt(r^2 + 0.01)", {}, "for products; finite at r = 0"),
+            _feature("pair_contact", "pair", "1/(exp(20*(r - r0)) + 0.3)", {"r0": _LENGTH}, "for products; bounded"),
+            _feature(
+                "pair_wall", "pair", "exp(-40*(r - r0))", {"r0": _LENGTH}, "Born and Mayer, Z. Phys. 75, 1 (1932)"
+            ),
+            _feature(
+                "buffered_exp6",
+                "pair",
+                "exp(12*(1 - r/r0)) - 2/((r/r0)^6 + 0.046656)",
+                {"r0": Parameter("nm", "distance of the minimum")},
+                "Buckingham, Proc. R. Soc. A 168, 264 (1938), with zeta = 12 and its dispersion damped at 0.6 r0",
+            ),
+            _feature("soft_coulomb", "pair", f"{COULOMB!r}/sqrt(r^2 + 0.01)", {}, "Coulomb, finite at r = 0"),
         )
     }
 )

@@ -3,7 +3,7 @@
 import numpy as np
 import openmm
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hybridff.gaff.classone import ClassOneParameters, NonbondedParameters
@@ -12,6 +12,7 @@ from hybridff.gaff.forms import Form, Share, build_form
 from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.gaff.openmm_forces import bonded_forces
 from hybridff.gaff.parameters import Parameters
+from hybridff.gaff.products import without
 from hybridff.gaff.terms import TermTable
 from hybridff.model import EnergyModel
 from hybridff.molecule import Molecule
@@ -60,9 +61,10 @@ class ForceField(EnergyModel):
         form: Form = "harmonic",
         share: Share = "symmetry",
         fourier: int = 0,
+        geometries: Float[np.ndarray, "frames atoms 3"] | None = None,
     ) -> "ForceField":
         """The force field of ``start`` in some functional form; the options are explained at ``build_form``."""
-        table, parameters = build_form(form, molecule, start, share=share, fourier=fourier)
+        table, parameters = build_form(form, molecule, start, share=share, fourier=fourier, geometries=geometries)
         return cls(
             molecule,
             table,
@@ -75,12 +77,19 @@ class ForceField(EnergyModel):
             estimated=start.estimated,
         )
 
+    def without(self, dropped: Bool[np.ndarray, " parameters"]) -> "ForceField":
+        """A copy without the terms of some coefficients."""
+        return self._with(*without(self.table, self.parameter_table, dropped))
+
     def with_values(self, values: Float[np.ndarray, " parameters"]) -> "ForceField":
         """A copy with other values in its parameter vector [internal units]."""
+        return self._with(self.table, self.parameter_table.with_values(values))
+
+    def _with(self, table: TermTable, parameters: Parameters) -> "ForceField":
         return ForceField(
             self.molecule,
-            self.table,
-            self.parameter_table.with_values(values),
+            table,
+            parameters,
             self.nonbonded,
             form=self.form,
             share=self.share,

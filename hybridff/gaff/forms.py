@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from hybridff.errors import InputError
+from hybridff.gaff.class2 import class2_form
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.features import FEATURES
 from hybridff.gaff.nonbonded import all_pairs
@@ -17,7 +19,7 @@ from hybridff.geometry import COORDINATES
 from hybridff.molecule import Molecule
 from hybridff.units import DEGREE
 
-Form = Literal["harmonic", "near-pairs"]
+Form = Literal["harmonic", "near-pairs", "class2"]
 Share = Literal["symmetry", "types"]
 
 
@@ -108,13 +110,20 @@ class _Builder:
 
 
 def build_form(
-    form: Form, molecule: Molecule, start: ClassOneParameters, *, share: Share, fourier: int = 0
+    form: Form,
+    molecule: Molecule,
+    start: ClassOneParameters,
+    *,
+    share: Share,
+    fourier: int = 0,
+    geometries: Float[np.ndarray, "frames atoms 3"] | None = None,
 ) -> tuple[TermTable, Parameters]:
     """The rows of a functional form, with the values of ``start``.
 
     ``form`` is "harmonic", GAFF's own (harmonic bonds and angles, Fourier torsions and impropers, Lennard-Jones and
     Coulomb pairs), or "near-pairs", the same with Lennard-Jones pairs also between atoms one and two bonds apart, zero
     at the start. These make bonds anharmonic and couple neighbouring bonds and angles, with OpenMM's native forces.
+    "class2" is explained in its module; its reference lengths and angles are means over ``geometries``.
 
     ``share`` says which rows have their parameters in common: those whose atoms are equivalent in the molecular graph
     ("symmetry"), or those whose atoms have the same types ("types"). Rows that start from different values never share.
@@ -122,6 +131,8 @@ def build_form(
 
     Torsions without amplitude about a linear group of atoms are left out: they have no defined angle.
     """
+    if form == "class2":
+        return class2_form(molecule, start, geometries)
     keys: Sequence = start.types if share == "types" else molecule.equivalent_atoms().tolist()
     name = _namer(molecule, start.types, share)
     builder = _Builder()

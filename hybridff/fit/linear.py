@@ -1,0 +1,332 @@
+"""Fits that are linear in everything fitted: closed form, with learnt noise, pruned, within bounds.
+
+The posterior of the moves is a Gaussian but for bounds. Noise and, on request, prior widths are learnt by maximising
+the evidence (D. J. C. MacKay, Neural Comput. 4, 415 (1992)).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import sparse
+from scipy.linalg import cho_factor, cho_solve, lapack
+
+from hybridff.analysis.errors import evaluate
+from hybridff.dataset import Frames
+from hybridff.errors import FitError
+from hybridff.fit.gauss_newton import bounded_quadratic
+from hybridff.fit.normal import Normal, normal_equations
+from hybridff.fit.options import FitOptions
+from hybridff.fit.posterior import Posterior
+from hybridff.fit.problem import Noise, common_parameters
+from hybridff.fit.result import FitResult
+from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.parameters import Parameters, Quantity
+from hybridff.gaff.restraints import restraints
+
+_ROUNDS = 4
+_EVIDENCE_ROUNDS = 10
+_TOLERANCE = 0.03
+_FIRST_NOISE = 0.03
+"""Of the forces, in units of their root mean square at the start."""
+_LEAST_NOISE = 1e-3
+_ENERGY_WEIGHT = 3.0
+"""On top of what the residuals say: energies carry what forces along a trajectory hardly see."""
+_PREVIEW = 200
+"""Frames that are enough to see which of too many rows do not matter."""
+_SPARE = 1.5
+"""How many times more rows than wanted the preview leaves."""
+_STEP = 0.5
+"""Most that one round of pruning leaves, as a fraction."""
+_WIDTH_RANGE = 0.1, 10.0
+"""Of learnt prior widths in units of the given ones, so that few data cannot switch a family off or set it free."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """The posterior's mean and inverse Cholesky factor, and the noise that belongs to them."""
+
+    moves: Float[np.ndarray, " n"]
+    inverse: Float[np.ndarray, "n n"]
+    """Lower triangular; its square is the covariance."""
+    noise: Noise
+    precision: Float[np.ndarray, " n"]
+    """Of the priors, in moves: 1 unless learnt or scaled."""
+
+    @property
+    def variances(self) -> Float[np.ndarray, " n"]:
+        """Posterior variances of the moves."""
+        return (self.inverse**2).sum(0)
+
+
+class LinearProblem:
+    """Coefficients of one or several molecules against their frames.
+
+    Parameters that molecules share by type are one. Raises ``FitError`` without forces.
+    """
+
+    start: Parameters
+    """The parameters of all molecules in one vector."""
+    positions: list[Int[np.ndarray, " parameters"]]
+    """Where each molecule's parameters stand in it."""
+    fitted: Int[np.ndarray, " n"]
+    """Which of them move."""
+    widths: Float[np.ndarray, " n"]
+    """Their prior widths [kJ/mol]."""
+
+    def __init__(
+        self,
+        pairs: Sequence[tuple[ForceField, Frames]],
+        options: FitOptions,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.options, self.pairs = options, list(pairs)
+        for force_field, frames in pairs:
+            if frames.forces is None:
+                raise FitError(f"the training frames of {force_field.molecule.name} have no forces; a fit needs them.")
+        self._progress = progress or (lambda frames: None)
+        self._restrict(None)
+        limit = sum(options.most_rows(len(force_field.molecule.numbers)) for force_field, _ in pairs)
+        if len(self.fitted) > _SPARE * limit:
+            preview = [(ff, frames.subset(np.arange(min(len(frames), _PREVIEW)))) for ff, frames in pairs]
+            self._prune(self._normal(preview), _SPARE * limit)
+        self.normal = self._normal(self.pairs)
+        if len(self.fitted) > limit:
+            self.normal = self._prune(self.normal, limit)
+
+    def _restrict(self, dropped: Bool[np.ndarray, " n"] | None) -> None:
+        """Leave some fitted coefficients out of the force fields."""
+        if dropped is not None:
+            gone = np.zeros(len(self.start), dtype=bool)
+            gone[self.fitted[dropped]] = True
+            self.pairs = [
+                (force_field.without(gone[position]), frames)
+                for (force_field, frames), position in zip(self.pairs, self.positions, strict=True)
+            ]
+        self.start, self.positions = common_parameters([force_field for force_field, _ in self.pairs])
+        self.fitted = np.flatnonzero(self.start.adjustable)
+        self.widths = self.start.prior_widths[self.fitted]
+        self.restraints = _in_moves(self)
+
+    def _normal(self, pairs: Sequence[tuple[ForceField, Frames]]) -> Normal:
+        parts = [
+            normal_equations(force_field, frames, self.start, position, self.fitted, self._progress)
+            for (force_field, frames), position in zip(pairs, self.positions, strict=True)
+        ]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
+
+    def _prune(self, normal: Normal, limit: float) -> Normal:
+        """Leave out the rows that matter least, in a few rounds; those with a value at the start or bounds stay."""
+        noise = self._first_noise(normal)
+        while len(self.fitted) > limit:
+            found = self._solve(normal, noise, np.ones(len(self.fitted)))
+            noise = self._learn_noise(normal, found)
+            score = found.moves**2 / found.variances
+            lower, _ = self._limits
+            score[(self.start.values[self.fitted] != 0) | np.isfinite(lower)] = math.inf
+            n_kept = max(int(limit), int(_STEP * len(self.fitted)), int(np.isinf(score).sum()))
+            if n_kept == len(self.fitted):
+                break
+            dropped = np.ones(len(self.fitted), dtype=bool)
+            dropped[np.argsort(-score, kind="stable")[:n_kept]] = False
+            normal = normal.subset(~dropped)
+            self._restrict(dropped)
+        return normal
+
+    @property
+    def _limits(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        lower, upper = self.start.bounds
+        values = self.start.values[self.fitted]
+        return (lower[self.fitted] - values) / self.widths, (upper[self.fitted] - values) / self.widths
+
+    def estimate(
+        self, normal: Normal, rounds: int = _ROUNDS, prior_scale: float = 1.0, learn_widths: bool = False
+    ) -> Estimate:
+        """Moves, noise and, if wanted, prior widths by turns."""
+        precision = np.full(len(self.fitted), prior_scale**-2)
+        families = np.array([self.start.quantities[i] for i in self.fitted])
+        noise = self._first_noise(normal)
+        for _ in range(_EVIDENCE_ROUNDS if learn_widths else rounds):
+            found = self._solve(normal, noise, precision)
+            learnt = self._learn_noise(normal, found)
+            change = max(abs(learnt.energy / noise.energy - 1), abs(learnt.force / noise.force - 1))
+            noise = learnt
+            if learn_widths:
+                precision = _learn_precision(found, families, prior_scale)
+            elif change < _TOLERANCE:
+                break
+        weighted = Noise(noise.energy / math.sqrt(_ENERGY_WEIGHT * self.options.energy_weight), noise.force)
+        return self._bounded(self._solve(normal, weighted, precision))
+
+    def _first_noise(self, normal: Normal) -> Noise:
+        force = math.sqrt(normal.square / normal.n_forces)
+        energy = float(np.sqrt(np.mean(normal.residuals**2)))
+        return Noise(max(_FIRST_NOISE * energy, 1e-6), max(_FIRST_NOISE * force, 1e-5))
+
+    def _solve(self, normal: Normal, noise: Noise, precision: Float[np.ndarray, " n"]) -> Estimate:
+        hessian = normal.matrix / noise.force**2
+        hessian += (normal.rows / noise.energy**2) @ normal.rows.T
+        right = normal.vector / noise.force**2 + normal.rows @ normal.residuals / noise.energy**2
+        weights, targets = self.restraints
+        hessian += (weights.T @ weights).toarray()
+        right += weights.T @ targets
+        hessian[np.diag_indices(len(hessian))] += precision
+        factor, _ = cho_factor(hessian, lower=True, overwrite_a=True, check_finite=False)
+        moves = cho_solve((factor, True), right, check_finite=False)
+        inverse, _ = lapack.dtrtri(factor, lower=1, overwrite_c=1)
+        return Estimate(moves, np.tril(inverse), noise, precision)
+
+    def _learn_noise(self, normal: Normal, found: Estimate) -> Noise:
+        """MacKay's re-estimates, with floors for perfect or very few data."""
+        determined = len(found.moves) - float((found.precision * found.variances).sum())
+        by_energies = float(((found.inverse @ normal.rows) ** 2).sum()) / found.noise.energy**2
+        n_energies = len(normal.residuals) - normal.n_molecules
+        energy = normal.energy_square(found.moves) / max(n_energies - by_energies, 0.2 * n_energies, 1.0)
+        left = max(normal.n_forces - (determined - by_energies), 0.2 * normal.n_forces)
+        force = normal.force_square(found.moves) / left
+        least = _LEAST_NOISE * math.sqrt(normal.square / normal.n_forces)
+        return Noise(max(math.sqrt(energy), 1e-6), max(math.sqrt(force), least, 1e-5))
+
+    def _bounded(self, found: Estimate) -> Estimate:
+        """The most probable moves within their bounds, from the posterior of the bounded ones alone."""
+        lower, upper = self._limits
+        bounded = np.flatnonzero(np.isfinite(lower) | np.isfinite(upper))
+        if not len(bounded):
+            return found
+        own = found.inverse[:, bounded]
+        covariance = own.T @ own
+        here = found.moves[bounded]
+        shift = bounded_quadratic(
+            np.linalg.inv(covariance), np.zeros(len(bounded)), lower[bounded] - here, upper[bounded] - here
+        )
+        moves = found.moves + found.inverse.T @ (own @ np.linalg.solve(covariance, shift))
+        moves[bounded] = np.clip(moves[bounded], lower[bounded], upper[bounded])
+        return replace(found, moves=moves)
+
+    def parameters(self, moves: Float[np.ndarray, " n"]) -> Parameters:
+        """The common parameters after some moves."""
+        values = self.start.values.copy()
+        values[self.fitted] += moves * self.widths
+        return self.start.with_values(values)
+
+    def force_fields(self, moves: Float[np.ndarray, " n"]) -> tuple[ForceField, ...]:
+        """Every molecule's force field after some moves."""
+        values = self.parameters(moves).values
+        return tuple(
+            force_field.with_values(values[position])
+            for (force_field, _), position in zip(self.pairs, self.positions, strict=True)
+        )
+
+    def posteriors(self, found: Estimate) -> tuple[Posterior, ...]:
+        """What is known of each molecule's coefficients."""
+        column = np.full(len(self.start), -1)
+        column[self.fitted] = np.arange(len(self.fitted))
+        posteriors = []
+        for (_force_field, _), position in zip(self.pairs, self.positions, strict=True):
+            fitted = np.flatnonzero(column[position] >= 0)
+            own = column[position[fitted]]
+            posteriors.append(
+                Posterior(fitted, found.inverse[:, own] * self.widths[own], self.normal.means[own] / self.widths[own])
+            )
+        return tuple(posteriors)
+
+    def learnt_kinds(self, found: Estimate) -> dict[str, Quantity]:
+        """The quantities with the prior widths of an estimate."""
+        kinds = dict(self.start.kinds)
+        for i, precision in zip(self.fitted, found.precision, strict=True):
+            name = self.start.quantities[i]
+            width = self.start.kinds[name].prior_width
+            assert width is not None
+            kinds[name] = replace(kinds[name], prior_width=width / math.sqrt(precision))
+        return kinds
+
+
+def fit_linear(
+    pairs: Sequence[tuple[ForceField, Frames]],
+    options: FitOptions,
+    validation: Sequence[Frames] = (),
+    progress: Callable[[int], None] | None = None,
+) -> FitResult:
+    """Fit in closed form; ``validation`` frames calibrate the predicted deviations."""
+    begin = perf_counter()
+    problem = LinearProblem(pairs, options, progress)
+    found = problem.estimate(
+        problem.normal, prior_scale=options.prior_scale or 1.0, learn_widths=options.widths == "learnt"
+    )
+    return result(problem, found, validation, perf_counter() - begin)
+
+
+def result(problem: LinearProblem, found: Estimate, validation: Sequence[Frames], seconds: float) -> FitResult:
+    """What an estimate says."""
+    force_fields = problem.force_fields(found.moves)
+    posteriors = problem.posteriors(found)
+    if validation and all(len(frames) and frames.forces is not None for frames in validation):
+        posteriors = tuple(
+            posterior.calibrated(force_field, frames)
+            for posterior, force_field, frames in zip(posteriors, force_fields, validation, strict=True)
+        )
+    deviations = np.zeros(len(problem.start))
+    deviations[problem.fitted] = np.sqrt(found.variances) * problem.widths
+    nothing = np.zeros(len(problem.fitted))
+    start, end = (
+        0.5 * problem.normal.energy_square(moves) / found.noise.energy**2
+        + 0.5 * problem.normal.force_square(moves) / found.noise.force**2
+        for moves in (nothing, found.moves)
+    )
+    return FitResult(
+        force_fields=force_fields,
+        energy_offsets=tuple(
+            evaluate(force_field, frames).energy_offset
+            for force_field, (_, frames) in zip(force_fields, problem.pairs, strict=True)
+        ),
+        start=replace(problem.start, kinds=problem.learnt_kinds(found)),
+        end=problem.parameters(found.moves),
+        deviations=deviations,
+        noise=found.noise,
+        loss_start=start,
+        loss_end=end,
+        iterations=1,
+        converged=True,
+        prior_scale=problem.options.prior_scale or 1.0,
+        seconds=seconds,
+        posteriors=posteriors,
+    )
+
+
+def _in_moves(problem: LinearProblem) -> tuple[sparse.sparray, Float[np.ndarray, " restraints"]]:
+    """The restraints on the fitted coefficients as weights and targets of moves, in units of their deviations."""
+    column = np.full(len(problem.start), -1)
+    column[problem.fitted] = np.arange(len(problem.fitted))
+    entries: list[tuple[int, int, float]] = []
+    targets: list[float] = []
+    for (force_field, frames), position in zip(problem.pairs, problem.positions, strict=True):
+        for restraint in restraints(force_field.table, force_field.parameter_table, frames.positions):
+            target = restraint.target
+            for coefficient, weight in zip(restraint.coefficients, restraint.weights, strict=True):
+                common = position[coefficient]
+                target -= weight * problem.start.values[common]
+                if column[common] >= 0:
+                    width = problem.start.prior_widths[common]
+                    entries.append((len(targets), column[common], weight * width / restraint.deviation))
+            targets.append(target / restraint.deviation)
+    rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
+    shape = (len(targets), len(problem.fitted))
+    return sparse.csr_array((np.array(values, dtype=float), (rows, columns)), shape=shape), np.array(targets)
+
+
+def _learn_precision(found: Estimate, families: np.ndarray, prior_scale: float) -> Float[np.ndarray, " n"]:
+    precision = found.precision.copy()
+    variances = found.variances
+    narrow, wide = _WIDTH_RANGE
+    for family in np.unique(families):
+        own = families == family
+        determined = own.sum() - float((precision[own] * variances[own]).sum())
+        learnt = (determined + 0.5) / (float((found.moves[own] ** 2).sum()) + 0.5 * prior_scale**2)
+        precision[own] = np.clip(learnt, (wide * prior_scale) ** -2, (narrow * prior_scale) ** -2)
+    return precision

@@ -1,0 +1,346 @@
+"""The class II form: anharmonic diagonal terms, couplings between internal coordinates, local pair terms.
+
+After J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), with longer-range and cubic couplings, pair interactions that
+change with the bonds and angles at their ends, and forms that stay regular wherever hot molecules go: couplings are
+bounded far from the reference geometry, torsions vanish at linear angles, pair corrections are local on a repulsive
+baseline.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float
+from rdkit.Chem import GetPeriodicTable
+
+from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.features import FEATURES
+from hybridff.gaff.nonbonded import all_pairs
+from hybridff.gaff.parameters import Parameters, Quantity
+from hybridff.gaff.products import Factor, Row, product_table
+from hybridff.gaff.terms import TermTable
+from hybridff.gaff.topology import Topology
+from hybridff.molecule import Molecule
+from hybridff.units import ANGSTROM, KCAL_MOL
+
+_MORSE_RANGE = 20.0
+"""[1/nm], of the features morse and morse_square."""
+_CENTRES = [0.20, 0.25, 0.30, 0.35, 0.40, 0.45]
+"""Of the Gaussians [nm]."""
+_COUPLED = 0.45
+"""Distance [nm] within which a pair couples with the coordinates at its ends."""
+_CLOSE = 0.05
+"""Share of the frames in which it has to be that close."""
+_WALL = 2 * KCAL_MOL
+_WALL_RADIUS = 0.6
+"""Where the wall reaches ``_WALL``, in units of the sum of Bondi's radii."""
+
+
+def class2_form(
+    molecule: Molecule, start: ClassOneParameters, geometries: Float[np.ndarray, "frames atoms 3"] | None
+) -> tuple[TermTable, Parameters]:
+    """All rows of the class II form, with the bonds, angles and torsions of ``start`` as starting values.
+
+    Reference lengths and angles are means over ``geometries``, or those of ``start`` where there are none.
+    """
+    rows = _Rows(molecule, start, geometries)
+    return product_table(rows.topology, [*rows.baseline(), *rows.diagonal(), *rows.couplings()], KINDS)
+
+
+def _kind(width: float | None, lower: float = -math.inf, unit: str = "kcal/mol") -> Quantity:
+    scale = KCAL_MOL if unit == "kcal/mol" else 1.0
+    return Quantity(unit, scale, None if width is None else width * scale, lower)
+
+
+KINDS: Mapping[str, Quantity] = {
+    "constant": _kind(None, unit="1"),
+    "pair baseline": _kind(None),
+    "bond 1": _kind(60.0),
+    "bond 2": _kind(120.0, 0.0),
+    "bond 3": _kind(15.0),
+    "bond 4": _kind(15.0, 0.0),
+    "angle 1": _kind(50.0),
+    "angle 2": _kind(40.0, 0.0),
+    "angle 3": _kind(35.0),
+    "angle 4": _kind(10.0, 0.0),
+    "torsion 1": _kind(7.0),
+    "torsion 2": _kind(1.4),
+    "torsion 3": _kind(0.2),
+    "torsion 4": _kind(0.05),
+    "out of plane 2": _kind(15.0, 0.0),
+    "pair local": _kind(3.0),
+    "pair soft": _kind(6.0),
+    "bond·bond 0": _kind(20.0),
+    "bond·bond 1": _kind(7.0),
+    "bond·bond 2": _kind(8.0),
+    "bond²·bond": _kind(8.0),
+    "bond·angle in": _kind(25.0),
+    "bond·angle² in": _kind(27.0),
+    "bond²·angle in": _kind(7.0),
+    "bond·bond·angle in": _kind(20.0),
+    "bond·angle 0": _kind(6.0),
+    "bond·angle 1": _kind(6.0),
+    "bond·angle 2": _kind(3.0),
+    "bond·angle 3": _kind(1.6),
+    "angle·angle 0": _kind(8.0),
+    "angle·angle 1": _kind(4.0),
+    "angle·angle 2": _kind(4.0),
+    "angle·angle 3": _kind(1.7),
+    "angle²·angle 0": _kind(5.0),
+    "angle·angle·torsion 1": _kind(14.0),
+    "angle·angle·torsion 2": _kind(2.0),
+    "angle·angle·torsion 3": _kind(1.3),
+    "angle·torsion 1": _kind(8.0),
+    "angle·torsion 2": _kind(1.4),
+    "angle·torsion 3": _kind(0.5),
+    "middle bond·torsion 1": _kind(3.7),
+    "middle bond·torsion 2": _kind(1.2),
+    "middle bond·torsion 3": _kind(0.6),
+    "end bond·torsion 1": _kind(2.3),
+    "end bond·torsion 2": _kind(1.8),
+    "end bond·torsion 3": _kind(0.2),
+    "bond·angle·torsion": _kind(3.7),
+    "touching bond·torsion 1": _kind(2.0),
+    "touching bond·torsion 2": _kind(1.0),
+    "touching bond·torsion 3": _kind(0.3),
+    "touching angle·torsion 1": _kind(3.0),
+    "touching angle·torsion 2": _kind(1.0),
+    "touching angle·torsion 3": _kind(0.3),
+    "torsion·torsion": _kind(1.0),
+    "pair·bond": _kind(5.0),
+    "pair·angle": _kind(4.0),
+    "contact·bond": _kind(11.0),
+    "contact·angle": _kind(7.0),
+    "pair·torsion": _kind(0.8),
+    "out of plane·out of plane": _kind(4.0),
+    "out of plane·torsion": _kind(0.5),
+}
+
+
+class _Rows:
+    """The rows by family."""
+
+    def __init__(
+        self, molecule: Molecule, start: ClassOneParameters, geometries: Float[np.ndarray, "frames atoms 3"] | None
+    ) -> None:
+        self.molecule, self.start, self.topology = molecule, start, Topology(molecule)
+        atoms = self.topology.atoms
+        lengths = {
+            frozenset(bond): values
+            for bond, *values in zip(start.bonds.atoms.tolist(), start.bonds.r0, start.bonds.k, strict=True)
+        }
+        bends = {
+            (j, frozenset((i, k))): values
+            for (i, j, k), *values in zip(start.angles.atoms.tolist(), start.angles.theta0, start.angles.k, strict=True)
+        }
+        self.stiffness = [float(lengths[frozenset(bond)][1]) for bond in atoms["bond"]]
+        self.bending = [float(bends[j, frozenset((i, k))][1]) for i, j, k in atoms["angle"]]
+        if geometries is None:
+            self.lengths = [float(lengths[frozenset(bond)][0]) for bond in atoms["bond"]]
+            self.angles = [float(bends[j, frozenset((i, k))][0]) for i, j, k in atoms["angle"]]
+            if molecule.positions is None:
+                molecule = molecule.with_embedded_positions()
+            assert molecule.positions is not None
+            self.contacts = self.topology.quantiles("pair", "r", molecule.positions[None], _CLOSE)
+        else:
+            self.lengths = self.topology.means("bond", "r", geometries)
+            self.angles = self.topology.means("angle", "theta", geometries)
+            self.contacts = self.topology.quantiles("pair", "r", geometries, _CLOSE)
+
+    def stretch(self, name: str, atoms: Sequence[int]) -> Factor:
+        bond = self.topology.index["bond"][min(tuple(atoms), tuple(atoms)[::-1])]
+        return Factor(FEATURES[name], bond, (self.lengths[bond],))
+
+    def bend(self, name: str, atoms: Sequence[int]) -> Factor:
+        angle = self.topology.index["angle"][min(tuple(atoms), tuple(atoms)[::-1])]
+        return Factor(FEATURES[name], angle, (self.angles[angle],))
+
+    def torsion(self, atoms: Sequence[int], n: int, name: str = "regular_cos") -> Factor:
+        torsion = self.topology.index["torsion"][min(tuple(atoms), tuple(atoms)[::-1])]
+        return Factor(FEATURES[name], torsion, (float(n),))
+
+    def wall_radius(self, pair: Sequence[int]) -> float:
+        table = GetPeriodicTable()
+        return _WALL_RADIUS * ANGSTROM * sum(table.GetRvdw(int(self.molecule.numbers[atom])) for atom in pair)
+
+    def baseline(self) -> Iterator[Row]:
+        """What keeps atoms apart: never fitted."""
+        known = all_pairs(self.start.nonbonded)
+        parameters = {
+            tuple(pair): values
+            for pair, *values in zip(
+                known.atoms.tolist(), known.charge_product, known.sigma, known.epsilon, strict=True
+            )
+        }
+        for i, pair in enumerate(self.topology.atoms["pair"]):
+            product, sigma, epsilon = map(float, parameters[pair])
+            wall = Factor(FEATURES["pair_wall"], i, (self.wall_radius(pair),))
+            yield Row("pair baseline", (wall,), _WALL, "pair")
+            if epsilon:
+                exp6 = Factor(FEATURES["buffered_exp6"], i, (2 ** (1 / 6) * sigma,))
+                yield Row("pair baseline", (exp6,), epsilon, "pair")
+            if product:
+                yield Row("pair baseline", (Factor(FEATURES["soft_coulomb"], i),), product, "pair")
+
+    def diagonal(self) -> Iterator[Row]:
+        """Functions of one internal coordinate."""
+        atoms = self.topology.atoms
+        for bond, k in zip(atoms["bond"], self.stiffness, strict=True):
+            x, square = self.stretch("morse", bond), self.stretch("morse_square", bond)
+            depth = 0.5 * k / _MORSE_RANGE**2
+            for n, factors in enumerate([(x,), (square,), (x, square), (square, square)], start=1):
+                yield Row(f"bond {n}", factors, depth if n == 2 else 0.0, "bond")
+        for angle, k in zip(atoms["angle"], self.bending, strict=True):
+            x, square = self.bend("bend", angle), self.bend("bend_square", angle)
+            for n, factors in enumerate([(x,), (square,), (x, square), (square, square)], start=1):
+                yield Row(f"angle {n}", factors, 0.5 * k if n == 2 else 0.0, "angle")
+        amplitudes = self._amplitudes()
+        for torsion in atoms["torsion"]:
+            for n in range(1, 5):
+                yield Row(f"torsion {n}", (self.torsion(torsion, n),), amplitudes.get((torsion, n), 0.0), "torsion")
+        for i in range(len(atoms["out_of_plane"])):
+            s = Factor(FEATURES["out_of_plane"], i)
+            yield Row("out of plane 2", (s, s), 0.0, "improper")
+        for i, _ in enumerate(atoms["pair"]):
+            for centre in _CENTRES:
+                yield Row("pair local", (Factor(FEATURES["pair_gaussian"], i, (centre,)),), group="pair")
+            yield Row("pair soft", (Factor(FEATURES["pair_soft"], i),), group="pair")
+
+    def couplings(self) -> Iterator[Row]:
+        """Products of functions of several internal coordinates."""
+        yield from self._bonds_and_bonds()
+        yield from self._bonds_and_angles()
+        yield from self._angles_and_angles()
+        yield from self._torsions()
+        yield from self._touching_torsions()
+        yield from self._pairs()
+        yield from self._out_of_plane()
+
+    def _amplitudes(self) -> dict[tuple[tuple[int, ...], int], float]:
+        """Coefficients of the regular Fourier terms that have the amplitudes of the start at the reference angles."""
+        found: dict[tuple[tuple[int, ...], int], float] = {}
+        t = self.start.torsions
+        for atoms, n, phase, k, improper in zip(
+            t.atoms.tolist(), t.periodicity.tolist(), t.phase.tolist(), t.k.tolist(), t.improper.tolist(), strict=True
+        ):
+            if improper or k == 0:
+                continue
+            sines = [math.sin(self.bend("bend", part).constants[0]) for part in (atoms[:3], atoms[1:])]
+            key = min(tuple(atoms), tuple(atoms)[::-1]), n
+            found[key] = found.get(key, 0.0) + k * math.cos(phase) / max(math.prod(sines), 0.3)
+        return found
+
+    def _bonds_and_bonds(self) -> Iterator[Row]:
+        for one, other in combinations(self.topology.atoms["bond"], 2):
+            gap = self._gap(one, other)
+            x, y = self.stretch("bounded_stretch", one), self.stretch("bounded_stretch", other)
+            if gap <= 2:
+                yield Row(f"bond·bond {gap}", (x, y))
+            if gap == 0:
+                yield Row("bond²·bond", (x, x, y))
+                yield Row("bond²·bond", (x, y, y))
+
+    def _bonds_and_angles(self) -> Iterator[Row]:
+        for angle in self.topology.atoms["angle"]:
+            i, j, k = angle
+            t = self.bend("bounded_bend", angle)
+            inside = [self.stretch("bounded_stretch", bond) for bond in ((i, j), (j, k))]
+            for x in inside:
+                yield Row("bond·angle in", (x, t))
+                yield Row("bond·angle² in", (x, t, t))
+                yield Row("bond²·angle in", (x, x, t))
+            yield Row("bond·bond·angle in", (*inside, t))
+            for bond in self.topology.atoms["bond"]:
+                gap = self._gap(bond, (j,))
+                if gap <= 3 and not set(bond) <= set(angle):
+                    yield Row(f"bond·angle {gap}", (self.stretch("bounded_stretch", bond), t))
+
+    def _angles_and_angles(self) -> Iterator[Row]:
+        for one, other in combinations(self.topology.atoms["angle"], 2):
+            gap = int(self.topology.distances[one[1], other[1]])
+            x, y = self.bend("bounded_bend", one), self.bend("bounded_bend", other)
+            if gap <= 3:
+                yield Row(f"angle·angle {gap}", (x, y))
+            if gap == 0:
+                yield Row("angle²·angle 0", (x, x, y))
+                yield Row("angle²·angle 0", (x, y, y))
+
+    def _torsions(self) -> Iterator[Row]:
+        for torsion in self.topology.atoms["torsion"]:
+            i, j, k, m = torsion
+            bends = [self.bend("bounded_bend", part) for part in (torsion[:3], torsion[1:])]
+            middle, *ends = (self.stretch("bounded_stretch", bond) for bond in ((j, k), (i, j), (k, m)))
+            for n in (1, 2, 3):
+                c = self.torsion(torsion, n)
+                yield Row(f"angle·angle·torsion {n}", (*bends, c))
+                for t in bends:
+                    yield Row(f"angle·torsion {n}", (t, c))
+                yield Row(f"middle bond·torsion {n}", (middle, c))
+                for x in ends:
+                    yield Row(f"end bond·torsion {n}", (x, c))
+            c = self.torsion(torsion, 1)
+            for x in (middle, *ends):
+                for t in bends:
+                    yield Row("bond·angle·torsion", (x, t, c))
+
+    def _touching_torsions(self) -> Iterator[Row]:
+        neighbours = self.topology.neighbours
+        for torsion in self.topology.atoms["torsion"]:
+            _i, j, k, _m = torsion
+            bonds = [(a, b) for a in torsion for b in neighbours[a] if b not in torsion]
+            angles = [(a, c, b) for c in torsion for a, b in combinations(neighbours[c], 2)]
+            angles = [a for a in angles if not set(a) <= set(torsion) and set(a) & {j, k}]
+            for n in (1, 2, 3):
+                c = self.torsion(torsion, n)
+                for bond in bonds:
+                    if bond[0] in (j, k):
+                        yield Row(f"touching bond·torsion {n}", (self.stretch("bounded_stretch", bond), c))
+                for angle in angles:
+                    yield Row(f"touching angle·torsion {n}", (self.bend("bounded_bend", angle), c))
+        for one, other in combinations(self.topology.atoms["torsion"], 2):
+            if len(set(one[1:]) & set(other[1:])) >= 2 and {one[1:3], one[2:0:-1]} & {
+                other[:2],
+                other[1::-1],
+                other[2:],
+                other[:1:-1],
+            }:
+                for name in ("regular_cos", "regular_sin"):
+                    yield Row("torsion·torsion", (self.torsion(one, 1, name), self.torsion(other, 1, name)))
+
+    def _pairs(self) -> Iterator[Row]:
+        neighbours = self.topology.neighbours
+        for i, pair in enumerate(self.topology.atoms["pair"]):
+            if self.contacts[i] > _COUPLED:
+                continue
+            inverse = Factor(FEATURES["pair_inverse"], i)
+            contact = Factor(FEATURES["pair_contact"], i, (self.wall_radius(pair),))
+            for torsion in self.topology.atoms["torsion"]:
+                if {torsion[0], torsion[3]} & set(pair) or set(pair) <= set(torsion):
+                    for n in (1, 2):
+                        yield Row("pair·torsion", (inverse, self.torsion(torsion, n)))
+            bonds = dict.fromkeys(tuple(sorted((a, b))) for a in pair for b in neighbours[a])
+            angles = dict.fromkeys(angle for angle in self.topology.atoms["angle"] if set(angle) & set(pair))
+            for name, function in (("pair", inverse), ("contact", contact)):
+                for bond in bonds:
+                    yield Row(f"{name}·bond", (function, self.stretch("bounded_stretch", bond)))
+                for angle in angles:
+                    yield Row(f"{name}·angle", (function, self.bend("bounded_bend", angle)))
+
+    def _out_of_plane(self) -> Iterator[Row]:
+        centres = self.topology.atoms["out_of_plane"]
+        for i, j in combinations(range(len(centres)), 2):
+            if self.topology.distances[centres[i][0], centres[j][0]] <= 2:
+                yield Row(
+                    "out of plane·out of plane",
+                    (Factor(FEATURES["out_of_plane"], i), Factor(FEATURES["out_of_plane"], j)),
+                )
+        for i, (centre, *_) in enumerate(centres):
+            for torsion in self.topology.atoms["torsion"]:
+                if centre in torsion[1:3]:
+                    s = Factor(FEATURES["out_of_plane"], i)
+                    yield Row("out of plane·torsion", (s, self.torsion(torsion, 1, "regular_sin")))
+
+    def _gap(self, one: Sequence[int], other: Sequence[int]) -> int:
+        """Bonds between the nearest atoms of two groups."""
+        return int(self.topology.distances[np.ix_(one, other)].min())

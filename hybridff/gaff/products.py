@@ -1,0 +1,204 @@
+"""Term tables of products, each summed over the symmetries of the molecule."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool
+
+from hybridff.gaff.features import Feature
+from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels
+from hybridff.gaff.terms import FeatureRows, TermTable
+from hybridff.gaff.topology import Topology
+from hybridff.geometry import COORDINATES
+
+
+class Factor(NamedTuple):
+    """A feature of one coordinate, with the values of its parameters in the order of their declaration."""
+
+    feature: Feature
+    coordinate: int
+    """Row of the coordinate in the topology."""
+    constants: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A product of up to three factors with its coefficient; equivalent products share it and need not be given."""
+
+    quantity: str
+    factors: tuple[Factor, ...]
+    value: float = 0.0
+    """Coefficient at the start [kJ/mol]."""
+    group: str = "class2"
+
+
+class _Products:
+    """Products as sorted tuples of numbered factors."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self.factors: list[Factor] = []
+        self._index: dict[tuple, int] = {}
+        self._images: list[list[tuple[int, int]]] = []
+
+    def number(self, factor: Factor) -> int:
+        key = (factor.feature.name, factor.coordinate, factor.constants)
+        found = self._index.get(key)
+        if found is None:
+            found = self._index[key] = len(self.factors)
+            self.factors.append(factor)
+        return found
+
+    def image(self, number: int, generator: int) -> tuple[int, int]:
+        """Number and sign of a factor's image."""
+        while len(self._images) <= number:
+            factor, images = self.factors[len(self._images)], []
+            for maps in self.topology.images:
+                rows, signs = maps[factor.feature.coordinate]
+                images.append(
+                    (self.number(factor._replace(coordinate=rows[factor.coordinate])), signs[factor.coordinate])
+                )
+            self._images.append(images)
+        return self._images[number][generator]
+
+    def orbit(self, product: tuple[int, ...]) -> dict[tuple[int, ...], int]:
+        """All images of a product with their signs; nothing if it is an image of minus itself."""
+        signs, front, vanishes = {product: 1}, [product], False
+        while front:
+            here = front.pop()
+            for generator in range(len(self.topology.images)):
+                images = [self.image(number, generator) for number in here]
+                there = tuple(sorted(number for number, _ in images))
+                sign = signs[here]
+                for _, own in images:
+                    sign *= own
+                if there not in signs:
+                    signs[there] = sign
+                    front.append(there)
+                vanishes |= signs[there] != sign
+        return {} if vanishes else signs
+
+
+def product_table(
+    topology: Topology, rows: Sequence[Row], kinds: Mapping[str, Quantity]
+) -> tuple[TermTable, Parameters]:
+    """The table of some rows and all their images under the symmetries of the molecule.
+
+    Rows that are images of an earlier one, or that vanish by symmetry, are left out. The coefficients are labelled by
+    the atoms of the row that was given first.
+    """
+    products = _Products(topology)
+    names: list[str] = []
+    labels: list[str] = []
+    values: list[float] = []
+    groups: list[str] = []
+    terms: list[tuple[tuple[int, ...], int, int]] = []
+    seen: set[tuple[str, tuple[int, ...]]] = set()
+    for row in rows:
+        product = tuple(sorted(products.number(factor) for factor in row.factors))
+        if (row.quantity, product) in seen:
+            continue
+        orbit = products.orbit(product)
+        seen.update((row.quantity, image) for image in (orbit or {product: 1}))
+        if not orbit:
+            continue
+        terms += [(image, sign, len(names)) for image, sign in orbit.items()]
+        groups += [row.group] * len(orbit)
+        names.append(row.quantity)
+        labels.append(_label(topology, row.factors))
+        values.append(row.value)
+    return _assemble(products, terms, groups, Parameters(np.array(values), tuple(names), tuple(labels), kinds))
+
+
+def without(
+    table: TermTable, parameters: Parameters, dropped: Bool[np.ndarray, " parameters"]
+) -> tuple[TermTable, Parameters]:
+    """The table without the terms of some coefficients, nor anything that only they need."""
+    kept = ~dropped[table.coefficients]
+    rows_used = np.unique(table.products[kept])
+    rows_used = rows_used[rows_used >= 0]
+    new_row = np.full(table.n_features + 1, -1)
+    new_row[rows_used] = np.arange(len(rows_used))
+    blocks, first = [], 0
+    for rows in table.features:
+        own = rows_used[(rows_used >= first) & (rows_used < first + len(rows))] - first
+        first += len(rows)
+        if len(own):
+            indices = {name: index[own] for name, index in rows.parameters.items()}
+            blocks.append(FeatureRows(rows.feature, rows.coordinate[own], indices))
+    used = np.unique(np.concatenate([table.coefficients[kept], *(i for b in blocks for i in b.parameters.values())]))
+    new_parameter = np.full(len(parameters), -1)
+    new_parameter[used] = np.arange(len(used))
+    blocks = [
+        replace(block, parameters={name: new_parameter[index] for name, index in block.parameters.items()})
+        for block in blocks
+    ]
+    pruned = TermTable(
+        table.coordinates,
+        tuple(blocks),
+        new_row[table.products[kept]],
+        table.multipliers[kept],
+        new_parameter[table.coefficients[kept]],
+        tuple(np.array(table.groups, dtype=object)[kept]),
+    )
+    return pruned, Parameters(
+        parameters.values[used],
+        tuple(parameters.quantities[i] for i in used),
+        tuple(parameters.labels[i] for i in used),
+        parameters.kinds,
+    )
+
+
+def _assemble(
+    products: _Products, terms: list[tuple[tuple[int, ...], int, int]], groups: list[str], coefficients: Parameters
+) -> tuple[TermTable, Parameters]:
+    """Tables out of numbered factors; the constants follow the coefficients in the parameter vector."""
+    constants: dict[float, int] = {}
+    blocks: dict[str, list[int]] = {}
+    for number, factor in enumerate(products.factors):
+        blocks.setdefault(factor.feature.name, []).append(number)
+    features, place = [], np.empty(len(products.factors), dtype=np.int64)
+    n_rows, first = 0, len(coefficients)
+    for numbers in blocks.values():
+        own = [products.factors[number] for number in numbers]
+        feature = own[0].feature
+        indices = {
+            name: _integers([first + constants.setdefault(factor.constants[i], len(constants)) for factor in own])
+            for i, name in enumerate(feature.parameters)
+        }
+        features.append(FeatureRows(feature, _integers([factor.coordinate for factor in own]), indices))
+        place[numbers] = n_rows + np.arange(len(numbers))
+        n_rows += len(numbers)
+    order = max((len(product) for product, _, _ in terms), default=1)
+    table = TermTable(
+        coordinates={
+            kind: np.array(products.topology.atoms[kind], dtype=np.int64).reshape(-1, COORDINATES[kind].n_atoms)
+            for kind in COORDINATES
+        },
+        features=tuple(features),
+        products=_integers(
+            [[*place[list(product)], *[-1] * (order - len(product))] for product, _, _ in terms]
+        ).reshape(-1, order),
+        multipliers=np.array([sign for _, sign, _ in terms], dtype=float),
+        coefficients=_integers([coefficient for _, _, coefficient in terms]),
+        groups=tuple(groups),
+    )
+    quantities = (*coefficients.quantities, *["constant"] * len(constants))
+    labels = (*coefficients.labels, *(f"{value:.6g}" for value in constants))
+    values = np.concatenate([coefficients.values, np.array(list(constants), dtype=float)])
+    return table, Parameters(values, quantities, numbered_labels(quantities, labels), coefficients.kinds)
+
+
+def _label(topology: Topology, factors: Sequence[Factor]) -> str:
+    """Atoms of every factor: "C1-O3 · C2-C1-O3"."""
+    symbols = topology.molecule.symbols
+    return " · ".join(
+        "-".join(f"{symbols[atom]}{atom + 1}" for atom in topology.atoms[factor.feature.coordinate][factor.coordinate])
+        for factor in factors
+    )
+
+
+def _integers(values: list) -> np.ndarray:
+    return np.array(values, dtype=np.int64)

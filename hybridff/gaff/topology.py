@@ -1,0 +1,118 @@
+"""The internal coordinates of a molecule, in canonical order, and what its symmetries do to them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from hybridff.geometry import COORDINATES
+from hybridff.molecule import Molecule
+from hybridff.symmetry import automorphism_generators, graph_distances
+
+Atoms = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """All bonds, angles, torsions, three-coordinate centres and pairs three or more bonds apart of a molecule."""
+
+    molecule: Molecule
+
+    @cached_property
+    def distances(self) -> Int[np.ndarray, "atoms atoms"]:
+        """Number of bonds between every two atoms."""
+        return graph_distances(self.molecule)
+
+    @cached_property
+    def neighbours(self) -> tuple[Atoms, ...]:
+        """Bonded atoms of each atom."""
+        return tuple(tuple(np.flatnonzero(row == 1).tolist()) for row in self.distances)
+
+    @cached_property
+    def atoms(self) -> Mapping[str, tuple[Atoms, ...]]:
+        """Atoms of every coordinate, by kind."""
+        n_atoms = len(self.neighbours)
+        bonds: list[Atoms] = [(i, j) for i in range(n_atoms) for j in self.neighbours[i] if i < j]
+        angles: list[Atoms] = [(i, j, k) for j in range(n_atoms) for i, k in combinations(self.neighbours[j], 2)]
+        torsions: list[Atoms] = [
+            (i, j, k, m)
+            for j, k in bonds
+            for i in self.neighbours[j]
+            for m in self.neighbours[k]
+            if i != k and m != j and i != m
+        ]
+        centres: list[Atoms] = [(i, *self.neighbours[i]) for i in range(n_atoms) if len(self.neighbours[i]) == 3]
+        pairs: list[Atoms] = [(i, j) for i, j in combinations(range(n_atoms), 2) if self.distances[i, j] > 2]
+        found = {"bond": bonds, "angle": angles, "torsion": torsions, "out_of_plane": centres, "pair": pairs}
+        return {kind: tuple(dict.fromkeys(canonical(kind, row)[0] for row in rows)) for kind, rows in found.items()}
+
+    @cached_property
+    def index(self) -> Mapping[str, Mapping[Atoms, int]]:
+        """Row of each coordinate in ``atoms``, by kind."""
+        return {kind: {atoms: i for i, atoms in enumerate(rows)} for kind, rows in self.atoms.items()}
+
+    @cached_property
+    def images(self) -> tuple[Mapping[str, tuple[list[int], list[int]]], ...]:
+        """For every generator of the symmetries and kind: the image of each coordinate, and its sign."""
+        found: list[Mapping[str, tuple[list[int], list[int]]]] = []
+        for generator in automorphism_generators(self.molecule):
+            permutation: list[int] = generator.tolist()
+            maps: dict[str, tuple[list[int], list[int]]] = {}
+            for kind, rows in self.atoms.items():
+                moved = [canonical(kind, tuple(permutation[atom] for atom in atoms)) for atoms in rows]
+                maps[kind] = ([self.index[kind][atoms] for atoms, _ in moved], [sign for _, sign in moved])
+            found.append(maps)
+        return tuple(found)
+
+    @cached_property
+    def classes(self) -> Mapping[str, Int[np.ndarray, " rows"]]:
+        """Which coordinates of a kind are equivalent: the first of each class stands for it."""
+        found = {}
+        for kind, rows in self.atoms.items():
+            label = np.arange(len(rows))
+            for _ in rows:
+                before = label.copy()
+                for maps in self.images:
+                    np.minimum.at(label, maps[kind][0], before)
+                    label = np.minimum(label, label[maps[kind][0]])
+                if (label == before).all():
+                    break
+            found[kind] = label
+        return found
+
+    def means(self, kind: str, variable: str, positions: Float[np.ndarray, "frames atoms 3"]) -> list[float]:
+        """Mean of a variable over frames and equivalent coordinates."""
+        value = self.values(kind, variable, positions).mean(0)
+        label = self.classes[kind]
+        sums = np.bincount(label, value, minlength=len(value))
+        counts = np.maximum(np.bincount(label, minlength=len(value)), 1)
+        return (sums / counts)[label].tolist()
+
+    def quantiles(
+        self, kind: str, variable: str, positions: Float[np.ndarray, "frames atoms 3"], share: float
+    ) -> list[float]:
+        """What a variable falls below in this share of the frames; the least of equivalent coordinates."""
+        value = np.quantile(self.values(kind, variable, positions), share, axis=0)
+        lowest = np.full(len(value), np.inf)
+        np.minimum.at(lowest, self.classes[kind], value)
+        return lowest[self.classes[kind]].tolist()
+
+    def values(
+        self, kind: str, variable: str, positions: Float[np.ndarray, "frames atoms 3"]
+    ) -> Float[np.ndarray, "frames rows"]:
+        """A variable of every coordinate of a kind on all frames."""
+        rows = np.array(self.atoms[kind], dtype=np.int64).reshape(-1, COORDINATES[kind].n_atoms)
+        return COORDINATES[kind].variables[variable].of(torch.as_tensor(positions)[:, rows]).numpy()
+
+
+def canonical(kind: str, atoms: Atoms) -> tuple[Atoms, int]:
+    """The same coordinate with its atoms in canonical order, and the sign that this gives an out-of-plane value."""
+    if kind == "out_of_plane":
+        centre, *outer = atoms
+        odd = sum(a > b for a, b in combinations(outer, 2)) % 2
+        return (centre, *sorted(outer)), -1 if odd else 1
+    return min(atoms, atoms[::-1]), 1
