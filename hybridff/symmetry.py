@@ -38,7 +38,7 @@ def graph_distances(molecule: Molecule) -> Int[np.ndarray, "atoms atoms"]:
     """Number of bonds between every two atoms."""
     n_atoms = len(molecule.numbers)
     ones = np.ones(len(molecule.bonds))
-    graph = sparse.coo_array((ones, tuple(molecule.bonds.T)), shape=(n_atoms, n_atoms))
+    graph = sparse.csr_array((ones, tuple(molecule.bonds.T)), shape=(n_atoms, n_atoms))
     return shortest_path(graph, directed=False, unweighted=True).astype(np.int64)
 
 
