@@ -299,12 +299,7 @@ class _Rows:
                 for angle in angles:
                     yield Row(f"touching angle·torsion {n}", (self.bend("bounded_bend", angle), c))
         for one, other in combinations(self.topology.atoms["torsion"], 2):
-            if len(set(one[1:]) & set(other[1:])) >= 2 and {one[1:3], one[2:0:-1]} & {
-                other[:2],
-                other[1::-1],
-                other[2:],
-                other[:1:-1],
-            }:
+            if _consecutive(one, other):
                 for name in ("regular_cos", "regular_sin"):
                     yield Row("torsion·torsion", (self.torsion(one, 1, name), self.torsion(other, 1, name)))
 
@@ -344,3 +339,8 @@ class _Rows:
     def _gap(self, one: Sequence[int], other: Sequence[int]) -> int:
         """Bonds between the nearest atoms of two groups."""
         return int(self.topology.distances[np.ix_(one, other)].min())
+
+
+def _consecutive(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether two torsions are those of one chain of five atoms."""
+    return any(a[1:] == b[:-1] for a in (one, one[::-1]) for b in (other, other[::-1]))
