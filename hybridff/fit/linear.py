@@ -35,12 +35,16 @@ _FIRST_NOISE = 0.03
 _LEAST_NOISE = 1e-3
 _ENERGY_WEIGHT = 3.0
 """On top of what the residuals say: energies carry what forces along a trajectory hardly see."""
-_PREVIEW = 200
-"""Frames that are enough to see which of too many rows do not matter."""
-_SPARE = 1.5
+_MANY = 2000
+"""Rows from which on a preview is worth its time."""
+_PREVIEW = 120
+"""Frames of each molecule that are enough to see which of many rows do not matter."""
+_IDLE = 0.1
+"""A row whose variance the preview lowers by less than this, as a fraction of the prior's, is left out."""
+_SPARE = 2.0
 """How many times more rows than wanted the preview leaves."""
-_STEP = 0.5
-"""Most that one round of pruning leaves, as a fraction."""
+_STEP = 0.8
+"""What one round of pruning leaves, as a fraction: rows replace each other, so that few may go at a time."""
 _WIDTH_RANGE = 0.1, 10.0
 """Of learnt prior widths in units of the given ones, so that few data cannot switch a family off or set it free."""
 
@@ -90,12 +94,12 @@ class LinearProblem:
         self._progress = progress or (lambda frames: None)
         self._restrict(None)
         limit = sum(options.most_rows(len(force_field.molecule.numbers)) for force_field, _ in pairs)
-        if len(self.fitted) > _SPARE * limit:
-            preview = [(ff, frames.subset(np.arange(min(len(frames), _PREVIEW)))) for ff, frames in pairs]
-            self._prune(self._normal(preview), _SPARE * limit)
-        self.normal = self._normal(self.pairs)
-        if len(self.fitted) > limit:
-            self.normal = self._prune(self.normal, limit)
+        seen = [frames.subset(np.arange(min(len(frames), _PREVIEW))) for _, frames in pairs]
+        complete = all(len(part) == len(frames) for part, (_, frames) in zip(seen, pairs, strict=True))
+        if not complete and len(self.fitted) > min(_MANY, _SPARE * limit):
+            preview = [(force_field, part) for (force_field, _), part in zip(pairs, seen, strict=True)]
+            self._prune(self._without_idle(self._normal(preview)), _SPARE * limit)
+        self.normal = self._prune(self._normal(self.pairs), limit)
 
     def _restrict(self, dropped: Bool[np.ndarray, " n"] | None) -> None:
         """Leave some fitted coefficients out of the force fields."""
@@ -121,6 +125,20 @@ class LinearProblem:
             total = total + part
         return total
 
+    def _without_idle(self, normal: Normal) -> Normal:
+        """Leave out the rows that the data say nothing about."""
+        found = self.estimate(normal, rounds=2)
+        dropped = (1 - found.variances < _IDLE) & self._dispensable
+        normal = normal.subset(~dropped)
+        self._restrict(dropped)
+        return normal
+
+    @property
+    def _dispensable(self) -> Bool[np.ndarray, " n"]:
+        """Rows without a value at the start and without bounds."""
+        lower, upper = self._limits
+        return (self.start.values[self.fitted] == 0) & np.isinf(lower) & np.isinf(upper)
+
     def _prune(self, normal: Normal, limit: float) -> Normal:
         """Leave out the rows that matter least, in a few rounds; those with a value at the start or bounds stay."""
         noise = self._first_noise(normal)
@@ -128,8 +146,7 @@ class LinearProblem:
             found = self._solve(normal, noise, np.ones(len(self.fitted)))
             noise = self._learn_noise(normal, found)
             score = found.moves**2 / found.variances
-            lower, _ = self._limits
-            score[(self.start.values[self.fitted] != 0) | np.isfinite(lower)] = math.inf
+            score[~self._dispensable] = math.inf
             n_kept = max(int(limit), int(_STEP * len(self.fitted)), int(np.isinf(score).sum()))
             if n_kept == len(self.fitted):
                 break

@@ -21,8 +21,8 @@ class FitOptions:
     energy_weight: float = 1.0
     """Factor on the weight of energies against forces, which is learnt from the residuals."""
 
-    size: Literal["small", "medium", "full"] = "medium"
-    """How many rows of the class II form are kept: about 40 or 80 per atom, or all."""
+    size: Literal["small", "medium", "full"] = "full"
+    """How many rows of the class II form are kept: about 40 or 80 per atom, or all that the data say anything about."""
 
     widths: Literal["shipped", "learnt"] = "shipped"
     """Prior widths of the class II form: those learnt from other molecules, or learnt from these data."""
