@@ -134,11 +134,14 @@ class _Rows:
             (j, frozenset((i, k))): values
             for (i, j, k), *values in zip(start.angles.atoms.tolist(), start.angles.theta0, start.angles.k, strict=True)
         }
-        self.stiffness = [float(lengths[frozenset(bond)][1]) for bond in atoms["bond"]]
-        self.bending = [float(bends[j, frozenset((i, k))][1]) for i, j, k in atoms["angle"]]
+        self.lengths, self.stiffness = (
+            self.topology.shared("bond", [lengths[frozenset(bond)][n] for bond in atoms["bond"]]) for n in (0, 1)
+        )
+        self.angles, self.bending = (
+            self.topology.shared("angle", [bends[j, frozenset((i, k))][n] for i, j, k in atoms["angle"]])
+            for n in (0, 1)
+        )
         if geometries is None:
-            self.lengths = [float(lengths[frozenset(bond)][0]) for bond in atoms["bond"]]
-            self.angles = [float(bends[j, frozenset((i, k))][0]) for i, j, k in atoms["angle"]]
             if molecule.positions is None:
                 molecule = molecule.with_embedded_positions()
             assert molecule.positions is not None
@@ -173,8 +176,11 @@ class _Rows:
                 known.atoms.tolist(), known.charge_product, known.sigma, known.epsilon, strict=True
             )
         }
-        for i, pair in enumerate(self.topology.atoms["pair"]):
-            product, sigma, epsilon = map(float, parameters[pair])
+        pairs = self.topology.atoms["pair"]
+        products, sigmas, epsilons = (
+            self.topology.shared("pair", [parameters[pair][n] for pair in pairs]) for n in range(3)
+        )
+        for i, (pair, product, sigma, epsilon) in enumerate(zip(pairs, products, sigmas, epsilons, strict=True)):
             wall = Factor(FEATURES["pair_wall"], i, (self.wall_radius(pair),))
             yield Row("pair baseline", (wall,), _WALL, "pair")
             if epsilon:

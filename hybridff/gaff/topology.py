@@ -1,6 +1,6 @@
 """The internal coordinates of a molecule, in canonical order, and what its symmetries do to them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -86,10 +86,13 @@ class Topology:
 
     def means(self, kind: str, variable: str, positions: Float[np.ndarray, "frames atoms 3"]) -> list[float]:
         """Mean of a variable over frames and equivalent coordinates."""
-        value = self.values(kind, variable, positions).mean(0)
+        return self.shared(kind, self.values(kind, variable, positions).mean(0))
+
+    def shared(self, kind: str, values: Sequence[float] | Float[np.ndarray, " rows"]) -> list[float]:
+        """Values of all coordinates of a kind, each replaced by the mean over the equivalent ones."""
         label = self.classes[kind]
-        sums = np.bincount(label, value, minlength=len(value))
-        counts = np.maximum(np.bincount(label, minlength=len(value)), 1)
+        sums = np.bincount(label, values, minlength=len(label))
+        counts = np.maximum(np.bincount(label, minlength=len(label)), 1)
         return (sums / counts)[label].tolist()
 
     def quantiles(
