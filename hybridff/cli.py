@@ -33,6 +33,7 @@ from hybridff.output import check_new_file, check_new_folder, new_file, new_fold
 from hybridff.report import Document, fit_document, simulation_section, stock_document
 from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
 from hybridff.simulate import simulate as run_simulation
+from hybridff.stable import GateOptions
 from hybridff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.verify import verify as verify_model
 from hybridff.workflow import DataOptions, FittedMolecule, SplitOptions, fit_data, inputs_of, read_data
@@ -98,6 +99,7 @@ def fit(
     reading: Annotated[DataOptions | None, Flat] = None,
     form: Annotated[FormOptions | None, Flat] = None,
     options: Annotated[FitOptions | None, Flat] = None,
+    gate: Annotated[GateOptions | None, Flat] = None,
 ) -> None:
     """Refit a force field to reference energies and forces, and show the errors before and after.
 
@@ -107,7 +109,7 @@ def fit(
         npz, extended XYZ, or any file that ASE reads; several of one molecule, or of several molecules fitted at once.
     """
     check_new_folder(out, overwrite=overwrite)
-    fitted = _fit(data, molecule, split, start, reading, form, options)
+    fitted = _fit(data, molecule, split, start, reading, form, options, gate)
     documents = [fit_document(item) for item in fitted]
     with new_folder(out, overwrite=overwrite) as folder:
         for item, document, name in zip(fitted, documents, _folder_names(fitted), strict=True):
@@ -347,6 +349,7 @@ def _fit(
     reading: DataOptions | None = None,
     form: FormOptions | None = None,
     options: FitOptions | None = None,
+    gate: GateOptions | None = None,
 ) -> list[FittedMolecule]:
     start = start or StartOptions()
     molecule: Molecule | None = None
@@ -364,7 +367,7 @@ def _fit(
             done[0] += frames
             advance(min(1.0, done[0] / total))
 
-        return fit_data(data, start, split, form, options, visited, _say, sources)
+        return fit_data(data, start, split, form, options, visited, _say, sources, gate)
 
 
 def _simulate(

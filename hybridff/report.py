@@ -19,6 +19,8 @@ from hybridff.workflow import FittedMolecule
 _MOST_MOVED = 12
 _MOST_LISTED = 12
 _FEW = 50
+_MOST_NAMED = 60
+"""Parameters that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def fit_document(fitted: FittedMolecule) -> Document:
     sections = [
         Section("Errors", _error_sentences(fitted), error_table(fitted), picture),
         Section("Data", _data_sentences(fitted)),
+        *_stability_sections(fitted),
         _start_section(fitted.model.force_field),
         _moved_section(fitted.result, fitted.model.force_field),
         _undetermined_section(fitted.result, fitted.model.force_field),
@@ -281,6 +284,11 @@ def _undetermined_section(result: FitResult, force_field: ForceField) -> Section
         f"{len(undetermined)} of {fitted} fitted parameters: their posterior is more than half as wide as their prior. "
         "Those that hardly moved are what they were at the start; the others count only in combination."
     ]
+    if len(undetermined) > _MOST_NAMED:
+        quantities = [result.start.quantities[i] for i in np.flatnonzero((result.deviations > 0) & own)]
+        rows = tuple((kind, str(quantities.count(kind)), str(len(labels))) for kind, labels in kinds.items())
+        header = ("family", "fitted", "not determined")
+        return Section("Not determined by these data", tuple(sentences), Table(header, rows))
     for kind, labels in kinds.items():
         more = f" and {len(labels) - _MOST_LISTED} more" if len(labels) > _MOST_LISTED else ""
         sentences.append(f"{kind} ({len(labels)}): {', '.join(labels[:_MOST_LISTED])}{more}.")
@@ -298,6 +306,12 @@ def _parameter_row(result: FitResult, i: int) -> tuple[str, ...]:
         quantity.unit,
         remark,
     )
+
+
+def _stability_sections(fitted: FittedMolecule) -> list[Section]:
+    if fitted.stability is None:
+        return []
+    return [Section("Stability", (*fitted.remarks, *fitted.stability.sentences()))]
 
 
 def _charge_section(force_field: ForceField) -> Section:

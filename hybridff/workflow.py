@@ -16,11 +16,13 @@ from hybridff.dataset import Frames, Split, read_frames
 from hybridff.errors import FitError, InputError
 from hybridff.fit.options import FitOptions
 from hybridff.fit.problem import Progress
-from hybridff.fit.refit import FitResult, fit_together
+from hybridff.fit.result import FitResult
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import FormOptions
+from hybridff.gate import StabilityReport
 from hybridff.modelfile import SavedModel
 from hybridff.molecule import Molecule, check_same_elements
+from hybridff.stable import GateOptions, fit_stable
 from hybridff.start import StartOptions, starting_parameters
 
 _TRAIN_FRACTION, _VALIDATION_FRACTION = 0.8, 0.1
@@ -90,6 +92,10 @@ class FittedMolecule:
     """Errors of the starting force field on the training, validation and test frames that there are."""
     after: dict[str, Errors]
     result: FitResult
+    stability: StabilityReport | None
+    """The gate's verdict; None where none was asked for."""
+    remarks: tuple[str, ...]
+    """What had to be done to pass the gate."""
 
 
 def read_data(
@@ -135,8 +141,9 @@ def fit_data(
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
     sources: Sequence[Path] = (),
+    gate: GateOptions | None = None,
 ) -> list[FittedMolecule]:
-    """Fit the molecules of ``data`` together and evaluate before and after.
+    """Fit the molecules of ``data`` together, let them pass the stability gate, and evaluate before and after.
 
     ``sources`` are files other than the data and those of ``start`` that go into the provenance.
     """
@@ -150,12 +157,13 @@ def fit_data(
                 f"{names}: the data have no forces, which a fit needs; calculate them at the same level of theory."
             )
     splits = [split_frames(item.frames, split) for item in data]
-    force_fields = []
+    stock, force_fields = [], []
     for item, rows in zip(data, splits, strict=True):
         lowest = rows.train[np.argmin(item.frames.energies[rows.train])]
         placed = replace(item.molecule, positions=item.frames.positions[lowest])
         say(f"{placed.name}: charges and atom types …")
         parameters = starting_parameters(placed, start)
+        stock.append(ForceField.build(placed, parameters))
         geometries = item.frames.positions[rows.train]
         force_fields.append(ForceField.build(placed, parameters, **asdict(form), geometries=geometries))
     pairs = [
@@ -163,16 +171,17 @@ def fit_data(
         for force_field, item, rows in zip(force_fields, data, splits, strict=True)
     ]
     chosen = [item.frames.subset(rows.validation) for item, rows in zip(data, splits, strict=True)]
-    result = fit_together(pairs, options, chosen, progress)
-    fitted = []
-    for i, (item, rows, force_field) in enumerate(zip(data, splits, force_fields, strict=True)):
+    gate = gate or GateOptions()
+    stable = fit_stable(pairs, options, chosen, gate, progress, say)
+    result, fitted = stable.result, []
+    for i, (item, rows, force_field) in enumerate(zip(data, splits, stock, strict=True)):
         parts = {name: item.frames.subset(getattr(rows, name)) for name in rows._fields if len(getattr(rows, name))}
         offset = evaluate(force_field, parts["train"]).energy_offset
         before = {name: evaluate(force_field, part, offset) for name, part in parts.items()}
         after = {name: evaluate(result.force_fields[i], part, result.energy_offsets[i]) for name, part in parts.items()}
         about = {
             **provenance([*(file for other in data for file in other.files), *sources, *start.files]),
-            "options": _options(start, split, item.options, form, options),
+            "options": _options(start, split, item.options, form, options, gate),
             "prior scale": result.prior_scale,
             "theory": item.frames.theory,
             "fitted together with": [other.molecule.name for other in data if other is not item],
@@ -180,8 +189,11 @@ def fit_data(
             "errors before": {name: errors.in_field_units() for name, errors in before.items()},
             "errors after": {name: errors.in_field_units() for name, errors in after.items()},
         }
+        report = stable.reports[i] if stable.reports else None
+        if report is not None:
+            about["stability"] = [*stable.remarks, *report.sentences()]
         model = SavedModel(result.force_fields[i], result.energy_offsets[i], about)
-        fitted.append(FittedMolecule(model, item, rows, force_field, before, after, result))
+        fitted.append(FittedMolecule(model, item, rows, force_field, before, after, result, report, stable.remarks))
     return fitted
 
 

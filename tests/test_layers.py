@@ -12,11 +12,11 @@ ORDER = """
     mol2 molecule symmetry soundness dataset consistency checks model
     gaff.programs gaff.table gaff.classone gaff.atomtypes gaff.assign gaff.resp gaff.charges gaff.openmm_source
     gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.topology gaff.products gaff.class2
-    gaff.forms gaff.restraints gaff.energy gaff.openmm_forces gaff.forcefield
-    gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
+    gaff.rows gaff.morse gaff.neural gaff.forms gaff.restraints gaff.energy gaff.openmm_forces gaff.forcefield
+    gaff.slopes gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
     analysis.errors
     fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
-    start export simulate holes gate modelfile verify workflow plots report cli __main__
+    start export simulate holes gate stable modelfile verify workflow plots report cli __main__
 """
 LAYERS = ORDER.split()
 

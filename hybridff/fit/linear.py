@@ -115,6 +115,10 @@ class LinearProblem:
         self.widths = self.start.prior_widths[self.fitted]
         self.restraints = _in_moves(self)
 
+    def normal_of(self, frames: Sequence[Frames]) -> Normal:
+        """The sums over other frames, those of each molecule in turn."""
+        return self._normal([(force_field, own) for (force_field, _), own in zip(self.pairs, frames, strict=True)])
+
     def _normal(self, pairs: Sequence[tuple[ForceField, Frames]]) -> Normal:
         parts = [
             normal_equations(force_field, frames, self.start, position, self.fitted, self._progress)
@@ -163,9 +167,14 @@ class LinearProblem:
         return (lower[self.fitted] - values) / self.widths, (upper[self.fitted] - values) / self.widths
 
     def estimate(
-        self, normal: Normal, rounds: int = _ROUNDS, prior_scale: float = 1.0, learn_widths: bool = False
+        self,
+        normal: Normal,
+        rounds: int = _ROUNDS,
+        prior_scale: float = 1.0,
+        learn_widths: bool = False,
+        lessons: Normal | None = None,
     ) -> Estimate:
-        """Moves, noise and, if wanted, prior widths by turns."""
+        """Moves, noise and, if wanted, prior widths by turns; ``lessons`` are added to what is already learnt."""
         precision = np.full(len(self.fitted), prior_scale**-2)
         families = np.array([self.start.quantities[i] for i in self.fitted])
         noise = self._first_noise(normal)
@@ -179,7 +188,7 @@ class LinearProblem:
             elif change < _TOLERANCE:
                 break
         weighted = Noise(noise.energy / math.sqrt(_ENERGY_WEIGHT * self.options.energy_weight), noise.force)
-        return self._bounded(self._solve(normal, weighted, precision))
+        return self._bounded(self._solve(normal if lessons is None else lessons + normal, weighted, precision))
 
     def _first_noise(self, normal: Normal) -> Noise:
         force = math.sqrt(normal.square / normal.n_forces)

@@ -53,6 +53,18 @@ class Normal:
             means=self.means[kept],
         )
 
+    def forces_alone(self, weight: float) -> "Normal":
+        """Without the energies, and with the squared forces weighted."""
+        return replace(
+            self,
+            matrix=weight * self.matrix,
+            vector=weight * self.vector,
+            square=weight * self.square,
+            rows=self.rows[:, :0],
+            residuals=self.residuals[:0],
+            n_molecules=0,
+        )
+
     def __add__(self, other: "Normal") -> "Normal":
         return Normal(
             self.matrix + other.matrix,

@@ -52,14 +52,8 @@ def fit_together(
     when nothing can be fitted.
     """
     options = options or FitOptions()
-    for force_field, frames in pairs:
-        check_same_elements(force_field.molecule, frames.numbers, f"the training data of {force_field.molecule.name}")
-        if len(frames) < 2:
-            raise FitError(
-                f"{force_field.molecule.name} has {len(frames)} training frame; a fit needs at least two, "
-                "and some tens to be of use."
-            )
-    if all(_is_linear(force_field) for force_field, _ in pairs):
+    check_frames(pairs)
+    if all(is_linear(force_field) for force_field, _ in pairs):
         return fit_linear(pairs, options, validation, progress)
     begin = perf_counter()
     problem = Problem(pairs, options.frozen, progress)
@@ -92,7 +86,18 @@ def fit_together(
     )
 
 
-def _is_linear(force_field: ForceField) -> bool:
+def check_frames(pairs: Sequence[tuple[ForceField, Frames]]) -> None:
+    """Raise ``InputError`` for frames of another molecule, ``FitError`` for fewer than two."""
+    for force_field, frames in pairs:
+        check_same_elements(force_field.molecule, frames.numbers, f"the training data of {force_field.molecule.name}")
+        if len(frames) < 2:
+            raise FitError(
+                f"{force_field.molecule.name} has {len(frames)} training frame; a fit needs at least two, "
+                "and some tens to be of use."
+            )
+
+
+def is_linear(force_field: ForceField) -> bool:
     """Whether no parameter of a feature is fitted, only coefficients."""
     adjustable = force_field.parameter_table.adjustable
     return not any(adjustable[index].any() for rows in force_field.table.features for index in rows.parameters.values())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Bool
 
 from hybridff.gaff.features import Feature
@@ -12,6 +13,7 @@ from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.gaff.topology import Topology
 from hybridff.geometry import COORDINATES
+from hybridff.units import ANGSTROM
 
 
 class Factor(NamedTuple):
@@ -32,6 +34,24 @@ class Row:
     value: float = 0.0
     """Coefficient at the start [kJ/mol]."""
     group: str = "class2"
+
+
+def parity(factor: Factor) -> int:
+    """What a mirror image, which turns phi and s into minus themselves, multiplies a feature by; 0 if no number."""
+    feature = factor.feature
+    sizes = torch.tensor([0.11, 0.37, 0.74, 0.93], dtype=torch.float64)
+    flips = {"phi": -1.0, "s": -1.0}
+    numbers = {
+        name: torch.tensor(value, dtype=torch.float64)
+        for name, value in zip(feature.parameters, factor.constants, strict=True)
+    }
+    here = feature.evaluate({name: sizes for name in feature.variables}, numbers)
+    there = feature.evaluate({name: flips.get(name, 1.0) * sizes for name in feature.variables}, numbers)
+    slack = 1e-9 * float(here.abs().max())
+    for sign in (1, -1):
+        if bool(((there - sign * here).abs() <= slack).all()):
+            return sign
+    return 0
 
 
 class _Products:
@@ -57,9 +77,8 @@ class _Products:
             factor, images = self.factors[len(self._images)], []
             for maps in self.topology.images:
                 rows, signs = maps[factor.feature.coordinate]
-                images.append(
-                    (self.number(factor._replace(coordinate=rows[factor.coordinate])), signs[factor.coordinate])
-                )
+                sign = 1 if signs[factor.coordinate] > 0 else parity(factor)
+                images.append((self.number(factor._replace(coordinate=rows[factor.coordinate])), sign))
             self._images.append(images)
         return self._images[number][generator]
 
@@ -192,12 +211,19 @@ def _assemble(
 
 
 def _label(topology: Topology, factors: Sequence[Factor]) -> str:
-    """Atoms of every factor: "C1-O3 · C2-C1-O3"."""
+    """Atoms of every factor, and its constants where they are not the coordinate's own: "C1-O3 · C2-C1-O3-H9 n=2"."""
     symbols = topology.molecule.symbols
-    return " · ".join(
-        "-".join(f"{symbols[atom]}{atom + 1}" for atom in topology.atoms[factor.feature.coordinate][factor.coordinate])
-        for factor in factors
-    )
+    parts = []
+    for factor in factors:
+        kind = factor.feature.coordinate
+        text = "-".join(f"{symbols[atom]}{atom + 1}" for atom in topology.atoms[kind][factor.coordinate])
+        for (name, parameter), value in zip(factor.feature.parameters.items(), factor.constants, strict=True):
+            if parameter.unit == "1":
+                text += f" {name}={value:g}"
+            elif kind == "pair":
+                text += f" {value / ANGSTROM:.2f} Å"
+        parts.append(text)
+    return " · ".join(parts)
 
 
 def _integers(values: list) -> np.ndarray:

@@ -1,0 +1,134 @@
+"""Fits that pass the stability gate, or say that they do not."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Literal
+
+from hybridff.analysis.errors import predict
+from hybridff.dataset import Frames
+from hybridff.fit.linear import Estimate, LinearProblem, result
+from hybridff.fit.normal import Normal
+from hybridff.fit.options import FitOptions
+from hybridff.fit.problem import Progress
+from hybridff.fit.refit import check_frames, fit_together, is_linear
+from hybridff.fit.result import FitResult
+from hybridff.gaff.forcefield import ForceField
+from hybridff.gate import SHORT, StabilityOptions, StabilityReport, stability
+
+_STIFF = 0.1
+"""Prior scale of the teacher, which is stable and not so accurate."""
+_TEACHING = StabilityOptions(temperatures=(1500.0,), runs=4, time="10 ps", quenches=0, scans=False)
+_LESSONS = 170
+"""Frames that the teacher labels."""
+_LESSON_WEIGHT = 0.1
+"""Of the teacher's forces against those of the reference."""
+_STRONGER = (0.3, 0.1)
+"""Prior scales that are tried last, in units of the fit's own."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateOptions:
+    """Whether a fit has to prove that it is stable."""
+
+    gate: Literal["short", "full", "none"] = "short"
+    """Stability gate after the fit: hot dynamics, quenches and scans; where it fails, the fit is done again with more
+    regularisation."""
+
+    @property
+    def stability(self) -> StabilityOptions | None:
+        """What the gate does; None for no gate."""
+        return {"short": SHORT, "full": StabilityOptions(), "none": None}[self.gate]
+
+
+@dataclass(frozen=True, eq=False)
+class StableFit:
+    """A fit with the gate's verdict on it."""
+
+    result: FitResult
+    reports: tuple[StabilityReport, ...]
+    """Of each molecule; none without a gate."""
+    remarks: tuple[str, ...]
+    """What had to be done to pass the gate."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every molecule passed."""
+        return all(report.passed for report in self.reports)
+
+
+def fit_stable(
+    pairs: Sequence[tuple[ForceField, Frames]],
+    options: FitOptions | None = None,
+    validation: Sequence[Frames] = (),
+    gate: GateOptions | None = None,
+    progress: Progress | None = None,
+    say: Say | None = None,
+) -> StableFit:
+    """Fit as ``fit_together`` does, and fit again with more regularisation until the gate is passed.
+
+    A fit that is linear is first taught by a stiffer one of itself: hot geometries of the stiff fit, labelled by it,
+    are added with a small weight. What fails still, or is not linear, is fitted with narrower priors. If nothing
+    passes, the first fit is returned, with reports that say so.
+    """
+    options, gate = options or FitOptions(), gate or GateOptions()
+    say = say or (lambda sentence: None)
+    check_frames(pairs)
+    first: StableFit | None = None
+    for name, fitted in _attempts(pairs, options, validation, progress):
+        if gate.stability is None:
+            return StableFit(fitted, (), ())
+        say("stability gate …")
+        reports = tuple(stability(force_field, gate.stability) for force_field in fitted.force_fields)
+        remarks = () if first is None else (f"The plain fit did not pass the stability gate; this is the fit {name}.",)
+        attempt = StableFit(fitted, reports, remarks)
+        if attempt.passed:
+            return attempt
+        first = first or attempt
+        say(f"not stable; fitting again: {next(r for r in reports if not r.passed).failures[0].message}")
+    assert first is not None
+    return replace(first, remarks=("No fit passed the stability gate, whatever its priors; this is the plain one.",))
+
+
+def _attempts(
+    pairs: Sequence[tuple[ForceField, Frames]],
+    options: FitOptions,
+    validation: Sequence[Frames],
+    progress: Progress | None,
+) -> Iterator[tuple[str, FitResult]]:
+    """Fits of growing regularisation, each with words for it; made when asked for."""
+    if not all(is_linear(force_field) for force_field, _ in pairs):
+        plain = fit_together(pairs, options, validation, progress)
+        yield "as wanted", plain
+        for factor in _STRONGER:
+            scale = factor * plain.prior_scale
+            yield (
+                f"with priors scaled by {scale:g}",
+                fit_together(pairs, replace(options, prior_scale=scale), validation),
+            )
+        return
+    begin = perf_counter()
+    problem, own = LinearProblem(pairs, options, progress), options.prior_scale or 1.0
+    learn = options.widths == "learnt"
+    found = problem.estimate(problem.normal, prior_scale=own, learn_widths=learn)
+    yield "as wanted", result(problem, found, validation, perf_counter() - begin)
+    lessons = _lessons(problem, problem.estimate(problem.normal, prior_scale=_STIFF * own))
+    found = problem.estimate(problem.normal, prior_scale=own, learn_widths=learn, lessons=lessons)
+    yield "taught by a stiffer one of itself", result(problem, found, validation, perf_counter() - begin)
+    for factor in _STRONGER:
+        found = problem.estimate(problem.normal, prior_scale=factor * own, lessons=lessons)
+        words = f"taught by a stiffer one, with priors scaled by {factor * own:g}"
+        yield words, result(problem, found, validation, perf_counter() - begin)
+
+
+def _lessons(problem: LinearProblem, stiff: Estimate) -> Normal:
+    """Hot frames of a stiff fit, labelled by it."""
+    frames = []
+    for force_field in problem.force_fields(stiff.moves):
+        snapshots = stability(force_field, _TEACHING).snapshots
+        positions = snapshots[:: max(1, len(snapshots) // _LESSONS)]
+        energies, forces = predict(force_field, positions)
+        frames.append(Frames(force_field.molecule.numbers, positions, energies, forces))
+    return problem.normal_of(frames).forces_alone(_LESSON_WEIGHT)
