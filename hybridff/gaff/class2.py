@@ -20,9 +20,9 @@ from hybridff.gaff.nonbonded import all_pairs
 from hybridff.gaff.parameters import Parameters, Quantity
 from hybridff.gaff.products import Factor, Row, product_table
 from hybridff.gaff.terms import TermTable
-from hybridff.gaff.topology import Topology
+from hybridff.gaff.topology import Topology, canonical
 from hybridff.molecule import Molecule
-from hybridff.units import ANGSTROM, KCAL_MOL
+from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
 
 _MORSE_RANGE = 20.0
 """[1/nm], of the features morse and morse_square."""
@@ -32,6 +32,7 @@ _COUPLED = 0.45
 """Distance [nm] within which a pair couples with the coordinates at its ends."""
 _CLOSE = 0.05
 """Share of the frames in which it has to be that close."""
+_LINEAR = 175 * DEGREE
 _WALL = 2 * KCAL_MOL
 _WALL_RADIUS = 0.6
 """Where the wall reaches ``_WALL``, in units of the sum of Bondi's radii."""
@@ -141,6 +142,13 @@ class _Rows:
             self.topology.shared("angle", [bends[j, frozenset((i, k))][n] for i, j, k in atoms["angle"]])
             for n in (0, 1)
         )
+        linear = {angle for angle, theta0 in zip(atoms["angle"], self.angles, strict=True) if theta0 > _LINEAR}
+        self.torsions = [
+            torsion
+            for torsion in atoms["torsion"]
+            if not {canonical("angle", part)[0] for part in (torsion[:3], torsion[1:])} & linear
+        ]
+        """All but those about linear groups of atoms, which have no defined angle."""
         if geometries is None:
             if molecule.positions is None:
                 molecule = molecule.with_embedded_positions()
@@ -202,7 +210,7 @@ class _Rows:
             for n, factors in enumerate([(x,), (square,), (x, square), (square, square)], start=1):
                 yield Row(f"angle {n}", factors, 0.5 * k if n == 2 else 0.0, "angle")
         amplitudes = self._amplitudes()
-        for torsion in atoms["torsion"]:
+        for torsion in self.torsions:
             for n in range(1, 5):
                 yield Row(f"torsion {n}", (self.torsion(torsion, n),), amplitudes.get((torsion, n), 0.0), "torsion")
         for i in range(len(atoms["out_of_plane"])):
@@ -273,7 +281,7 @@ class _Rows:
                 yield Row("angle²·angle 0", (x, y, y))
 
     def _torsions(self) -> Iterator[Row]:
-        for torsion in self.topology.atoms["torsion"]:
+        for torsion in self.torsions:
             i, j, k, m = torsion
             bends = [self.bend("bounded_bend", part) for part in (torsion[:3], torsion[1:])]
             middle, *ends = (self.stretch("bounded_stretch", bond) for bond in ((j, k), (i, j), (k, m)))
@@ -292,7 +300,7 @@ class _Rows:
 
     def _touching_torsions(self) -> Iterator[Row]:
         neighbours = self.topology.neighbours
-        for torsion in self.topology.atoms["torsion"]:
+        for torsion in self.torsions:
             _i, j, k, _m = torsion
             bonds = [(a, b) for a in torsion for b in neighbours[a] if b not in torsion]
             angles = [(a, c, b) for c in torsion for a, b in combinations(neighbours[c], 2)]
@@ -304,7 +312,7 @@ class _Rows:
                         yield Row(f"touching bond·torsion {n}", (self.stretch("bounded_stretch", bond), c))
                 for angle in angles:
                     yield Row(f"touching angle·torsion {n}", (self.bend("bounded_bend", angle), c))
-        for one, other in combinations(self.topology.atoms["torsion"], 2):
+        for one, other in combinations(self.torsions, 2):
             if _consecutive(one, other):
                 for name in ("regular_cos", "regular_sin"):
                     yield Row("torsion·torsion", (self.torsion(one, 1, name), self.torsion(other, 1, name)))
@@ -316,7 +324,7 @@ class _Rows:
                 continue
             inverse = Factor(FEATURES["pair_inverse"], i)
             contact = Factor(FEATURES["pair_contact"], i, (self.wall_radius(pair),))
-            for torsion in self.topology.atoms["torsion"]:
+            for torsion in self.torsions:
                 if {torsion[0], torsion[3]} & set(pair) or set(pair) <= set(torsion):
                     for n in (1, 2):
                         yield Row("pair·torsion", (inverse, self.torsion(torsion, n)))
@@ -337,7 +345,7 @@ class _Rows:
                     (Factor(FEATURES["out_of_plane"], i), Factor(FEATURES["out_of_plane"], j)),
                 )
         for i, (centre, *_) in enumerate(centres):
-            for torsion in self.topology.atoms["torsion"]:
+            for torsion in self.torsions:
                 if centre in torsion[1:3]:
                     s = Factor(FEATURES["out_of_plane"], i)
                     yield Row("out of plane·torsion", (s, self.torsion(torsion, 1, "regular_sin")))
