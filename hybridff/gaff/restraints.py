@@ -36,7 +36,6 @@ def restraints(
     table: TermTable, parameters: Parameters, geometries: Float[np.ndarray, "frames atoms 3"]
 ) -> Iterator[Restraint]:
     """Pairs have no correction nearer than the data ever come; a bond of Morse powers takes 100 kcal/mol to break."""
-    defaultdict(list)
     pairs: dict[int, list[tuple[int, np.ndarray]]] = defaultdict(list)
     for name in _LOCAL:
         for terms in table.single_feature_terms(name):
