@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -38,14 +39,15 @@ class Row:
 
 def parity(factor: Factor) -> int:
     """What a mirror image, which turns phi and s into minus themselves, multiplies a feature by; 0 if no number."""
-    feature = factor.feature
+    feature, flips = factor.feature, {"phi": -1.0, "s": -1.0}
+    if flips.keys().isdisjoint(feature.variables):
+        return 1
     sizes = torch.tensor([0.11, 0.37, 0.74, 0.93], dtype=torch.float64)
-    flips = {"phi": -1.0, "s": -1.0}
     numbers = {
         name: torch.tensor(value, dtype=torch.float64)
         for name, value in zip(feature.parameters, factor.constants, strict=True)
     }
-    here = feature.evaluate({name: sizes for name in feature.variables}, numbers)
+    here = feature.evaluate(dict.fromkeys(feature.variables, sizes), numbers)
     there = feature.evaluate({name: flips.get(name, 1.0) * sizes for name in feature.variables}, numbers)
     slack = 1e-9 * float(here.abs().max())
     for sign in (1, -1):
@@ -101,14 +103,18 @@ class _Products:
 
 
 def product_table(
-    topology: Topology, rows: Sequence[Row], kinds: Mapping[str, Quantity]
+    topology: Topology, rows: Sequence[Row], kinds: Mapping[str, Quantity], types: Sequence[str] | None = None
 ) -> tuple[TermTable, Parameters]:
     """The table of some rows and all their images under the symmetries of the molecule.
 
     Rows that are images of an earlier one, or that vanish by symmetry, are left out. The coefficients are labelled by
     the atoms of the row that was given first.
+
+    With atom ``types`` rows of the same types, joined in the same way, share their coefficient too, in this molecule
+    and, by their labels, in others. Signed coordinates stay with their molecule.
     """
     products = _Products(topology)
+    index: dict[tuple, int] = {}
     names: list[str] = []
     labels: list[str] = []
     values: list[float] = []
@@ -116,18 +122,22 @@ def product_table(
     terms: list[tuple[tuple[int, ...], int, int]] = []
     seen: set[tuple[str, tuple[int, ...]]] = set()
     for row in rows:
-        product = tuple(sorted(products.number(factor) for factor in row.factors))
-        if (row.quantity, product) in seen:
+        factors = tuple(sorted(products.number(factor) for factor in row.factors))
+        if (row.quantity, factors) in seen:
             continue
-        orbit = products.orbit(product)
-        seen.update((row.quantity, image) for image in (orbit or {product: 1}))
+        orbit = products.orbit(factors)
+        seen.update((row.quantity, image) for image in (orbit or {factors: 1}))
         if not orbit:
             continue
-        terms += [(image, sign, len(names)) for image, sign in orbit.items()]
+        label = _label(topology, row.factors) if types is None else _type_label(topology, row.factors, types)
+        key = len(names) if types is None else (row.quantity, label, row.value)
+        coefficient = index.setdefault((key,), len(names))
+        terms += [(image, sign, coefficient) for image, sign in orbit.items()]
         groups += [row.group] * len(orbit)
-        names.append(row.quantity)
-        labels.append(_label(topology, row.factors))
-        values.append(row.value)
+        if coefficient == len(names):
+            names.append(row.quantity)
+            labels.append(label)
+            values.append(row.value)
     return _assemble(products, terms, groups, Parameters(np.array(values), tuple(names), tuple(labels), kinds))
 
 
@@ -217,13 +227,44 @@ def _label(topology: Topology, factors: Sequence[Factor]) -> str:
     for factor in factors:
         kind = factor.feature.coordinate
         text = "-".join(f"{symbols[atom]}{atom + 1}" for atom in topology.atoms[kind][factor.coordinate])
-        for (name, parameter), value in zip(factor.feature.parameters.items(), factor.constants, strict=True):
-            if parameter.unit == "1":
-                text += f" {name}={value:g}"
-            elif kind == "pair":
-                text += f" {value / ANGSTROM:.2f} Å"
-        parts.append(text)
+        parts.append(text + _constants(factor))
     return " · ".join(parts)
+
+
+def _constants(factor: Factor) -> str:
+    text = ""
+    for (name, parameter), value in zip(factor.feature.parameters.items(), factor.constants, strict=True):
+        if parameter.unit == "1":
+            text += f" {name}={value:g}"
+        elif factor.feature.coordinate == "pair":
+            text += f" {value / ANGSTROM:.2f} Å"
+    return text
+
+
+def _type_label(topology: Topology, factors: Sequence[Factor], types: Sequence[str]) -> str:
+    """Types of every factor's atoms and which of them are one: "c3-oh (1-2) · c3-c3-oh n=1 (3-1-2)".
+
+    The least of all ways to write it, so that it is the same in every molecule.
+    """
+    if any(factor.feature.coordinate == "out_of_plane" for factor in factors):
+        return _label(topology, factors)
+    ways = []
+    for factor in factors:
+        atoms = topology.atoms[factor.feature.coordinate][factor.coordinate]
+        name = factor.feature.name, factor.constants
+        ways.append([(name, tuple(types[a] for a in way), way) for way in dict.fromkeys((atoms, atoms[::-1]))])
+    least = None
+    for order in permutations(ways):
+        for chosen in product(*order):
+            first: dict[int, int] = {}
+            found = tuple((name, own, tuple(first.setdefault(a, len(first)) for a in way)) for name, own, way in chosen)
+            least = found if least is None else min(least, found)
+    assert least is not None
+    constants = {(factor.feature.name, factor.constants): _constants(factor) for factor in factors}
+    return " · ".join(
+        f"{'-'.join(own)}{constants[name]} ({'-'.join(str(place + 1) for place in places)})"
+        for name, own, places in least
+    )
 
 
 def _integers(values: list) -> np.ndarray:

@@ -1,0 +1,232 @@
+"""A functional form of the user's own: rows by pattern, made for a molecule and added to those of another form."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float
+
+from hybridff.errors import InputError
+from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.features import Feature
+from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels, plain_label
+from hybridff.gaff.patterns import Pattern, Site, places
+from hybridff.gaff.products import Factor, Row, product_table
+from hybridff.gaff.terms import FeatureRows, TermTable
+from hybridff.gaff.topology import Topology
+from hybridff.geometry import COORDINATES
+from hybridff.molecule import Molecule
+from hybridff.units import DEGREE
+
+REFERENCE: Mapping[str, str] = MappingProxyType({"bond": "r", "pair": "r", "angle": "theta"})
+"""The variable whose mean is a coordinate's reference value."""
+_CLOSE = 0.05
+"""Share of the frames in which a pair has to be as close as ``within``."""
+_LINEAR = 175 * DEGREE
+
+
+@dataclass(frozen=True)
+class UserFeature:
+    """A feature with the values of its parameters."""
+
+    feature: Feature
+    constants: Mapping[str, tuple[float, ...] | None]
+    """Values of each parameter [internal units]: several make a feature of each; None is the reference value."""
+    parity: int
+    """What a mirror image multiplies it by."""
+
+    def choices(self, reference: float) -> list[tuple[float, ...]]:
+        """All values of its parameters, in the order of their declaration."""
+        return list(product(*((reference,) if values is None else values for values in self.constants.values())))
+
+    @property
+    def varied(self) -> tuple[int, ...]:
+        """Which of the parameters have several values."""
+        return tuple(i for i, values in enumerate(self.constants.values()) if values is not None and len(values) > 1)
+
+
+@dataclass(frozen=True)
+class UserRow:
+    """Products of some features wherever a pattern fits."""
+
+    name: str
+    features: tuple[str, ...]
+    pattern: Pattern
+    quantity: Quantity
+    start: float
+    """[kJ/mol]"""
+
+
+@dataclass(frozen=True)
+class UserForm:
+    """What a TOML file says."""
+
+    path: Path
+    name: str
+    base: str
+    """The form whose rows these are added to."""
+    features: Mapping[str, UserFeature]
+    rows: tuple[UserRow, ...]
+
+    def joined(
+        self,
+        base: tuple[TermTable, Parameters] | None,
+        molecule: Molecule,
+        start: ClassOneParameters,
+        geometries: Float[np.ndarray, "frames atoms 3"] | None,
+    ) -> tuple[TermTable, Parameters]:
+        """The rows of the base and its own, for one molecule.
+
+        Reference values are means over ``geometries``, or those of ``start`` where there are none. Raises
+        ``InputError`` when nothing fits the molecule, or a row has the name of a quantity of the base.
+        """
+        site = _site(molecule, start, geometries)
+        references = _references(site.topology, molecule, start, geometries)
+        kinds: dict[str, Quantity] = {"constant": Quantity("1", 1.0, None)}
+        rows = []
+        for row in self.rows:
+            for quantity, factors in self._products(row, site, references):
+                kinds[quantity] = row.quantity
+                rows.append(Row(quantity, factors, row.start, self._group(row)))
+        if base is None:
+            if not rows:
+                raise InputError(f"{self.path}: none of its rows fits {molecule.name}; change their patterns.")
+            return product_table(site.topology, rows, kinds)
+        taken = sorted((set(kinds) - {"constant"}) & set(base[1].quantities))
+        if taken:
+            raise InputError(
+                f"{self.path}: the form {self.base} has a {taken[0]!r} itself; give that row another name."
+            )
+        return _together(base, product_table(site.topology, rows, kinds))
+
+    def unmatched(self, parameters: Parameters) -> list[str]:
+        """Names of the rows that have no coefficient among some parameters."""
+        found = set(parameters.quantities)
+        return [row.name for row in self.rows if found.isdisjoint(quantity for quantity, _ in self.variants(row))]
+
+    def _products(
+        self, row: UserRow, site: Site, references: Mapping[str, Sequence[float]]
+    ) -> Iterator[tuple[str, tuple[Factor, ...]]]:
+        """The quantities and factors of a row, before symmetry; a feature that occurs twice has the same values."""
+        own = {name: self.features[name] for name in dict.fromkeys(row.features)}
+        kinds = [own[name].feature.coordinate for name in row.features]
+        for found in places(row.pattern, kinds, site):
+            for quantity, chosen in self.variants(row):
+                factors = []
+                for name, kind, coordinate in zip(row.features, kinds, found, strict=True):
+                    choices = own[name].choices(references[kind][coordinate] if kind in references else 0.0)
+                    factors.append(Factor(own[name].feature, coordinate, choices[chosen[name]]))
+                yield quantity, tuple(factors)
+
+    def variants(self, row: UserRow) -> list[tuple[str, dict[str, int]]]:
+        """Names of a row's coefficients, and which values each feature has: those that vary tell them apart."""
+        names = list(dict.fromkeys(row.features))
+        choices = [self.features[name].choices(0.0) for name in names]
+        found = []
+        for indices in product(*(range(len(values)) for values in choices)):
+            told = [
+                values[index][i]
+                for name, values, index in zip(names, choices, indices, strict=True)
+                for i in self.features[name].varied
+            ]
+            quantity = " ".join([row.name, *(f"{value:.6g}" for value in told)])
+            found.append((quantity, dict(zip(names, indices, strict=True))))
+        return found
+
+    def _group(self, row: UserRow) -> str:
+        kinds = {self.features[name].feature.coordinate for name in row.features}
+        if len(kinds) > 1 or (len(row.features) > 1 and row.pattern.relation != "same"):
+            return "coupling"
+        (kind,) = kinds
+        return "improper" if kind == "out_of_plane" else kind
+
+
+def _site(
+    molecule: Molecule, start: ClassOneParameters, geometries: Float[np.ndarray, "frames atoms 3"] | None
+) -> Site:
+    topology = Topology(molecule)
+    bends = _start_angles(start)
+    linear = [
+        max(bends.get((j, frozenset((i, k))), 0.0), bends.get((k, frozenset((j, m))), 0.0)) > _LINEAR
+        for i, j, k, m in topology.atoms["torsion"]
+    ]
+    contacts = topology.quantiles("pair", "r", _frames(molecule, geometries), _CLOSE)
+    return Site(topology, start.types, np.array(contacts), np.array(linear, dtype=bool))
+
+
+def _frames(
+    molecule: Molecule, geometries: Float[np.ndarray, "frames atoms 3"] | None
+) -> Float[np.ndarray, "frames atoms 3"]:
+    if geometries is not None:
+        return geometries
+    placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    assert placed.positions is not None
+    return placed.positions[None]
+
+
+def _references(
+    topology: Topology,
+    molecule: Molecule,
+    start: ClassOneParameters,
+    geometries: Float[np.ndarray, "frames atoms 3"] | None,
+) -> dict[str, list[float]]:
+    """Reference value of every coordinate of the kinds that have one [nm, rad]."""
+    found = {
+        kind: topology.means(kind, variable, _frames(molecule, geometries)) for kind, variable in REFERENCE.items()
+    }
+    if geometries is None:
+        lengths = {
+            frozenset(bond): r0 for bond, r0 in zip(start.bonds.atoms.tolist(), start.bonds.r0.tolist(), strict=True)
+        }
+        bends = _start_angles(start)
+        for i, (j, k) in enumerate(topology.atoms["bond"]):
+            found["bond"][i] = lengths.get(frozenset((j, k)), found["bond"][i])
+        for i, (j, k, m) in enumerate(topology.atoms["angle"]):
+            found["angle"][i] = bends.get((k, frozenset((j, m))), found["angle"][i])
+    return found
+
+
+def _start_angles(start: ClassOneParameters) -> dict[tuple[int, frozenset[int]], float]:
+    angles = zip(start.angles.atoms.tolist(), start.angles.theta0.tolist(), strict=True)
+    return {(j, frozenset((i, k))): theta0 for (i, j, k), theta0 in angles}
+
+
+def _together(base: tuple[TermTable, Parameters], own: tuple[TermTable, Parameters]) -> tuple[TermTable, Parameters]:
+    """Two tables of one molecule in one."""
+    (first, parameters), (second, others) = base, own
+    coordinates, place = {}, {}
+    for kind, rows in first.coordinates.items():
+        index = {tuple(atoms): i for i, atoms in enumerate(rows.tolist())}
+        place[kind] = np.array(
+            [index.setdefault(tuple(atoms), len(index)) for atoms in second.coordinates[kind].tolist()], dtype=np.int64
+        )
+        coordinates[kind] = np.array(list(index), dtype=np.int64).reshape(-1, COORDINATES[kind].n_atoms)
+    moved = tuple(
+        FeatureRows(
+            rows.feature,
+            place[rows.feature.coordinate][rows.coordinate],
+            {name: index + len(parameters) for name, index in rows.parameters.items()},
+        )
+        for rows in second.features
+    )
+    order = max(first.products.shape[1], second.products.shape[1])
+    products = [
+        np.pad(table.products, ((0, 0), (0, order - table.products.shape[1])), constant_values=-1)
+        for table in (first, second)
+    ]
+    products[1] = np.where(products[1] < 0, -1, products[1] + first.n_features)
+    quantities = (*parameters.quantities, *others.quantities)
+    labels = numbered_labels(quantities, [plain_label(label) for label in (*parameters.labels, *others.labels)])
+    table = TermTable(
+        coordinates,
+        (*first.features, *moved),
+        np.concatenate(products),
+        np.concatenate([first.multipliers, second.multipliers]),
+        np.concatenate([first.coefficients, second.coefficients + len(parameters)]),
+        (*first.groups, *second.groups),
+    )
+    values = np.concatenate([parameters.values, others.values])
+    return table, Parameters(values, quantities, labels, {**parameters.kinds, **others.kinds})
