@@ -254,11 +254,11 @@ class LinearProblem:
         column = np.full(len(self.start), -1)
         column[self.fitted] = np.arange(len(self.fitted))
         posteriors = []
-        for (_force_field, _), position in zip(self.pairs, self.positions, strict=True):
+        for position, means in zip(self.positions, self.normal.means, strict=True):
             fitted = np.flatnonzero(column[position] >= 0)
             own = column[position[fitted]]
             posteriors.append(
-                Posterior(fitted, found.inverse[:, own] * self.widths[own], self.normal.means[own] / self.widths[own])
+                Posterior(fitted, found.inverse[:, own] * self.widths[own], means[own] / self.widths[own])
             )
         return tuple(posteriors)
 

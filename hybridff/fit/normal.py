@@ -32,8 +32,8 @@ class Normal:
     residuals: Float[np.ndarray, " frames"]
     """Reference less start energies, less their mean over each molecule's frames."""
     n_molecules: int
-    means: Float[np.ndarray, " n"]
-    """Mean of the energy columns over the frames of the last molecule."""
+    means: tuple[Float[np.ndarray, " n"], ...]
+    """Mean of the energy columns over the frames of each molecule."""
 
     def force_square(self, moves: Float[np.ndarray, " n"]) -> float:
         """Sum of the squared residuals of the forces after some moves."""
@@ -50,7 +50,7 @@ class Normal:
             matrix=np.ascontiguousarray(self.matrix[np.ix_(kept, kept)]),
             vector=self.vector[kept],
             rows=self.rows[kept],
-            means=self.means[kept],
+            means=tuple(mean[kept] for mean in self.means),
         )
 
     def forces_alone(self, weight: float) -> "Normal":
@@ -63,6 +63,7 @@ class Normal:
             rows=self.rows[:, :0],
             residuals=self.residuals[:0],
             n_molecules=0,
+            means=(),
         )
 
     def __add__(self, other: "Normal") -> "Normal":
@@ -74,7 +75,7 @@ class Normal:
             np.concatenate([self.rows, other.rows], 1),
             np.concatenate([self.residuals, other.residuals]),
             self.n_molecules + other.n_molecules,
-            other.means,
+            (*self.means, *other.means),
         )
 
 
@@ -118,7 +119,7 @@ def normal_equations(
         rows[1:] - means[:, None],
         residuals - residuals.mean(),
         1,
-        means,
+        (means,),
     )
 
 

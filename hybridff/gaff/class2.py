@@ -39,14 +39,20 @@ _WALL_RADIUS = 0.6
 
 
 def class2_form(
-    molecule: Molecule, start: ClassOneParameters, geometries: Float[np.ndarray, "frames atoms 3"] | None
+    molecule: Molecule,
+    start: ClassOneParameters,
+    geometries: Float[np.ndarray, "frames atoms 3"] | None,
+    *,
+    by_type: bool = False,
 ) -> tuple[TermTable, Parameters]:
     """All rows of the class II form, with the bonds, angles and torsions of ``start`` as starting values.
 
-    Reference lengths and angles are means over ``geometries``, or those of ``start`` where there are none.
+    Reference lengths and angles are means over ``geometries``, or those of ``start`` where there are none or where rows
+    of equal atom types share their coefficients (``by_type``), which then have the same reference in every molecule.
     """
-    rows = _Rows(molecule, start, geometries)
-    return product_table(rows.topology, [*rows.baseline(), *rows.diagonal(), *rows.couplings()], KINDS)
+    rows = _Rows(molecule, start, geometries, by_type)
+    every = [*rows.baseline(), *rows.diagonal(), *rows.couplings()]
+    return product_table(rows.topology, every, KINDS, start.types if by_type else None)
 
 
 def _kind(width: float | None, lower: float = -math.inf, unit: str = "kcal/mol") -> Quantity:
@@ -123,7 +129,11 @@ class _Rows:
     """The rows by family."""
 
     def __init__(
-        self, molecule: Molecule, start: ClassOneParameters, geometries: Float[np.ndarray, "frames atoms 3"] | None
+        self,
+        molecule: Molecule,
+        start: ClassOneParameters,
+        geometries: Float[np.ndarray, "frames atoms 3"] | None,
+        by_type: bool,
     ) -> None:
         self.molecule, self.start, self.topology = molecule, start, Topology(molecule)
         atoms = self.topology.atoms
@@ -155,9 +165,10 @@ class _Rows:
             assert molecule.positions is not None
             self.contacts = self.topology.quantiles("pair", "r", molecule.positions[None], _CLOSE)
         else:
-            self.lengths = self.topology.means("bond", "r", geometries)
-            self.angles = self.topology.means("angle", "theta", geometries)
             self.contacts = self.topology.quantiles("pair", "r", geometries, _CLOSE)
+            if not by_type:
+                self.lengths = self.topology.means("bond", "r", geometries)
+                self.angles = self.topology.means("angle", "theta", geometries)
 
     def stretch(self, name: str, atoms: Sequence[int]) -> Factor:
         bond = self.topology.index["bond"][min(tuple(atoms), tuple(atoms)[::-1])]
