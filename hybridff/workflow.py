@@ -166,6 +166,8 @@ def fit_data(
         stock.append(ForceField.build(placed, parameters))
         geometries = item.frames.positions[rows.train]
         force_fields.append(ForceField.build(placed, parameters, **asdict(form), geometries=geometries))
+        for row in form.unmatched(force_fields[-1].parameter_table):
+            say(f"Note: {placed.name}: nothing in the molecule fits the row {row!r} of {form.form}.")
     pairs = [
         (force_field, item.frames.subset(rows.train))
         for force_field, item, rows in zip(force_fields, data, splits, strict=True)
@@ -180,7 +182,7 @@ def fit_data(
         before = {name: evaluate(force_field, part, offset) for name, part in parts.items()}
         after = {name: evaluate(result.force_fields[i], part, result.energy_offsets[i]) for name, part in parts.items()}
         about = {
-            **provenance([*(file for other in data for file in other.files), *sources, *start.files]),
+            **provenance([*(file for other in data for file in other.files), *sources, *start.files, *form.files]),
             "options": _options(start, split, item.options, form, options, gate),
             "prior scale": result.prior_scale,
             "theory": item.frames.theory,

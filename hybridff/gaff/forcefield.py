@@ -1,5 +1,7 @@
 """ForceField: a molecule with its term table, parameters, and nonbonded interactions with other molecules."""
 
+from pathlib import Path
+
 import numpy as np
 import openmm
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor
 
 from hybridff.gaff.classone import ClassOneParameters, NonbondedParameters
 from hybridff.gaff.energy import TermEnergy
+from hybridff.gaff.formfile import read_form
 from hybridff.gaff.forms import Form, Share, build_form
 from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.gaff.openmm_forces import bonded_forces
@@ -58,7 +61,7 @@ class ForceField(EnergyModel):
         molecule: Molecule,
         start: ClassOneParameters,
         *,
-        form: Form = "harmonic",
+        form: Form | Path = "harmonic",
         share: Share = "symmetry",
         fourier: int = 0,
         geometries: Float[np.ndarray, "frames atoms 3"] | None = None,
@@ -70,7 +73,7 @@ class ForceField(EnergyModel):
             table,
             parameters,
             start.nonbonded,
-            form=form,
+            form=form if isinstance(form, str) else read_form(form).name,
             share=share,
             types=start.types,
             source=start.source,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast, get_args
 
 import torch
 
@@ -17,11 +17,10 @@ from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.parameters import Quantity, plain_label
 from hybridff.gaff.patterns import Pattern
 from hybridff.gaff.products import Factor, parity
-from hybridff.gaff.userform import REFERENCE, UserFeature, UserForm, UserRow
+from hybridff.gaff.userform import REFERENCE, Base, UserFeature, UserForm, UserRow
 from hybridff.geometry import COORDINATES
 from hybridff.units import ANGSTROM, BOHR, DEGREE, KCAL_MOL
 
-BASES = ("none", "harmonic", "near-pairs", "class2")
 _UNITS = {
     "1": 1.0,
     "nm": 1.0,
@@ -55,7 +54,9 @@ def read_form(path: Path) -> UserForm:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path} is no TOML file: {str(error).rstrip('.')}; correct it.") from None
     top = _Table(str(path), content)
-    name, base = top.text("name"), top.one_of("base", BASES)
+    name, base = top.text("name"), top.one_of("base", ("none", *get_args(Base)))
+    if name in ("none", "neural", *get_args(Base)):
+        top.fail(f"hybridff has a form of the name {name!r}; choose another name")
     raw_features, raw_rows = top.table("features"), top.tables("rows")
     top.finish()
     features = {
@@ -73,7 +74,7 @@ def read_form(path: Path) -> UserForm:
     unused = [key for key in features if not any(key in row.features for row in rows)]
     if unused:
         raise InputError(f"{path}, [features.{unused[0]}]: no row uses it; add a row, or leave it out.")
-    form = UserForm(path, name, base, features, tuple(rows))
+    form = UserForm(path, name, None if base == "none" else cast(Base, base), features, tuple(rows))
     quantities = [quantity for row in rows for quantity, _ in form.variants(row)]
     for i, quantity in enumerate(quantities):
         if quantity in quantities[:i] or quantity == "constant":

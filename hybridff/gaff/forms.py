@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from hybridff.errors import InputError
 from hybridff.gaff.class2 import class2_form
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.features import FEATURES
+from hybridff.gaff.formfile import read_form
 from hybridff.gaff.nonbonded import all_pairs
 from hybridff.gaff.parameters import Parameters, numbered_labels
 from hybridff.gaff.terms import FeatureRows, TermTable
@@ -27,8 +29,9 @@ Share = Literal["symmetry", "types"]
 class FormOptions:
     """Functional form, and which parameters are one."""
 
-    form: Form = "near-pairs"
-    """Functional form: harmonic is GAFF's; near-pairs adds Lennard-Jones between atoms one and two bonds apart."""
+    form: Form | Path = "near-pairs"
+    """Functional form: harmonic is GAFF's; near-pairs adds Lennard-Jones between atoms one and two bonds apart;
+    or a TOML file with a form of your own."""
 
     share: Share = "symmetry"
     """Which parameters are one: those of equivalent atoms of the molecule, or those of equal atom types."""
@@ -37,8 +40,28 @@ class FormOptions:
     """Add torsion terms n = 1 … FOURIER where GAFF has none; 0 keeps GAFF's."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.form, Path):
+            if self.form.suffix != ".toml":
+                raise InputError(
+                    f"there is no form {self.form}; choose from {', '.join(get_args(Form))}, or name a file that ends "
+                    "in .toml."
+                )
+            base = read_form(self.form).base
+            if self.fourier and base in (None, "class2"):
+                raise InputError(
+                    f"{self.form}: option fourier adds to GAFF's torsions, which {base or 'no base'} does not have."
+                )
         if not 0 <= self.fourier <= _MOST_FOURIER:
             raise InputError(f"option fourier has to be from 0 to {_MOST_FOURIER}, not {self.fourier}.")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file that the form comes from, if any."""
+        return (self.form,) if isinstance(self.form, Path) else ()
+
+    def unmatched(self, parameters: Parameters) -> list[str]:
+        """Names of rows of the user's own form that have no coefficient among some parameters."""
+        return read_form(self.form).unmatched(parameters) if isinstance(self.form, Path) else []
 
 
 _MOST_FOURIER = 6
@@ -110,7 +133,7 @@ class _Builder:
 
 
 def build_form(
-    form: Form,
+    form: Form | Path,
     molecule: Molecule,
     start: ClassOneParameters,
     *,
@@ -125,12 +148,20 @@ def build_form(
     at the start. These make bonds anharmonic and couple neighbouring bonds and angles, with OpenMM's native forces.
     "class2" is explained in its module; its reference lengths and angles are means over ``geometries``.
 
+    A path names a TOML file with a form of the user's own, which adds its rows to those of another form.
+
     ``share`` says which rows have their parameters in common: those whose atoms are equivalent in the molecular graph
     ("symmetry"), or those whose atoms have the same types ("types"). Rows that start from different values never share.
     ``fourier`` adds, with amplitude zero, the torsion terms n = 1 … ``fourier`` that GAFF does not have.
 
     Torsions without amplitude about a linear group of atoms are left out: they have no defined angle.
     """
+    if isinstance(form, Path):
+        own = read_form(form)
+        base = None
+        if own.base is not None:
+            base = build_form(own.base, molecule, start, share=share, fourier=fourier, geometries=geometries)
+        return own.joined(base, molecule, start, geometries, by_type=share == "types")
     if form == "class2":
         return class2_form(molecule, start, geometries)
     keys: Sequence = start.types if share == "types" else molecule.equivalent_atoms().tolist()

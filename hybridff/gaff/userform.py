@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +21,8 @@ from hybridff.gaff.topology import Topology
 from hybridff.geometry import COORDINATES
 from hybridff.molecule import Molecule
 from hybridff.units import DEGREE
+
+Base = Literal["harmonic", "near-pairs", "morse", "class2"]
 
 REFERENCE: Mapping[str, str] = MappingProxyType({"bond": "r", "pair": "r", "angle": "theta"})
 """The variable whose mean is a coordinate's reference value."""
@@ -66,8 +69,8 @@ class UserForm:
 
     path: Path
     name: str
-    base: str
-    """The form whose rows these are added to."""
+    base: Base | None
+    """The form whose rows these are added to, if any."""
     features: Mapping[str, UserFeature]
     rows: tuple[UserRow, ...]
 
@@ -77,14 +80,17 @@ class UserForm:
         molecule: Molecule,
         start: ClassOneParameters,
         geometries: Float[np.ndarray, "frames atoms 3"] | None,
+        by_type: bool = False,
     ) -> tuple[TermTable, Parameters]:
         """The rows of the base and its own, for one molecule.
 
-        Reference values are means over ``geometries``, or those of ``start`` where there are none. Raises
+        Reference values are means over ``geometries``, or those of ``start`` where there are none. Rows of equal atom
+        types share their coefficients ``by_type``, and then have the references of ``start`` in every molecule. Raises
         ``InputError`` when nothing fits the molecule, or a row has the name of a quantity of the base.
         """
         site = _site(molecule, start, geometries)
-        references = _references(site.topology, molecule, start, geometries)
+        references = _references(site.topology, molecule, start, None if by_type else geometries)
+        types = start.types if by_type else None
         kinds: dict[str, Quantity] = {"constant": Quantity("1", 1.0, None)}
         rows = []
         for row in self.rows:
@@ -94,13 +100,13 @@ class UserForm:
         if base is None:
             if not rows:
                 raise InputError(f"{self.path}: none of its rows fits {molecule.name}; change their patterns.")
-            return product_table(site.topology, rows, kinds)
+            return product_table(site.topology, rows, kinds, types)
         taken = sorted((set(kinds) - {"constant"}) & set(base[1].quantities))
         if taken:
             raise InputError(
                 f"{self.path}: the form {self.base} has a {taken[0]!r} itself; give that row another name."
             )
-        return _together(base, product_table(site.topology, rows, kinds))
+        return _together(base, product_table(site.topology, rows, kinds, types))
 
     def unmatched(self, parameters: Parameters) -> list[str]:
         """Names of the rows that have no coefficient among some parameters."""
