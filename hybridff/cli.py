@@ -24,6 +24,7 @@ from hybridff.analysis.errors import evaluate as evaluate_model
 from hybridff.errors import HybridFFError, InputError
 from hybridff.export import RouteOption, best_route, to_openmm, write_structure, write_system
 from hybridff.fit.options import FitOptions
+from hybridff.fit.posterior import POSTERIOR, Posterior, predicted_errors
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import FormOptions
 from hybridff.gate import StabilityOptions, stability
@@ -100,6 +101,9 @@ def fit(
     form: Annotated[FormOptions | None, Flat] = None,
     options: Annotated[FitOptions | None, Flat] = None,
     gate: Annotated[GateOptions | None, Flat] = None,
+    keep_posterior: Annotated[
+        bool, Parameter(help="Write what the fit is unsure of, so that evaluate predicts errors.", negative="")
+    ] = False,
 ) -> None:
     """Refit a force field to reference energies and forces, and show the errors before and after.
 
@@ -116,6 +120,10 @@ def fit(
             place = folder / name
             place.mkdir(exist_ok=True)
             _write(item.model, document, place)
+            if keep_posterior and item.posterior is not None:
+                item.posterior.write(place / POSTERIOR)
+    if keep_posterior and any(item.posterior is None for item in fitted):
+        _say("Note: this form is not linear in its parameters, so there is no posterior to keep.")
     for document in documents:
         _show(document.without("Provenance", "Data"))
     _say(f"Written to {out}: model.json, summary.md, report.html.")
@@ -149,8 +157,14 @@ def evaluate(
     if known:
         _say(f"Note: the model was fitted to frames of {', '.join(known)}; these errors include them.")
     found = evaluate_model(saved.force_field, item.frames, saved.energy_offset)
+    posterior = model / POSTERIOR
+    predicted = {}
+    if posterior.is_file():
+        known_by = Posterior.read(posterior, len(saved.force_field.parameter_table))
+        predicted = predicted_errors(known_by, saved.force_field, item.frames)
     result = {
         **found.in_field_units(),
+        **predicted,
         "energy_offset_from": "these frames" if saved.energy_offset is None else "the model's training frames",
     }
     if json_file is not None:

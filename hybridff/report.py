@@ -8,7 +8,8 @@ import numpy as np
 
 from hybridff import plots
 from hybridff.analysis.errors import Errors, predict
-from hybridff.fit.refit import FitResult
+from hybridff.fit.posterior import predicted_errors
+from hybridff.fit.result import FitResult
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import plain_label
 from hybridff.modelfile import SavedModel
@@ -120,6 +121,7 @@ def fit_document(fitted: FittedMolecule) -> Document:
         Section("Errors", _error_sentences(fitted), error_table(fitted), picture),
         Section("Data", _data_sentences(fitted)),
         *_stability_sections(fitted),
+        *_uncertainty_sections(fitted),
         _start_section(fitted.model.force_field),
         _moved_section(fitted.result, fitted.model.force_field),
         _undetermined_section(fitted.result, fitted.model.force_field),
@@ -175,7 +177,7 @@ def _error_sentences(fitted: FittedMolecule) -> tuple[str, ...]:
         f"The constant offset (reference minus model) is {fitted.model.energy_offset / KCAL_MOL:.3f} kcal/mol."
         if fitted.model.energy_offset is not None
         else "",
-        f"{result.iterations} Gauss-Newton steps in {result.seconds:.2f} s; training loss {result.loss_start:.6g} "
+        f"{_effort(fitted)} in {result.seconds:.2f} s; training loss {result.loss_start:.6g} "
         f"before, {result.loss_end:.6g} after; residual deviations {result.noise.energy / KCAL_MOL:.2f} kcal/mol and "
         f"{result.noise.force / FORCE_KCAL:.2f} kcal/mol/Å; scale of the priors {result.prior_scale:g}.",
     ]
@@ -190,6 +192,13 @@ def _error_sentences(fitted: FittedMolecule) -> tuple[str, ...]:
     return tuple(sentence for sentence in sentences if sentence)
 
 
+def _effort(fitted: FittedMolecule) -> str:
+    if fitted.posterior is None:
+        return f"{fitted.result.iterations} Gauss-Newton steps"
+    n_fitted = int((fitted.result.deviations > 0).sum())
+    return f"{n_fitted} coefficients in closed form"
+
+
 def _split_sentence(fitted: FittedMolecule) -> str:
     """What the rows of the table were used for."""
     sentences = []
@@ -202,7 +211,9 @@ def _split_sentence(fitted: FittedMolecule) -> str:
         )
     else:
         sentences.append("There are no test frames: nothing here says how well the fit predicts.")
-    if "validation" in fitted.after and fitted.model.provenance["options"]["prior_scale"] is None:
+    if "validation" in fitted.after and fitted.posterior is not None:
+        sentences.append("Validation frames gave the scale of the predicted errors.")
+    elif "validation" in fitted.after and fitted.model.provenance["options"]["prior_scale"] is None:
         sentences.append("Validation frames chose the scale of the priors.")
     return " ".join(sentences)
 
@@ -312,6 +323,32 @@ def _stability_sections(fitted: FittedMolecule) -> list[Section]:
     if fitted.stability is None:
         return []
     return [Section("Stability", (*fitted.remarks, *fitted.stability.sentences()))]
+
+
+def _uncertainty_sections(fitted: FittedMolecule) -> list[Section]:
+    """How well the posterior predicts errors, on a few frames that were not trained on."""
+    if fitted.posterior is None or len(fitted.split.test) < _FEW:
+        return []
+    frames = fitted.data.frames.subset(fitted.split.test[:_FEW])
+    found = predicted_errors(fitted.posterior, fitted.model.force_field, frames)
+    predicted, rank = (
+        found[key]
+        for key in (
+            "predicted_force_deviation_kcal_mol_angstrom",
+            "rank_correlation_of_predicted_and_actual_force_errors",
+        )
+    )
+    return [
+        Section(
+            "Uncertainty",
+            (
+                f"The fit predicts a force error of {predicted:.2f} kcal/mol/Å on {len(frames)} test frames; the rank "
+                f"correlation of predicted and actual errors of frames is {rank:.2f}. Predictions are scaled by "
+                f"{fitted.posterior.scale:.2g}, which validation frames gave. With --keep-posterior, evaluate predicts "
+                "the errors of other frames.",
+            ),
+        )
+    ]
 
 
 def _charge_section(force_field: ForceField) -> Section:

@@ -15,6 +15,7 @@ from hybridff.checks import DataReport, usable_frames
 from hybridff.dataset import Frames, Split, read_frames
 from hybridff.errors import FitError, InputError
 from hybridff.fit.options import FitOptions
+from hybridff.fit.posterior import Posterior
 from hybridff.fit.problem import Progress
 from hybridff.fit.result import FitResult
 from hybridff.gaff.forcefield import ForceField
@@ -96,6 +97,8 @@ class FittedMolecule:
     """The gate's verdict; None where none was asked for."""
     remarks: tuple[str, ...]
     """What had to be done to pass the gate."""
+    posterior: Posterior | None
+    """Of this molecule's coefficients, if the form is linear in them."""
 
 
 def read_data(
@@ -192,10 +195,13 @@ def fit_data(
             "errors after": {name: errors.in_field_units() for name, errors in after.items()},
         }
         report = stable.reports[i] if stable.reports else None
+        posterior = result.posteriors[i] if result.posteriors else None
         if report is not None:
             about["stability"] = [*stable.remarks, *report.sentences()]
         model = SavedModel(result.force_fields[i], result.energy_offsets[i], about)
-        fitted.append(FittedMolecule(model, item, rows, force_field, before, after, result, report, stable.remarks))
+        fitted.append(
+            FittedMolecule(model, item, rows, force_field, before, after, result, report, stable.remarks, posterior)
+        )
     return fitted
 
 

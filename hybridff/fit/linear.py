@@ -18,11 +18,12 @@ from hybridff.analysis.errors import evaluate
 from hybridff.dataset import Frames
 from hybridff.errors import FitError
 from hybridff.fit.gauss_newton import bounded_quadratic
-from hybridff.fit.normal import Normal, normal_equations
+from hybridff.fit.normal import Normal, move_columns, normal_equations
 from hybridff.fit.options import FitOptions
 from hybridff.fit.posterior import Posterior
 from hybridff.fit.problem import Noise, common_parameters
 from hybridff.fit.result import FitResult
+from hybridff.gaff.columns import columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters, Quantity
 from hybridff.gaff.restraints import restraints
@@ -33,10 +34,17 @@ _TOLERANCE = 0.03
 _FIRST_NOISE = 0.03
 """Of the forces, in units of their root mean square at the start."""
 _LEAST_NOISE = 1e-3
+_RESOLUTION = 3e-7
+"""Least noise in units of what a row says in all: data 1e13 times as sharp as the priors still leave double precision
+three digits of these."""
 _ENERGY_WEIGHT = 3.0
 """On top of what the residuals say: energies carry what forces along a trajectory hardly see."""
 _MANY = 2000
 """Rows from which on a preview is worth its time."""
+_MOST = 9000
+"""Rows that a preview may hold, some 4 GB of matrices; of more, those go that move the forces least."""
+_LISTEN = 20
+"""Frames of each molecule that show how much a row moves the forces."""
 _PREVIEW = 120
 """Frames of each molecule that are enough to see which of many rows do not matter."""
 _IDLE = 0.1
@@ -93,6 +101,8 @@ class LinearProblem:
                 raise FitError(f"the training frames of {force_field.molecule.name} have no forces; a fit needs them.")
         self._progress = progress or (lambda frames: None)
         self._restrict(None)
+        if len(self.fitted) > _MOST:
+            self._drop_quiet()
         limit = sum(options.most_rows(len(force_field.molecule.numbers)) for force_field, _ in pairs)
         seen = [frames.subset(np.arange(min(len(frames), _PREVIEW))) for _, frames in pairs]
         complete = all(len(part) == len(frames) for part, (_, frames) in zip(seen, pairs, strict=True))
@@ -128,6 +138,20 @@ class LinearProblem:
         for part in parts[1:]:
             total = total + part
         return total
+
+    def _drop_quiet(self) -> None:
+        """Leave out the rows whose forces are smallest, in units of their prior widths."""
+        loudness = np.zeros(len(self.fitted))
+        for (force_field, frames), position in zip(self.pairs, self.positions, strict=True):
+            table = move_columns(force_field.table, self.start, position, self.fitted)
+            values = force_field.parameter_table.values
+            for frame in frames.positions[:_LISTEN]:
+                force = columns(table, len(self.fitted) + 1, values, frame[None]).force[1:]
+                loudness += (force**2).sum((1, 2))
+        loudness[~self._dispensable] = math.inf
+        dropped = np.ones(len(self.fitted), dtype=bool)
+        dropped[np.argsort(-loudness, kind="stable")[:_MOST]] = False
+        self._restrict(dropped)
 
     def _without_idle(self, normal: Normal) -> Normal:
         """Leave out the rows that the data say nothing about."""
@@ -196,6 +220,7 @@ class LinearProblem:
         return Noise(max(_FIRST_NOISE * energy, 1e-6), max(_FIRST_NOISE * force, 1e-5))
 
     def _solve(self, normal: Normal, noise: Noise, precision: Float[np.ndarray, " n"]) -> Estimate:
+        noise = _resolvable(normal, noise, precision)
         hessian = normal.matrix / noise.force**2
         hessian += (normal.rows / noise.energy**2) @ normal.rows.T
         right = normal.vector / noise.force**2 + normal.rows @ normal.residuals / noise.energy**2
@@ -263,13 +288,14 @@ class LinearProblem:
         return tuple(posteriors)
 
     def learnt_kinds(self, found: Estimate) -> dict[str, Quantity]:
-        """The quantities with the prior widths of an estimate."""
+        """The quantities with the prior widths of an estimate, less the scale of the options."""
+        scale = self.options.prior_scale or 1.0
         kinds = dict(self.start.kinds)
         for i, precision in zip(self.fitted, found.precision, strict=True):
             name = self.start.quantities[i]
             width = self.start.kinds[name].prior_width
             assert width is not None
-            kinds[name] = replace(kinds[name], prior_width=width / math.sqrt(precision))
+            kinds[name] = replace(kinds[name], prior_width=width / math.sqrt(precision) / scale)
         return kinds
 
 
@@ -344,6 +370,14 @@ def _in_moves(problem: LinearProblem) -> tuple[sparse.sparray, Float[np.ndarray,
     rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
     shape = (len(targets), len(problem.fitted))
     return sparse.csr_array((np.array(values, dtype=float), (rows, columns)), shape=shape), np.array(targets)
+
+
+def _resolvable(normal: Normal, noise: Noise, precision: Float[np.ndarray, " n"]) -> Noise:
+    """The noise, raised where double precision could not hold data and priors together."""
+    least = _RESOLUTION / math.sqrt(precision.min(initial=1.0))
+    energy = least * math.sqrt((normal.rows**2).sum(1).max(initial=0.0))
+    force = least * math.sqrt(normal.matrix.diagonal().max(initial=0.0))
+    return Noise(max(noise.energy, energy), max(noise.force, force))
 
 
 def _learn_precision(found: Estimate, families: np.ndarray, prior_scale: float) -> Float[np.ndarray, " n"]:

@@ -1,16 +1,25 @@
 """What a linear fit knows: deviations of its coefficients, and of the energies and forces that it predicts."""
 
+import zipfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.stats import spearmanr
 
 from hybridff.analysis.errors import predict
 from hybridff.dataset import Frames
+from hybridff.errors import InputError
 from hybridff.gaff.columns import columns
 from hybridff.gaff.forcefield import ForceField
+from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 _BLOCK_BYTES = 1 << 27
+
+
+POSTERIOR = "posterior.npz"
+"""Its file beside a model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +55,33 @@ class Posterior:
             force[part] = np.sqrt(variance.mean(1))
         return self.scale * energy, self.scale * force
 
+    def write(self, path: Path) -> None:
+        """Write as npz, single precision."""
+        np.savez_compressed(
+            path,
+            fitted=self.fitted,
+            spread=self.spread.astype(np.float32),
+            mean_energies=self.mean_energies,
+            scale=self.scale,
+        )
+
+    @classmethod
+    def read(cls, path: Path, n_parameters: int) -> "Posterior":
+        """Read what ``write`` wrote, for a force field of so many parameters.
+
+        Raises ``InputError`` if the file is damaged or of another model.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                fitted, spread, means = file["fitted"], file["spread"].astype(float), file["mean_energies"]
+                scale = float(file["scale"])
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path} cannot be read: {error}; fit again with --keep-posterior.") from None
+        shapes = fitted.shape, spread.shape[1:], means.shape
+        if len(set(shapes)) != 1 or fitted.max(initial=0) >= n_parameters or fitted.min(initial=0) < 0:
+            raise InputError(f"{path} belongs to another model; fit again with --keep-posterior.")
+        return cls(fitted, spread, means, scale)
+
     def calibrated(self, force_field: ForceField, frames: Frames) -> "Posterior":
         """With the scale at which the mean squares of predicted and actual force errors of ``frames`` agree."""
         assert frames.forces is not None
@@ -53,3 +89,17 @@ class Posterior:
         _, forces = predict(force_field, frames.positions)
         actual = ((forces - frames.forces) ** 2).mean((1, 2))
         return replace(self, scale=float(np.sqrt(np.mean(actual / predicted**2))))
+
+
+def predicted_errors(posterior: Posterior, force_field: ForceField, frames: Frames) -> dict[str, float]:
+    """Predicted errors of frames, and how well they rank the actual ones, in the units of their keys."""
+    energy, force = posterior.deviations(force_field, frames.positions)
+    found = {
+        "predicted_energy_deviation_kcal_mol": float(np.sqrt(np.mean(energy**2))) / KCAL_MOL,
+        "predicted_force_deviation_kcal_mol_angstrom": float(np.sqrt(np.mean(force**2))) / FORCE_KCAL,
+    }
+    if frames.forces is not None and len(frames) > 2:
+        _, forces = predict(force_field, frames.positions)
+        actual = np.sqrt(((forces - frames.forces) ** 2).mean((1, 2)))
+        found["rank_correlation_of_predicted_and_actual_force_errors"] = float(spearmanr(force, actual).statistic)
+    return found
