@@ -1,90 +1,89 @@
-"""Step time of the exported System against that of the same molecule's AMBER prmtop, run by turns.
+"""Time of a step in vacuum, stock GAFF as a prmtop against the exported force fields, run by turns.
 
-The prmtop is written by ParmEd from the stock System, read back by ``openmm.app.AmberPrmtopFile``. Timed are stock
-and refit models, and by the compiled route the stock model and the class II form with all its rows: coefficients that
-start at zero get tiny random values, which keep the terms and leave the dynamics alone.
+The prmtop is written by ParmEd from the stock System and read back by ``openmm.app.AmberPrmtopFile``. The other
+force fields are GAFF exported and fits to some frames: "native" are OpenMM's own and fused custom forces, "compiled" is
+one ``PythonForce``. Systems and contexts are made outside of the timing.
 
-Usage: python benchmarks/step_time.py [--platform Reference] [--steps 20000] [--repeats 9] [set of frames …]
+Usage: python benchmarks/step_time.py [--platform Reference] [--steps 5000] [--repeats 11] [set of frames …]
 """
 
 import argparse
-import os
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Literal, get_args
 
-import numpy as np
 import openmm
 import parmed
+from common import Case, new_context, platform_names, ratio, read_case, step_times
 from openmm import app, unit
 
-from hybridff import ForceField, StartOptions, fit, read_frames, starting_parameters, to_openmm
-from hybridff.gaff.forms import Form
+from hybridff import FitOptions, ForceField, to_openmm
+from hybridff.export import Route, best_route
 
-FORMS: tuple[Form, ...] = ("harmonic", "near-pairs")
-DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
+SETS = ("ethanol_rmd17", "aspirin_rmd17", "3bpa_300k")
+Size = Literal["small", "medium", "full"]
+SIZES = get_args(Size)
+STEP = 0.0005
+"""[ps]"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="*", default=("ethanol_rmd17", "aspirin_rmd17"), help="names of sets of frames")
-    parser.add_argument("--platform", default="Reference")
-    parser.add_argument("--steps", type=int, default=20000)
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("sets", nargs="*", default=SETS, help="names of sets of frames")
+    parser.add_argument("--platform", default="Reference", choices=platform_names())
+    parser.add_argument("--route", choices=("native", "compiled"), help="of class2; the faster one if not given")
+    parser.add_argument("--forms", nargs="*", default=("near-pairs", "class2"))
+    parser.add_argument("--sizes", nargs="*", default=SIZES, choices=SIZES, help="of class2")
+    parser.add_argument("--frames", type=int, default=250, help="that the timed force fields are fitted to")
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--repeats", type=int, default=11)
     options = parser.parse_args()
-    print(f"{options.platform}, {options.steps} Langevin steps of 0.5 fs, median of {options.repeats} runs by turns")
+    print(
+        f"{options.platform}; {options.steps} Langevin steps of 0.5 fs, {options.repeats} runs by turns: median, ratio "
+        "to the prmtop of stock GAFF with half the distance of its quartiles"
+    )
+    print("| set | force field | terms | forces | export | context | step | ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in options.sets:
-        frames = read_frames(DATA / f"{name}.npz")
-        molecule = replace(frames.molecule(), positions=frames.positions[np.argmin(frames.energies)])
-        parameters = starting_parameters(molecule, StartOptions())
-        stock = ForceField.build(molecule, parameters)
-        systems = {"prmtop": _prmtop_system(stock), "stock": to_openmm(stock)}
-        for form in FORMS:
-            start = ForceField.build(molecule, parameters, form=form)
-            systems[form] = to_openmm(fit(start, frames.subset(frames.split(110).train)).force_field)
-        rich = _filled(ForceField.build(molecule, parameters, form="class2"))
+        _one_set(read_case(name), options)
+
+
+def _one_set(case: Case, options: argparse.Namespace) -> None:
+    stock = case.stock
+    assert stock.molecule.positions is not None
+    force_fields = {"GAFF": stock}
+    for form in options.forms:
+        sizes: Sequence[Size] = options.sizes if form == "class2" else ("full",)
+        for size in sizes:
+            label = f"{form}, {size}" if form == "class2" else form
+            force_fields[label] = case.fitted(form, FitOptions(size=size), options.frames)
+    plans: dict[str, tuple[int, Callable[[], openmm.System]]] = {
+        "GAFF, prmtop": (len(stock.table.products), lambda: _prmtop_system(stock))
+    }
+    for label, force_field in force_fields.items():
+        best = best_route(force_field, options.platform)
+        route = options.route if options.route and label.startswith("class2") else best
+        plans[f"{label}, {route}"] = (len(force_field.table.products), _exporter(force_field, route))
+    contexts, about = {}, {}
+    for key, (n_terms, make) in plans.items():
         begin = time.perf_counter()
-        compiled = {"stock": to_openmm(stock, "compiled"), "class2": to_openmm(rich, "compiled")}
-        compilation = time.perf_counter() - begin
-        systems |= {f"compiled {key}": system for key, system in compiled.items()}
-        contexts = {key: _context(system, molecule, options.platform) for key, system in systems.items()}
-        times: dict[str, list[float]] = {key: [] for key in systems}
-        for _ in range(options.repeats):
-            for key, context in contexts.items():
-                begin = time.perf_counter()
-                context.getIntegrator().step(options.steps)
-                context.getState(getEnergy=True)
-                times[key].append((time.perf_counter() - begin) / options.steps * 1e6)
-        prmtop = median(times["prmtop"])
-        ratios = {
-            key: median(a / b for a, b in zip(values, times["prmtop"], strict=True)) for key, values in times.items()
-        }
-        exported = ", ".join(f"exported {key} {ratios[key]:.3f} ×" for key in systems if key != "prmtop")
-        print(
-            f"{name}: prmtop {prmtop:.2f} µs/step; {exported}; class2 has {len(rich.table.products)} terms, "
-            f"both compiled in {compilation:.1f} s",
-            flush=True,
-        )
+        system = make()
+        exported = time.perf_counter()
+        contexts[key] = new_context(system, stock.molecule.positions, options.platform, STEP)
+        contexts[key].getIntegrator().step(20)
+        ready = time.perf_counter()
+        about[key] = f"{n_terms} | {system.getNumForces()} | {exported - begin:.1f} s | {ready - exported:.1f} s"
+    times = step_times(contexts, options.steps, options.repeats)
+    for key, values in times.items():
+        reference = ratio(values, times["GAFF, prmtop"])
+        print(f"| {case.name} | {key} | {about[key]} | {median(values):.2f} µs | {reference} |", flush=True)
 
 
-def _filled(force_field: ForceField) -> ForceField:
-    """The force field with 1e-6 kJ/mol or so in place of every coefficient of zero."""
-    values = force_field.parameter_table.values.copy()
-    places = np.unique(force_field.table.coefficients)
-    empty = places[values[places] == 0]
-    values[empty] = np.random.default_rng(0).normal(scale=1e-6, size=len(empty))
-    return force_field.with_values(values)
-
-
-def _context(system: openmm.System, molecule, platform: str) -> openmm.Context:
-    integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.0005)
-    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(platform))
-    context.setPositions(molecule.positions)
-    context.setVelocitiesToTemperature(300, 1)
-    context.getIntegrator().step(1000)
-    return context
+def _exporter(force_field: ForceField, route: Route) -> Callable[[], openmm.System]:
+    return lambda: to_openmm(force_field, route)
 
 
 def _prmtop_system(force_field: ForceField) -> openmm.System:
