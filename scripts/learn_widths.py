@@ -1,0 +1,60 @@
+"""Prior widths of the class II families learnt from each of several molecules, beside the shipped ones.
+
+Run: python scripts/learn_widths.py [--train 250] [--seed 0] [SET ...]
+"""
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import hybridff as hf
+from hybridff.gaff.class2 import KINDS
+from hybridff.gaff.parameters import Quantity
+from hybridff.units import KCAL_MOL
+
+SETS = ("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp", "3bpa_300k")
+
+
+def learn(path: Path, n_train: int, seed: int) -> dict[str, float]:
+    """Widths [kcal/mol] that the evidence prefers for one molecule."""
+    frames = hf.read_frames(path)
+    molecule = frames.molecule()
+    frames, _ = hf.usable_frames(frames, molecule)
+    train = frames.subset(frames.split(min(n_train, len(frames)), 0, seed).train)
+    placed = replace(molecule, positions=train.positions[np.argmin(train.energies)])
+    start = hf.starting_parameters(placed, hf.StartOptions())
+    force_field = hf.ForceField.build(placed, start, form="class2", geometries=train.positions)
+    kinds = hf.fit(force_field, train, hf.FitOptions(widths="learnt")).start.kinds
+    return {name: _width(kind) for name, kind in kinds.items() if kind.prior_width is not None}
+
+
+def _width(kind: Quantity) -> float:
+    assert kind.prior_width is not None
+    return kind.prior_width / KCAL_MOL
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", default=SETS)
+    parser.add_argument("--train", type=int, default=250)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    data = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
+    learnt = {name: learn(data / f"{name}.npz", arguments.train, arguments.seed) for name in arguments.sets}
+    print(f"Widths in kcal/mol, learnt from {arguments.train} frames at most; – where a molecule has no such rows.\n")
+    print(f"| family | shipped | {' | '.join(learnt)} | geometric mean |")
+    print("| --- " * (len(learnt) + 3) + "|")
+    for family, kind in KINDS.items():
+        own = [widths[family] for widths in learnt.values() if family in widths]
+        if kind.prior_width is None or not own:
+            continue
+        cells = [f"{widths[family]:.2g}" if family in widths else "–" for widths in learnt.values()]
+        mean = float(np.exp(np.mean(np.log(own))))
+        print(f"| {family} | {_width(kind):.2g} | {' | '.join(cells)} | {mean:.2g} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

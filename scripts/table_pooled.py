@@ -1,0 +1,69 @@
+"""One class II fit of several molecules with rows shared by GAFF type, against a fit of each alone.
+
+After Kovács et al., J. Chem. Theory Comput. 17, 7696 (2021), table 4, on other molecules. Test frames were in no fit.
+
+Run: python scripts/table_pooled.py [--train 50] [--seeds 3] [SET ...]
+"""
+
+import argparse
+import os
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import hybridff as hf
+from hybridff.gaff.forms import Share
+from hybridff.units import FORCE_KCAL, KCAL_MOL
+
+SETS = ("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp", "acac_300k")
+N_TEST = 200
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", default=SETS)
+    parser.add_argument("--train", type=int, default=50)
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    data = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
+    found: dict[str, dict[str, list[hf.Errors]]] = defaultdict(lambda: defaultdict(list))
+    for seed in range(arguments.seeds):
+        pooled, tests = [], {}
+        for name in arguments.sets:
+            frames = hf.read_frames(data / f"{name}.npz")
+            molecule = frames.molecule()
+            frames, _ = hf.usable_frames(frames, molecule)
+            rows = frames.split(arguments.train, 0, seed)
+            train, tests[name] = frames.subset(rows.train), frames.subset(rows.test[:N_TEST])
+            placed = replace(molecule, positions=train.positions[np.argmin(train.energies)])
+            start = hf.starting_parameters(placed, hf.StartOptions())
+            shares: tuple[Share, ...] = ("symmetry", "types")
+            for share in shares:
+                force_field = hf.ForceField.build(placed, start, form="class2", share=share, geometries=train.positions)
+                alone = hf.fit(force_field, train)
+                errors = hf.evaluate(alone.force_field, tests[name], alone.energy_offset)
+                found[name][f"alone, by {share}"].append(errors)
+            pooled.append((force_field, train))
+        result = hf.fit_together(pooled)
+        for name, force_field, offset in zip(arguments.sets, result.force_fields, result.energy_offsets, strict=True):
+            found[name]["pooled, by types"].append(hf.evaluate(force_field, tests[name], offset))
+    ways = list(next(iter(found.values())))
+    print(
+        f"{arguments.train} training frames of each molecule, up to {N_TEST} unseen ones, mean of {arguments.seeds} "
+        "splits. Force RMSE [kcal/mol/Å] / energy RMSE [kcal/mol].\n"
+    )
+    print(f"| set | {' | '.join(ways)} |")
+    print("| --- " * (len(ways) + 1) + "|")
+    for name, by_way in found.items():
+        cells = [
+            f"{np.mean([e.force_rmse for e in errors if e.force_rmse is not None]) / FORCE_KCAL:.2f} / "
+            f"{np.mean([e.energy_rmse for e in errors]) / KCAL_MOL:.2f}"
+            for errors in by_way.values()
+        ]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
