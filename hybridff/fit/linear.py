@@ -34,6 +34,8 @@ _TOLERANCE = 0.03
 _FIRST_NOISE = 0.03
 """Of the forces, in units of their root mean square at the start."""
 _LEAST_NOISE = 1e-3
+_FEW_DATA_NOISE = 0.03
+"""Least noise, in the same unit, of forces that all go into coefficients; of others it is less, by the square."""
 _RESOLUTION = 3e-7
 """Least noise in units of what a row says in all: data 1e13 times as sharp as the priors still leave double precision
 three digits of these."""
@@ -241,7 +243,8 @@ class LinearProblem:
         energy = normal.energy_square(found.moves) / max(n_energies - by_energies, 0.2 * n_energies, 1.0)
         left = max(normal.n_forces - (determined - by_energies), 0.2 * normal.n_forces)
         force = normal.force_square(found.moves) / left
-        least = _LEAST_NOISE * math.sqrt(normal.square / normal.n_forces)
+        least = max(_LEAST_NOISE, _FEW_DATA_NOISE * (determined / normal.n_forces) ** 2)
+        least *= math.sqrt(normal.square / normal.n_forces)
         return Noise(max(math.sqrt(energy), 1e-6), max(math.sqrt(force), least, 1e-5))
 
     def _bounded(self, found: Estimate) -> Estimate:

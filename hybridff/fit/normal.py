@@ -114,7 +114,7 @@ def normal_equations(
     return Normal(
         matrix[1:, 1:].copy(),
         (vector - image)[1:],
-        square,
+        max(square, 0.0),
         frames.positions.size,
         rows[1:] - means[:, None],
         residuals - residuals.mean(),

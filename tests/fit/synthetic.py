@@ -43,3 +43,21 @@ def unbounded(model: ForceField) -> ForceField:
     p = model.parameter_table
     kinds = {name: replace(kind, lower=-np.inf, upper=np.inf) for name, kind in p.kinds.items()}
     return model._with(model.table, replace(p, kinds=kinds))
+
+
+def dense(model: ForceField, frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Columns of energies and of forces in moves, and what is left at the start of both, by torch's own gradients."""
+    assert frames.forces is not None
+    p = model.parameter_table
+    energy_start, force_start = predict(model, frames.positions)
+    fixed = np.where(p.adjustable, 0.0, p.values)
+    energy_fixed, force_fixed = predict(model.with_values(fixed), frames.positions)
+    energies, forces = [], []
+    for i in np.flatnonzero(p.adjustable):
+        values = fixed.copy()
+        values[i] = p.prior_widths[i]
+        energy, force = predict(model.with_values(values), frames.positions)
+        energies.append(energy - energy_fixed)
+        forces.append((force - force_fixed).ravel())
+    residuals = frames.energies - energy_start
+    return np.array(energies).T, np.array(forces).T, residuals, (frames.forces - force_start).ravel()

@@ -2,7 +2,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from synthetic import class2, data, moved
+from synthetic import class2, data, dense, moved
 
 from hybridff.analysis.errors import predict
 from hybridff.dataset import Frames
@@ -29,33 +29,13 @@ def example() -> tuple[ForceField, Frames]:
     return model, data(moved(model, 0.2), 5, energy=1.0, force=30.0)
 
 
-@cache
-def dense() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Columns of energies and of forces in moves, and what is left at the start of both, by torch's own gradients."""
-    model, frames = example()
-    assert frames.forces is not None
-    p = model.parameter_table
-    energy_start, force_start = predict(model, frames.positions)
-    fixed = np.where(p.adjustable, 0.0, p.values)
-    energy_fixed, force_fixed = predict(model.with_values(fixed), frames.positions)
-    energies, forces = [], []
-    for i in np.flatnonzero(p.adjustable):
-        values = fixed.copy()
-        values[i] = p.prior_widths[i]
-        energy, force = predict(model.with_values(values), frames.positions)
-        energies.append(energy - energy_fixed)
-        forces.append((force - force_fixed).ravel())
-    residuals = frames.energies - energy_start
-    return np.array(energies).T, np.array(forces).T, residuals, (frames.forces - force_start).ravel()
-
-
 def close(found: np.ndarray, expected: np.ndarray) -> None:
     """Equal but for rounding: sums of products of numbers that are themselves differences of numbers 1e4 larger."""
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
 
 
 def test_the_sums_are_those_of_a_dense_design_matrix() -> None:
-    energies, forces, energy_left, force_left = dense()
+    energies, forces, energy_left, force_left = dense(*example())
     found = equations(*example())
     close(found.matrix, forces.T @ forces)
     close(found.vector, forces.T @ force_left)
