@@ -1,56 +1,34 @@
-"""What the benchmarks share: molecules with their stock parameters, fits of them, and steps timed by turns."""
+"""What the benchmarks share: fits without the stability gate, and steps timed by turns."""
 
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import openmm
 from jaxtyping import Float
 
-from hybridff import FitOptions, ForceField, Frames, Molecule, StartOptions, fit, read_frames, starting_parameters
-from hybridff.checks import usable_frames
-from hybridff.gaff.classone import ClassOneParameters
+from hybridff import FitOptions, ForceField
 from hybridff.gaff.forms import Form
+from hybridff.stable import GateOptions
+from hybridff.trials import TrialSet, read_trial_set
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 FRICTION = 1.0
 """Of Langevin dynamics [1/ps]."""
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A molecule with its reference data and stock parameters; its positions are those of the lowest frame."""
-
-    name: str
-    frames: Frames
-    molecule: Molecule
-    parameters: ClassOneParameters
-
-    @property
-    def stock(self) -> ForceField:
-        """GAFF as it is."""
-        return ForceField.build(self.molecule, self.parameters)
-
-    def start(self, form: Form, train: Frames) -> ForceField:
-        """What a fit of a form to some frames starts from."""
-        return ForceField.build(self.molecule, self.parameters, form=form, geometries=train.positions)
-
-    def fitted(self, form: Form, options: FitOptions, size: int) -> ForceField:
-        """A fit to ``size`` frames, or to as many as there are."""
-        train = self.frames.subset(self.frames.split(min(size, len(self.frames))).train)
-        return fit(self.start(form, train), train, options).force_field
-
-
-def read_case(name: str) -> Case:
+def read_set(name: str) -> TrialSet:
     """The set of frames of this name."""
-    path = DATA / f"{name}.npz"
-    frames = read_frames(path)
-    frames, _ = usable_frames(frames, frames.molecule())
-    molecule = replace(frames.molecule(), positions=frames.positions[np.argmin(frames.energies)])
-    return Case(name, frames, molecule, starting_parameters(molecule, StartOptions()))
+    return read_trial_set(DATA / f"{name}.npz")
+
+
+def fitted(data: TrialSet, form: Form, options: FitOptions, size: int) -> ForceField:
+    """A fit to ``size`` frames, or to as many as there are."""
+    (size,) = data.sizes([size], validation=0, test=0)
+    train = data.split(size, 0, 0, seed=0).train
+    return data.fit(form, train, options=options, gate=GateOptions(gate="none")).result.force_field
 
 
 def new_context(
@@ -83,8 +61,3 @@ def ratio(times: Float[np.ndarray, " repeats"], reference: Float[np.ndarray, " r
     """Median of the ratios of the same turn, and half the distance of their quartiles."""
     low, middle, high = np.quantile(times / reference, (0.25, 0.5, 0.75))
     return f"{middle:.3f} ± {(high - low) / 2:.3f}"
-
-
-def platform_names() -> list[str]:
-    """Names of all OpenMM platforms of this machine."""
-    return [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]

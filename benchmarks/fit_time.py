@@ -27,13 +27,13 @@ from types import MappingProxyType
 import numpy as np
 import openmm
 import torch
-from common import FRICTION, read_case
+from common import FRICTION, read_set
 from jaxtyping import Float
 from rdkit.Chem.rdPartialCharges import ComputeGasteigerCharges
 
 from hybridff import FitOptions, ForceField, Frames, Molecule, to_openmm
 from hybridff.gaff.assign import gaff_parameters
-from hybridff.stable import GateOptions, fit_stable
+from hybridff.stable import GateOptions, StableFit, fit_stable
 
 _PEPTIDE = "CC(=O)N[C@@H](CC(C)C)C(=O)N[C@@H](CC(C)C)C(=O)NC"
 """N-acetylleucylleucine N-methylamide, 50 atoms."""
@@ -77,12 +77,10 @@ def main() -> None:
 
 def _of_set(name: str, size: int, fitting: FitOptions, gate: GateOptions) -> Callable[[argparse.Namespace], dict]:
     def run(options: argparse.Namespace) -> dict:
-        case = read_case(name)
-        validation = min(_VALIDATION, len(case.frames) - size)
-        split = case.frames.split(size, validation)
-        train, chosen = case.frames.subset(split.train), case.frames.subset(split.validation)
+        data = read_set(name)
+        split = data.split(size, min(_VALIDATION, len(data.frames) - size), 0, seed=0)
         repeats = options.repeats if gate.gate == "none" else 1
-        return _measured(lambda: case.start("class2", train), train, [chosen], fitting, gate, repeats)
+        return _measured(lambda: data.fit("class2", split.train, split.validation, fitting, gate), gate, size, repeats)
 
     return run
 
@@ -92,36 +90,29 @@ def _peptide(options: argparse.Namespace) -> dict:
     parameters = gaff_parameters(molecule, _gasteiger(molecule))
     train = _hot_frames(ForceField.build(molecule, parameters), options.frames)
 
-    def build() -> ForceField:
-        return ForceField.build(molecule, parameters, form="class2", geometries=train.positions)
+    def once() -> StableFit:
+        start = ForceField.build(molecule, parameters, form="class2", geometries=train.positions)
+        return fit_stable([(start, train)], gate=_NO_GATE)
 
-    return _measured(build, train, [], FitOptions(), _NO_GATE, 1)
+    return _measured(once, _NO_GATE, len(train), 1)
 
 
-def _measured(
-    build: Callable[[], ForceField],
-    train: Frames,
-    validation: list[Frames],
-    fitting: FitOptions,
-    gate: GateOptions,
-    repeats: int,
-) -> dict:
+def _measured(once: Callable[[], StableFit], gate: GateOptions, n_frames: int, repeats: int) -> dict:
     """Numbers of one row, with the seconds of every fit."""
     before = _peak()
-    seconds, coefficients = [], 0
+    seconds = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        found = fit_stable([(build(), train)], fitting, validation, gate)
+        found = once()
         seconds.append(time.perf_counter() - begin)
-        coefficients = int((found.result.deviations > 0).sum())
     verdict = "–"
     if gate.gate != "none":
         verdict = f"{gate.gate}, {'passed' if found.passed else 'not passed'}"
         verdict += ", refitted" if found.remarks else ""
     return {
-        "atoms": len(train.numbers),
-        "frames": len(train),
-        "coefficients": coefficients,
+        "atoms": len(found.result.force_field.molecule.numbers),
+        "frames": n_frames,
+        "coefficients": int((found.result.deviations > 0).sum()),
         "gate": verdict,
         "seconds": seconds,
         "before": before,

@@ -17,11 +17,13 @@ from typing import Literal, get_args
 
 import openmm
 import parmed
-from common import Case, new_context, platform_names, ratio, read_case, step_times
+from common import fitted, new_context, ratio, read_set, step_times
 from openmm import app, unit
 
 from hybridff import FitOptions, ForceField, to_openmm
 from hybridff.export import Route, best_route
+from hybridff.simulate import platform_names
+from hybridff.trials import TrialSet
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17", "3bpa_300k")
 Size = Literal["small", "medium", "full"]
@@ -48,18 +50,18 @@ def main() -> None:
     print("| set | force field | terms | forces | export | context | step | ratio |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in options.sets:
-        _one_set(read_case(name), options)
+        _one_set(read_set(name), options)
 
 
-def _one_set(case: Case, options: argparse.Namespace) -> None:
-    stock = case.stock
+def _one_set(data: TrialSet, options: argparse.Namespace) -> None:
+    stock = data.stock
     assert stock.molecule.positions is not None
     force_fields = {"GAFF": stock}
     for form in options.forms:
         sizes: Sequence[Size] = options.sizes if form == "class2" else ("full",)
         for size in sizes:
             label = f"{form}, {size}" if form == "class2" else form
-            force_fields[label] = case.fitted(form, FitOptions(size=size), options.frames)
+            force_fields[label] = fitted(data, form, FitOptions(size=size), options.frames)
     plans: dict[str, tuple[int, Callable[[], openmm.System]]] = {
         "GAFF, prmtop": (len(stock.table.products), lambda: _prmtop_system(stock))
     }
@@ -79,7 +81,7 @@ def _one_set(case: Case, options: argparse.Namespace) -> None:
     times = step_times(contexts, options.steps, options.repeats)
     for key, values in times.items():
         reference = ratio(values, times["GAFF, prmtop"])
-        print(f"| {case.name} | {key} | {about[key]} | {median(values):.2f} µs | {reference} |", flush=True)
+        print(f"| {data.name} | {key} | {about[key]} | {median(values):.2f} µs | {reference} |", flush=True)
 
 
 def _exporter(force_field: ForceField, route: Route) -> Callable[[], openmm.System]:

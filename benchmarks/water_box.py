@@ -15,12 +15,14 @@ from statistics import median
 import numpy as np
 import openmm
 import torch
-from common import Case, new_context, platform_names, ratio, read_case, step_times
+from common import fitted, new_context, ratio, read_set, step_times
 from jaxtyping import Float
 from openmm import app, unit
 
 from hybridff import FitOptions, ForceField, Molecule
 from hybridff.export import Route, compiled_forces
+from hybridff.simulate import platform_names
+from hybridff.trials import TrialSet
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17", "3bpa_300k")
 SIZES = ("small", "medium", "full")
@@ -55,17 +57,17 @@ def main() -> None:
     print("| set | atoms | platform | force field | terms | context | step | ratio | solute's energy off by |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in options.sets:
-        _one_set(read_case(name), options)
+        _one_set(read_set(name), options)
 
 
-def _one_set(case: Case, options: argparse.Namespace) -> None:
-    solute = case.molecule.positions
+def _one_set(data: TrialSet, options: argparse.Namespace) -> None:
+    solute = data.molecule.positions
     assert solute is not None
     water, positions = water_around(solute, options.edge)
-    positions = _settled(_with(water, case.stock, "native"), positions)
-    fits = {size: case.fitted("class2", FitOptions(size=size), options.frames) for size in options.sizes}
+    positions = _settled(_with(water, data.stock, "native"), positions)
+    fits = {size: fitted(data, "class2", FitOptions(size=size), options.frames) for size in options.sizes}
     for platform in options.platforms:
-        plans: dict[str, tuple[ForceField, Route]] = {"GAFF": (case.stock, "native")}
+        plans: dict[str, tuple[ForceField, Route]] = {"GAFF": (data.stock, "native")}
         for size, force_field in fits.items():
             for route in ("native", "compiled") if platform in ("CPU", "Reference") else ("native",):
                 plans[f"class2, {size}, {route}"] = force_field, route
@@ -81,7 +83,7 @@ def _one_set(case: Case, options: argparse.Namespace) -> None:
         times = step_times(contexts, options.steps, options.repeats)
         for key, values in times.items():
             print(
-                f"| {case.name} | {len(positions)} | {platform} | {key} | {len(plans[key][0].table.products)} | "
+                f"| {data.name} | {len(positions)} | {platform} | {key} | {len(plans[key][0].table.products)} | "
                 f"{built[key]:.1f} s | {median(values) * 1e-3:.3f} ms | {ratio(values, times['GAFF'])} | {off[key]} |",
                 flush=True,
             )
