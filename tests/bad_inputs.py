@@ -307,6 +307,19 @@ def signalled(number: signal.Signals) -> Callable[[], AbstractContextManager]:
     return patch
 
 
+def _form(*changes: str) -> Callable[[], None]:
+    """Writes ``bad.toml``, a good form with each of some texts replaced by the next one."""
+    content = (
+        'name = "mine"\nbase = "none"\n[features.x]\ncoordinate = "bond"\nexpression = "r - r0"\n'
+        'parameters.r0 = {value = 1, unit = "angstrom"}\n'
+        '[[rows]]\nfeatures = ["x", "x"]\nrelation = "same"\nprior = 1\n'
+    )
+    for old, new in zip(changes[::2], changes[1::2], strict=True):
+        assert old in content
+        content = content.replace(old, new)
+    return text("bad.toml", content)
+
+
 FIT = "--charges charges.txt --out out"
 LONG = 'simulate model --temperature 300 --time "1 ps" --out out'
 
@@ -554,7 +567,61 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     # options
     BadInput("unknown command", "fitt ethanol.npz --out out", 'Unknown command "fitt"'),
     BadInput("unknown option", f"fit ethanol.npz --trian 20 {FIT}", "Unknown option: --trian. Did you mean --train?"),
-    BadInput("unknown form", f"fit ethanol.npz --form cubic {FIT}", 'Invalid value "cubic" for --form. Choose from'),
+    BadInput(
+        "unknown form",
+        f"fit ethanol.npz --form cubic {FIT}",
+        "there is no form cubic; choose from harmonic, near-pairs,",
+    ),
+    # forms of the user's own
+    BadInput("no such form file", f"fit ethanol.npz --form bad.toml {FIT}", "there is no form bad.toml; name an exist"),
+    BadInput(
+        "form with a typo in its syntax",
+        f"fit ethanol.npz --form bad.toml {FIT}",
+        "bad.toml is no TOML file: ",
+        _form("[features.x]", "[features.x"),
+    ),
+    BadInput(
+        "form with an unknown key",
+        f"fit ethanol.npz --form bad.toml {FIT}",
+        "bad.toml, [features.x]: 'expresion' is no key; did you mean expression",
+        _form('coordinate = "bond"', 'coordinate = "bond"\nexpresion = "r"'),
+    ),
+    BadInput(
+        "form with an undeclared parameter",
+        f"fit ethanol.npz --form bad.toml {FIT}",
+        "bad.toml, [features.x]: r1 is not declared as a parameter",
+        _form("r - r0", "r - r1"),
+    ),
+    BadInput(
+        "form with an unknown unit",
+        f"fit ethanol.npz --form bad.toml {FIT}",
+        "bad.toml, [features.x], parameters.r0: unit 'mile' is not known; give one of 1, nm, angstrom",
+        _form("angstrom", "mile"),
+    ),
+    BadInput(
+        "form with an unknown feature in a row",
+        f"fit ethanol.npz --form bad.toml {FIT}",
+        "bad.toml, [[rows]] number 1: features: there is no [features.y]",
+        _form('["x", "x"]', '["x", "y"]'),
+    ),
+    BadInput(
+        "form that does not say how coordinates lie",
+        f"fit ethanol.npz --form bad.toml {FIT}",
+        'bad.toml, [[rows]] number 1: a row of several features needs relation = "same" or "inside", or else apart',
+        _form('relation = "same"', ""),
+    ),
+    BadInput(
+        "form that tells a molecule from its mirror image",
+        f"fit ethanol.npz --form bad.toml {FIT}",
+        "bad.toml, [[rows]] number 1: a mirror image of the molecule changes the sign of this product",
+        _form('"bond"', '"torsion"', "r - r0", "r0*sin(phi)", '["x", "x"]\nrelation = "same"', '["x"]'),
+    ),
+    BadInput(
+        "form of which no row fits the molecule",
+        f"fit ethanol.npz --form bad.toml {FIT}",
+        "bad.toml: none of its rows fits ethanol; change their patterns",
+        _form("prior", 'types = ["n-*"]\nprior'),
+    ),
     BadInput("no data", "fit --out out", "parameter DATA requires an argument"),
     BadInput("no output", "fit ethanol.npz", "--out requires an argument"),
     BadInput("a word for a number", f"fit ethanol.npz --train many {FIT}", 'unable to convert "many" into int'),

@@ -272,8 +272,9 @@ def _checked(feature: Feature, constants: tuple[float, ...], raw: _Table) -> int
         where = ", ".join(f"{name} = {plausible[name][bad]:g}" for name in feature.variables)
         raw.fail(f"the expression or its slope is no finite number at {where} (nm, rad); change it")
     if feature.coordinate == "torsion":
-        back = {name: x[{"theta1": "theta2", "theta2": "theta1"}.get(name, name)] for name in x}
-        if ("theta1" in x) != ("theta2" in x) or not torch.allclose(feature.evaluate(back, numbers), value, rtol=1e-9):
+        other = {"theta1": "theta2", "theta2": "theta1"}
+        back = {other.get(name, name): values for name, values in x.items()}
+        if set(back) != set(x) or not torch.allclose(feature.evaluate(back, numbers), value, rtol=1e-9):
             raw.fail("the expression changes when theta1 and theta2 are exchanged, which depends on the order of atoms")
         around = {name: values + 2 * math.pi if name == "phi" else values for name, values in x.items()}
         if not torch.allclose(feature.evaluate(around, numbers), value, rtol=1e-9):

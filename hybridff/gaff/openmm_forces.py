@@ -274,7 +274,10 @@ def _smallest(feature: Feature, atoms: Sequence[int]) -> tuple[int, ...]:
 
 @cache
 def _equal_orders(kind: str, expression: Expression, parameters: tuple[str, ...]) -> list[tuple[int, ...]]:
-    """Orders of a coordinate's atoms that leave an expression unchanged, found by trying all of them."""
+    """Orders of a coordinate's atoms that leave an expression unchanged, found by trying all of them.
+
+    Where the trial values give no number, the order that the atoms have is the only one.
+    """
     coordinate = COORDINATES[kind]
     orders = list(permutations(range(coordinate.n_atoms)))
     positions = torch.tensor(_ANYWHERE, dtype=torch.float64)[torch.tensor(orders)]
@@ -283,7 +286,8 @@ def _equal_orders(kind: str, expression: Expression, parameters: tuple[str, ...]
         | {name: torch.tensor(0.7 + 0.1 * i) for i, name in enumerate(parameters)}
     )
     slack = 1e-9 * abs(float(values[0]))
-    return [order for order, value in zip(orders, values.tolist(), strict=True) if abs(value - values[0]) <= slack]
+    found = [order for order, value in zip(orders, values.tolist(), strict=True) if abs(value - values[0]) <= slack]
+    return found or orders[:1]
 
 
 @dataclass(frozen=True)
