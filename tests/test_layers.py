@@ -60,5 +60,5 @@ def test_the_bonded_part_and_the_corrections_do_not_know_each_other() -> None:
 
 
 def test_imports_are_seen() -> None:
-    assert {"units", "gaff.features", "molecule"} <= imports("gaff.forms")
+    assert {"errors", "gaff.rows", "molecule"} <= imports("gaff.forms")
     assert "cli" in imports("__main__")

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -70,10 +70,30 @@ class _Member:
     """Where each of its parameters stands in the common vector."""
     selection: sparse.sparray
     """Derivative of its parameters with respect to the fitted ones: zeros and ones."""
+    frames: Frames
     form: LinearForm
     energy: _Gram
     """Of energies less their mean over the frames."""
     force: _Gram
+
+    def at(self, values: Float[np.ndarray, " common"]) -> "_Member":
+        """The member with columns that hold at some values of the common parameters."""
+        if self.form.everywhere:
+            return self
+        free = self.selection.nonzero()[0].tolist()
+        form, energy, force = _visit(self.force_field, self.frames, values[self.position], free, _silent)
+        return replace(self, form=form, energy=energy, force=force)
+
+    def squares(self, values: Float[np.ndarray, " common"]) -> Squares:
+        """Squared residuals at some values of the common parameters."""
+        own = values[self.position]
+        if self.form.everywhere:
+            weights = self.form.evaluate(own)[0]
+            energy, force = self.energy, self.force
+        else:
+            weights = np.ones(1)
+            _, energy, force = _visit(self.force_field, self.frames, own, [], _silent)
+        return Squares(*(max(gram.residual_squares(weights), 0.0) for gram in (energy, force)))
 
 
 class Problem:
@@ -82,7 +102,8 @@ class Problem:
     Parameters of different molecules with the same quantity, label and starting value are one parameter if the
     molecules share them by type. Everything is expressed in *moves*: changes from the start in units of each
     parameter's prior width. Energies are compared after subtraction of their mean over each molecule's frames.
-    Quantities named in ``frozen`` stay as they are.
+    Quantities named in ``frozen`` stay as they are. Where parameters of features without a span are fitted, every new
+    point visits the frames again.
     """
 
     def __init__(
@@ -99,10 +120,16 @@ class Problem:
         self._limits = limits[0][self.adjustable], limits[1][self.adjustable]
         self.n_frames = sum(len(frames) for _, frames in pairs)
         self.n_forces = sum(frames.positions.size for _, frames in pairs)
-        self._members = [
+        self._members = self._latest = [
             _member(force_field, frames, position, self.adjustable, progress or (lambda frames: None))
             for (force_field, frames), position in zip(pairs, positions, strict=True)
         ]
+        self._point = self.start.values
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether the columns serve all points: then no point after the first visits the frames."""
+        return all(member.form.everywhere for member in self._members)
 
     @property
     def bounds(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
@@ -130,24 +157,20 @@ class Problem:
     def squares(self, moves: Float[np.ndarray, " n"]) -> Squares:
         """Squared residuals after some moves; what rounding makes of zero may be below it, and counts as zero."""
         values = self.parameters(moves).values
-        weights = [member.form.evaluate(values[member.position])[0] for member in self._members]
-        sums = (
-            sum(getattr(member, kind).residual_squares(w) for member, w in zip(self._members, weights, strict=True))
-            for kind in ("energy", "force")
-        )
-        return Squares(*(max(total, 0.0) for total in sums))
+        parts = [member.squares(values) for member in self._members]
+        return Squares(sum(part.energy for part in parts), sum(part.force for part in parts))
 
     def posterior(self, noise: Noise, prior_scale: float) -> Callable[[Float[np.ndarray, " n"]], Quadratic]:
         """Minus the logarithm of the posterior as a function of the moves, up to a constant."""
         energy, force, prior = noise.energy**-2, noise.force**-2, prior_scale**-2
-        grams = [member.energy.scaled(energy) + member.force.scaled(force) for member in self._members]
         widths = sparse.diags_array(self._scaling[1])
 
         def quadratic(moves: Float[np.ndarray, " n"]) -> Quadratic:
             values = self.parameters(moves).values
             loss, gradient = 0.5 * prior * float(moves @ moves), prior * moves
             hessian = prior * np.eye(len(moves))
-            for member, gram in zip(self._members, grams, strict=True):
+            for member in self._at(values):
+                gram = member.energy.scaled(energy) + member.force.scaled(force)
                 weights, own = member.form.evaluate(values[member.position])
                 jacobian = own @ member.selection @ widths
                 loss += 0.5 * gram.residual_squares(weights)
@@ -156,6 +179,13 @@ class Problem:
             return Quadratic(loss, gradient, hessian)
 
         return quadratic
+
+    def _at(self, values: Float[np.ndarray, " common"]) -> list[_Member]:
+        """The members at some values; those of the last values are kept."""
+        if not np.array_equal(values, self._point):
+            self._latest = [member.at(values) for member in self._members]
+            self._point = values
+        return self._latest
 
     @staticmethod
     def loss(squares: Squares, noise: Noise) -> float:
@@ -170,15 +200,43 @@ class Problem:
         )
 
 
+def sleeping(force_field: ForceField) -> set[str]:
+    """Quantities of features whose parameters would be fitted, but do nothing at first: their coefficients are zero."""
+    table, parameters = force_field.table, force_field.parameter_table
+    found: set[str] = set()
+    for name in dict.fromkeys(rows.feature.name for rows in table.features if not rows.feature.span):
+        for terms in table.single_feature_terms(name):
+            inner = np.array([*terms.parameters.values()], dtype=np.int64).ravel()
+            if parameters.adjustable[inner].any() and not parameters.values[terms.coefficients].any():
+                found |= {parameters.quantities[i] for i in (*terms.coefficients, *inner)}
+    return found
+
+
+def _silent(frames: int) -> None:
+    """Tell nobody of progress."""
+
+
 def _member(
     force_field: ForceField, frames: Frames, position: np.ndarray, adjustable: np.ndarray, progress: Progress
 ) -> _Member:
-    """Visit the frames of one molecule, once."""
+    """One molecule at the start."""
+    selection = sparse.csr_array(position[:, None] == adjustable[None, :], dtype=float)
+    values = force_field.parameter_table.values
+    form, energy, force = _visit(force_field, frames, values, selection.nonzero()[0].tolist(), progress)
+    return _Member(force_field, position, selection, frames, form, energy, force)
+
+
+def _visit(
+    force_field: ForceField,
+    frames: Frames,
+    values: Float[np.ndarray, " parameters"],
+    fitted: Collection[int],
+    progress: Progress,
+) -> tuple[LinearForm, _Gram, _Gram]:
+    """Visit the frames of one molecule, once: the columns at some values, and what they say of energies and forces."""
     if frames.forces is None:
         raise FitError(f"the training frames of {force_field.molecule.name} have no forces; a fit needs them.")
-    values = force_field.parameter_table.values
-    selection = sparse.csr_array(position[:, None] == adjustable[None, :], dtype=float)
-    form = linear_form(force_field.table, values, selection.nonzero()[0].tolist())
+    form = linear_form(force_field.table, values, fitted)
     n_columns = len(form.weights) + 1
     matrix, vector = np.zeros((n_columns, n_columns)), np.zeros(n_columns)
     energies = np.empty((n_columns, len(frames)))
@@ -191,14 +249,8 @@ def _member(
         progress(part.energy.shape[1])
     energies -= energies.mean(1, keepdims=True)
     centred = frames.energies - frames.energies.mean()
-    return _Member(
-        force_field,
-        position,
-        selection,
-        form,
-        energy=_Gram(energies @ energies.T, energies @ centred, float(centred @ centred)),
-        force=_Gram(matrix, vector, float((frames.forces**2).sum())),
-    )
+    energy = _Gram(energies @ energies.T, energies @ centred, float(centred @ centred))
+    return form, energy, _Gram(matrix, vector, float((frames.forces**2).sum()))
 
 
 def common_parameters(

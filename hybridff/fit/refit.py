@@ -13,7 +13,7 @@ from hybridff.errors import FitError
 from hybridff.fit.gauss_newton import Minimum, minimise
 from hybridff.fit.linear import fit_linear
 from hybridff.fit.options import FitOptions
-from hybridff.fit.problem import Noise, Problem, Progress
+from hybridff.fit.problem import Noise, Problem, Progress, sleeping
 from hybridff.fit.result import FitResult
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecule import check_same_elements
@@ -21,6 +21,11 @@ from hybridff.molecule import check_same_elements
 _NOISE_ROUNDS = 6
 _NOISE_TOLERANCE = 0.02
 _PRIOR_SCALES = (0.1, 0.3, 1.0)
+_TOLERANCE = 1e-7
+_COARSE_TOLERANCE = 3e-5
+"""Where every step visits the frames, those that lower the loss by less than this part of it are not worth a visit."""
+_FEW = 200
+"""Frames of a molecule that are enough to come near the solution of all."""
 
 
 def fit(
@@ -63,7 +68,7 @@ def fit_together(
     if validation and all(len(frames) > 1 and frames.forces is not None for frames in validation):
         judged = [(force_field, frames) for (force_field, _), frames in zip(pairs, validation, strict=True)]
         judge = Problem(judged, options.frozen)
-    solution = _best(problem, judge, options)
+    solution = _search(pairs, problem, judge, options)
     force_fields = problem.force_fields(solution.minimum.point)
     seconds = perf_counter() - begin
     noise, squares = solution.noise, problem.squares(solution.minimum.point)
@@ -111,21 +116,46 @@ class _Solution:
     iterations: int
 
 
-def _best(problem: Problem, judge: Problem | None, options: FitOptions) -> _Solution:
+def _search(
+    pairs: Sequence[tuple[ForceField, Frames]], problem: Problem, judge: Problem | None, options: FitOptions
+) -> _Solution:
+    """The solution; a problem that visits the frames at every step first goes to the solution of some of them."""
+    begin = np.zeros(len(problem.adjustable))
+    if problem.everywhere:
+        return _best(problem, judge, options, begin)
+    few = [(force_field, _some(frames)) for force_field, frames in pairs]
+    fewer = any(len(some) < len(frames) for (_, some), (_, frames) in zip(few, pairs, strict=True))
+    part = Problem(few, options.frozen) if fewer else problem
+    if asleep := {name for force_field, _ in pairs for name in sleeping(force_field)}:
+        awake = Problem(few, (*options.frozen, *asleep))
+        first = _solve(awake, options.prior_scale or 1.0, options, np.zeros(len(awake.adjustable)))
+        begin[np.isin(problem.adjustable, awake.adjustable)] = first.minimum.point
+    found = _best(part, judge, options, begin)
+    return _solve(problem, found.prior_scale, options, found.minimum.point) if fewer else found
+
+
+def _some(frames: Frames) -> Frames:
+    """Frames spread evenly over all."""
+    chosen = np.linspace(0, len(frames) - 1, min(len(frames), _FEW)).round().astype(int)
+    return frames.subset(chosen)
+
+
+def _best(problem: Problem, judge: Problem | None, options: FitOptions, begin: Float[np.ndarray, " n"]) -> _Solution:
     """The solution at the scale of the priors that the options name, or that the validation frames prefer."""
     if options.prior_scale is not None or judge is None:
-        return _solve(problem, options.prior_scale or 1.0, options)
+        return _solve(problem, options.prior_scale or 1.0, options, begin)
     solutions: list[_Solution] = []
     for scale in _PRIOR_SCALES:
-        solutions.append(_solve(problem, scale, options, solutions[-1] if solutions else None))
+        solutions.append(_solve(problem, scale, options, begin))
+        begin = solutions[-1].minimum.point
     noise = solutions[-1].noise
     losses = [judge.loss(judge.squares(solution.minimum.point), noise) for solution in solutions]
     return solutions[int(np.argmin(losses))]
 
 
-def _solve(problem: Problem, prior_scale: float, options: FitOptions, guess: _Solution | None = None) -> _Solution:
+def _solve(problem: Problem, prior_scale: float, options: FitOptions, begin: Float[np.ndarray, " n"]) -> _Solution:
     """Parameters and noise by turns, at most ``_NOISE_ROUNDS`` times."""
-    moves, iterations = np.zeros(len(problem.adjustable)) if guess is None else guess.minimum.point, 0
+    moves, iterations = begin, 0
     learnt = problem.noise(problem.squares(moves), options.energy_weight)
     for _ in range(_NOISE_ROUNDS):
         noise = learnt
@@ -142,8 +172,9 @@ def _minimise(
 ) -> Minimum:
     """Minimise at a given noise, from ``moves`` or from the start, whichever is lower."""
     posterior = problem.posterior(noise, prior_scale)
-    begin = min((moves, np.zeros(len(moves))), key=lambda point: posterior(point).loss)
-    return minimise(posterior, begin, *problem.bounds, max_iterations=max_iterations)
+    begin = min((np.zeros(len(moves)), moves), key=lambda point: posterior(point).loss)
+    tolerance = _TOLERANCE if problem.everywhere else _COARSE_TOLERANCE
+    return minimise(posterior, begin, *problem.bounds, max_iterations=max_iterations, tolerance=tolerance)
 
 
 def _deviations(problem: Problem, minimum: Minimum, prior_scale: float) -> Float[np.ndarray, " parameters"]:

@@ -2,11 +2,13 @@
 
 The energy is linear in the coefficients. Where a feature with fitted parameters declares a *span* (``0.5 (r - r0)²`` is
 ``0.5 r²`` and ``r`` with weights 1 and -r0, up to a constant), it is linear in the products of coefficients and weights
-too. The columns then depend on positions only: a fit visits every frame once, and everything else is algebra.
+too. The columns then depend on positions only: a fit visits every frame once, and everything else is algebra. Other
+features are *linearised* at given values: their columns are the feature and its derivatives with respect to its fitted
+parameters, and hold at these values alone.
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
@@ -20,6 +22,7 @@ from scipy import sparse
 from hybridff.errors import FitError
 from hybridff.expression import Expression
 from hybridff.gaff.features import FEATURES
+from hybridff.gaff.slopes import slope
 from hybridff.gaff.terms import FeatureRows, TermTable
 
 
@@ -28,6 +31,8 @@ class _Factor(NamedTuple):
 
     expression: Expression
     parameters: tuple[tuple[str, int], ...]
+    offset: float = 0.0
+    """To be added to it."""
 
 
 class _Weight(NamedTuple):
@@ -54,6 +59,8 @@ class LinearForm:
     table: TermTable
     weights: tuple[_Weight, ...]
     """Of columns 1, 2, …"""
+    everywhere: bool
+    """Whether the columns serve all values of the parameters, or give energy and derivatives at one point only."""
 
     def evaluate(
         self, values: Float[np.ndarray, " parameters"]
@@ -66,10 +73,10 @@ class LinearForm:
             rest = prod(value for value, _ in evaluated)
             weights[column] = values[coefficient] * rest
             entries[column, coefficient] += rest
-            for i, (_, slopes) in enumerate(evaluated):
+            for i, (_, derivatives) in enumerate(evaluated):
                 others = prod(value for j, (value, _) in enumerate(evaluated) if j != i)
-                for index, slope in slopes:
-                    entries[column, index] += values[coefficient] * others * slope
+                for index, derivative in derivatives:
+                    entries[column, index] += values[coefficient] * others * derivative
         places = np.array(list(entries), dtype=np.int64).reshape(-1, 2).T
         shape = (len(weights), len(values))
         return weights, sparse.csr_array((list(entries.values()), tuple(places)), shape=shape)
@@ -78,17 +85,20 @@ class LinearForm:
 def linear_form(table: TermTable, values: Float[np.ndarray, " parameters"], fitted: Collection[int]) -> LinearForm:
     """The linear form of a table in which only the parameters with indices ``fitted`` change from ``values``.
 
-    Raises ``FitError`` when a fitted parameter belongs to a feature without a span, or to one in a product: a span
-    leaves out a constant, which another factor would make a function of the positions.
+    Features without a span are linearised at ``values``. Raises ``FitError`` when a fitted parameter belongs to a
+    feature in a product: constants are left out, which another factor would make functions of the positions.
     """
     fitted = frozenset(fitted)
-    features, parts = _spans(table, fitted)
+    moving = [_moving(rows, fitted) for rows in table.features]
+    changes = [bool(names) for rows, names in zip(table.features, moving, strict=True) for _ in range(len(rows))]
+    features, parts = _spans(table, values, moving)
     columns: dict[_Weight, int] = {}
     products, coefficients, multipliers, groups = [], [], [], []
     terms = (table.products, table.coefficients.tolist(), table.multipliers.tolist(), table.groups)
     for term, coefficient, own, group in zip(*terms, strict=True):
-        factors = [parts[i] for i in term[term >= 0]]
-        if len(factors) > 1 and any(len(factor) > 1 for factor in factors):
+        rows = term[term >= 0].tolist()
+        factors = [parts[i] for i in rows]
+        if len(rows) > 1 and any(changes[i] for i in rows):
             raise FitError("parameters of a feature cannot be fitted where it is one factor of a product.")
         for combination in product(*factors):
             variable = tuple(part.factor for part in combination if part.factor.parameters)
@@ -110,39 +120,64 @@ def linear_form(table: TermTable, values: Float[np.ndarray, " parameters"], fitt
         coefficients=np.array(coefficients, dtype=np.int64),
         groups=tuple(groups),
     )
-    return LinearForm(basis, tuple(columns))
+    everywhere = all(rows.feature.span or not names for rows, names in zip(table.features, moving, strict=True))
+    return LinearForm(basis, tuple(columns), everywhere)
 
 
-def _spans(table: TermTable, fitted: frozenset[int]) -> tuple[tuple[FeatureRows, ...], list[list[_Part]]]:
-    """Feature rows with every fitted feature replaced by its span, and the parts that each old row became."""
+def _moving(rows: FeatureRows, fitted: frozenset[int]) -> list[str]:
+    """Parameters of a feature that are fitted in some of its rows."""
+    return [name for name, index in rows.parameters.items() if not fitted.isdisjoint(index.tolist())]
+
+
+def _spans(
+    table: TermTable, values: Float[np.ndarray, " parameters"], moving: list[list[str]]
+) -> tuple[tuple[FeatureRows, ...], list[list[_Part]]]:
+    """Feature rows with every fitted feature replaced by others, and the parts that each old row became."""
     blocks: list[FeatureRows] = []
     parts: list[list[_Part]] = []
     n_rows = 0
-    for rows in table.features:
-        feature = rows.feature
-        if fitted.isdisjoint(np.concatenate([[], *rows.parameters.values()]).astype(int).tolist()):
-            new = [(rows, Expression("1"))]
-        elif feature.span:
-            new = [(FeatureRows(FEATURES[name], rows.coordinate, {}), weight) for name, weight in feature.span]
+    for rows, names in zip(table.features, moving, strict=True):
+        span = rows.feature.span
+        if names and span:
+            new = [(FeatureRows(FEATURES[part], rows.coordinate, {}), _factors(rows, weight)) for part, weight in span]
         else:
-            raise FitError(f"parameters of feature {feature.name} cannot be fitted: it has no span.")
+            new = [(rows, [_ONE] * len(rows)), *_slopes(rows, values, names)]
         for i in range(len(rows)):
-            parts.append(
-                [
-                    _Part(
-                        n_rows + j * len(rows) + i,
-                        _Factor(weight, tuple((name, int(rows.parameters[name][i])) for name in sorted(weight.names))),
-                    )
-                    for j, (_, weight) in enumerate(new)
-                ]
-            )
+            parts.append([_Part(n_rows + j * len(rows) + i, factors[i]) for j, (_, factors) in enumerate(new)])
         blocks += [block for block, _ in new]
         n_rows += len(new) * len(rows)
     return tuple(blocks), parts
+
+
+_ONE = _Factor(Expression("1"), ())
+
+
+def _factors(rows: FeatureRows, weight: Expression) -> list[_Factor]:
+    """A weight in the parameters of every row."""
+    names = sorted(weight.names)
+    return [_Factor(weight, tuple((name, int(rows.parameters[name][i])) for name in names)) for i in range(len(rows))]
+
+
+def _slopes(
+    rows: FeatureRows, values: Float[np.ndarray, " parameters"], moving: list[str]
+) -> Iterator[tuple[FeatureRows, list[_Factor]]]:
+    """Derivatives of feature rows, each times how far its parameter is from its value."""
+    for name in moving:
+        derivative = slope(rows.feature, name)
+        if not derivative.variables:
+            continue
+        own = Expression(name)
+        used = {key: index for key, index in rows.parameters.items() if key in derivative.parameters}
+        yield (
+            FeatureRows(derivative, rows.coordinate, used),
+            [_Factor(own, ((name, i),), -float(values[i])) for i in rows.parameters[name].tolist()],
+        )
 
 
 def _value_and_slopes(factor: _Factor, values: np.ndarray) -> tuple[float, list[tuple[int, float]]]:
     inputs = {name: torch.tensor(values[index], requires_grad=True) for name, index in factor.parameters}
     value = torch.as_tensor(factor.expression.evaluate(inputs))
     slopes = torch.autograd.grad(value, list(inputs.values()))
-    return value.item(), [(index, float(slope)) for (_, index), slope in zip(factor.parameters, slopes, strict=True)]
+    return value.item() + factor.offset, [
+        (index, float(slope)) for (_, index), slope in zip(factor.parameters, slopes, strict=True)
+    ]

@@ -90,7 +90,10 @@ _GAFF = "J. Wang et al., J. Comput. Chem. 25, 1157 (2004), eq. 1"
 
 _LENGTH = Parameter("nm", "reference length")
 _ANGLE = Parameter("rad", "reference angle")
+_SLOPE = Parameter("1", "slope")
+_CENTRE = Parameter("rad", "centre")
 _PERIODICITY = Parameter("1", "periodicity, a whole number")
+_UNIT = "H. E. Sauceda et al., arXiv:2008.04198 (2020): hidden unit of a network of one internal coordinate"
 _MORSE = "P. M. Morse, Phys. Rev. 34, 57 (1929), with a range of 2/Å; its powers make any anharmonic bond"
 _CLASS2 = "J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), eq. 1"
 _BOUNDED = "linear near the reference, bounded far away, so that no product with it outgrows the terms of its factors"
@@ -139,6 +142,22 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             _feature("coulomb", "pair", f"{COULOMB!r}/r", {}, _GAFF),
             _feature("morse", "bond", "1 - exp(-20*(r - r0))", {"r0": _LENGTH}, _MORSE),
             _feature("morse_square", "bond", "(1 - exp(-20*(r - r0)))^2", {"r0": _LENGTH}, _MORSE),
+            _feature(
+                "morse_bond",
+                "bond",
+                "(1 - exp(-a*(r - r0)))^2",
+                {"a": Parameter("1/nm", "inverse of the range"), "r0": Parameter("nm", "equilibrium length")},
+                "P. M. Morse, Phys. Rev. 34, 57 (1929)",
+            ),
+            _feature(
+                "bond_unit",
+                "bond",
+                "tanh(w*(r - c))",
+                {"w": Parameter("1/nm", "slope"), "c": Parameter("nm", "centre")},
+                _UNIT,
+            ),
+            _feature("angle_unit", "angle", "tanh(w*(cos(theta) - cos(c)))", {"w": _SLOPE, "c": _CENTRE}, _UNIT),
+            _feature("torsion_unit", "torsion", "tanh(w*(cos(phi) - cos(c)))", {"w": _SLOPE, "c": _CENTRE}, _UNIT),
             _feature("bend", "angle", "theta - theta0", {"theta0": _ANGLE}, _CLASS2),
             _feature("bend_square", "angle", "(theta - theta0)^2", {"theta0": _ANGLE}, _CLASS2),
             _feature("bounded_stretch", "bond", "0.8*tanh((r - r0)/0.04)", {"r0": _LENGTH}, _BOUNDED),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from models import EXAMPLES, distorted, force_field, perturbed
-from tables import assert_routes_agree, by_torch, frames, table
+from tables import TRIAL, assert_routes_agree, by_torch, frames, table
 
 from hybridff.errors import FitError
 from hybridff.gaff.columns import columns
@@ -133,7 +133,32 @@ def test_multipliers_stay_with_the_parts_of_a_span() -> None:
     np.testing.assert_allclose(forces, expected_forces, atol=1e-12 * np.abs(expected_forces).max())
 
 
-def test_parameters_of_a_feature_without_a_span_are_refused() -> None:
-    terms, parameters = table((("fourier", 0),))
-    with pytest.raises(FitError, match=r"parameters of feature fourier cannot be fitted: it has no span\."):
+def test_parameters_in_a_product_are_refused_even_where_their_derivative_is_a_constant() -> None:
+    terms, parameters = table((("bend", 0), ("bond_length", 0)))
+    with pytest.raises(FitError, match="cannot be fitted where it is one factor of a product"):
         linear_form(terms, parameters.values, [0])
+
+
+@pytest.mark.parametrize("name", [name for name, feature in TRIAL.items() if feature.parameters])
+def test_a_feature_without_a_span_is_linearised(name: str) -> None:
+    terms, parameters = table(((name, 0),), ((name, 1),))
+    point = parameters.values
+    free = list(range(len(point)))
+    form = linear_form(terms, point, free)
+    assert form.everywhere == bool(TRIAL[name].span)
+    x = frames()
+    expected, expected_forces = by_torch(terms, parameters, x)
+    energy, forces = predicted(terms, point, point, free, x)
+    np.testing.assert_allclose(energy - energy[0], expected - expected[0], atol=1e-11 * np.abs(expected).max())
+    np.testing.assert_allclose(forces, expected_forces, atol=1e-12 * np.abs(expected_forces).max())
+    parts = columns(form.table, len(form.weights) + 1, point, x)
+    _, slopes = form.evaluate(point)
+    jacobian = np.tensordot(slopes.toarray().T, parts.force, 1)
+    for i in free:
+        step = np.zeros(len(point))
+        step[i] = 1e-6 * abs(point[i])
+        up, down = (by_torch(terms, parameters.with_values(point + sign * step), x)[1] for sign in (1, -1))
+        differences = (up - down) / (2 * step[i])
+        # Central differences at a millionth of the value: rounding of the forces leaves 1e-10 / 1e-6.
+        largest = max(np.abs(differences).max(), np.abs(expected_forces).max() / abs(point[i]))
+        np.testing.assert_allclose(jacobian[i].reshape(differences.shape), differences, atol=1e-6 * largest)

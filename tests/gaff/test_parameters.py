@@ -34,6 +34,7 @@ def test_a_copy_with_other_values_leaves_the_first_alone() -> None:
 def test_units_of_reports_have_the_right_size() -> None:
     sizes = {
         "Å": ANGSTROM,
+        "1/Å": 1 / ANGSTROM,
         "kcal/mol/Å²": KCAL_MOL / ANGSTROM**2,
         "°": DEGREE,
         "kcal/mol/rad²": KCAL_MOL,
