@@ -95,7 +95,7 @@ def test_the_closed_form_is_the_least_squares_solution() -> None:
     np.testing.assert_allclose(found.precision, 0.7**-2)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1])
 def test_bounds_are_kept_and_the_rest_is_optimal(seed: int) -> None:
     """Truths drawn without regard to the bounds, so that many of them hold."""
     start = class2("acetaldehyde")
