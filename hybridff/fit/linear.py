@@ -214,7 +214,8 @@ class LinearProblem:
             elif change < _TOLERANCE:
                 break
         weighted = Noise(noise.energy / math.sqrt(_ENERGY_WEIGHT * self.options.energy_weight), noise.force)
-        return self._bounded(self._solve(normal if lessons is None else lessons + normal, weighted, precision))
+        found = self._solve(normal if lessons is None else lessons + normal, weighted, precision)
+        return replace(self._bounded(found), noise=noise)
 
     def _first_noise(self, normal: Normal) -> Noise:
         force = math.sqrt(normal.square / normal.n_forces)

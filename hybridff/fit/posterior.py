@@ -88,7 +88,7 @@ class Posterior:
         _, predicted = replace(self, scale=1.0).deviations(force_field, frames.positions)
         _, forces = predict(force_field, frames.positions)
         actual = ((forces - frames.forces) ** 2).mean((1, 2))
-        return replace(self, scale=float(np.sqrt(np.mean(actual / predicted**2))))
+        return replace(self, scale=float(np.sqrt(np.mean(actual) / np.mean(predicted**2))))
 
 
 def predicted_errors(posterior: Posterior, force_field: ForceField, frames: Frames) -> dict[str, float]:

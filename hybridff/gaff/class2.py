@@ -47,6 +47,8 @@ def class2_form(
 ) -> tuple[TermTable, Parameters]:
     """All rows of the class II form, with the bonds, angles and torsions of ``start`` as starting values.
 
+    Impropers and torsions of more than four periods have no rows of their own: out-of-plane terms start from zero.
+
     Reference lengths and angles are means over ``geometries``, or those of ``start`` where there are none or where rows
     of equal atom types share their coefficients (``by_type``), which then have the same reference in every molecule.
     """
