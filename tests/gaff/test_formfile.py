@@ -1,3 +1,4 @@
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,11 @@ def test_a_periodicity_to_add_needs_a_base_with_gaffs_torsions(tmp_path: Path) -
     path.write_text(GOOD, encoding="utf-8")
     with pytest.raises(InputError, match="option fourier adds to GAFF's torsions, which no base does not have"):
         FormOptions(form=path, fourier=3)
+
+
+def test_the_form_in_the_documentation_is_good(tmp_path: Path) -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs" / "forms.md"
+    _, _, rest = docs.read_text(encoding="utf-8").partition("A whole form, with one coupling:\n")
+    block = rest.partition("### The file")[0]
+    read(tmp_path, textwrap.dedent(block))
+    assert read_form(tmp_path / "form.toml").name == "stretch-bend"
