@@ -19,7 +19,9 @@ from hybridff.units import FORCE_KCAL, KCAL_MOL
 _COLOURS = ("#b8b8b8", "#0b6e99")
 _MOST_POINTS = 20000
 _STYLES = (("#b8862b", "o"), ("#7a9a3b", "s"), ("#8d5aa5", "D"), ("#0b6e99", "^"), ("#c44e3b", "v"), ("#666666", "x"))
+_GROUPS = ("#0b6e99", "#d9a02b", "#c44e3b", "#8d5aa5", "#7a9a3b", "#666666")
 _BINS = 8
+_MARGIN = 1.25
 
 
 def parity(models: Mapping[str, EnergyModel], offsets: Mapping[str, float], frames: Frames, title: str) -> bytes:
@@ -42,30 +44,39 @@ def parity(models: Mapping[str, EnergyModel], offsets: Mapping[str, float], fram
 
 @dataclass(frozen=True)
 class Curve:
-    """Points of one colour, joined; ``names`` are written beside them."""
+    """Points of one colour, joined."""
 
     x: Sequence[float]
     y: Sequence[float]
-    names: Sequence[str] = ()
     published: bool = False
     """Drawn dashed and with open marks, as it is not ours."""
 
 
 def curves(panels: Mapping[str, Mapping[str, Curve]], x_label: str, y_label: str, ticks: Sequence[float]) -> bytes:
+    """The picture of ``curves_figure``."""
+    return _png(curves_figure(panels, x_label, y_label, ticks))
+
+
+def curves_figure(
+    panels: Mapping[str, Mapping[str, Curve]], x_label: str, y_label: str, ticks: Sequence[float]
+) -> Figure:
     """One panel for each title, with the curves of each label, both axes logarithmic and one legend beside them.
 
-    ``ticks`` are where the axis of x is marked.
+    ``ticks`` are where the axis of x is marked, as far as the points reach.
     """
+    reached = [x for panel in panels.values() for curve in panel.values() for x in curve.x]
+    ticks = [tick for tick in ticks if min(reached) / _MARGIN <= tick <= max(reached) * _MARGIN]
     labels = list(dict.fromkeys(label for panel in panels.values() for label in panel))
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(3.4 * len(panels) + 1.9, 3.6), layout="constrained")
-        for axes, (title, panel) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        (row,) = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)
+        for axes, (title, panel) in zip(row, panels.items(), strict=True):
             for label, curve in panel.items():
                 _draw_curve(axes, curve, label, *_STYLES[labels.index(label) % len(_STYLES)])
             axes.set(xscale="log", yscale="log", xlabel=x_label, title=title)
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
             axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
             axes.grid(color="0.9", linewidth=0.7)
@@ -74,7 +85,7 @@ def curves(panels: Mapping[str, Mapping[str, Curve]], x_label: str, y_label: str
         figure.axes[0].set_ylabel(y_label)
         handles = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
         figure.legend([handles[label] for label in labels], labels, loc="outside right center", frameon=False)
-        return _png(figure)
+        return figure
 
 
 def _draw_curve(axes: Axes, curve: Curve, label: str, colour: str, mark: str) -> None:
@@ -89,8 +100,6 @@ def _draw_curve(axes: Axes, curve: Curve, label: str, colour: str, mark: str) ->
         markerfacecolor="white" if curve.published else colour,
         label=label,
     )
-    for name, x, y in zip(curve.names, curve.x, curve.y, strict=False):
-        axes.annotate(name, (x, y), (4, 5), textcoords="offset points", fontsize=8, color="0.3")
 
 
 def calibration(
@@ -99,20 +108,30 @@ def calibration(
     what: str,
     title: str,
 ) -> bytes:
+    """The picture of ``calibration_figure``."""
+    return _png(calibration_figure(predicted, actual, what, title))
+
+
+def calibration_figure(
+    predicted: Mapping[str, Float[np.ndarray, " _"]],
+    actual: Mapping[str, Float[np.ndarray, " _"]],
+    what: str,
+    title: str,
+) -> Figure:
     """Predicted deviations against actual errors, both positive: a point for each frame, a colour for each group.
 
     Black dots are root mean squares over frames of like prediction; in a calibrated model they lie on the line.
     """
     with mpl.rc_context({"font.size": 9}):
-        figure = Figure(figsize=(5.6, 4.0), layout="constrained")
+        figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes = figure.subplots()
-        for (name, values), (colour, _) in zip(predicted.items(), _STYLES[1:], strict=False):
+        for (name, values), colour in zip(predicted.items(), _GROUPS, strict=False):
             axes.plot(values, actual[name], ".", color=colour, markersize=6, alpha=0.6, markeredgewidth=0, label=name)
         x, y = (np.concatenate(list(values.values())) for values in (predicted, actual))
         bins = np.array_split(np.argsort(x), _BINS)
         means = [[float(np.sqrt(np.mean(values[rows] ** 2))) for rows in bins] for values in (x, y)]
         axes.plot(*means, "o", color="black", markersize=6, label=f"RMS of {len(bins[0])} frames")
-        limits = min(x.min(), y.min()) * 0.8, max(x.max(), y.max()) * 1.25
+        limits = min(x.min(), y.min()) / _MARGIN, max(x.max(), y.max()) * _MARGIN
         axes.plot(limits, limits, color="black", linewidth=0.8, label="actual = predicted")
         axes.set(xscale="log", yscale="log", xlim=limits, ylim=limits, aspect="equal", title=title)
         for axis in (axes.xaxis, axes.yaxis):
@@ -122,7 +141,7 @@ def calibration(
         axes.set(xlabel=f"predicted {what}", ylabel=f"actual {what}")
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside right center", frameon=False)
-        return _png(figure)
+        return figure
 
 
 def energy_parity(

@@ -25,6 +25,7 @@ from hybridff.units import FORCE_KCAL
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 TRAIN = (25, 50, 110, 250, 500, 1000)
 FORMS = ("harmonic", "morse", "neural", "class2")
+LEAST_TEST = 80
 SGDML = {
     "ethanol_rmd17": Curve((25, 50, 110, 250, 500), (3.6, 2.6, 1.73, 1.08, 0.74), published=True),
     "aspirin_rmd17": Curve((25, 50, 110), (14, 4.9, 2.6), published=True),
@@ -45,8 +46,9 @@ def main() -> None:
     options = parser.parse_args()
     print(
         f"RMSE of force components [kcal/mol/Å] on unseen frames, mean of {options.seeds} splits. "
-        f"Stability gate: {options.gate}.\n"
+        f"Stability gate: {options.gate}."
     )
+    print("In brackets: the frames that a smaller set leaves for training.\n")
     print(f"| set | form | {' | '.join(map(str, options.train))} |")
     print(f"| --- | --- |{' --- |' * len(options.train)}")
     panels = {}
@@ -54,8 +56,10 @@ def main() -> None:
         data = read_trial_set(DATA / f"{name}.npz")
         panel = {form: measure(data, form, options) for form in options.forms}
         for form, curve in panel.items():
-            cells = dict(zip(curve.x, curve.y, strict=True))
-            print(f"| {name} | {form} | {' | '.join(f'{cells[n]:.2f}' if n in cells else '' for n in options.train)} |")
+            points = zip(sorted(options.train), curve.x, curve.y, strict=False)
+            cells = [f"{y:.2f}" + ("" if x == n else f" ({x})") for n, x, y in points]
+            cells += [""] * (len(options.train) - len(cells))
+            print(f"| {name} | {form} | {' | '.join(cells)} |", flush=True)
         for label, known in (("sGDML", SGDML), ("sGDML, published", SGDML_PUBLISHED)):
             if name in known:
                 panel[label] = known[name]
@@ -66,9 +70,8 @@ def main() -> None:
 
 
 def measure(data: TrialSet, form: Form, options: argparse.Namespace) -> Curve:
-    """Mean error at each number of training frames for which the set suffices."""
-    sizes = [n for n in options.train if n + options.validation < len(data.frames)]
-    means = []
+    """Mean error at each number of training frames, or at most those that leave some for the rest."""
+    sizes, means = data.sizes(options.train, options.validation, LEAST_TEST), []
     for size in sizes:
         errors = []
         for seed in range(options.seeds):

@@ -70,8 +70,9 @@ def main() -> None:
     predicted, actual = (
         {f"{kelvin} K": found[0].force[i, temperature == kelvin] for kelvin in TEMPERATURES} for i in (0, 1)
     )
-    what = "force deviation of a frame [kcal/mol/Å]"
-    picture = calibration(predicted, actual, what, f"3BPA, class2 from {options.train} frames at 300 K")
+    picture = calibration(
+        predicted, actual, "force error [kcal/mol/Å]", f"3BPA, class2 from {options.train} frames at 300 K"
+    )
     options.picture.parent.mkdir(parents=True, exist_ok=True)
     options.picture.write_bytes(picture)
 

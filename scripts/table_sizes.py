@@ -29,6 +29,7 @@ from common import new_context, platform_names, step_times  # the folder of benc
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 SIZES: Final[tuple[Literal["small", "medium", "full"], ...]] = ("small", "medium", "full")
 LEAST_TEST = 80
+X_LABEL = f"step time / stock GAFF ({', '.join(SIZES)})"
 STEP = 0.0005
 """[ps]"""
 
@@ -53,11 +54,11 @@ def main() -> None:
         f"| native, {options.native} |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    panels = {}
+    compiled_panel, native_panel = {}, {}
     for name in options.sets:
         data = read_trial_set(DATA / f"{name}.npz")
         (n_train,) = data.sizes([options.train], 0, LEAST_TEST)
-        costs, forces = [], []
+        ratios, forces = [], []
         for size in SIZES:
             force_field, rows, energy, force = measure(data, n_train, FitOptions(size=size), options)
             compiled, native = cost(data.stock, force_field, options)
@@ -66,12 +67,16 @@ def main() -> None:
                 f"| {force:.2f} | {compiled:.1f} × | {'–' if native is None else f'{native:.1f} ×'} |",
                 flush=True,
             )
-            costs.append(compiled)
+            ratios.append((compiled, native or np.nan))
             forces.append(force)
-        panels[f"{name}, {n_train} frames"] = {"class2": Curve(costs, forces, SIZES)}
-    label = "step time / stock GAFF (compiled, Reference)"
+        label = f"{name}, {n_train} frames"
+        compiled_panel[label], native_panel[label] = (Curve(x, forces) for x in zip(*ratios, strict=True))
+    panels = {"compiled, Reference": compiled_panel}
+    if options.native in platform_names():
+        panels[f"native, {options.native}"] = native_panel
     options.picture.parent.mkdir(parents=True, exist_ok=True)
-    options.picture.write_bytes(curves(panels, label, "force RMSE [kcal/mol/Å]", (1, 2, 3, 4, 5, 6, 8, 10)))
+    ticks = (1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 50, 100)
+    options.picture.write_bytes(curves(panels, X_LABEL, "force RMSE [kcal/mol/Å]", ticks))
 
 
 def measure(

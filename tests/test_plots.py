@@ -85,3 +85,33 @@ def test_the_same_numbers_give_the_same_picture(models, frames):
     assert plots.parity(models, offsets(models, frames), frames, "ethanol") == plots.parity(
         models, offsets(models, frames), frames, "ethanol"
     )
+
+
+def test_curves_share_axes_and_have_one_legend():
+    panels = {
+        "one": {"a": plots.Curve((1.0, 10.0), (3.0, 2.0)), "b": plots.Curve((1.0, 10.0), (6.0, 5.0), published=True)},
+        "two": {"c": plots.Curve((10.0, 100.0), (2.5, 1.5))},
+    }
+    figure = plots.curves_figure(panels, "frames", "error", (1.0, 10.0, 100.0, 1000.0))
+    one, two = figure.axes
+    assert one.get_xlim() == two.get_xlim()
+    assert one.get_ylim() == two.get_ylim()
+    assert [line.get_linestyle() for line in one.get_lines()] == ["-", "--"]
+    np.testing.assert_array_equal(one.get_xticks(), (1, 10, 100))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
+
+
+def test_the_dots_of_a_calibration_are_root_mean_squares_of_frames_of_like_prediction():
+    random = np.random.default_rng(0)
+    predicted = {"cold": random.uniform(1, 2, 40), "hot": random.uniform(2, 4, 40)}
+    actual = {name: values * random.uniform(0.5, 1.5, 40) for name, values in predicted.items()}
+    axes = plots.calibration_figure(predicted, actual, "error", "").axes[0]
+    cold, hot, dots, _ = axes.get_lines()
+    np.testing.assert_array_equal(cold.get_xdata(), predicted["cold"])
+    np.testing.assert_array_equal(hot.get_ydata(), actual["hot"])
+    x, y = (np.concatenate([values["cold"], values["hot"]]) for values in (predicted, actual))
+    first = np.argsort(x)[: len(x) // len(dots.get_xdata())]
+    rms = [np.sqrt(np.mean(values[first] ** 2)) for values in (x, y)]
+    # the same sums in another order
+    np.testing.assert_allclose([dots.get_xdata()[0], dots.get_ydata()[0]], rms, rtol=1e-12)
