@@ -61,7 +61,7 @@ _WIDTH_RANGE = 0.1, 10.0
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """The posterior's mean and inverse Cholesky factor, and the noise that belongs to them."""
+    """The posterior's mean and inverse Cholesky factor, and the noise that weighs the data in them."""
 
     moves: Float[np.ndarray, " n"]
     inverse: Float[np.ndarray, "n n"]
@@ -214,8 +214,7 @@ class LinearProblem:
             elif change < _TOLERANCE:
                 break
         weighted = Noise(noise.energy / math.sqrt(_ENERGY_WEIGHT * self.options.energy_weight), noise.force)
-        found = self._solve(normal if lessons is None else lessons + normal, weighted, precision)
-        return replace(self._bounded(found), noise=noise)
+        return self._bounded(self._solve(normal if lessons is None else lessons + normal, weighted, precision))
 
     def _first_noise(self, normal: Normal) -> Noise:
         force = math.sqrt(normal.square / normal.n_forces)
@@ -344,7 +343,7 @@ def result(problem: LinearProblem, found: Estimate, validation: Sequence[Frames]
         start=replace(problem.start, kinds=problem.learnt_kinds(found)),
         end=problem.parameters(found.moves),
         deviations=deviations,
-        noise=found.noise,
+        noise=Noise(found.noise.energy * math.sqrt(_ENERGY_WEIGHT * problem.options.energy_weight), found.noise.force),
         loss_start=start,
         loss_end=end,
         iterations=1,

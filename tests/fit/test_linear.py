@@ -129,7 +129,8 @@ def test_noise_is_learnt() -> None:
 def test_energies_weigh_three_times_what_their_noise_says_and_the_option_on_top() -> None:
     start = class2("propyne")
     frames = data(moved(start, 0.2), 60, energy=2.0, force=60.0)
-    noises = [fit_linear([(start, frames)], FitOptions(energy_weight=w)).noise.energy for w in (1 / 3, 1.0, 4.0)]
+    problems = [LinearProblem([(start, frames)], FitOptions(energy_weight=w)) for w in (1 / 3, 1.0, 4.0)]
+    noises = [problem.estimate(problem.normal).noise.energy for problem in problems]
     assert noises[0] / noises[1] == pytest.approx(math.sqrt(3))
     assert noises[1] / noises[2] == pytest.approx(2.0)
 

@@ -8,10 +8,12 @@ from scipy.optimize import least_squares
 from hybridff.analysis.errors import evaluate, predict
 from hybridff.dataset import Frames
 from hybridff.errors import FitError, InputError
-from hybridff.fit import problem
+from hybridff.fit import problem, refit
 from hybridff.fit.options import FitOptions
+from hybridff.fit.problem import sleeping
 from hybridff.fit.refit import FitResult, fit, fit_together
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.forms import Form
 from hybridff.gaff.parameters import QUANTITIES, Quantity
 
 PAIRS = ("pair repulsion", "pair epsilon", "pair charge product")
@@ -345,3 +347,117 @@ def test_molecules_with_different_priors_of_one_quantity_are_not_fitted_together
     pairs = [(model, data(model, 5)) for model in (models[0], other)]
     with pytest.raises(FitError, match=r"'bond k' has another prior or other bounds in propane; use one form\."):
         fit_together(pairs)
+
+
+FORMS: tuple[Form, ...] = ("harmonic", "near-pairs", "morse", "neural", "class2")
+NONLINEAR: tuple[Form, ...] = ("morse", "neural")
+
+
+def awake(model: ForceField, seed: int = 0) -> ForceField:
+    """A model moved from its start, whose networks have outputs of a kcal/mol."""
+    moved = perturbed(model, 0.3, seed)
+    parameters = moved.parameter_table
+    outputs = np.array(["network output" in quantity for quantity in parameters.quantities])
+    random = np.random.default_rng(seed).uniform(-4, 4, len(parameters))
+    return moved.with_values(parameters.values + outputs * random)
+
+
+def test_a_fit_recovers_the_morse_bonds_that_made_the_data() -> None:
+    start = force_field("ethanol", form="morse")
+    truth = perturbed(start, 0.3)
+    frames = data(truth, 60)
+    result = fit(start, frames)
+    assert result.converged
+    morse = np.isin(result.start.quantities, ["bond depth", "bond range", "bond r0"])
+    assert morse.sum() == 15
+    # Depth and range of a bond are hardly told apart by displacements of 0.01 nm; the fit stops at 3e-5 of the loss.
+    np.testing.assert_allclose(in_widths(result, truth)[morse[result.start.adjustable]], 0.0, atol=0.02)
+    errors, before = (evaluate(model, data(truth, 20, seed=7)).force_rmse for model in (result.force_field, start))
+    assert errors is not None
+    assert before is not None
+    assert errors < 1e-3 * before
+
+
+def test_a_fit_comes_close_to_the_networks_that_made_the_data() -> None:
+    start = force_field("ethanol", form="neural")
+    truth = awake(start)
+    result = fit(start, data(truth, 60))
+    morse = fit(force_field("ethanol", form="morse"), data(truth, 60))
+    unseen = data(truth, 20, seed=7)
+    errors = [evaluate(model, unseen).force_rmse for model in (result.force_field, morse.force_field, start)]
+    assert None not in errors
+    # Hidden units share what each of them does; forces are what the data determine.
+    assert errors[0] < 0.2 * errors[1] < 0.2 * errors[2]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("form", NONLINEAR)
+def test_a_fit_that_is_not_linear_started_at_the_answer_stays_there(form: Form) -> None:
+    truth = awake(force_field("ethanol", form=form))
+    result = fit(truth, data(truth, 30))
+    np.testing.assert_allclose(in_widths(result, truth), 0.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", NONLINEAR)
+def test_a_fit_that_is_not_linear_lowers_the_loss_and_is_deterministic(form: Form) -> None:
+    start = force_field("acetaldehyde", form=form)
+    frames = data(awake(force_field("acetaldehyde", form="neural"), seed=2), 20, energy=1.0, force=50.0)
+    first, second = fit(start, frames), fit(start, frames)
+    np.testing.assert_array_equal(first.end.values, second.end.values)
+    assert first.loss_end < 0.5 * first.loss_start
+    assert loss(first.force_field, frames, first) == pytest.approx(first.loss_end, rel=1e-6)
+    lower, upper = first.start.bounds
+    assert (lower <= first.end.values).all()
+    assert (first.end.values <= upper).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fit_of_networks_never_ends_worse_than_it_starts(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    stock = force_field("propyne", form="neural")
+    start, truth = perturbed(stock, 1.0, seed), perturbed(stock, 1.0, seed + 100)
+    frames = data(truth, [2, 5, 20][seed], seed=seed, energy=5.0, force=float(random.choice([0.0, 1000.0])))
+    result = fit(start, frames, FitOptions(prior_scale=[0.1, 1.0, 10.0][seed], max_iterations=[1, 5, 20][seed]))
+    assert result.loss_end <= result.loss_start
+    assert loss(result.force_field, frames, result) <= loss(start, frames, result) * (1 + 1e-9)
+
+
+def test_networks_start_from_the_solution_of_the_morse_form() -> None:
+    names = {name: sleeping(force_field("ethanol", form=name)) for name in FORMS}
+    assert {name for name, found in names.items() if found} == {"neural"}
+    assert all("network" in quantity for quantity in names["neural"])
+    frames = data(awake(force_field("ethanol", form="neural")), 30, energy=1.0, force=100.0)
+    rich, plain = (fit(force_field("ethanol", form=form), frames) for form in ("neural", "morse"))
+    assert loss(rich.force_field, frames, plain) <= loss(plain.force_field, frames, plain)
+
+
+def test_many_frames_are_approached_by_way_of_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = force_field("ethanol", form="morse")
+    frames = data(perturbed(start, 0.3), 30, energy=1.0, force=50.0)
+    whole = fit(start, frames)
+    monkeypatch.setattr(refit, "_FEW", 10)
+    visited: list[int] = []
+    by_few = fit(start, frames, progress=visited.append)
+    assert sum(visited) == 30
+    bars = np.where(whole.deviations > 0, whole.deviations, 1.0)
+    # Either way stops where a step lowers the loss by 3e-5 of it: some hundredths of it are left, of 840 numbers.
+    np.testing.assert_allclose((by_few.end.values - whole.end.values) / bars, 0.0, atol=0.3)
+
+
+def test_molecules_share_the_parameters_of_their_morse_bonds() -> None:
+    starts = [force_field(name, form="morse", share="types") for name in ("ethanol", "propane")]
+    truths = [with_scaled(start, "bond depth", "c3-hc", 1.2) for start in starts]
+    frames = [data(truth, 20) for truth in truths]
+    result = fit_together(list(zip(starts, frames, strict=True)))
+    common = [value_of(model, "bond depth", "c3-hc") for model in result.force_fields]
+    assert common[0] == common[1] == pytest.approx(value_of(truths[0], "bond depth", "c3-hc"), rel=1e-3)
+
+
+@pytest.mark.parametrize("form", NONLINEAR)
+def test_exchanging_equivalent_atoms_changes_nothing(form: Form) -> None:
+    model = awake(force_field("ethanol", form=form))
+    x = distorted("ethanol", 5)
+    energy, _ = predict(model, x)
+    for one, other in ((3, 4), (6, 7)):
+        order = np.arange(9)
+        order[[one, other]] = other, one
+        np.testing.assert_allclose(predict(model, x[:, order])[0], energy, rtol=1e-12)
