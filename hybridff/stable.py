@@ -115,19 +115,22 @@ def _attempts(
     found = problem.estimate(problem.normal, prior_scale=own, learn_widths=learn)
     yield "as wanted", result(problem, found, validation, perf_counter() - begin)
     lessons = _lessons(problem, problem.estimate(problem.normal, prior_scale=_STIFF * own))
-    found = problem.estimate(problem.normal, prior_scale=own, learn_widths=learn, lessons=lessons)
-    yield "taught by a stiffer one of itself", result(problem, found, validation, perf_counter() - begin)
+    if lessons is not None:
+        found = problem.estimate(problem.normal, prior_scale=own, learn_widths=learn, lessons=lessons)
+        yield "taught by a stiffer one of itself", result(problem, found, validation, perf_counter() - begin)
     for factor in _STRONGER:
         found = problem.estimate(problem.normal, prior_scale=factor * own, lessons=lessons)
-        words = f"taught by a stiffer one, with priors scaled by {factor * own:g}"
+        words = f"{'' if lessons is None else 'taught by a stiffer one, '}with priors scaled by {factor * own:g}"
         yield words, result(problem, found, validation, perf_counter() - begin)
 
 
-def _lessons(problem: LinearProblem, stiff: Estimate) -> Normal:
-    """Hot frames of a stiff fit, labelled by it."""
+def _lessons(problem: LinearProblem, stiff: Estimate) -> Normal | None:
+    """Hot frames of a stiff fit, labelled by it; None where it has no minimum or breaks at once."""
     frames = []
     for force_field in problem.force_fields(stiff.moves):
         snapshots = stability(force_field, _TEACHING).snapshots
+        if not len(snapshots):
+            return None
         positions = snapshots[:: max(1, len(snapshots) // _LESSONS)]
         energies, forces = predict(force_field, positions)
         frames.append(Frames(force_field.molecule.numbers, positions, energies, forces))

@@ -8,6 +8,8 @@ from bad_inputs import zero_charges
 
 from hybridff.analysis.errors import evaluate
 from hybridff.fit.options import FitOptions
+from hybridff.gaff.forms import FormOptions
+from hybridff.gate import Finding, StabilityOptions, stability
 from hybridff.report import (
     Document,
     Section,
@@ -18,9 +20,11 @@ from hybridff.report import (
     stock_document,
 )
 from hybridff.simulate import SimulationResult
+from hybridff.stable import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 from hybridff.workflow import FittedMolecule, SplitOptions, fit_data, parametrize, read_data
 
+NEAR_PAIRS, NO_GATE = FormOptions(form="near-pairs"), GateOptions(gate="none")
 VOID = {"meta", "img", "br", "hr", "link"}
 EXAMPLE = Document(
     "A <title>",
@@ -62,7 +66,7 @@ def fitted(material, tmp_path_factory) -> FittedMolecule:
     with pytest.MonkeyPatch.context() as patch, zero_charges():
         patch.setenv("HYBRIDFF_CACHE", str(tmp_path_factory.mktemp("cache")))
         data = read_data([material / "ethanol.npz"])
-        (result,) = fit_data(data, split=SplitOptions(train=30, validation=10))
+        (result,) = fit_data(data, split=SplitOptions(train=30, validation=10), form=NEAR_PAIRS, gate=NO_GATE)
     return result
 
 
@@ -160,10 +164,25 @@ def test_a_fit_without_test_frames_shows_its_training_frames(material, tmp_path,
     with zero_charges():
         data = read_data([material / "ethanol.npz"])
         options = FitOptions(prior_scale=1.0)
-        (fitted,) = fit_data(data, split=SplitOptions(train=60, validation=0), options=options)
+        (fitted,) = fit_data(
+            data, split=SplitOptions(train=60, validation=0), form=NEAR_PAIRS, options=options, gate=NO_GATE
+        )
     document = fit_document(fitted)
     assert [row[0] for row in error_table(fitted).rows] == ["train"]
     assert document.html()
+
+
+def test_the_gates_verdict_is_told_after_what_it_took(fitted):
+    report = stability(fitted.model.force_field, StabilityOptions(temperatures=(), quenches=0, scans=False))
+    told = fit_document(replace(fitted, stability=report, remarks=("It was fitted twice.",)))
+    assert section(told, "Stability").sentences == ("It was fitted twice.", *report.sentences())
+    failed = replace(report, failures=(Finding("dynamics", (0, 1), "the bond C1-C2 broke."),))
+    told = fit_document(replace(fitted, stability=failed, remarks=()))
+    assert "FAILED: the bond C1-C2 broke." in section(told, "Stability").sentences
+
+
+def test_without_a_gate_nothing_is_said_of_stability(fitted):
+    assert "Stability" not in [one.title for one in fit_document(fitted).sections]
 
 
 def test_data_options_and_hashes_are_told(fitted):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from bad_inputs import zero_charges
 from models import distorted, force_field, molecule
+from test_stable import Gate
 
 from hybridff.analysis.errors import evaluate, predict
 from hybridff.dataset import Frames, read_frames
@@ -13,6 +14,7 @@ from hybridff.errors import FitError, InputError
 from hybridff.fit.options import FitOptions
 from hybridff.gaff.forms import FormOptions
 from hybridff.molecule import Molecule
+from hybridff.stable import GateOptions
 from hybridff.workflow import (
     DataOptions,
     SplitOptions,
@@ -125,7 +127,11 @@ def test_data_that_look_wrong_are_used_only_if_trusted(workplace):
 def fitted(workplace):
     with zero_charges():
         (result,) = fit_data(
-            read_data([Path("ethanol.npz")]), split=SplitOptions(train=30, validation=10), sources=[Path("ethanol.sdf")]
+            read_data([Path("ethanol.npz")]),
+            split=SplitOptions(train=30, validation=10),
+            form=FormOptions(form="harmonic"),
+            sources=[Path("ethanol.sdf")],
+            gate=GateOptions(gate="none"),
         )
     return result
 
@@ -160,6 +166,7 @@ def test_the_provenance_names_versions_options_inputs_theory_seed_and_errors(fit
             "trust_data",
             *FormOptions.__dataclass_fields__,
             *FitOptions.__dataclass_fields__,
+            *GateOptions.__dataclass_fields__,
         ),
     }
     assert set(about["options"]) >= names
@@ -167,6 +174,28 @@ def test_the_provenance_names_versions_options_inputs_theory_seed_and_errors(fit
     assert about["theory"].startswith("PBE-D3(BJ)/def2-SVP")
     assert about["frames"]["train"] == sorted(fitted.split.train.tolist())
     assert about["errors after"]["test"] == fitted.after["test"].in_field_units()
+
+
+def test_errors_before_a_fit_are_those_of_stock_gaff_whatever_the_form(fitted):
+    with zero_charges():
+        stock = parametrize(fitted.start.molecule).force_field
+        (rich,) = fit_data([fitted.data], split=SplitOptions(train=30, validation=10), gate=GateOptions(gate="none"))
+    assert rich.model.force_field.form == FormOptions().form != rich.start.form == "harmonic"
+    assert rich.before == fitted.before
+    train = fitted.data.frames.subset(fitted.split.train)
+    assert rich.before["train"] == evaluate(stock, train)
+
+
+def test_the_gates_verdict_and_what_it_took_are_kept(workplace, monkeypatch):
+    monkeypatch.setattr("hybridff.stable.stability", Gate(n_failures=1))
+    with zero_charges():
+        (fitted,) = fit_data(
+            read_data([Path("ethanol.npz")]), split=SplitOptions(train=30), form=FormOptions(form="harmonic")
+        )
+    assert fitted.stability is not None
+    assert fitted.stability.passed
+    assert len(fitted.remarks) == 1
+    assert fitted.model.provenance["stability"] == [*fitted.remarks, *fitted.stability.sentences()]
 
 
 def test_two_inputs_of_one_name_keep_their_hashes(tmp_path):
@@ -184,16 +213,17 @@ def test_molecules_fitted_together_share_what_their_types_share(workplace):
     with zero_charges():
         fitted = fit_data(
             read_data([Path("gaff-ethanol.npz"), Path("gaff-propane.npz")]),
-            form=FormOptions(share="types"),
+            form=FormOptions(form="harmonic", share="types"),
             options=FitOptions(prior_scale=1.0),
             split=SplitOptions(train=20),
             say=said.append,
+            gate=GateOptions(gate="none"),
         )
     assert [item.model.provenance["fitted together with"] for item in fitted] == [["propane"], ["ethanol"]]
     assert said == ["ethanol: charges and atom types …", "propane: charges and atom types …"]
     start, *ends = (
         dict(zip(zip(table.quantities, table.labels, strict=True), table.values.tolist(), strict=True))
-        for table in (fitted[0].start.parameter_table, *(item.model.force_field.parameter_table for item in fitted))
+        for table in (fitted[0].result.start, *(item.model.force_field.parameter_table for item in fitted))
     )
     common = [key for key in ends[0] if key in ends[1] and key[0] in ("bond k", "bond r0")]
     assert len(common) == 4

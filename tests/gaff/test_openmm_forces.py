@@ -1,5 +1,6 @@
 import itertools
 import re
+from functools import cache
 
 import numpy as np
 import openmm
@@ -16,7 +17,9 @@ from hybridff.gaff.openmm_forces import bonded_forces
 
 FACTORS = [(name, row) for name in TRIAL for row in (0, 1)]
 ROWS = np.random.default_rng(0)
-PRODUCTS = [tuple((name, int(ROWS.integers(2))) for name in pair) for pair in itertools.combinations(TRIAL, 2)]
+# A quarter of all pairs: every feature meets some of every kind of coordinate; each pair costs a Context.
+PAIRS = [pair for pair in itertools.combinations(range(len(TRIAL)), 2) if sum(pair) % 4 == 0]
+PRODUCTS = [tuple((list(TRIAL)[i], int(ROWS.integers(2))) for i in pair) for pair in PAIRS]
 TRIPLES = [tuple(FACTORS[i] for i in np.random.default_rng(n).integers(0, len(FACTORS), 3)) for n in range(40)]
 
 
@@ -33,6 +36,13 @@ def test_single_features_agree_with_torch(feature: str, row: int) -> None:
 def test_products_of_two_features_agree_with_torch() -> None:
     for product in PRODUCTS:
         assert_routes_agree(*table(product), frames(2))
+
+
+def test_the_products_tried_are_of_all_features_and_all_pairs_of_coordinates() -> None:
+    kinds = {tuple(sorted(TRIAL[name].coordinate for name, _ in product)) for product in PRODUCTS}
+    every = sorted({feature.coordinate for feature in TRIAL.values()})
+    assert kinds >= set(itertools.combinations(every, 2))
+    assert {name for product in PRODUCTS for name, _ in product} == set(TRIAL)
 
 
 @pytest.mark.parametrize("product", TRIPLES, ids=name)
@@ -130,6 +140,7 @@ def test_native_torsions_have_whole_periodicities() -> None:
     assert force.getTorsionParameters(0)[4] == 3
 
 
+@cache
 def rich(name: str, share: float = 1.0) -> ForceField:
     """A class II form of which a share of the coefficients that start at zero has random values."""
     model = force_field(name, form="class2")
@@ -155,8 +166,9 @@ def coefficients(force: openmm.CustomCompoundBondForce) -> np.ndarray:
     return np.array([force.getBondParameters(i)[1] for i in range(force.getNumBonds())])[:, rows]
 
 
-@pytest.mark.parametrize("share", [1.0, 0.3])
-@pytest.mark.parametrize("name", ["ethanol", "acetaldehyde", "propyne", "benzene"])
+@pytest.mark.parametrize(
+    ("name", "share"), [("ethanol", 0.3), ("acetaldehyde", 1.0), ("propyne", 1.0), ("benzene", 0.3)]
+)
 def test_thousands_of_terms_agree_with_torch_in_few_short_expressions(name: str, share: float) -> None:
     model = rich(name, share)
     assert_routes_agree(model.table, model.parameter_table, distorted(name, 2))
