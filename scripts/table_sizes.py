@@ -18,13 +18,14 @@ import openmm
 
 from hybridff import FitOptions, ForceField, evaluate, to_openmm
 from hybridff.plots import Curve, curves
+from hybridff.simulate import platform_names
 from hybridff.stable import GateOptions
 from hybridff.trials import TrialSet, read_trial_set
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
-from common import new_context, platform_names, step_times  # the folder of benchmarks is no package
+from common import new_context, step_times  # the folder of benchmarks is no package
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 SIZES: Final[tuple[Literal["small", "medium", "full"], ...]] = ("small", "medium", "full")
