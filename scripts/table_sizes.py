@@ -30,7 +30,7 @@ from common import new_context, step_times  # the folder of benchmarks is no pac
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 SIZES: Final[tuple[Literal["small", "medium", "full"], ...]] = ("small", "medium", "full")
 LEAST_TEST = 80
-X_LABEL = f"step time / stock GAFF ({', '.join(SIZES)})"
+X_LABEL = f"ratio to stock GAFF ({', '.join(SIZES)})"
 STEP = 0.0005
 """[ps]"""
 
