@@ -1,6 +1,6 @@
 """Functional forms: which rows a force field has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -11,7 +11,7 @@ from hybridff.errors import InputError
 from hybridff.gaff.class2 import class2_form
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.formfile import read_form
-from hybridff.gaff.morse import OVERTONES, morse_bonds
+from hybridff.gaff.morse import KINDS, OVERTONES, morse_bonds
 from hybridff.gaff.neural import networks
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.rows import ClassOneRows, Share
@@ -110,4 +110,5 @@ def build_form(
         rows.near_pairs()
     if form == "neural":
         networks(rows)
-    return rows.builder.build()
+    table, parameters = rows.builder.build()
+    return table, replace(parameters, kinds=KINDS) if anharmonic else parameters

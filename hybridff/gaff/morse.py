@@ -5,7 +5,10 @@ GAFF-Morse of H. E. Sauceda, M. Gastegger, S. Chmiela, K.-R. Müller, A. Tkatche
 """
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
+from hybridff.gaff.parameters import QUANTITIES, Quantity
 from hybridff.gaff.rows import ClassOneRows, Entry
 from hybridff.units import KCAL_MOL
 
@@ -13,6 +16,12 @@ OVERTONES = 6
 """Fourier terms of every torsion; GAFF's own go up to 3, rarely 4."""
 _DEPTH = 100 * KCAL_MOL
 """Of a bond at the start [kJ/mol]: that of most single bonds of organic molecules, within a third."""
+
+KINDS: Mapping[str, Quantity] = {
+    **QUANTITIES,
+    "pair charge product": replace(QUANTITIES["pair charge product"], prior_width=0.03),
+}
+"""Charges move less than in other forms: freely fitted, they pull hydrogens that hardly have a wall into others."""
 
 
 def morse_bonds(rows: ClassOneRows) -> None:
