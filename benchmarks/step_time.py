@@ -4,7 +4,7 @@ The prmtop is written by ParmEd from the stock System and read back by ``openmm.
 force fields are GAFF exported and fits to some frames: "native" are OpenMM's own and fused custom forces, "compiled" is
 one ``PythonForce``. Systems and contexts are made outside of the timing.
 
-Usage: python benchmarks/step_time.py [--platform Reference] [--steps 5000] [--repeats 11] [set of frames …]
+Usage: python benchmarks/step_time.py [--platform Reference] [--steps 2000] [--repeats 25] [set of frames …]
 """
 
 import argparse
@@ -12,12 +12,11 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Literal, get_args
 
 import openmm
 import parmed
-from common import fitted, new_context, ratio, read_set, step_times
+from common import CELLS, cells, fitted, new_context, read_set, step_times
 from openmm import app, unit
 
 from hybridff import FitOptions, ForceField, to_openmm
@@ -40,15 +39,15 @@ def main() -> None:
     parser.add_argument("--forms", nargs="*", default=("near-pairs", "class2"))
     parser.add_argument("--sizes", nargs="*", default=SIZES, choices=SIZES, help="of class2")
     parser.add_argument("--frames", type=int, default=250, help="that the timed force fields are fitted to")
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--repeats", type=int, default=11)
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--repeats", type=int, default=25)
     options = parser.parse_args()
     print(
         f"{options.platform}; {options.steps} Langevin steps of 0.5 fs, {options.repeats} runs by turns: median, ratio "
         "to the prmtop of stock GAFF with half the distance of its quartiles"
     )
-    print("| set | force field | terms | forces | export | context | step | ratio |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(f"| set | force field | terms | forces | export | context | {CELLS} |")
+    print("| --- " * 10 + "|")
     for name in options.sets:
         _one_set(read_set(name), options)
 
@@ -80,8 +79,7 @@ def _one_set(data: TrialSet, options: argparse.Namespace) -> None:
         about[key] = f"{n_terms} | {system.getNumForces()} | {exported - begin:.1f} s | {ready - exported:.1f} s"
     times = step_times(contexts, options.steps, options.repeats)
     for key, values in times.items():
-        reference = ratio(values, times["GAFF, prmtop"])
-        print(f"| {data.name} | {key} | {about[key]} | {median(values):.2f} µs | {reference} |", flush=True)
+        print(f"| {data.name} | {key} | {about[key]} | {cells(values, times['GAFF, prmtop'])} |", flush=True)
 
 
 def _exporter(force_field: ForceField, route: Route) -> Callable[[], openmm.System]:
