@@ -10,7 +10,7 @@ Published, for comparison, of other programs on other machines and data:
 - presto: about 15 minutes for a molecule of 50 atoms on one A4500 GPU, sampling and labels by a neural network included
   (its documentation, page "Quickstart").
 
-Usage: python benchmarks/fit_time.py [--repeats 3] [--frames 10000] [case …]
+Usage: python benchmarks/fit_time.py [--repeats 3] [--frames 10000] [--size full] [case …]
 """
 
 import argparse
@@ -53,6 +53,7 @@ def main() -> None:
         "--repeats", type=int, default=3, help="fits without the gate; with it, and of the peptide, one"
     )
     parser.add_argument("--frames", type=int, default=10000, help="of the peptide")
+    parser.add_argument("--size", choices=("small", "medium", "full"), default="full", help="of the peptide")
     parser.add_argument("--alone", choices=CASES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.alone:
@@ -65,7 +66,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in options.cases:
         command = [sys.executable, __file__, "--alone", name]
-        command += ["--repeats", str(options.repeats), "--frames", str(options.frames)]
+        command += ["--repeats", str(options.repeats), "--frames", str(options.frames), "--size", options.size]
         run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         r = json.loads(run.stdout.splitlines()[-1])
         print(
@@ -92,7 +93,7 @@ def _peptide(options: argparse.Namespace) -> dict:
 
     def once() -> StableFit:
         start = ForceField.build(molecule, parameters, form="class2", geometries=train.positions)
-        return fit_stable([(start, train)], gate=_NO_GATE)
+        return fit_stable([(start, train)], FitOptions(size=options.size), gate=_NO_GATE)
 
     return _measured(once, _NO_GATE, len(train), 1)
 
