@@ -69,6 +69,8 @@ class Estimate:
     noise: Noise
     precision: Float[np.ndarray, " n"]
     """Of the priors, in moves: 1 unless learnt or scaled."""
+    prior_scale: float = 1.0
+    """Of all widths, in units of the given ones."""
 
     @property
     def variances(self) -> Float[np.ndarray, " n"]:
@@ -109,7 +111,7 @@ class LinearProblem:
         seen = [frames.subset(np.arange(min(len(frames), _PREVIEW))) for _, frames in pairs]
         complete = all(len(part) == len(frames) for part, (_, frames) in zip(seen, pairs, strict=True))
         if not complete and len(self.fitted) > min(_MANY, _SPARE * limit):
-            preview = [(force_field, part) for (force_field, _), part in zip(pairs, seen, strict=True)]
+            preview = [(force_field, part) for (force_field, _), part in zip(self.pairs, seen, strict=True)]
             self._prune(self._without_idle(self._normal(preview)), _SPARE * limit)
         self.normal = self._prune(self._normal(self.pairs), limit)
 
@@ -214,7 +216,8 @@ class LinearProblem:
             elif change < _TOLERANCE:
                 break
         weighted = Noise(noise.energy / math.sqrt(_ENERGY_WEIGHT * self.options.energy_weight), noise.force)
-        return self._bounded(self._solve(normal if lessons is None else lessons + normal, weighted, precision))
+        found = self._solve(normal if lessons is None else lessons + normal, weighted, precision)
+        return replace(self._bounded(found), prior_scale=prior_scale)
 
     def _first_noise(self, normal: Normal) -> Noise:
         force = math.sqrt(normal.square / normal.n_forces)
@@ -267,6 +270,8 @@ class LinearProblem:
         """The common parameters after some moves."""
         values = self.start.values.copy()
         values[self.fitted] += moves * self.widths
+        lower, upper = (bound[self.fitted] for bound in self.start.bounds)
+        values[self.fitted] = np.clip(values[self.fitted], lower, upper)
         return self.start.with_values(values)
 
     def force_fields(self, moves: Float[np.ndarray, " n"]) -> tuple[ForceField, ...]:
@@ -291,14 +296,13 @@ class LinearProblem:
         return tuple(posteriors)
 
     def learnt_kinds(self, found: Estimate) -> dict[str, Quantity]:
-        """The quantities with the prior widths of an estimate, less the scale of the options."""
-        scale = self.options.prior_scale or 1.0
+        """The quantities with the prior widths of an estimate, less the scale of all of them."""
         kinds = dict(self.start.kinds)
         for i, precision in zip(self.fitted, found.precision, strict=True):
             name = self.start.quantities[i]
             width = self.start.kinds[name].prior_width
             assert width is not None
-            kinds[name] = replace(kinds[name], prior_width=width / math.sqrt(precision) / scale)
+            kinds[name] = replace(kinds[name], prior_width=width / math.sqrt(precision) / found.prior_scale)
         return kinds
 
 
@@ -348,7 +352,7 @@ def result(problem: LinearProblem, found: Estimate, validation: Sequence[Frames]
         loss_end=end,
         iterations=1,
         converged=True,
-        prior_scale=problem.options.prior_scale or 1.0,
+        prior_scale=found.prior_scale,
         seconds=seconds,
         posteriors=posteriors,
     )
