@@ -237,9 +237,9 @@ def test_a_fit_never_ends_worse_than_it_starts(seed: int) -> None:
     assert objective(problem, found, found.moves) <= objective(problem, found, nothing) * (1 + 1e-9)
     for _ in range(5):
         nudge = 1e-3 * random.normal(size=len(nothing))
-        lower, upper = problem.start.bounds
-        there = problem.parameters(found.moves + nudge).values
-        nudge[((there < lower) | (there > upper))[problem.fitted]] = 0.0
+        lower, upper = (bound[problem.fitted] for bound in problem.start.bounds)
+        there = problem.start.values[problem.fitted] + (found.moves + nudge) * problem.widths
+        nudge[(there < lower) | (there > upper)] = 0.0
         assert objective(problem, found, found.moves) <= objective(problem, found, found.moves + nudge) * (1 + 1e-9)
     result = fit_linear([(start, frames)], options)
     assert result.loss_end <= result.loss_start
