@@ -270,8 +270,6 @@ class LinearProblem:
         """The common parameters after some moves."""
         values = self.start.values.copy()
         values[self.fitted] += moves * self.widths
-        lower, upper = (bound[self.fitted] for bound in self.start.bounds)
-        values[self.fitted] = np.clip(values[self.fitted], lower, upper)
         return self.start.with_values(values)
 
     def force_fields(self, moves: Float[np.ndarray, " n"]) -> tuple[ForceField, ...]:

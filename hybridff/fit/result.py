@@ -11,6 +11,7 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters
 
 _UNDETERMINED = 0.5
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,9 @@ class FitResult:
     def at_bound(self) -> np.ndarray:
         """True for parameters that ended at a bound: shape (parameters,), bool."""
         lower, upper = self.start.bounds
-        return (self.deviations > 0) & ((self.end.values <= lower) | (self.end.values >= upper))
+        slack = _ROUNDING * self.start.prior_widths
+        beyond = (self.end.values <= lower + slack) | (self.end.values >= upper - slack)
+        return (self.deviations > 0) & beyond
 
     def largest_moves(self, n: int) -> list[int]:
         """The ``n`` parameters that moved most, in units of their prior widths."""
