@@ -70,8 +70,8 @@ def fit_stable(
     """Fit as ``fit_together`` does, and fit again with more regularisation until the gate is passed.
 
     A fit that is linear is first taught by a stiffer one of itself: hot geometries of the stiff fit, labelled by it,
-    are added with a small weight. What fails still, or is not linear, is fitted with narrower priors. If nothing
-    passes, the first fit is returned, with reports that say so.
+    are added with a small weight. One that is not linear leaves the charges of pairs without a wall alone. What fails
+    still is fitted with narrower priors. If nothing passes, the first fit is returned, with reports that say so.
     """
     options, gate = options or FitOptions(), gate or GateOptions()
     say = say or (lambda sentence: None)
@@ -102,6 +102,9 @@ def _attempts(
     if not all(is_linear(force_field) for force_field, _ in pairs):
         plain = fit_together(pairs, options, validation, progress)
         yield "as wanted", plain
+        if options.pairs == "all":
+            options = replace(options, pairs="walled")
+            yield "with the charges of pairs without a wall left alone", fit_together(pairs, options, validation)
         for factor in _STRONGER:
             scale = factor * plain.prior_scale
             yield (

@@ -135,7 +135,7 @@ def test_a_teacher_that_breaks_at_once_teaches_nothing(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("gate", [9], indirect=True)
-@pytest.mark.parametrize(("form", "attempts"), [("class2", 4), ("harmonic", 3)])
+@pytest.mark.parametrize(("form", "attempts"), [("class2", 4), ("harmonic", 4)])
 def test_where_nothing_passes_the_first_fit_is_returned_and_says_so(form: str, attempts: int, gate: Gate) -> None:
     pairs = [pair("acetaldehyde", form)]
     found = fit_stable(pairs, PLAIN)
@@ -147,6 +147,21 @@ def test_where_nothing_passes_the_first_fit_is_returned_and_says_so(form: str, a
 
 
 @pytest.mark.parametrize("gate", [1], indirect=True)
+def test_a_fit_that_is_not_linear_first_leaves_the_charges_of_bare_pairs_alone(gate: Gate) -> None:
+    pairs = [pair("ethanol", "harmonic")]
+    found = fit_stable(pairs, PLAIN)
+    assert found.remarks == (
+        "The plain fit did not pass the stability gate; this is the fit with the charges of pairs without a wall left "
+        "alone.",
+    )
+    expected = fit_together(pairs, replace(PLAIN, pairs="walled"))
+    np.testing.assert_array_equal(found.result.end.values, expected.end.values)
+    bare = np.array([name == "bare pair charge product" for name in expected.start.quantities])
+    assert bare.any()
+    np.testing.assert_array_equal(expected.end.values[bare], expected.start.values[bare])
+
+
+@pytest.mark.parametrize("gate", [2], indirect=True)
 def test_a_fit_that_is_not_linear_is_held_back_without_a_teacher(gate: Gate) -> None:
     pairs = [pair("acetaldehyde", "harmonic")]
     found = fit_stable(pairs, FitOptions(prior_scale=0.5))
@@ -155,11 +170,11 @@ def test_a_fit_that_is_not_linear_is_held_back_without_a_teacher(gate: Gate) -> 
     )
     assert gate.teachers == []
     assert found.result.prior_scale == pytest.approx(0.15)
-    expected = fit_together(pairs, FitOptions(prior_scale=found.result.prior_scale))
+    expected = fit_together(pairs, FitOptions(prior_scale=found.result.prior_scale, pairs="walled"))
     np.testing.assert_array_equal(found.result.end.values, expected.end.values)
 
 
-@pytest.mark.parametrize("gate", [1], indirect=True)
+@pytest.mark.parametrize("gate", [2], indirect=True)
 def test_validation_frames_choose_the_scale_once_and_the_next_attempt_starts_from_it(gate: Gate) -> None:
     start, frames = pair("acetaldehyde", "harmonic")
     pairs, validation = [(start, frames.subset(np.arange(6)))], [frames.subset(np.arange(6, 12))]

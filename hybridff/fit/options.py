@@ -11,8 +11,9 @@ from hybridff.errors import InputError
 class FitOptions:
     """How to fit a force field to reference energies and forces."""
 
-    pairs: Literal["none", "lennard-jones", "all"] = "all"
-    """Which pair interactions inside the molecule are refit; those with other molecules never change."""
+    pairs: Literal["none", "lennard-jones", "walled", "all"] = "all"
+    """Which pair interactions inside the molecule are refit: none, Lennard-Jones alone, also charges but for pairs
+    without a wall (those of hydroxyl hydrogens), or all. Those with other molecules never change."""
 
     prior_scale: float | None = None
     """Factor on the width of every prior: how far parameters may move from the starting force field. If not given, it
@@ -46,7 +47,8 @@ class FitOptions:
     def frozen(self) -> tuple[str, ...]:
         """Quantities (see ``QUANTITIES``) that the fit leaves alone."""
         return {
-            "none": ("pair repulsion", "pair epsilon", "pair charge product"),
-            "lennard-jones": ("pair charge product",),
+            "none": ("pair repulsion", "pair epsilon", "pair charge product", "bare pair charge product"),
+            "lennard-jones": ("pair charge product", "bare pair charge product"),
+            "walled": ("bare pair charge product",),
             "all": (),
         }[self.pairs]

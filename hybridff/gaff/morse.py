@@ -19,7 +19,10 @@ _DEPTH = 100 * KCAL_MOL
 
 KINDS: Mapping[str, Quantity] = {
     **QUANTITIES,
-    "pair charge product": replace(QUANTITIES["pair charge product"], prior_width=0.03),
+    **{
+        name: replace(QUANTITIES[name], prior_width=0.03)
+        for name in ("pair charge product", "bare pair charge product")
+    },
 }
 """Charges move less than in other forms: freely fitted, they pull hydrogens that hardly have a wall into others."""
 

@@ -60,6 +60,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
         "near epsilon": Quantity("kcal/mol", KCAL_MOL, 10 * KCAL_MOL, lower=0.0),
         "near repulsion": Quantity("kcal/mol", KCAL_MOL, 100 * KCAL_MOL, lower=0.0),
         "pair charge product": Quantity("e²", 1.0, 0.1),
+        "bare pair charge product": Quantity("e²", 1.0, 0.1),
     }
 )
 

@@ -18,6 +18,8 @@ from hybridff.units import DEGREE
 Share = Literal["symmetry", "types"]
 
 _LINEAR = 175 * DEGREE
+_BARE_SIGMA = 0.2
+"""Pairs with a smaller sigma [nm], those of hydroxyl hydrogens, have no wall that holds stronger charges apart."""
 _INNER_SIGMA = 0.85
 """Smallest sigma that a fit may give a pair, in units of its starting one."""
 _NEAR_SIGMA = 0.75
@@ -170,7 +172,8 @@ class ClassOneRows:
                 wall = 4 * (epsilon * _INNER_SIGMA**-12 - depth)
                 self._add_pair("pair", atoms, where, label, _INNER_SIGMA * sigma, depth, wall)
             if product != 0:
-                charges = Entry("pair charge product", (key,), product, label)
+                bare = epsilon == 0 or sigma < _BARE_SIGMA
+                charges = Entry("bare pair charge product" if bare else "pair charge product", (key,), product, label)
                 self.builder.add("coulomb", "coulomb", atoms, charges)
 
     def near_pairs(self) -> None:
