@@ -32,8 +32,11 @@ def changed(model: ForceField, label: str, **values: float) -> ForceField:
 
 def with_hole(label: str, charge_product: float) -> ForceField:
     """Ethanol with a pair that attracts and hardly repels: a hole at short distance."""
-    tiny = {"pair_epsilon": 1e-6, "pair_repulsion": 1e-6}
-    return changed(force_field("ethanol"), label, pair_charge_product=charge_product, **tiny)
+    model = force_field("ethanol")
+    names = zip(model.parameter_table.quantities, model.parameter_table.labels, strict=True)
+    bare = ("bare pair charge product", label) in names
+    charge = {"bare_pair_charge_product" if bare else "pair_charge_product": charge_product}
+    return changed(model, label, pair_epsilon=1e-6, pair_repulsion=1e-6, **charge)
 
 
 def text(report: StabilityReport) -> str:

@@ -70,7 +70,7 @@ def test_parameters_that_are_shared_share_their_columns() -> None:
     form = linear_form(model.table, model.parameter_table.values, fitted(model.parameter_table))
     single = ("bond", "angle")
     n_harmonic = sum(what in ("bond k", "angle k") for what in model.parameter_table.quantities)
-    others = ("torsion k", "pair repulsion", "pair epsilon", "pair charge product")
+    others = ("torsion k", "pair repulsion", "pair epsilon", "pair charge product", "bare pair charge product")
     n_others = sum(what in others for what in model.parameter_table.quantities)
     assert set(single) <= set(model.table.groups)
     assert len(form.weights) == 2 * n_harmonic + n_others

@@ -85,7 +85,7 @@ def test_the_atoms_keep_their_interaction_with_other_molecules() -> None:
         )
 
 
-@pytest.mark.parametrize("quantity", ["pair repulsion", "pair epsilon", "pair charge product"])
+@pytest.mark.parametrize("quantity", ["pair repulsion", "pair epsilon", "bare pair charge product"])
 def test_a_changed_pair_becomes_an_exception_with_the_energy_of_torch(quantity: str) -> None:
     model, start = force_field("ethanol"), class_one_of("ethanol").nonbonded
     before = exceptions(nonbonded_force(model.table, model.parameter_table.values, start))
