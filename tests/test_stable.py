@@ -87,18 +87,20 @@ def test_without_a_gate_the_plain_fit_is_not_judged(form: str, gate: Gate) -> No
 @pytest.mark.parametrize(
     ("gate", "words"),
     [
-        (1, "taught by a stiffer one of itself"),
-        (2, "taught by a stiffer one, with priors scaled by 0.6"),
-        (3, "taught by a stiffer one, with priors scaled by 0.2"),
+        (1, "with priors scaled by 1.4"),
+        (2, "with priors scaled by 1"),
+        (3, "taught by a stiffer one of itself"),
+        (4, "taught by a stiffer one, with priors scaled by 0.6"),
+        (5, "taught by a stiffer one, with priors scaled by 0.2"),
     ],
     indirect=["gate"],
 )
-def test_a_linear_fit_that_fails_is_taught_and_then_held_back(gate: Gate, words: str) -> None:
+def test_a_linear_fit_that_fails_is_held_back_a_little_then_taught_then_held_back(gate: Gate, words: str) -> None:
     said: list[str] = []
     found = fit_stable([pair("acetaldehyde", "class2")], FitOptions(prior_scale=2.0), say=said.append)
     assert found.passed
     assert found.remarks == (f"The plain fit did not pass the stability gate; this is the fit {words}.",)
-    assert len(gate.teachers) == 1
+    assert len(gate.teachers) == ("taught" in words)
     assert found.result.force_fields[0] is gate.judged[-1]
     assert said.count("not stable; fitting again: a bond broke.") == gate.n_failures
 
@@ -112,17 +114,18 @@ def test_the_teacher_is_stiff_its_pupil_learns_and_those_held_back_end_as_the_te
         (model.parameter_table.values - start.values)[free] / start.prior_widths[free]
         for model in (*gate.judged, *gate.teachers)
     ]
-    plain, _, narrow, narrowest, teacher = map(np.linalg.norm, moves)
-    assert narrowest < narrow < plain
+    plain, gentle, gentler, _, narrow, narrowest, teacher = map(np.linalg.norm, moves)
+    assert narrowest < narrow < gentler < gentle < plain
     assert teacher < 0.3 * plain
-    np.testing.assert_allclose(moves[3], moves[4], rtol=0, atol=1e-6)  # nothing to learn from oneself but rounding
+    np.testing.assert_allclose(moves[5], moves[6], rtol=0, atol=1e-6)  # nothing to learn from oneself but rounding
     unlike_plain, unlike_taught = (
-        np.linalg.norm(predict(model, HOT)[1] - predict(gate.teachers[0], HOT)[1]) for model in gate.judged[:2]
+        np.linalg.norm(predict(model, HOT)[1] - predict(gate.teachers[0], HOT)[1])
+        for model in (gate.judged[0], gate.judged[3])
     )
     assert unlike_taught < 0.2 * unlike_plain
 
 
-@pytest.mark.parametrize("gate", [1], indirect=True)
+@pytest.mark.parametrize("gate", [3], indirect=True)
 def test_a_teacher_that_breaks_at_once_teaches_nothing(gate: Gate) -> None:
     gate.teaches = False
     pairs = [pair("acetaldehyde", "class2")]
@@ -135,7 +138,7 @@ def test_a_teacher_that_breaks_at_once_teaches_nothing(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("gate", [9], indirect=True)
-@pytest.mark.parametrize(("form", "attempts"), [("class2", 4), ("harmonic", 4)])
+@pytest.mark.parametrize(("form", "attempts"), [("class2", 6), ("harmonic", 4)])
 def test_where_nothing_passes_the_first_fit_is_returned_and_says_so(form: str, attempts: int, gate: Gate) -> None:
     pairs = [pair("acetaldehyde", form)]
     found = fit_stable(pairs, PLAIN)
@@ -183,11 +186,11 @@ def test_validation_frames_choose_the_scale_once_and_the_next_attempt_starts_fro
     assert found.result.prior_scale == pytest.approx(0.3 * chosen)
 
 
-@pytest.mark.parametrize("gate", [1], indirect=True)
+@pytest.mark.parametrize("gate", [5], indirect=True)
 def test_one_molecule_that_fails_makes_the_fit_of_all_be_done_again(gate: Gate) -> None:
     found = fit_stable([pair("acetaldehyde", "class2"), pair("propyne", "class2")], PLAIN)
     assert found.passed
-    assert [model.molecule.name for model in gate.judged] == ["acetaldehyde", "propyne"] * 2
+    assert [model.molecule.name for model in gate.judged] == ["acetaldehyde", "propyne"] * 4
     assert [model.molecule.name for model in gate.teachers] == ["acetaldehyde", "propyne"]
     assert len(found.reports) == len(found.result.force_fields) == 2
 
@@ -222,7 +225,7 @@ def slopes(pairs: Sequence[tuple[ForceField, Frames]], found: stable.StableFit, 
     return np.array([losses(here + way) - losses(here - way) for way in directions])
 
 
-@pytest.mark.parametrize("gate", [1], indirect=True)
+@pytest.mark.parametrize("gate", [3], indirect=True)
 def test_lessons_count_a_tenth_of_the_data(gate: Gate) -> None:
     pairs = [pair("acetaldehyde", "class2")]
     found = fit_stable(pairs, PLAIN)
@@ -238,7 +241,7 @@ def test_a_fit_to_few_data_breaks_and_is_mended_twice_alike(monkeypatch: pytest.
     first, second = (fit_stable(pairs, PLAIN) for _ in range(2))
     assert first.passed
     assert len(first.remarks) == 1
-    assert first.remarks[0].startswith("The plain fit did not pass the stability gate; this is the fit taught by")
+    assert first.remarks[0].startswith("The plain fit did not pass the stability gate; this is the fit ")
     assert second.remarks == first.remarks
     np.testing.assert_array_equal(first.result.end.values, second.result.end.values)
     np.testing.assert_array_equal(first.reports[0].snapshots, second.reports[0].snapshots)
