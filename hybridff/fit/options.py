@@ -17,7 +17,7 @@ class FitOptions:
 
     prior_scale: float | None = None
     """Factor on the width of every prior: how far parameters may move from the starting force field. If not given, it
-    is the one of 0.1, 0.3 and 1 that does best on the validation frames, or 1 without such frames."""
+    is 1 for class II; for other forms the one of 0.1, 0.3 and 1 that does best on the validation frames."""
 
     energy_weight: float = 1.0
     """Factor on the weight of energies against forces, which is learnt from the residuals."""

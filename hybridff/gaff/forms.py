@@ -26,9 +26,9 @@ class FormOptions:
     """Functional form, and which parameters are one."""
 
     form: Form | Path = "class2"
-    """Functional form: harmonic is GAFF's; near-pairs adds Lennard-Jones between atoms one and two bonds apart; morse
-    has Morse bonds and six Fourier terms per torsion; neural adds a small network to every bond, angle and torsion;
-    or a TOML file with a form of your own."""
+    """Functional form: class2 has anharmonic terms, couplings and local pair terms; harmonic is GAFF's; near-pairs adds
+    Lennard-Jones between atoms one and two bonds apart; morse has Morse bonds and six Fourier terms per torsion; neural
+    adds a small network to every bond, angle and torsion; or a TOML file with a form of your own."""
 
     share: Share = "symmetry"
     """Which parameters are one: those of equivalent atoms of the molecule, or those of equal atom types."""
