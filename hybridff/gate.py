@@ -16,7 +16,7 @@ import openmm
 from jaxtyping import Float
 
 from hybridff.errors import InputError
-from hybridff.export import to_openmm
+from hybridff.export import best_route, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.holes import Hole, Judge, Scan, all_scans, find_hole, new_context, raise_unless_nan
 from hybridff.simulate import Progress, parse_time
@@ -43,7 +43,6 @@ _LOW = 5 * KCAL_MOL
 _BOTTOMLESS = 1e4 * KCAL_MOL
 """What is deeper is said without its number."""
 
-_NATIVE = (openmm.HarmonicBondForce, openmm.HarmonicAngleForce, openmm.PeriodicTorsionForce, openmm.NonbondedForce)
 _QUENCH_COST, _SCAN_COST = 500, 2000
 """In steps of dynamics, for the progress alone."""
 
@@ -156,7 +155,8 @@ def stability(
     if molecule.positions is None:
         molecule = molecule.with_embedded_positions()
     assert molecule.positions is not None
-    judge = Judge(molecule, _system(force_field), molecule.positions)
+    system = to_openmm(force_field, best_route(force_field, "Reference"))
+    judge = Judge(molecule, system, molecule.positions)
     minimum, energy = judge.relax(molecule.positions)
     fault = rest_limits(molecule, molecule.positions).fault(minimum)
     if fault or not np.isfinite(energy):
@@ -188,13 +188,6 @@ def _look(judge: Judge, options: StabilityOptions, meter: "_Meter") -> Stability
         n_quenches=n_quenches,
         n_scans=len(scans),
     )
-
-
-def _system(force_field: ForceField) -> openmm.System:
-    """The System that the gate runs: by the compiled route where the native one would need custom forces."""
-    system = to_openmm(force_field)
-    custom = any(type(force) not in _NATIVE for force in system.getForces())
-    return to_openmm(force_field, route="compiled") if custom and hasattr(openmm, "PythonForce") else system
 
 
 # --- dynamics and quenches ---

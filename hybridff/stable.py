@@ -117,15 +117,13 @@ def _attempts(
         return
     begin = perf_counter()
     problem, own = LinearProblem(pairs, options, progress), options.prior_scale or 1.0
-    learn = options.widths == "learnt"
-    found = problem.estimate(problem.normal, prior_scale=own, learn_widths=learn)
-    yield "as wanted", result(problem, found, validation, perf_counter() - begin)
+    yield "as wanted", result(problem, problem.wanted(), validation, perf_counter() - begin)
     for factor in _GENTLE:
         found = problem.estimate(problem.normal, prior_scale=factor * own)
         yield f"with priors scaled by {factor * own:g}", result(problem, found, validation, perf_counter() - begin)
     lessons = _lessons(problem, problem.estimate(problem.normal, prior_scale=_STIFF * own))
     if lessons is not None:
-        found = problem.estimate(problem.normal, prior_scale=own, learn_widths=learn, lessons=lessons)
+        found = problem.wanted(lessons)
         yield "taught by a stiffer one of itself", result(problem, found, validation, perf_counter() - begin)
     for factor in _STRONGER:
         found = problem.estimate(problem.normal, prior_scale=factor * own, lessons=lessons)

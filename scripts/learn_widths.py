@@ -5,7 +5,6 @@ Run: python scripts/learn_widths.py [--train 250] [--seed 0] [SET ...]
 
 import argparse
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,8 @@ import numpy as np
 import hybridff as hf
 from hybridff.gaff.class2 import KINDS
 from hybridff.gaff.parameters import Quantity
+from hybridff.stable import GateOptions
+from hybridff.trials import read_trial_set
 from hybridff.units import KCAL_MOL
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp", "3bpa_300k")
@@ -20,14 +21,11 @@ SETS = ("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp", "3bpa_300k")
 
 def learn(path: Path, n_train: int, seed: int) -> dict[str, float]:
     """Widths [kcal/mol] that the evidence prefers for one molecule."""
-    frames = hf.read_frames(path)
-    molecule = frames.molecule()
-    frames, _ = hf.usable_frames(frames, molecule)
-    train = frames.subset(frames.split(min(n_train, len(frames)), 0, seed).train)
-    placed = replace(molecule, positions=train.positions[np.argmin(train.energies)])
-    start = hf.starting_parameters(placed, hf.StartOptions())
-    force_field = hf.ForceField.build(placed, start, form="class2", geometries=train.positions)
-    kinds = hf.fit(force_field, train, hf.FitOptions(widths="learnt")).start.kinds
+    trial = read_trial_set(path)
+    (n_train,) = trial.sizes([n_train], validation=0, test=0)
+    rows = trial.split(n_train, 0, 0, seed).train
+    options, gate = hf.FitOptions(widths="learnt"), GateOptions(gate="none")
+    kinds = trial.fit("class2", rows, options=options, gate=gate).result.start.kinds
     return {name: _width(kind) for name, kind in kinds.items() if kind.prior_width is not None}
 
 

@@ -8,13 +8,13 @@ Run: python scripts/table_pooled.py [--train 50] [--seeds 3] [SET ...]
 import argparse
 import os
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import hybridff as hf
 from hybridff.gaff.forms import Share
+from hybridff.trials import read_trial_set
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp", "acac_300k")
@@ -29,19 +29,18 @@ def main() -> None:
     arguments = parser.parse_args()
     data = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
     found: dict[str, dict[str, list[hf.Errors]]] = defaultdict(lambda: defaultdict(list))
+    trials = {name: read_trial_set(data / f"{name}.npz") for name in arguments.sets}
     for seed in range(arguments.seeds):
         pooled, tests = [], {}
         for name in arguments.sets:
-            frames = hf.read_frames(data / f"{name}.npz")
-            molecule = frames.molecule()
-            frames, _ = hf.usable_frames(frames, molecule)
-            rows = frames.split(arguments.train, 0, seed)
-            train, tests[name] = frames.subset(rows.train), frames.subset(rows.test[:N_TEST])
-            placed = replace(molecule, positions=train.positions[np.argmin(train.energies)])
-            start = hf.starting_parameters(placed, hf.StartOptions())
+            trial = trials[name]
+            rows = trial.split(arguments.train, 0, N_TEST, seed)
+            train, tests[name] = trial.frames.subset(rows.train), trial.frames.subset(rows.test)
             shares: tuple[Share, ...] = ("symmetry", "types")
             for share in shares:
-                force_field = hf.ForceField.build(placed, start, form="class2", share=share, geometries=train.positions)
+                force_field = hf.ForceField.build(
+                    trial.molecule, trial.start, form="class2", share=share, geometries=train.positions
+                )
                 alone = hf.fit(force_field, train)
                 errors = hf.evaluate(alone.force_field, tests[name], alone.energy_offset)
                 found[name][f"alone, by {share}"].append(errors)

@@ -7,6 +7,7 @@ the evidence (D. J. C. MacKay, Neural Comput. 4, 415 (1992)).
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 
 import numpy as np
@@ -72,10 +73,10 @@ class Estimate:
     prior_scale: float = 1.0
     """Of all widths, in units of the given ones."""
 
-    @property
+    @cached_property
     def variances(self) -> Float[np.ndarray, " n"]:
         """Posterior variances of the moves."""
-        return (self.inverse**2).sum(0)
+        return np.einsum("ij,ij->j", self.inverse, self.inverse)
 
 
 class LinearProblem:
@@ -193,6 +194,11 @@ class LinearProblem:
         lower, upper = self.start.bounds
         values = self.start.values[self.fitted]
         return (lower[self.fitted] - values) / self.widths, (upper[self.fitted] - values) / self.widths
+
+    def wanted(self, lessons: Normal | None = None) -> Estimate:
+        """The estimate that the options ask for."""
+        scale, learn = self.options.prior_scale or 1.0, self.options.widths == "learnt"
+        return self.estimate(self.normal, prior_scale=scale, learn_widths=learn, lessons=lessons)
 
     def estimate(
         self,
@@ -313,10 +319,7 @@ def fit_linear(
     """Fit in closed form; ``validation`` frames calibrate the predicted deviations."""
     begin = perf_counter()
     problem = LinearProblem(pairs, options, progress)
-    found = problem.estimate(
-        problem.normal, prior_scale=options.prior_scale or 1.0, learn_widths=options.widths == "learnt"
-    )
-    return result(problem, found, validation, perf_counter() - begin)
+    return result(problem, problem.wanted(), validation, perf_counter() - begin)
 
 
 def result(problem: LinearProblem, found: Estimate, validation: Sequence[Frames], seconds: float) -> FitResult:

@@ -92,7 +92,9 @@ def fit_together(
 
 
 def check_frames(pairs: Sequence[tuple[ForceField, Frames]]) -> None:
-    """Raise ``InputError`` for frames of another molecule, ``FitError`` for fewer than two."""
+    """Raise ``InputError`` for frames of another molecule, ``FitError`` for fewer than two or nothing to fit."""
+    if not any(force_field.parameter_table.adjustable.any() for force_field, _ in pairs):
+        raise FitError(f"{pairs[0][0].molecule.name} has no parameter that could be fitted.")
     for force_field, frames in pairs:
         check_same_elements(force_field.molecule, frames.numbers, f"the training data of {force_field.molecule.name}")
         if len(frames) < 2:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import distorted, force_field, perturbed
+from models import distorted, force_field, lone_atom, perturbed
 from scipy.optimize import least_squares
 
 from hybridff.analysis.errors import evaluate, predict
@@ -462,3 +462,9 @@ def test_exchanging_equivalent_atoms_changes_nothing(form: Form) -> None:
         order = np.arange(9)
         order[[one, other]] = other, one
         np.testing.assert_allclose(predict(model, x[:, order])[0], energy, rtol=1e-12)
+
+
+def test_a_molecule_without_parameters_gets_one_sentence() -> None:
+    frames = Frames(np.array([18]), np.zeros((3, 1, 3)), np.zeros(3), np.zeros((3, 1, 3)))
+    with pytest.raises(FitError, match="argon has no parameter that could be fitted"):
+        fit(lone_atom(), frames)
