@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import sparse
-from scipy.linalg import cho_factor, cho_solve, lapack
+from scipy.linalg import blas, cho_solve, cholesky, lapack, solve_triangular
 
 from hybridff.analysis.errors import evaluate
 from hybridff.dataset import Frames
@@ -52,6 +52,8 @@ _PREVIEW = 120
 """Frames of each molecule that are enough to see which of many rows do not matter."""
 _IDLE = 0.1
 """A row whose variance the preview lowers by less than this, as a fraction of the prior's, is left out."""
+_PROBES = 64
+"""Random vectors that give the trace of a large matrix."""
 _SPARE = 2.0
 """How many times more rows than wanted the preview leaves."""
 _STEP = 0.8
@@ -61,22 +63,50 @@ _WIDTH_RANGE = 0.1, 10.0
 
 
 @dataclass(frozen=True, eq=False)
+class Covariance:
+    """That of the posterior, by the Cholesky factor of its inverse."""
+
+    factor: Float[np.ndarray, "n n"]
+    """Lower triangular."""
+
+    @cached_property
+    def root(self) -> Float[np.ndarray, "n n"]:
+        """Lower triangular; its transpose times itself is the covariance."""
+        inverse, _ = lapack.dtrtri(self.factor, lower=1)
+        return inverse
+
+    @cached_property
+    def variances(self) -> Float[np.ndarray, " n"]:
+        """The diagonal."""
+        return np.einsum("ij,ij->j", self.root, self.root)
+
+    def spread(self, columns: Float[np.ndarray, "n columns"]) -> float:
+        """Sum of the variances of some linear functions."""
+        return float((solve_triangular(self.factor, columns, lower=True, check_finite=False) ** 2).sum())
+
+    def trace(self, weights: Float[np.ndarray, " n"]) -> float:
+        """Of the product with a diagonal matrix.
+
+        From many rows on by random probes (M. F. Hutchinson, Commun. Stat. Simul. Comput. 18, 1059 (1989)), good to a
+        few tenths of a per cent, since the inverse would take longer than all else.
+        """
+        if len(weights) < _MANY:
+            return float((weights * self.variances).sum())
+        probes = np.random.default_rng(0).choice((-1.0, 1.0), (len(weights), _PROBES))
+        return self.spread(np.sqrt(weights)[:, None] * probes) / _PROBES
+
+
+@dataclass(frozen=True, eq=False)
 class Estimate:
-    """The posterior's mean and inverse Cholesky factor, and the noise that weighs the data in them."""
+    """The posterior's mean and covariance, and the noise that weighs the data in them."""
 
     moves: Float[np.ndarray, " n"]
-    inverse: Float[np.ndarray, "n n"]
-    """Lower triangular; its square is the covariance."""
+    covariance: Covariance
     noise: Noise
     precision: Float[np.ndarray, " n"]
     """Of the priors, in moves: 1 unless learnt or scaled."""
     prior_scale: float = 1.0
     """Of all widths, in units of the given ones."""
-
-    @cached_property
-    def variances(self) -> Float[np.ndarray, " n"]:
-        """Posterior variances of the moves."""
-        return np.einsum("ij,ij->j", self.inverse, self.inverse)
 
 
 class LinearProblem:
@@ -105,6 +135,7 @@ class LinearProblem:
             if frames.forces is None:
                 raise FitError(f"the training frames of {force_field.molecule.name} have no forces; a fit needs them.")
         self._progress = progress or (lambda frames: None)
+        self._noise: Noise | None = None
         self._restrict(None)
         if len(self.fitted) > _MOST:
             self._drop_quiet()
@@ -160,8 +191,10 @@ class LinearProblem:
 
     def _without_idle(self, normal: Normal) -> Normal:
         """Leave out the rows that the data say nothing about."""
-        found = self.estimate(normal, rounds=2)
-        dropped = (1 - found.variances < _IDLE) & self._dispensable
+        known = np.ones(len(self.fitted))
+        self._noise = self._learn(normal, known, rounds=2)
+        found = self._solve(normal, self._noise, known)
+        dropped = (1 - found.covariance.variances < _IDLE) & self._dispensable
         normal = normal.subset(~dropped)
         self._restrict(dropped)
         return normal
@@ -177,8 +210,8 @@ class LinearProblem:
         noise = self._first_noise(normal)
         while len(self.fitted) > limit:
             found = self._solve(normal, noise, np.ones(len(self.fitted)))
-            noise = self._learn_noise(normal, found)
-            score = found.moves**2 / found.variances
+            noise = self._noise = self._learn_noise(normal, found)
+            score = found.moves**2 / found.covariance.variances
             score[~self._dispensable] = math.inf
             n_kept = max(int(limit), int(_STEP * len(self.fitted)), int(np.isinf(score).sum()))
             if n_kept == len(self.fitted):
@@ -203,51 +236,67 @@ class LinearProblem:
     def estimate(
         self,
         normal: Normal,
-        rounds: int = _ROUNDS,
         prior_scale: float = 1.0,
         learn_widths: bool = False,
         lessons: Normal | None = None,
     ) -> Estimate:
         """Moves, noise and, if wanted, prior widths by turns; ``lessons`` are added to what is already learnt."""
         precision = np.full(len(self.fitted), prior_scale**-2)
-        families = np.array([self.start.quantities[i] for i in self.fitted])
-        noise = self._first_noise(normal)
-        for _ in range(_EVIDENCE_ROUNDS if learn_widths else rounds):
-            found = self._solve(normal, noise, precision)
-            learnt = self._learn_noise(normal, found)
-            change = max(abs(learnt.energy / noise.energy - 1), abs(learnt.force / noise.force - 1))
-            noise = learnt
-            if learn_widths:
-                precision = _learn_precision(found, families, prior_scale)
-            elif change < _TOLERANCE:
-                break
+        if learn_widths:
+            noise, precision = self._learn_widths(normal, precision, prior_scale)
+        else:
+            noise = self._learn(normal, precision)
         weighted = Noise(noise.energy / math.sqrt(_ENERGY_WEIGHT * self.options.energy_weight), noise.force)
         found = self._solve(normal if lessons is None else lessons + normal, weighted, precision)
         return replace(self._bounded(found), prior_scale=prior_scale)
 
+    def _learn(self, normal: Normal, precision: Float[np.ndarray, " n"], rounds: int = _ROUNDS) -> Noise:
+        """The noise, by turns with the moves."""
+        noise = self._first_noise(normal)
+        for _ in range(rounds):
+            before, noise = noise, self._learn_noise(normal, self._solve(normal, noise, precision))
+            if max(abs(noise.energy / before.energy - 1), abs(noise.force / before.force - 1)) < _TOLERANCE:
+                break
+        return noise
+
+    def _learn_widths(
+        self, normal: Normal, precision: Float[np.ndarray, " n"], prior_scale: float
+    ) -> tuple[Noise, Float[np.ndarray, " n"]]:
+        """The noise and the precision of the priors, by turns with the moves."""
+        families = np.array([self.start.quantities[i] for i in self.fitted])
+        noise = self._first_noise(normal)
+        for _ in range(_EVIDENCE_ROUNDS):
+            found = self._solve(normal, noise, precision)
+            noise = self._learn_noise(normal, found)
+            precision = _learn_precision(found, families, prior_scale)
+        return noise, precision
+
     def _first_noise(self, normal: Normal) -> Noise:
+        """What pruning has learnt, or a guess."""
+        if self._noise is not None:
+            return self._noise
         force = math.sqrt(normal.square / normal.n_forces)
         energy = float(np.sqrt(np.mean(normal.residuals**2)))
         return Noise(max(_FIRST_NOISE * energy, 1e-6), max(_FIRST_NOISE * force, 1e-5))
 
     def _solve(self, normal: Normal, noise: Noise, precision: Float[np.ndarray, " n"]) -> Estimate:
         noise = _resolvable(normal, noise, precision)
-        hessian = normal.matrix / noise.force**2
-        hessian += (normal.rows / noise.energy**2) @ normal.rows.T
+        hessian = (normal.matrix / noise.force**2).T
+        hessian = blas.dsyrk(noise.energy**-2, normal.rows, 1.0, hessian, lower=1, overwrite_c=1)
         right = normal.vector / noise.force**2 + normal.rows @ normal.residuals / noise.energy**2
         weights, targets = self.restraints
-        hessian += (weights.T @ weights).toarray()
+        own = (weights.T @ weights).tocoo()
+        hessian[own.row, own.col] += own.data
         right += weights.T @ targets
         hessian[np.diag_indices(len(hessian))] += precision
-        factor, _ = cho_factor(hessian, lower=True, overwrite_a=True, check_finite=False)
+        factor = cholesky(hessian, lower=True, overwrite_a=True, check_finite=False)
         moves = cho_solve((factor, True), right, check_finite=False)
-        inverse, _ = lapack.dtrtri(factor, lower=1, overwrite_c=1)
-        return Estimate(moves, np.tril(inverse), noise, precision)
+        return Estimate(moves, Covariance(factor), noise, precision)
 
     def _learn_noise(self, normal: Normal, found: Estimate) -> Noise:
         """MacKay's re-estimates, with floors for perfect or very few data."""
-        determined = len(found.moves) - float((found.precision * found.variances).sum())
-        by_energies = float(((found.inverse @ normal.rows) ** 2).sum()) / found.noise.energy**2
+        determined = len(found.moves) - found.covariance.trace(found.precision)
+        by_energies = found.covariance.spread(normal.rows) / found.noise.energy**2
         n_energies = len(normal.residuals) - normal.n_molecules
         energy = normal.energy_square(found.moves) / max(n_energies - by_energies, 0.2 * n_energies, 1.0)
         left = max(normal.n_forces - (determined - by_energies), 0.2 * normal.n_forces)
@@ -262,14 +311,15 @@ class LinearProblem:
         bounded = np.flatnonzero(np.isfinite(lower) | np.isfinite(upper))
         if not len(bounded):
             return found
-        own = found.inverse[:, bounded]
-        covariance = own.T @ own
-        here = found.moves[bounded]
-        shift = bounded_quadratic(
-            np.linalg.inv(covariance), np.zeros(len(bounded)), lower[bounded] - here, upper[bounded] - here
+        own = found.covariance.root[:, bounded]
+        inverse = solve_triangular(np.linalg.qr(own, mode="r"), np.eye(len(bounded)))
+        precision = inverse @ inverse.T
+        below, above = lower[bounded] - found.moves[bounded], upper[bounded] - found.moves[bounded]
+        shift = bounded_quadratic(precision, np.zeros(len(bounded)), below, above)
+        moves = found.moves + found.covariance.root.T @ (own @ (precision @ shift))
+        moves[bounded] = np.select(
+            [shift <= below, shift >= above], [lower[bounded], upper[bounded]], found.moves[bounded] + shift
         )
-        moves = found.moves + found.inverse.T @ (own @ np.linalg.solve(covariance, shift))
-        moves[bounded] = np.clip(moves[bounded], lower[bounded], upper[bounded])
         return replace(found, moves=moves)
 
     def parameters(self, moves: Float[np.ndarray, " n"]) -> Parameters:
@@ -295,7 +345,7 @@ class LinearProblem:
             fitted = np.flatnonzero(column[position] >= 0)
             own = column[position[fitted]]
             posteriors.append(
-                Posterior(fitted, found.inverse[:, own] * self.widths[own], means[own] / self.widths[own])
+                Posterior(fitted, found.covariance.root[:, own] * self.widths[own], means[own] / self.widths[own])
             )
         return tuple(posteriors)
 
@@ -332,7 +382,7 @@ def result(problem: LinearProblem, found: Estimate, validation: Sequence[Frames]
             for posterior, force_field, frames in zip(posteriors, force_fields, validation, strict=True)
         )
     deviations = np.zeros(len(problem.start))
-    deviations[problem.fitted] = np.sqrt(found.variances) * problem.widths
+    deviations[problem.fitted] = np.sqrt(found.covariance.variances) * problem.widths
     nothing = np.zeros(len(problem.fitted))
     start, end = (
         0.5 * problem.normal.energy_square(moves) / found.noise.energy**2
@@ -363,6 +413,7 @@ def _in_moves(problem: LinearProblem) -> tuple[sparse.sparray, Float[np.ndarray,
     """The restraints on the fitted coefficients as weights and targets of moves, in units of their deviations."""
     column = np.full(len(problem.start), -1)
     column[problem.fitted] = np.arange(len(problem.fitted))
+    widths = problem.start.prior_widths
     entries: list[tuple[int, int, float]] = []
     targets: list[float] = []
     for (force_field, frames), position in zip(problem.pairs, problem.positions, strict=True):
@@ -372,8 +423,7 @@ def _in_moves(problem: LinearProblem) -> tuple[sparse.sparray, Float[np.ndarray,
                 common = position[coefficient]
                 target -= weight * problem.start.values[common]
                 if column[common] >= 0:
-                    width = problem.start.prior_widths[common]
-                    entries.append((len(targets), column[common], weight * width / restraint.deviation))
+                    entries.append((len(targets), column[common], weight * widths[common] / restraint.deviation))
             targets.append(target / restraint.deviation)
     rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
     shape = (len(targets), len(problem.fitted))
@@ -390,7 +440,7 @@ def _resolvable(normal: Normal, noise: Noise, precision: Float[np.ndarray, " n"]
 
 def _learn_precision(found: Estimate, families: np.ndarray, prior_scale: float) -> Float[np.ndarray, " n"]:
     precision = found.precision.copy()
-    variances = found.variances
+    variances = found.covariance.variances
     narrow, wide = _WIDTH_RANGE
     for family in np.unique(families):
         own = families == family

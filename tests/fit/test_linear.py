@@ -14,7 +14,7 @@ from hybridff.analysis.errors import evaluate
 from hybridff.dataset import Frames, read_frames
 from hybridff.errors import FitError
 from hybridff.fit import linear, normal
-from hybridff.fit.linear import Estimate, LinearProblem, fit_linear
+from hybridff.fit.linear import Covariance, Estimate, LinearProblem, fit_linear
 from hybridff.fit.options import FitOptions
 from hybridff.fit.result import FitResult
 from hybridff.gaff.forcefield import ForceField
@@ -90,8 +90,8 @@ def test_the_closed_form_is_the_least_squares_solution() -> None:
     # The condition of the normal equations, bounded by the priors, takes some eight digits.
     np.testing.assert_allclose(found.moves, expected, rtol=0, atol=1e-6)
     covariance = np.linalg.inv(matrix.T @ matrix)
-    np.testing.assert_allclose(found.inverse.T @ found.inverse, covariance, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(found.variances, np.diag(covariance), rtol=1e-4)
+    np.testing.assert_allclose(found.covariance.root.T @ found.covariance.root, covariance, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.covariance.variances, np.diag(covariance), rtol=1e-4)
     np.testing.assert_allclose(found.precision, 0.7**-2)
 
 
@@ -349,3 +349,15 @@ def test_110_frames_of_ethanol_give_the_accuracy_that_the_form_has() -> None:
     assert errors.force_rmse / FORCE_KCAL < 1.0
     assert errors.energy_rmse / KCAL_MOL < 0.28
     assert asdict(evaluate(result.force_field, train))["force_rmse"] < errors.force_rmse
+
+
+def test_the_trace_of_many_rows_by_probes_is_that_of_the_covariance() -> None:
+    random = np.random.default_rng(0)
+    columns = random.normal(size=(2500, 1500))
+    precision = columns @ columns.T / 100 + np.eye(2500)
+    weights = random.uniform(0.5, 2.0, 2500)
+    exact = (weights * np.diag(np.linalg.inv(precision))).sum()
+    found = Covariance(np.linalg.cholesky(precision)).trace(weights)
+    # Some 1000 directions that the columns leave free, of 64 probes: one in 250 by chance.
+    assert found != exact
+    assert found == pytest.approx(exact, rel=0.02)
