@@ -22,7 +22,7 @@ _NOISE_ROUNDS = 6
 _NOISE_TOLERANCE = 0.02
 _PRIOR_SCALES = (0.1, 0.3, 1.0)
 _TOLERANCE = 1e-7
-_COARSE_TOLERANCE = 3e-5
+_COARSE_TOLERANCE = 3e-4
 """Where every step visits the frames, those that lower the loss by less than this part of it are not worth a visit."""
 _FEW = 200
 """Frames of a molecule that are enough to come near the solution of all."""
