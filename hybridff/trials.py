@@ -1,5 +1,6 @@
 """Fits to part of a set of frames, to be judged on frames that the fit never saw."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,15 +78,20 @@ class TrialSet:
         return fit_stable([(force_field, frames)], options, judges, gate)
 
 
-def read_trial_set(path: Path, start: StartOptions | None = None) -> TrialSet:
-    """The usable frames of an npz file; segments are those of its key ``segment``, where it has one."""
+def read_trial_set(path: Path, start: StartOptions | None = None, highest: float = math.inf) -> TrialSet:
+    """The usable frames of an npz file up to ``highest`` [kJ/mol] above the lowest of them.
+
+    Segments are those of its key ``segment``, where it has one.
+    """
     frames = read_frames(path)
     molecule = frames.molecule(str(path))
     usable, report = usable_frames(frames, molecule)
+    low = usable.energies - usable.energies.min() <= highest
+    usable = usable.subset(np.flatnonzero(low))
     placed = replace(molecule, positions=usable.positions[np.argmin(usable.energies)])
     parameters = starting_parameters(placed, start or StartOptions())
     segments = read_key(path, "segment")
-    return TrialSet(path.stem, placed, usable, parameters, None if segments is None else segments[_used(report)])
+    return TrialSet(path.stem, placed, usable, parameters, None if segments is None else segments[_used(report)[low]])
 
 
 def read_key(path: Path, key: str) -> np.ndarray | None:

@@ -75,6 +75,11 @@ def test_segments_follow_the_frames_that_are_kept(tmp_path, monkeypatch):
     assert 0 < len(found.segments) < 58  # some of the others have a stretched bond, and are left out as well
     np.testing.assert_array_equal(found.frames.positions, good.positions[found.segments])
     np.testing.assert_array_equal(found.molecule.positions, found.frames.positions[np.argmin(found.frames.energies)])
+    least, middle = found.frames.energies.min(), np.median(found.frames.energies)
+    lower = read_trial_set(tmp_path / "set.npz", highest=middle - least)
+    assert lower.segments is not None
+    np.testing.assert_array_equal(lower.segments, found.segments[found.frames.energies <= middle])
+    np.testing.assert_array_equal(lower.frames.positions, good.positions[lower.segments])
 
 
 def test_known_geometries_are_not_unseen():
