@@ -1,8 +1,8 @@
 """The class II form: anharmonic diagonal terms, couplings between internal coordinates, local pair terms.
 
 After J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), with longer-range and cubic couplings, pair interactions that
-change with the bonds and angles at their ends, and forms that stay regular wherever hot molecules go: couplings are
-bounded far from the reference geometry, torsions vanish at linear angles, pair corrections are local on a repulsive
+change with the bonds and angles at their ends, and forms that stay regular wherever hot molecules go: couplings fade
+far from the reference geometry, torsions vanish at linear angles, pair corrections are local on a repulsive
 baseline.
 """
 
@@ -262,7 +262,7 @@ class _Rows:
     def _bonds_and_bonds(self) -> Iterator[Row]:
         for one, other in combinations(self.topology.atoms["bond"], 2):
             gap = self._gap(one, other)
-            x, y = self.stretch("bounded_stretch", one), self.stretch("bounded_stretch", other)
+            x, y = self.stretch("local_stretch", one), self.stretch("local_stretch", other)
             if gap <= 2:
                 yield Row(f"bond·bond {gap}", (x, y))
             if gap == 0:
@@ -272,8 +272,8 @@ class _Rows:
     def _bonds_and_angles(self) -> Iterator[Row]:
         for angle in self.topology.atoms["angle"]:
             i, j, k = angle
-            t = self.bend("bounded_bend", angle)
-            inside = [self.stretch("bounded_stretch", bond) for bond in ((i, j), (j, k))]
+            t = self.bend("local_bend", angle)
+            inside = [self.stretch("local_stretch", bond) for bond in ((i, j), (j, k))]
             for x in inside:
                 yield Row("bond·angle in", (x, t))
                 yield Row("bond·angle² in", (x, t, t))
@@ -282,12 +282,12 @@ class _Rows:
             for bond in self.topology.atoms["bond"]:
                 gap = self._gap(bond, (j,))
                 if gap <= 3 and not set(bond) <= set(angle):
-                    yield Row(f"bond·angle {gap}", (self.stretch("bounded_stretch", bond), t))
+                    yield Row(f"bond·angle {gap}", (self.stretch("local_stretch", bond), t))
 
     def _angles_and_angles(self) -> Iterator[Row]:
         for one, other in combinations(self.topology.atoms["angle"], 2):
             gap = int(self.topology.distances[one[1], other[1]])
-            x, y = self.bend("bounded_bend", one), self.bend("bounded_bend", other)
+            x, y = self.bend("local_bend", one), self.bend("local_bend", other)
             if gap <= 3:
                 yield Row(f"angle·angle {gap}", (x, y))
             if gap == 0:
@@ -297,8 +297,8 @@ class _Rows:
     def _torsions(self) -> Iterator[Row]:
         for torsion in self.torsions:
             i, j, k, m = torsion
-            bends = [self.bend("bounded_bend", part) for part in (torsion[:3], torsion[1:])]
-            middle, *ends = (self.stretch("bounded_stretch", bond) for bond in ((j, k), (i, j), (k, m)))
+            bends = [self.bend("local_bend", part) for part in (torsion[:3], torsion[1:])]
+            middle, *ends = (self.stretch("local_stretch", bond) for bond in ((j, k), (i, j), (k, m)))
             for n in (1, 2, 3):
                 c = self.torsion(torsion, n)
                 yield Row(f"angle·angle·torsion {n}", (*bends, c))
@@ -323,9 +323,9 @@ class _Rows:
                 c = self.torsion(torsion, n)
                 for bond in bonds:
                     if bond[0] in (j, k):
-                        yield Row(f"touching bond·torsion {n}", (self.stretch("bounded_stretch", bond), c))
+                        yield Row(f"touching bond·torsion {n}", (self.stretch("local_stretch", bond), c))
                 for angle in angles:
-                    yield Row(f"touching angle·torsion {n}", (self.bend("bounded_bend", angle), c))
+                    yield Row(f"touching angle·torsion {n}", (self.bend("local_bend", angle), c))
         for one, other in combinations(self.torsions, 2):
             if _consecutive(one, other):
                 for name in ("regular_cos", "regular_sin"):
@@ -346,9 +346,9 @@ class _Rows:
             angles = dict.fromkeys(angle for angle in self.topology.atoms["angle"] if set(angle) & set(pair))
             for name, function in (("pair", inverse), ("contact", contact)):
                 for bond in bonds:
-                    yield Row(f"{name}·bond", (function, self.stretch("bounded_stretch", bond)))
+                    yield Row(f"{name}·bond", (function, self.stretch("local_stretch", bond)))
                 for angle in angles:
-                    yield Row(f"{name}·angle", (function, self.bend("bounded_bend", angle)))
+                    yield Row(f"{name}·angle", (function, self.bend("local_bend", angle)))
 
     def _out_of_plane(self) -> Iterator[Row]:
         centres = self.topology.atoms["out_of_plane"]

@@ -96,7 +96,7 @@ _PERIODICITY = Parameter("1", "periodicity, a whole number")
 _UNIT = "H. E. Sauceda et al., arXiv:2008.04198 (2020): hidden unit of a network of one internal coordinate"
 _MORSE = "P. M. Morse, Phys. Rev. 34, 57 (1929), with a range of 2/Å; its powers make any anharmonic bond"
 _CLASS2 = "J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), eq. 1"
-_BOUNDED = "linear near the reference, bounded far away, so that no product with it outgrows the terms of its factors"
+_FADING = "linear as far as heat goes, nothing beyond: a broken bond is coupled to nothing"
 _REGULAR = "Fourier term that vanishes where three atoms are in line and the torsion is undefined"
 _LOCAL = "a correction that ends where data end"
 
@@ -160,8 +160,8 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             _feature("torsion_unit", "torsion", "tanh(w*(cos(phi) - cos(c)))", {"w": _SLOPE, "c": _CENTRE}, _UNIT),
             _feature("bend", "angle", "theta - theta0", {"theta0": _ANGLE}, _CLASS2),
             _feature("bend_square", "angle", "(theta - theta0)^2", {"theta0": _ANGLE}, _CLASS2),
-            _feature("bounded_stretch", "bond", "0.8*tanh((r - r0)/0.04)", {"r0": _LENGTH}, _BOUNDED),
-            _feature("bounded_bend", "angle", "0.8*tanh((theta - theta0)/0.8)", {"theta0": _ANGLE}, _BOUNDED),
+            _feature("local_stretch", "bond", "20*(r - r0)*exp(-((r - r0)/0.06)^4)", {"r0": _LENGTH}, _FADING),
+            _feature("local_bend", "angle", "(theta - theta0)*exp(-(theta - theta0)^4)", {"theta0": _ANGLE}, _FADING),
             _feature("regular_cos", "torsion", "sin(theta1)*sin(theta2)*cos(n*phi)", {"n": _PERIODICITY}, _REGULAR),
             _feature("regular_sin", "torsion", "sin(theta1)*sin(theta2)*sin(n*phi)", {"n": _PERIODICITY}, _REGULAR),
             _feature("out_of_plane", "out_of_plane", "s", {}, "triple product of the unit vectors along three bonds"),
