@@ -237,7 +237,7 @@ def test_lessons_count_a_tenth_of_the_data(gate: Gate) -> None:
 
 def test_a_fit_to_few_data_breaks_and_is_mended_twice_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stable, "SHORT", QUICK)
-    pairs = [pair("acetaldehyde", "class2", 6, width=0.01)]
+    pairs = [pair("acetaldehyde", "class2", 4, width=0.01)]
     first, second = (fit_stable(pairs, PLAIN) for _ in range(2))
     assert first.passed
     assert len(first.remarks) == 1

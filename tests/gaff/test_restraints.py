@@ -131,5 +131,5 @@ def test_fits_keep_corrections_small_inside_and_bonds_breakable(monkeypatch: pyt
     # Three deviations of one contact; neighbouring contacts pull together.
     assert held[0] < 3.0
     assert held[1] < 30.0
-    assert free[0] > 2 * held[0]
+    assert free[0] > 1.5 * held[0]
     assert free[1] > 2 * held[1]
