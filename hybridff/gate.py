@@ -51,7 +51,7 @@ _QUENCH_COST, _SCAN_COST = 500, 2000
 class StabilityOptions:
     """How hard to try to break a force field."""
 
-    temperatures: tuple[float, ...] = (1000.0, 1200.0)
+    temperatures: tuple[float, ...] = (1000.0, 1600.0)
     """Temperatures of the dynamics [K]."""
 
     runs: int = 3
