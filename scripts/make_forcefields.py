@@ -14,6 +14,8 @@ from hybridff.workflow import fit_data, read_data
 
 
 def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     target = Path(sys.argv[1])
     for resource in sorted(files("hybridff").joinpath("data").iterdir(), key=lambda entry: entry.name):
         if not resource.name.endswith(".npz"):
