@@ -8,7 +8,7 @@ import openmm
 from jaxtyping import Float
 
 from hybridff.analysis.errors import predict
-from hybridff.export import to_openmm
+from hybridff.export import best_route, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.simulate import platform_names
 from hybridff.units import ANGSTROM
@@ -39,11 +39,11 @@ class Comparison:
 
 
 def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> list[Comparison]:
-    """Compare torch, OpenMM's platforms and energy differences on randomly displaced geometries.
+    """Compare torch, OpenMM's platforms, the compiled evaluator and energy differences on displaced geometries.
 
-    Tolerances, relative: 1e-9 for Reference (rounding in double precision); 1e-5, 1e-4 and 1e-3 for double, mixed and
-    single precision elsewhere (their kernels keep forces as fixed-point or float32 numbers and large energies cancel);
-    1e-6 for central differences (rounding of an energy over the displacement).
+    Tolerances, relative: 1e-9 for Reference and the compiled evaluator (rounding in double precision); 1e-5, 1e-4 and
+    1e-3 for double, mixed and single precision elsewhere (their kernels keep forces as fixed-point or float32 numbers
+    and large energies cancel); 1e-6 for central differences (rounding of an energy over the displacement).
     """
     molecule = force_field.molecule
     if molecule.positions is None:
@@ -65,6 +65,9 @@ def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> lis
                 continue  # a platform that is installed without its device
             tolerance = _REFERENCE if name == "Reference" else _TOLERANCES[precision or "single"]
             results.append(_compare(f"OpenMM {label}", (energies, forces), actual, tolerance))
+    if best_route(force_field, "Reference") == "compiled":
+        actual = openmm_energies_forces(to_openmm(force_field, "compiled"), geometries)
+        results.append(_compare("compiled evaluator", (energies, forces), actual, _REFERENCE))
     error = _relative(_energy_differences(system, geometries[0]), forces[0], forces[0])
     results.append(Comparison("forces against energy differences", None, error, 1e-6))
     return results

@@ -3,7 +3,7 @@ import sys
 import openmm
 import pytest
 from bad_inputs import run
-from models import EXAMPLES, force_field, lone_atom
+from models import EXAMPLES, class_one_of, distorted, force_field, lone_atom, molecule
 
 from hybridff.export import to_openmm
 from hybridff.gaff.forcefield import ForceField
@@ -31,6 +31,29 @@ def test_every_route_agrees_for_a_right_export(name):
     assert all(item.passed for item in comparisons)
     assert "OpenMM Reference" in [item.name for item in comparisons]
     assert comparisons[-1].name == "forces against energy differences"
+
+
+def class2() -> ForceField:
+    positions = distorted("ethanol", 5)
+    return ForceField.build(molecule("ethanol"), class_one_of("ethanol"), form="class2", geometries=positions)
+
+
+def test_the_compiled_evaluator_is_compared_where_simulations_use_it(monkeypatch):
+    monkeypatch.setattr(MODULE, "platform_names", lambda: ["Reference"])
+    comparisons = {item.name: item for item in verify(class2(), n_geometries=2)}
+    assert comparisons["compiled evaluator"].passed
+    assert "compiled evaluator" not in {item.name for item in verify(force_field("ethanol"), n_geometries=2)}
+
+
+def test_a_wrong_compiled_evaluator_is_found(monkeypatch):
+    def wrong(model, route="native"):
+        return to_openmm(model.with_values(model.parameter_table.values * (1 + 1e-7 * (route == "compiled"))), route)
+
+    monkeypatch.setattr(MODULE, "platform_names", lambda: ["Reference"])
+    monkeypatch.setattr(MODULE, "to_openmm", wrong)
+    comparisons = {item.name: item for item in verify(class2(), n_geometries=2)}
+    assert comparisons["OpenMM Reference"].passed
+    assert not comparisons["compiled evaluator"].passed
 
 
 @pytest.mark.parametrize("factor", [1.0 + 1e-6, 0.999, -1.0])
