@@ -11,7 +11,7 @@ from hybridff.fit.linear import Estimate, LinearProblem, result
 from hybridff.fit.normal import Normal
 from hybridff.fit.options import FitOptions
 from hybridff.fit.problem import Progress
-from hybridff.fit.refit import check_frames, fit_together, is_linear
+from hybridff.fit.refit import check_request, fit_together, is_linear
 from hybridff.fit.result import FitResult
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gate import SHORT, StabilityOptions, StabilityReport, stability
@@ -78,7 +78,7 @@ def fit_stable(
     """
     options, gate = options or FitOptions(), gate or GateOptions()
     say = say or (lambda sentence: None)
-    check_frames(pairs)
+    check_request(pairs, options)
     first: StableFit | None = None
     for name, fitted in _attempts(pairs, options, validation, progress):
         if gate.stability is None:

@@ -637,6 +637,21 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput("negative validation", f"fit ethanol.npz --validation -1 {FIT}", "option validation has to be at least 0"),
     BadInput("negative seed", f"fit ethanol.npz --seed -1 {FIT}", "option seed has to be at least 0, not -1"),
     BadInput("prior of no width", f"fit ethanol.npz --prior-scale 0 {FIT}", "option prior_scale has to be a positive"),
+    BadInput(
+        "pairs of a form that has others",
+        f"fit ethanol.npz --pairs none {FIT}",
+        "option pairs is for GAFF's own pair interactions; leave it out, or choose another form.",
+    ),
+    BadInput(
+        "size of a form that has one size",
+        f"fit ethanol.npz --form harmonic --size small {FIT}",
+        "option size is for forms fitted in closed form, as class2 is; leave it out, or choose another form.",
+    ),
+    BadInput(
+        "torsions of a form that has others",
+        f"fit ethanol.npz --fourier 3 {FIT}",
+        "option fourier adds to GAFF's torsions, which class2 does not have; leave it out.",
+    ),
     # TOML
     BadInput("no such TOML file", f"--config bad.toml fit ethanol.npz {FIT}", "there is no TOML file bad.toml"),
     BadInput(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from hybridff.analysis.errors import evaluate
 from hybridff.dataset import Frames
-from hybridff.errors import FitError
+from hybridff.errors import FitError, InputError
 from hybridff.fit.gauss_newton import Minimum, minimise
 from hybridff.fit.linear import fit_linear
 from hybridff.fit.options import FitOptions
@@ -53,11 +53,11 @@ def fit_together(
     of ``pairs``, choose the scale of the priors where the options leave it open. Deterministic; the training loss
     never ends above that of the start.
 
-    Raises ``InputError`` for frames of another molecule; ``FitError`` without forces, with fewer than two frames, or
-    when nothing can be fitted.
+    Raises ``InputError`` for frames of another molecule or an option that is not for the form; ``FitError`` without
+    forces, with fewer than two frames, or when nothing can be fitted.
     """
     options = options or FitOptions()
-    check_frames(pairs)
+    check_request(pairs, options)
     if all(is_linear(force_field) for force_field, _ in pairs):
         return fit_linear(pairs, options, validation, progress)
     begin = perf_counter()
@@ -91,10 +91,18 @@ def fit_together(
     )
 
 
-def check_frames(pairs: Sequence[tuple[ForceField, Frames]]) -> None:
-    """Raise ``InputError`` for frames of another molecule, ``FitError`` for fewer than two or nothing to fit."""
+def check_request(pairs: Sequence[tuple[ForceField, Frames]], options: FitOptions) -> None:
+    """Raise what ``fit_together`` does before it starts."""
     if not any(force_field.parameter_table.adjustable.any() for force_field, _ in pairs):
         raise FitError(f"{pairs[0][0].molecule.name} has no parameter that could be fitted.")
+    closed = all(is_linear(force_field) for force_field, _ in pairs)
+    misplaced = ("pairs",) if closed else ("size", "widths")
+    for name in misplaced:
+        if getattr(options, name) != getattr(FitOptions(), name):
+            others = (
+                "forms with GAFF's own pair interactions" if closed else "forms fitted in closed form, as class2 is"
+            )
+            raise InputError(f"option {name} is for {others}; leave it out, or choose another form.")
     for force_field, frames in pairs:
         check_same_elements(force_field.molecule, frames.numbers, f"the training data of {force_field.molecule.name}")
         if len(frames) < 2:

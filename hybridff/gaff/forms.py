@@ -48,6 +48,8 @@ class FormOptions:
                 raise InputError(
                     f"{self.form}: option fourier adds to GAFF's torsions, which {base or 'no base'} does not have."
                 )
+        elif self.fourier and self.form == "class2":
+            raise InputError("option fourier adds to GAFF's torsions, which class2 does not have; leave it out.")
         if not 0 <= self.fourier <= _MOST_FOURIER:
             raise InputError(f"option fourier has to be from 0 to {_MOST_FOURIER}, not {self.fourier}.")
 
