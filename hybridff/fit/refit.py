@@ -99,9 +99,7 @@ def check_request(pairs: Sequence[tuple[ForceField, Frames]], options: FitOption
     misplaced = ("pairs",) if closed else ("size", "widths")
     for name in misplaced:
         if getattr(options, name) != getattr(FitOptions(), name):
-            others = (
-                "forms with GAFF's own pair interactions" if closed else "forms fitted in closed form, as class2 is"
-            )
+            others = "GAFF's own pair interactions" if closed else "forms fitted in closed form, as class2 is"
             raise InputError(f"option {name} is for {others}; leave it out, or choose another form.")
     for force_field, frames in pairs:
         check_same_elements(force_field.molecule, frames.numbers, f"the training data of {force_field.molecule.name}")
