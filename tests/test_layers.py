@@ -11,7 +11,7 @@ ORDER = """
     units errors output cache geometry expression
     mol2 molecule symmetry soundness dataset consistency checks model
     gaff.programs gaff.table gaff.classone gaff.atomtypes gaff.assign gaff.resp gaff.charges gaff.openmm_source
-    gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.topology gaff.products gaff.patterns
+    gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.topology gaff.reference gaff.products gaff.patterns
     gaff.userform gaff.formfile gaff.class2
     gaff.rows gaff.morse gaff.neural gaff.forms gaff.restraints gaff.energy gaff.openmm_forces gaff.forcefield
     gaff.slopes gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled

@@ -19,20 +19,18 @@ from hybridff.gaff.features import FEATURES
 from hybridff.gaff.nonbonded import all_pairs
 from hybridff.gaff.parameters import Parameters, Quantity
 from hybridff.gaff.products import Factor, Row, product_table
+from hybridff.gaff.reference import reference, start_values
 from hybridff.gaff.terms import TermTable
-from hybridff.gaff.topology import Topology, canonical
+from hybridff.gaff.topology import Topology
 from hybridff.molecule import Molecule
-from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
+from hybridff.units import ANGSTROM, KCAL_MOL
 
 _MORSE_RANGE = 20.0
 """[1/nm], of the features morse and morse_square."""
 _CENTRES = [0.20, 0.25, 0.30, 0.35, 0.40, 0.45]
 """Of the Gaussians [nm]."""
 _COUPLED = 0.45
-"""Distance [nm] within which a pair couples with the coordinates at its ends."""
-_CLOSE = 0.05
-"""Share of the frames in which it has to be that close."""
-_LINEAR = 175 * DEGREE
+"""Distance [nm] that a pair has to come below to couple with the coordinates at its ends."""
 _WALL = 2 * KCAL_MOL
 _WALL_RADIUS = 0.6
 """Where the wall reaches ``_WALL``, in units of the sum of Bondi's radii."""
@@ -139,39 +137,14 @@ class _Rows:
         by_type: bool,
     ) -> None:
         self.molecule, self.start, self.topology = molecule, start, Topology(molecule)
-        atoms = self.topology.atoms
-        lengths = {
-            frozenset(bond): values
-            for bond, *values in zip(start.bonds.atoms.tolist(), start.bonds.r0, start.bonds.k, strict=True)
-        }
-        bends = {
-            (j, frozenset((i, k))): values
-            for (i, j, k), *values in zip(start.angles.atoms.tolist(), start.angles.theta0, start.angles.k, strict=True)
-        }
-        self.lengths, self.stiffness = (
-            self.topology.shared("bond", [lengths[frozenset(bond)][n] for bond in atoms["bond"]]) for n in (0, 1)
-        )
-        self.angles, self.bending = (
-            self.topology.shared("angle", [bends[j, frozenset((i, k))][n] for i, j, k in atoms["angle"]])
-            for n in (0, 1)
-        )
-        linear = {angle for angle, theta0 in zip(atoms["angle"], self.angles, strict=True) if theta0 > _LINEAR}
+        rest = reference(self.topology, molecule, start, geometries, by_type=by_type)
+        self.lengths, self.angles, self.contacts = rest.values["bond"], rest.values["angle"], rest.contacts
+        bonds, angles = start_values(self.topology, start)
+        self.stiffness = self.topology.shared("bond", [k for _, k in bonds])
+        self.bending = self.topology.shared("angle", [k for _, k in angles])
         self.torsions = [
-            torsion
-            for torsion in atoms["torsion"]
-            if not {canonical("angle", part)[0] for part in (torsion[:3], torsion[1:])} & linear
+            torsion for torsion, linear in zip(self.topology.atoms["torsion"], rest.linear, strict=True) if not linear
         ]
-        """All but those about linear groups of atoms, which have no defined angle."""
-        if geometries is None:
-            if molecule.positions is None:
-                molecule = molecule.with_embedded_positions()
-            assert molecule.positions is not None
-            self.contacts = self.topology.quantiles("pair", "r", molecule.positions[None], _CLOSE)
-        else:
-            self.contacts = self.topology.quantiles("pair", "r", geometries, _CLOSE)
-            if not by_type:
-                self.lengths = self.topology.means("bond", "r", geometries)
-                self.angles = self.topology.means("angle", "theta", geometries)
 
     def stretch(self, name: str, atoms: Sequence[int]) -> Factor:
         bond = self.topology.index["bond"][min(tuple(atoms), tuple(atoms)[::-1])]

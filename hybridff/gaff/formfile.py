@@ -17,7 +17,8 @@ from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.parameters import Quantity, plain_label
 from hybridff.gaff.patterns import Pattern
 from hybridff.gaff.products import Factor, parity
-from hybridff.gaff.userform import REFERENCE, Base, UserFeature, UserForm, UserRow
+from hybridff.gaff.reference import VARIABLES
+from hybridff.gaff.userform import Base, UserFeature, UserForm, UserRow
 from hybridff.geometry import COORDINATES
 from hybridff.units import ANGSTROM, BOHR, DEGREE, KCAL_MOL
 
@@ -222,7 +223,7 @@ def _read_parameter(name: str, table: _Table, kind: str) -> tuple[tuple[float, .
     if not (name.isascii() and name.isidentifier()):
         table.fail(f"a parameter's name has to be letters, digits and _, beginning with a letter, not {name!r}")
     if raw == "reference":
-        if kind not in REFERENCE:
+        if kind not in VARIABLES:
             table.fail(f'{name}: only bonds, angles and pairs have a "reference"; give a number')
         return None, Parameter("rad" if kind == "angle" else "nm", "reference value")
     if isinstance(raw, int | float | list) and not isinstance(raw, bool):

@@ -10,6 +10,7 @@ from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.features import FEATURES
 from hybridff.gaff.nonbonded import all_pairs
 from hybridff.gaff.parameters import Parameters, numbered_labels
+from hybridff.gaff.reference import LINEAR
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.geometry import COORDINATES
 from hybridff.molecule import Molecule
@@ -17,7 +18,6 @@ from hybridff.units import DEGREE
 
 Share = Literal["symmetry", "types"]
 
-_LINEAR = 175 * DEGREE
 _BARE_SIGMA = 0.2
 """Pairs with a smaller sigma [nm], those of hydroxyl hydrogens, have no wall that holds stronger charges apart."""
 _INNER_SIGMA = 0.85
@@ -226,7 +226,7 @@ def _torsions(start: ClassOneParameters, fourier: int) -> list[tuple[list[int], 
     linear = {
         (a, b, c)
         for (i, j, k), theta0 in zip(start.angles.atoms.tolist(), start.angles.theta0, strict=True)
-        if theta0 > _LINEAR
+        if theta0 > LINEAR
         for a, b, c in ((i, j, k), (k, j, i))
     }
     columns = (t.atoms, t.periodicity, t.phase, t.k, t.improper)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -16,19 +15,13 @@ from hybridff.gaff.features import Feature
 from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels, plain_label
 from hybridff.gaff.patterns import Pattern, Site, places
 from hybridff.gaff.products import Factor, Row, product_table
+from hybridff.gaff.reference import reference
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.gaff.topology import Topology
 from hybridff.geometry import COORDINATES
 from hybridff.molecule import Molecule
-from hybridff.units import DEGREE
 
 Base = Literal["harmonic", "near-pairs", "morse", "class2"]
-
-REFERENCE: Mapping[str, str] = MappingProxyType({"bond": "r", "pair": "r", "angle": "theta"})
-"""The variable whose mean is a coordinate's reference value."""
-_CLOSE = 0.05
-"""Share of the frames in which a pair has to be as close as ``within``."""
-_LINEAR = 175 * DEGREE
 
 
 @dataclass(frozen=True)
@@ -88,13 +81,14 @@ class UserForm:
         types share their coefficients ``by_type``, and then have the references of ``start`` in every molecule. Raises
         ``InputError`` when nothing fits the molecule, or a row has the name of a quantity of the base.
         """
-        site = _site(molecule, start, geometries)
-        references = _references(site.topology, molecule, start, None if by_type else geometries)
+        topology = Topology(molecule)
+        rest = reference(topology, molecule, start, geometries, by_type=by_type)
+        site = Site(topology, start.types, np.array(rest.contacts), np.array(rest.linear, dtype=bool))
         types = start.types if by_type else None
         kinds: dict[str, Quantity] = {"constant": Quantity("1", 1.0, None)}
         rows = []
         for row in self.rows:
-            for quantity, factors in self._products(row, site, references):
+            for quantity, factors in self._products(row, site, rest.values):
                 kinds[quantity] = row.quantity
                 rows.append(Row(quantity, factors, row.start, self._group(row)))
         if base is None:
@@ -148,56 +142,6 @@ class UserForm:
             return "coupling"
         (kind,) = kinds
         return "improper" if kind == "out_of_plane" else kind
-
-
-def _site(
-    molecule: Molecule, start: ClassOneParameters, geometries: Float[np.ndarray, "frames atoms 3"] | None
-) -> Site:
-    topology = Topology(molecule)
-    bends = _start_angles(start)
-    linear = [
-        max(bends.get((j, frozenset((i, k))), 0.0), bends.get((k, frozenset((j, m))), 0.0)) > _LINEAR
-        for i, j, k, m in topology.atoms["torsion"]
-    ]
-    contacts = topology.quantiles("pair", "r", _frames(molecule, geometries), _CLOSE)
-    return Site(topology, start.types, np.array(contacts), np.array(linear, dtype=bool))
-
-
-def _frames(
-    molecule: Molecule, geometries: Float[np.ndarray, "frames atoms 3"] | None
-) -> Float[np.ndarray, "frames atoms 3"]:
-    if geometries is not None:
-        return geometries
-    placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
-    assert placed.positions is not None
-    return placed.positions[None]
-
-
-def _references(
-    topology: Topology,
-    molecule: Molecule,
-    start: ClassOneParameters,
-    geometries: Float[np.ndarray, "frames atoms 3"] | None,
-) -> dict[str, list[float]]:
-    """Reference value of every coordinate of the kinds that have one [nm, rad]."""
-    found = {
-        kind: topology.means(kind, variable, _frames(molecule, geometries)) for kind, variable in REFERENCE.items()
-    }
-    if geometries is None:
-        lengths = {
-            frozenset(bond): r0 for bond, r0 in zip(start.bonds.atoms.tolist(), start.bonds.r0.tolist(), strict=True)
-        }
-        bends = _start_angles(start)
-        for i, (j, k) in enumerate(topology.atoms["bond"]):
-            found["bond"][i] = lengths.get(frozenset((j, k)), found["bond"][i])
-        for i, (j, k, m) in enumerate(topology.atoms["angle"]):
-            found["angle"][i] = bends.get((k, frozenset((j, m))), found["angle"][i])
-    return found
-
-
-def _start_angles(start: ClassOneParameters) -> dict[tuple[int, frozenset[int]], float]:
-    angles = zip(start.angles.atoms.tolist(), start.angles.theta0.tolist(), strict=True)
-    return {(j, frozenset((i, k))): theta0 for (i, j, k), theta0 in angles}
 
 
 def _together(base: tuple[TermTable, Parameters], own: tuple[TermTable, Parameters]) -> tuple[TermTable, Parameters]:
