@@ -2,8 +2,8 @@
 
 After J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), with longer-range and cubic couplings, pair interactions that
 change with the bonds and angles at their ends, and forms that stay regular wherever hot molecules go: couplings fade
-far from the reference geometry, torsions vanish at linear angles, pair corrections are local on a repulsive
-baseline.
+where a bond is stretched and are bounded where an angle is bent, torsions vanish at linear angles, pair corrections are
+local on a repulsive baseline.
 """
 
 import math
@@ -245,7 +245,7 @@ class _Rows:
     def _bonds_and_angles(self) -> Iterator[Row]:
         for angle in self.topology.atoms["angle"]:
             i, j, k = angle
-            t = self.bend("local_bend", angle)
+            t = self.bend("bounded_bend", angle)
             inside = [self.stretch("local_stretch", bond) for bond in ((i, j), (j, k))]
             for x in inside:
                 yield Row("bond·angle in", (x, t))
@@ -260,7 +260,7 @@ class _Rows:
     def _angles_and_angles(self) -> Iterator[Row]:
         for one, other in combinations(self.topology.atoms["angle"], 2):
             gap = int(self.topology.distances[one[1], other[1]])
-            x, y = self.bend("local_bend", one), self.bend("local_bend", other)
+            x, y = self.bend("bounded_bend", one), self.bend("bounded_bend", other)
             if gap <= 3:
                 yield Row(f"angle·angle {gap}", (x, y))
             if gap == 0:
@@ -270,7 +270,7 @@ class _Rows:
     def _torsions(self) -> Iterator[Row]:
         for torsion in self.torsions:
             i, j, k, m = torsion
-            bends = [self.bend("local_bend", part) for part in (torsion[:3], torsion[1:])]
+            bends = [self.bend("bounded_bend", part) for part in (torsion[:3], torsion[1:])]
             middle, *ends = (self.stretch("local_stretch", bond) for bond in ((j, k), (i, j), (k, m)))
             for n in (1, 2, 3):
                 c = self.torsion(torsion, n)
@@ -298,7 +298,7 @@ class _Rows:
                     if bond[0] in (j, k):
                         yield Row(f"touching bond·torsion {n}", (self.stretch("local_stretch", bond), c))
                 for angle in angles:
-                    yield Row(f"touching angle·torsion {n}", (self.bend("local_bend", angle), c))
+                    yield Row(f"touching angle·torsion {n}", (self.bend("bounded_bend", angle), c))
         for one, other in combinations(self.torsions, 2):
             if _consecutive(one, other):
                 for name in ("regular_cos", "regular_sin"):
@@ -321,7 +321,7 @@ class _Rows:
                 for bond in bonds:
                     yield Row(f"{name}·bond", (function, self.stretch("local_stretch", bond)))
                 for angle in angles:
-                    yield Row(f"{name}·angle", (function, self.bend("local_bend", angle)))
+                    yield Row(f"{name}·angle", (function, self.bend("bounded_bend", angle)))
 
     def _out_of_plane(self) -> Iterator[Row]:
         centres = self.topology.atoms["out_of_plane"]

@@ -97,6 +97,7 @@ _UNIT = "H. E. Sauceda et al., arXiv:2008.04198 (2020): hidden unit of a network
 _MORSE = "P. M. Morse, Phys. Rev. 34, 57 (1929), with a range of 2/Å; its powers make any anharmonic bond"
 _CLASS2 = "J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), eq. 1"
 _FADING = "linear as far as heat goes, nothing beyond: a broken bond is coupled to nothing"
+_BOUNDED = "linear as far as heat goes, bounded beyond; fading would upset the balance of the angles at one atom"
 _REGULAR = "Fourier term that vanishes where three atoms are in line and the torsion is undefined"
 _LOCAL = "a correction that ends where data end"
 
@@ -161,7 +162,7 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             _feature("bend", "angle", "theta - theta0", {"theta0": _ANGLE}, _CLASS2),
             _feature("bend_square", "angle", "(theta - theta0)^2", {"theta0": _ANGLE}, _CLASS2),
             _feature("local_stretch", "bond", "20*(r - r0)*exp(-((r - r0)/0.06)^4)", {"r0": _LENGTH}, _FADING),
-            _feature("local_bend", "angle", "(theta - theta0)*exp(-(theta - theta0)^4)", {"theta0": _ANGLE}, _FADING),
+            _feature("bounded_bend", "angle", "0.8*tanh((theta - theta0)/0.8)", {"theta0": _ANGLE}, _BOUNDED),
             _feature("regular_cos", "torsion", "sin(theta1)*sin(theta2)*cos(n*phi)", {"n": _PERIODICITY}, _REGULAR),
             _feature("regular_sin", "torsion", "sin(theta1)*sin(theta2)*sin(n*phi)", {"n": _PERIODICITY}, _REGULAR),
             _feature("out_of_plane", "out_of_plane", "s", {}, "triple product of the unit vectors along three bonds"),

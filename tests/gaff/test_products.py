@@ -20,7 +20,7 @@ KINDS: Mapping[str, Quantity] = {
     "other": Quantity("kcal/mol", 4.184, 1.0),
 }
 CONSTANTS = {"nm": 0.14, "rad": 1.9, "1": 2.0}
-NAMES = ["morse", "local_bend", "regular_cos", "regular_sin", "pair_gaussian", "pair_soft", "out_of_plane"]
+NAMES = ["morse", "bounded_bend", "regular_cos", "regular_sin", "pair_gaussian", "pair_soft", "out_of_plane"]
 TINY = 1e-12
 """Of the largest energies: rounding of sums of at most some hundred products."""
 
@@ -157,7 +157,7 @@ def test_the_same_product_of_another_quantity_is_another_row() -> None:
 def test_coefficients_are_labelled_by_the_atoms_of_the_first_row() -> None:
     topology = Topology(molecule("ethanol"))
     bond, angle = topology.index["bond"][0, 4], topology.index["angle"][0, 1, 2]
-    row = Row("one", (factor(topology, "morse", bond), factor(topology, "local_bend", angle)))
+    row = Row("one", (factor(topology, "morse", bond), factor(topology, "bounded_bend", angle)))
     _, parameters = product_table(topology, [row, row], KINDS)
     assert parameters.labels[0] == "C1-H5 · C1-C2-O3"
 
