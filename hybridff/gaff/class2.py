@@ -3,7 +3,8 @@
 After J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), with longer-range and cubic couplings, pair interactions that
 change with the bonds and angles at their ends, and forms that stay regular wherever hot molecules go: couplings fade
 where a bond is stretched and are bounded where an angle is bent, torsions vanish at linear angles, pair corrections are
-local on a repulsive baseline.
+local on a repulsive baseline. A pair couples by the deviation from its mean: its mean times a stretch would be part of
+the bond's own energy, but fade, and leave a bond that takes too little to break.
 """
 
 import math
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from rdkit.Chem import GetPeriodicTable
 
@@ -139,6 +141,7 @@ class _Rows:
         self.molecule, self.start, self.topology = molecule, start, Topology(molecule)
         rest = reference(self.topology, molecule, start, geometries, by_type=by_type)
         self.lengths, self.angles, self.contacts = rest.values["bond"], rest.values["angle"], rest.contacts
+        self.distances = rest.values["pair"]
         bonds, angles = start_values(self.topology, start)
         self.stiffness = self.topology.shared("bond", [k for _, k in bonds])
         self.bending = self.topology.shared("angle", [k for _, k in angles])
@@ -157,6 +160,12 @@ class _Rows:
     def torsion(self, atoms: Sequence[int], n: int, name: str = "regular_cos") -> Factor:
         torsion = self.topology.index["torsion"][min(tuple(atoms), tuple(atoms)[::-1])]
         return Factor(FEATURES[name], torsion, (float(n),))
+
+    def nearness(self, name: str, pair: int, **constants: float) -> Factor:
+        """A function of a pair's distance that is zero at its mean."""
+        numbers = {"r": self.distances[pair], **constants, "mean": 0.0}
+        values = {key: torch.tensor(value, dtype=torch.float64) for key, value in numbers.items()}
+        return Factor(FEATURES[name], pair, (*constants.values(), float(FEATURES[name].evaluate(values, {}))))
 
     def wall_radius(self, pair: Sequence[int]) -> float:
         table = GetPeriodicTable()
@@ -309,8 +318,8 @@ class _Rows:
         for i, pair in enumerate(self.topology.atoms["pair"]):
             if self.contacts[i] > _COUPLED:
                 continue
-            inverse = Factor(FEATURES["pair_inverse"], i)
-            contact = Factor(FEATURES["pair_contact"], i, (self.wall_radius(pair),))
+            inverse = self.nearness("pair_inverse", i)
+            contact = self.nearness("pair_contact", i, r0=self.wall_radius(pair))
             for torsion in self.torsions:
                 if {torsion[0], torsion[3]} & set(pair) or set(pair) <= set(torsion):
                     for n in (1, 2):

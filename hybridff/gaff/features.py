@@ -99,6 +99,7 @@ _CLASS2 = "J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), eq. 1"
 _FADING = "linear as far as heat goes, nothing beyond: a broken bond is coupled to nothing"
 _BOUNDED = "linear as far as heat goes, bounded beyond; fading would upset the balance of the angles at one atom"
 _REGULAR = "Fourier term that vanishes where three atoms are in line and the torsion is undefined"
+_BALANCED = "without a mean, which would be part of the other factor's own energy"
 _LOCAL = "a correction that ends where data end"
 
 FEATURES: Mapping[str, Feature] = MappingProxyType(
@@ -168,8 +169,20 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             _feature("out_of_plane", "out_of_plane", "s", {}, "triple product of the unit vectors along three bonds"),
             _feature("pair_gaussian", "pair", "exp(-((r - r0)/0.06)^2)", {"r0": _LENGTH}, _LOCAL),
             _feature("pair_soft", "pair", "1/sqrt(r^2 + 0.04)", {}, _LOCAL),
-            _feature("pair_inverse", "pair", "1/sqrt(r^2 + 0.01)", {}, "for products; finite at r = 0"),
-            _feature("pair_contact", "pair", "1/(exp(20*(r - r0)) + 0.3)", {"r0": _LENGTH}, "for products; bounded"),
+            _feature(
+                "pair_inverse",
+                "pair",
+                "1/sqrt(r^2 + 0.01) - mean",
+                {"mean": Parameter("1/nm", "what is subtracted")},
+                f"for products; finite at r = 0; {_BALANCED}",
+            ),
+            _feature(
+                "pair_contact",
+                "pair",
+                "1/(exp(20*(r - r0)) + 0.3) - mean",
+                {"r0": _LENGTH, "mean": Parameter("1", "what is subtracted")},
+                f"for products; bounded; {_BALANCED}",
+            ),
             _feature(
                 "pair_wall", "pair", "exp(-40*(r - r0))", {"r0": _LENGTH}, "Born and Mayer, Z. Phys. 75, 1 (1932)"
             ),

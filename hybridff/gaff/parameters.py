@@ -35,7 +35,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     {
         "bond r0": Quantity("Å", ANGSTROM, 0.05 * ANGSTROM, lower=0.5 * ANGSTROM, upper=4 * ANGSTROM),
         "bond k": Quantity("kcal/mol/Å²", KCAL_MOL / ANGSTROM**2, 200 * KCAL_MOL / ANGSTROM**2, lower=0.0),
-        "bond depth": Quantity("kcal/mol", KCAL_MOL, 30 * KCAL_MOL, lower=50 * KCAL_MOL, upper=500 * KCAL_MOL),
+        "bond depth": Quantity("kcal/mol", KCAL_MOL, 30 * KCAL_MOL, lower=80 * KCAL_MOL, upper=500 * KCAL_MOL),
         "bond range": Quantity("1/Å", 1 / ANGSTROM, 0.3 / ANGSTROM, lower=0.8 / ANGSTROM, upper=4 / ANGSTROM),
         "bond network output": Quantity("kcal/mol", KCAL_MOL, 0.3 * KCAL_MOL),
         "bond network slope": Quantity("1/Å", 1 / ANGSTROM, 5 / ANGSTROM, lower=1 / ANGSTROM, upper=15 / ANGSTROM),

@@ -234,6 +234,8 @@ def _label(topology: Topology, factors: Sequence[Factor]) -> str:
 def _constants(factor: Factor) -> str:
     text = ""
     for (name, parameter), value in zip(factor.feature.parameters.items(), factor.constants, strict=True):
+        if name == "mean":
+            continue
         if parameter.unit == "1":
             text += f" {name}={value:g}"
         elif factor.feature.coordinate == "pair":

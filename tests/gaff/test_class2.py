@@ -289,6 +289,20 @@ def test_reference_lengths_and_angles_are_means_over_the_geometries() -> None:
     assert values.sum() == pytest.approx(lengths.sum(), rel=1e-14)
 
 
+@pytest.mark.parametrize("name", ["pair_inverse", "pair_contact"])
+def test_a_pair_at_its_mean_distance_couples_to_nothing(name: str) -> None:
+    x = distorted("ethanol", 20)
+    table, parameters = class2_form(molecule("ethanol"), class_one_of("ethanol"), x)
+    rows = next(rows for rows in table.features if rows.feature.name == name)
+    atoms = table.coordinates["pair"][rows.coordinate]
+    unique = [set(pair) <= {0, 1, 2, 8} for pair in atoms.tolist()]  # all others have equivalent ones
+    means = torch.as_tensor(np.linalg.norm(x[:, atoms[:, 0]] - x[:, atoms[:, 1]], axis=-1).mean(0))
+    constants = {key: torch.as_tensor(parameters.values[index]) for key, index in rows.parameters.items()}
+    values = rows.feature.evaluate({"r": means}, constants).numpy()
+    assert any(unique)
+    np.testing.assert_allclose(values[unique], 0.0, atol=1e-14)
+
+
 def test_cross_terms_are_bounded_however_far_a_bond_or_angle_goes() -> None:
     """All couplings of intramolecular coordinates: 0.8 to the third power of each, times its coefficient."""
     model = force_field("ethanol", form="class2")
@@ -304,7 +318,7 @@ def test_cross_terms_are_bounded_however_far_a_bond_or_angle_goes() -> None:
     for width in (0.02, 0.3, 10.0):
         x = distorted("ethanol", 3, width=width)
         largest = unit._terms.term_energies(torch.as_tensor(x))[:, torch.as_tensor(crossed)].abs().max()
-        # 1/sqrt(r² + 0.01) is at most 10, the contact function at most 1/0.3.
+        # 1/sqrt(r² + 0.01) is at most 10, the contact function at most 1/0.3, less their means.
         assert float(largest) <= 10 * 0.8 + 1e-9
 
 
