@@ -1,6 +1,7 @@
 """Pictures, as PNG bytes."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ _STYLES = (("#b8862b", "o"), ("#7a9a3b", "s"), ("#8d5aa5", "D"), ("#0b6e99", "^"
 _GROUPS = ("#0b6e99", "#d9a02b", "#c44e3b", "#8d5aa5", "#7a9a3b", "#666666")
 _BINS = 8
 _MARGIN = 1.25
+_ABREAST = 3
+"""Panels in a row."""
 
 
 def parity(models: Mapping[str, EnergyModel], offsets: Mapping[str, float], frames: Frames, title: str) -> bytes:
@@ -68,12 +71,16 @@ def curves_figure(
     ticks = [tick for tick in ticks if min(reached) / _MARGIN <= tick <= max(reached) * _MARGIN]
     labels = list(dict.fromkeys(label for panel in panels.values() for label in panel))
     with mpl.rc_context({"font.size": 9}):
-        figure = Figure(figsize=(3.4 * len(panels) + 1.9, 3.6), layout="constrained")
-        (row,) = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)
-        for axes, (title, panel) in zip(row, panels.items(), strict=True):
+        width = min(len(panels), _ABREAST)
+        height = math.ceil(len(panels) / width)
+        figure = Figure(figsize=(3.4 * width + 1.9, 3.2 * height + 0.4), layout="constrained")
+        grid = figure.subplots(height, width, squeeze=False, sharex=True, sharey=True)
+        for unused in grid.flat[len(panels) :]:
+            unused.remove()
+        for axes, (title, panel) in zip(grid.flat, panels.items(), strict=False):
             for label, curve in panel.items():
                 _draw_curve(axes, curve, label, *_STYLES[labels.index(label) % len(_STYLES)])
-            axes.set(xscale="log", yscale="log", xlabel=x_label, title=title)
+            axes.set(xscale="log", yscale="log", title=title)
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
@@ -82,7 +89,9 @@ def curves_figure(
             axes.grid(color="0.9", linewidth=0.7)
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
-        figure.axes[0].set_ylabel(y_label)
+            axes.label_outer()
+        figure.supxlabel(x_label, fontsize="medium")
+        figure.supylabel(y_label, fontsize="medium")
         handles = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
         figure.legend([handles[label] for label in labels], labels, loc="outside right center", frameon=False)
         return figure

@@ -20,10 +20,11 @@ from hybridff.gaff.forms import Form
 from hybridff.plots import Curve, curves
 from hybridff.stable import GateOptions
 from hybridff.trials import TrialSet, read_trial_set
-from hybridff.units import FORCE_KCAL
+from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 TRAIN = (25, 50, 110, 250, 500, 1000)
+SETS = ("ethanol_rmd17", "ethanol_ccsdt", "aspirin_rmd17", "nma_b3lyp", "tropolone_b3lyp", "acac_300k")
 FORMS = ("harmonic", "morse", "neural", "class2")
 LEAST_TEST = 80
 SGDML = {
@@ -35,11 +36,12 @@ SGDML_PUBLISHED = {"aspirin_rmd17": Curve((1000,), (0.68,), published=True)}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="+", default=("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp"))
+    parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--forms", nargs="+", choices=get_args(Form), default=FORMS)
     parser.add_argument("--train", nargs="+", type=int, default=TRAIN)
     parser.add_argument("--validation", type=int, default=50)
     parser.add_argument("--test", type=int, default=1000, help="test frames at most")
+    parser.add_argument("--highest", type=float, default=100.0, help="energy above the lowest frame's [kcal/mol]")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--gate", choices=("short", "full", "none"), default="none")
     parser.add_argument("--picture", type=Path, default=Path("docs/images/learning-curves.png"))
@@ -53,7 +55,7 @@ def main() -> None:
     print(f"| --- | --- |{' --- |' * len(options.train)}")
     panels = {}
     for name in options.sets:
-        data = read_trial_set(DATA / f"{name}.npz")
+        data = read_trial_set(DATA / f"{name}.npz", highest=options.highest * KCAL_MOL)
         panel = {form: measure(data, form, options) for form in options.forms}
         for form, curve in panel.items():
             points = zip(sorted(options.train), curve.x, curve.y, strict=False)

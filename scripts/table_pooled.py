@@ -1,6 +1,7 @@
 """One class II fit of several molecules with rows shared by GAFF type, against a fit of each alone.
 
 After Kovács et al., J. Chem. Theory Comput. 17, 7696 (2021), table 4, on other molecules. Test frames were in no fit.
+Frames of more than 100 kcal/mol, where atoms all but touch, are left out.
 
 Run: python scripts/table_pooled.py [--train 50] [--seeds 3] [SET ...]
 """
@@ -19,6 +20,8 @@ from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp", "acac_300k")
 N_TEST = 200
+HIGHEST = 100 * KCAL_MOL
+"""Energy of a frame above the lowest [kJ/mol]."""
 
 
 def main() -> None:
@@ -29,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
     found: dict[str, dict[str, list[hf.Errors]]] = defaultdict(lambda: defaultdict(list))
-    trials = {name: read_trial_set(data / f"{name}.npz") for name in arguments.sets}
+    trials = {name: read_trial_set(data / f"{name}.npz", highest=HIGHEST) for name in arguments.sets}
     for seed in range(arguments.seeds):
         pooled, tests = [], {}
         for name in arguments.sets:
