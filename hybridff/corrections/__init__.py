@@ -1,1 +1,1 @@
-"""Corrections on sets of atoms (sGDML kernels); see the roadmap in the README."""
+"""Corrections: sGDML kernels on sets of atoms."""

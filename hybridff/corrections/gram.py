@@ -1,0 +1,84 @@
+"""Covariance of the forces and energies of training geometries under the kernel.
+
+Forces are taken in a basis of the 3n-6 directions that change a descriptor at all: its Jacobian is J = L Qᵀ with Q
+orthonormal. A fit to Qᵀ F with ridge is the same as one to F, with 3n-6 unknowns for each geometry instead of 3n.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hybridff.corrections.descriptor import Descriptor
+from hybridff.corrections.kernel import matern
+
+_BLOCK = 2**24
+"""Numbers of the largest array of a block of rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Training geometries as the kernel sees them."""
+
+    x: Float[Tensor, "points entries"]
+    """Descriptors [1/nm]."""
+    slopes: Float[Tensor, "points entries freedoms"]
+    """L: derivatives of the entries along the basis [1/nm²]."""
+    basis: Float[Tensor, "points coordinates freedoms"]
+    """Q: orthonormal directions in Cartesian space."""
+
+    @classmethod
+    def of(cls, descriptor: Descriptor, positions: Float[Tensor, "points atoms 3"]) -> "Points":
+        """Descriptor, basis and derivatives of each geometry [nm]."""
+        left, sizes, right = torch.linalg.svd(descriptor.jacobian(positions), full_matrices=False)
+        n = descriptor.freedoms
+        return cls(descriptor.of(positions), left[..., :n] * sizes[:, None, :n], right[:, :n].mT.contiguous())
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def subset(self, rows: Tensor) -> "Points":
+        """Some of the geometries."""
+        return Points(self.x[rows], self.slopes[rows], self.basis[rows])
+
+    def project(self, forces: Float[Tensor, "points atoms 3"]) -> Float[Tensor, "points freedoms"]:
+        """Forces in the basis [kJ/mol/nm]."""
+        return torch.einsum("pcf,pc->pf", self.basis, forces.flatten(1))
+
+
+def force_blocks(
+    rows: Points,
+    columns: Points,
+    index: Int[Tensor, "permutations entries"],
+    width: float,
+    progress: Callable[[float], None] | None = None,
+    *,
+    lower: bool = False,
+) -> Float[Tensor, "left right"]:
+    """Covariance of the projected forces of two lists of geometries, summed over permutations of the second [1/nm²].
+
+    ``index`` are the permutations as those of descriptor entries. With ``lower``, rows and columns are the same and
+    only blocks on and below the diagonal are computed; the rest is zero.
+    """
+    n, r = len(rows), rows.slopes.shape[-1]
+    d = rows.x.shape[-1]
+    out = torch.zeros(n, r, len(columns), r, dtype=torch.float64, device=rows.x.device)
+    moved = [(columns.x[:, p], columns.slopes[:, p]) for p in index]
+    step = max(1, _BLOCK // max(1, len(columns) * d * r))
+    for i in range(0, n, step):
+        stop = min(n, i + step)
+        end = stop if lower else len(columns)
+        left, x = rows.slopes[i:stop], rows.x[i:stop]
+        inner = torch.zeros(stop - i, end, d, r, dtype=torch.float64, device=rows.x.device)
+        for points, slopes in moved:
+            u = x[:, None] - points[:end]
+            _, first, second = matern(u, width)
+            inner += first[..., None, None] * slopes[:end]
+            along = torch.einsum("ijd,jdr->ijr", u, slopes[:end])
+            inner -= (second[..., None] * u)[..., None] * along[:, :, None, :]
+        out[i:stop, :, :end] = torch.einsum("ids,ijdr->isjr", left, inner)
+        if progress:
+            progress(stop / n)
+    return out.reshape(n * r, len(columns) * r)

@@ -1,0 +1,84 @@
+"""The kernel of sGDML: Matérn 5/2 on descriptors, its derivatives, and the energy model that a trained kernel is.
+
+S. Chmiela, H. E. Sauceda, K.-R. Müller, A. Tkatchenko, Nat. Commun. 9, 3887 (2018); equations 1 to 3 of H. E. Sauceda,
+M. Gastegger, S. Chmiela, K.-R. Müller, A. Tkatchenko, arXiv:2008.04198 (2020). With s = √5 / width, u = x - x' and
+d = |u|:
+
+    k              = (1 + s d + s² d² / 3) exp(-s d)
+    ∂k/∂x          = -(s²/3) (1 + s d) exp(-s d) u
+    ∂²k/∂x ∂x'ᵀ    = (s²/3) exp(-s d) [(1 + s d) 1 - s² u uᵀ]
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hybridff.corrections.descriptor import Descriptor
+
+_TINY = 1e-200
+"""Square of a distance below which two descriptors are one."""
+_BLOCK = 2**22
+"""Numbers of a block of differences between descriptors."""
+
+
+def matern(u: Float[Tensor, "*rows entries"], width: float) -> tuple[Tensor, Tensor, Tensor]:
+    """k, and the factors of the derivatives: (s²/3)(1 + s d) exp(-s d) and (s⁴/3) exp(-s d), of differences u."""
+    s = math.sqrt(5) / width
+    sd = s * (u * u).sum(-1).clamp(min=_TINY).sqrt()
+    decay = torch.exp(-sd)
+    return (1 + sd + sd * sd / 3) * decay, s**2 / 3 * (1 + sd) * decay, s**4 / 3 * decay
+
+
+@dataclass(frozen=True, eq=False)
+class KernelExpansion:
+    """An energy function of a descriptor, as a sum over training points and the permutations of their atoms.
+
+    E(x) = constant + Σ_i Σ_p [ energy_weights_i k(x, p x_i) - (∂k/∂x')(x, p x_i) · p force_weights_i ]
+    """
+
+    descriptor: Descriptor
+    points: Float[Tensor, "points entries"]
+    """Descriptors of the training geometries [1/nm]."""
+    force_weights: Float[Tensor, "points entries"]
+    """[kJ/mol/nm]"""
+    energy_weights: Float[Tensor, " points"] | None
+    """[kJ/mol]; None for a kernel of forces alone."""
+    permutations: Int[Tensor, "permutations atoms"]
+    """Of the descriptor's atoms, the identity first."""
+    width: float
+    """[1/nm]"""
+    constant: float = 0.0
+    """[kJ/mol]"""
+
+    def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
+        """Energy [kJ/mol] of positions of the descriptor's atoms [nm]."""
+        frames = positions.reshape(-1, *positions.shape[-2:])
+        x = self.descriptor.of(frames)
+        points, weights, energy_weights = self.expanded()
+        rows = max(1, _BLOCK // max(1, points.numel()))
+        parts = [_energy(part, points, weights, energy_weights, self.width) for part in x.split(rows)]
+        return (torch.cat(parts) + self.constant).reshape(positions.shape[:-2])
+
+    def expanded(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Points, force weights and energy weights with a copy for each permutation."""
+        index = torch.stack([torch.as_tensor(self.descriptor.permuted(p)) for p in self.permutations.tolist()])
+        points, weights = (part[:, index].flatten(0, 1) for part in (self.points, self.force_weights))
+        if self.energy_weights is None:
+            return points, weights, None
+        return points, weights, self.energy_weights.repeat_interleave(len(index))
+
+
+def _energy(
+    x: Float[Tensor, "frames entries"],
+    points: Float[Tensor, "points entries"],
+    weights: Float[Tensor, "points entries"],
+    energy_weights: Float[Tensor, " points"] | None,
+    width: float,
+) -> Float[Tensor, " frames"]:
+    u = x[:, None] - points
+    value, first, _ = matern(u, width)
+    energy = -(first * (u * weights).sum(-1)).sum(-1)
+    return energy if energy_weights is None else energy + value @ energy_weights
