@@ -1,8 +1,8 @@
 """Training of a kernel on forces, and what the forces say about its length scale, amplitude and noise.
 
 The prior is a Gaussian process with covariance a (k + ridge): amplitude a, ridge the variance of noise over a. The
-marginal likelihood (C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Machine Learning (2006), eq. 5.8) compares
-widths and ridges, with the amplitude solved for, and all of them with noise alone.
+marginal likelihood compares widths and ridges, with the amplitude solved for, and all of them with noise alone
+(C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Machine Learning (2006), eq. 5.8).
 """
 
 import math
