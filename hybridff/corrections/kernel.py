@@ -18,8 +18,8 @@ from torch import Tensor
 
 from hybridff.corrections.descriptor import Descriptor
 
-_TINY = 1e-200
-"""Square of a distance below which two descriptors are one."""
+TINY = 1e-30
+"""Added to the square of a distance [1/nm²]: its root has a derivative at a training point, in single precision too."""
 _BLOCK = 2**22
 """Numbers of a block of differences between descriptors."""
 
@@ -27,7 +27,7 @@ _BLOCK = 2**22
 def matern(u: Float[Tensor, "*rows entries"], width: float) -> tuple[Tensor, Tensor, Tensor]:
     """k, and the factors of the derivatives: (s²/3)(1 + s d) exp(-s d) and (s⁴/3) exp(-s d), of differences u."""
     s = math.sqrt(5) / width
-    sd = s * (u * u).sum(-1).clamp(min=_TINY).sqrt()
+    sd = s * ((u * u).sum(-1) + TINY).sqrt()
     decay = torch.exp(-sd)
     return (1 + sd + sd * sd / 3) * decay, s**2 / 3 * (1 + sd) * decay, s**4 / 3 * decay
 

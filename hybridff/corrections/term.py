@@ -1,0 +1,92 @@
+"""A kernel as a term of a molecule's energy, and as a native force of OpenMM."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import openmm
+from jaxtyping import Float
+from torch import Tensor
+
+from hybridff.corrections.kernel import TINY, KernelExpansion
+from hybridff.errors import InputError
+from hybridff.model import EnergyModel
+
+
+class KernelTerm(EnergyModel):
+    """The energy of some atoms of a molecule by a kernel.
+
+    Raises ``InputError`` for atoms that are not as many as the kernel's, or not different ones.
+    """
+
+    def __init__(self, atoms: Sequence[int], expansion: KernelExpansion) -> None:
+        super().__init__()
+        self.atoms = tuple(atoms)
+        self.expansion = expansion
+        if len(self.atoms) != expansion.descriptor.n_atoms:
+            raise InputError(f"the kernel is one of {expansion.descriptor.n_atoms} atoms, not of {len(self.atoms)}.")
+        if len(set(self.atoms)) < len(self.atoms):
+            raise InputError("an atom occurs twice among those of the kernel.")
+
+    def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
+        """Energy [kJ/mol] of a molecule's positions [nm]."""
+        return self.expansion.energy(positions[..., list(self.atoms), :])
+
+    def openmm_forces(self) -> list[openmm.Force]:
+        """One ``CustomCompoundBondForce``, a bond for each training point and permutation."""
+        return [self.native_force()]
+
+    def native_force(self) -> openmm.CustomCompoundBondForce:
+        """The kernel without Python in the loop: points and weights are parameters of the bonds.
+
+        A permuted point is the point itself on permuted atoms.
+        """
+        expansion = self.expansion
+        force = openmm.CustomCompoundBondForce(len(self.atoms), self._expression())
+        force.setName("KernelTerm")
+        entries = range(len(expansion.descriptor))
+        for name in (*(f"point{k}" for k in entries), *(f"weight{k}" for k in entries)):
+            force.addPerBondParameter(name)
+        columns = [expansion.points.numpy(), expansion.force_weights.numpy()]
+        if expansion.energy_weights is not None:
+            force.addPerBondParameter("energyweight")
+            columns.append(expansion.energy_weights.numpy()[:, None])
+        rows = np.concatenate(columns, 1).tolist()
+        for permutation in np.argsort(expansion.permutations.numpy(), 1).tolist():
+            bond = [self.atoms[place] for place in permutation]
+            for row in rows:
+                force.addBond(bond, row)
+        return force
+
+    def _expression(self) -> str:
+        """The sum over one bond, in OpenMM's syntax."""
+        expansion, descriptor = self.expansion, self.expansion.descriptor
+        s = math.sqrt(5) / expansion.width
+        scale = descriptor.angular_scale
+        entries = [
+            *(f"1/distance({_places(pair)})" for pair in descriptor.pairs),
+            *(f"{scale!r}*cos(angle({_places(atoms)}))" for atoms in descriptor.angles),
+            *(
+                f"{scale!r}*sin(angle({_places(atoms[:3])}))*sin(angle({_places(atoms[1:])}))"
+                f"*cos(dihedral({_places(atoms)}))"
+                for atoms in descriptor.torsions
+            ),
+        ]
+        numbers = range(len(entries))
+        n_bonds = len(expansion.points) * len(expansion.permutations)
+        energy = f"-first*({'+'.join(f'u{k}*weight{k}' for k in numbers)})+({expansion.constant / n_bonds!r})"
+        if expansion.energy_weights is not None:
+            energy += "+energyweight*(1+sd+sd*sd/3)*decay"
+        return "; ".join(
+            [
+                energy,
+                f"first={s * s / 3!r}*(1+sd)*decay",
+                "decay=exp(-sd)",
+                f"sd={s!r}*sqrt({'+'.join(f'u{k}*u{k}' for k in numbers)}+{TINY!r})",
+                *(f"u{k}={entry}-point{k}" for k, entry in enumerate(entries)),
+            ]
+        )
+
+
+def _places(atoms: Sequence[int]) -> str:
+    return ",".join(f"p{atom + 1}" for atom in atoms)
