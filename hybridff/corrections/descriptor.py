@@ -36,11 +36,6 @@ class Descriptor:
     def __len__(self) -> int:
         return len(self.pairs) + len(self.angles) + len(self.torsions)
 
-    @property
-    def freedoms(self) -> int:
-        """Dimension of the space of forces that no net force or torque takes part in."""
-        return min(len(self.pairs), 3 * self.n_atoms - 6)
-
     def of(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames entries"]:
         """The entries [1/nm]: inverse distances; cos theta; sin theta1 sin theta2 cos phi."""
         parts = [1 / distance(positions[..., _index(self.pairs, 2), :])]

@@ -1,7 +1,8 @@
 """Covariance of the forces and energies of training geometries under the kernel.
 
-Forces are taken in a basis of the 3n-6 directions that change a descriptor at all: its Jacobian is J = L Qᵀ with Q
-orthonormal. A fit to Qᵀ F with ridge is the same as one to F, with 3n-6 unknowns for each geometry instead of 3n.
+Forces are taken in an orthonormal basis Q of the 3n-6 directions that are neither shift nor turn, in which the Jacobian
+J of every descriptor lies: J = (J Q) Qᵀ. A fit to Qᵀ F with ridge is the same as one to F, with 3n-6 unknowns for each
+geometry instead of 3n.
 """
 
 from collections.abc import Callable
@@ -20,32 +21,46 @@ _BLOCK = 2**24
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Training geometries as the kernel sees them."""
+    """Training geometries as a kernel sees them."""
 
     x: Float[Tensor, "points entries"]
     """Descriptors [1/nm]."""
     slopes: Float[Tensor, "points entries freedoms"]
-    """L: derivatives of the entries along the basis [1/nm²]."""
-    basis: Float[Tensor, "points coordinates freedoms"]
-    """Q: orthonormal directions in Cartesian space."""
+    """Derivatives of the entries along the basis [1/nm²]."""
 
     @classmethod
-    def of(cls, descriptor: Descriptor, positions: Float[Tensor, "points atoms 3"]) -> "Points":
-        """Descriptor, basis and derivatives of each geometry [nm]."""
-        left, sizes, right = torch.linalg.svd(descriptor.jacobian(positions), full_matrices=False)
-        n = descriptor.freedoms
-        return cls(descriptor.of(positions), left[..., :n] * sizes[:, None, :n], right[:, :n].mT.contiguous())
+    def of(
+        cls,
+        descriptor: Descriptor,
+        positions: Float[Tensor, "points atoms 3"],
+        basis: Float[Tensor, "points coordinates freedoms"],
+    ) -> "Points":
+        """Of the descriptor's atoms [nm], with their rows of the basis."""
+        return cls(descriptor.of(positions), descriptor.jacobian(positions) @ basis)
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def subset(self, rows: Tensor) -> "Points":
-        """Some of the geometries."""
-        return Points(self.x[rows], self.slopes[rows], self.basis[rows])
 
-    def project(self, forces: Float[Tensor, "points atoms 3"]) -> Float[Tensor, "points freedoms"]:
-        """Forces in the basis [kJ/mol/nm]."""
-        return torch.einsum("pcf,pc->pf", self.basis, forces.flatten(1))
+def internal_basis(
+    positions: Float[Tensor, "points atoms 3"],
+) -> Float[Tensor, "points coordinates freedoms"]:
+    """Orthonormal directions in Cartesian space that are neither shift nor turn; 3n-6 of them, one for two atoms."""
+    n_points, n_atoms, _ = positions.shape
+    centred = positions - positions.mean(1, keepdim=True)
+    axes = torch.eye(3, dtype=positions.dtype, device=positions.device)
+    shifts = axes.expand(n_points, n_atoms, 3, 3)
+    turns = torch.linalg.cross(axes.expand_as(shifts), centred[:, :, None].expand_as(shifts))
+    rigid = torch.cat([shifts, turns], 2).transpose(2, 3).reshape(n_points, 3 * n_atoms, 6)
+    left = torch.linalg.svd(rigid)[0]
+    return left[..., 6 if n_atoms > 2 else 5 :]
+
+
+def projected(
+    forces: Float[Tensor, "points atoms 3"], basis: Float[Tensor, "points coordinates freedoms"]
+) -> Float[Tensor, "points freedoms"]:
+    """Forces in the basis [kJ/mol/nm]."""
+    return torch.einsum("pcf,pc->pf", basis, forces.flatten(1))
 
 
 def force_blocks(

@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from hybridff.corrections.descriptor import Descriptor
-from hybridff.corrections.gram import Points, force_blocks
+from hybridff.corrections.gram import Points, force_blocks, internal_basis, projected
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.errors import InputError
 
@@ -85,9 +85,10 @@ def train_forces(
 
     Raises ``InputError`` where the covariance is singular in double precision.
     """
-    points, index = Points.of(descriptor, positions), entry_index(descriptor, permutations)
+    basis, index = internal_basis(positions), entry_index(descriptor, permutations)
+    points = Points.of(descriptor, positions, basis)
     covariance = force_blocks(points, points, index, width, progress, lower=True)
-    targets = points.project(forces).reshape(-1)
+    targets = projected(forces, basis).reshape(-1)
     coefficients = _solve(covariance, ridge, targets)[0].reshape(len(points), -1)
     weights = torch.einsum("pdf,pf->pd", points.slopes, coefficients)
     return KernelExpansion(descriptor, points.x, weights, None, permutations, width)
@@ -106,10 +107,11 @@ def judge(
     options: KernelOptions,
 ) -> Evidence:
     """Width and ridge of the largest marginal likelihood, on a random subset where there are many frames."""
-    most = max(2, _JUDGED // descriptor.freedoms)
+    most = max(2, _JUDGED // (3 * descriptor.n_atoms))
     rows = torch.as_tensor(np.random.default_rng(options.seed).permutation(len(positions))[:most])
-    points, index = Points.of(descriptor, positions[rows]), entry_index(descriptor, permutations)
-    targets = points.project(forces[rows]).reshape(-1).numpy()
+    basis, index = internal_basis(positions[rows]), entry_index(descriptor, permutations)
+    points = Points.of(descriptor, positions[rows], basis)
+    targets = projected(forces[rows], basis).reshape(-1).numpy()
 
     def best(width: float) -> tuple[float, float, float, float]:
         covariance = force_blocks(points, points, index, width, lower=True)

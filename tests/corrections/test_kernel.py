@@ -3,7 +3,7 @@ import torch
 from models import distorted
 
 from hybridff.corrections.descriptor import Descriptor
-from hybridff.corrections.gram import Points, force_blocks
+from hybridff.corrections.gram import Points, force_blocks, internal_basis, projected
 from hybridff.corrections.kernel import KernelExpansion, matern
 
 WIDTH = 7.0
@@ -70,7 +70,8 @@ def test_forces_are_finite_at_a_training_point() -> None:
 
 def test_the_covariance_of_forces_is_the_second_derivative_of_the_kernel() -> None:
     descriptor, x = Descriptor(4), geometries(3)
-    points = Points.of(descriptor, x)
+    basis = internal_basis(x)
+    points = Points.of(descriptor, x, basis)
     index = torch.stack([torch.as_tensor(descriptor.permuted(p)) for p in SWAPPED.tolist()])
     blocks = force_blocks(points, points, index, WIDTH)
 
@@ -81,7 +82,7 @@ def test_the_covariance_of_forces_is_the_second_derivative_of_the_kernel() -> No
     # Between different geometries: at one and the same, the kernel's square root has no second derivative for autograd.
     for i, j in [(0, 1), (2, 0), (1, 2)]:
         hessian = torch.func.jacrev(torch.func.grad(kernel), argnums=1)(x[i], x[j]).reshape(12, 12)
-        expected = points.basis[i].T @ hessian @ points.basis[j]
+        expected = basis[i].T @ hessian @ basis[j]
         np.testing.assert_allclose(blocks[6 * i : 6 * i + 6, 6 * j : 6 * j + 6], expected, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(blocks, blocks.T, rtol=1e-11, atol=1e-9)
     assert float(torch.linalg.eigvalsh(blocks)[0]) > -1e-9 * float(blocks.diagonal().max())
@@ -91,9 +92,17 @@ def test_the_covariance_of_forces_is_the_second_derivative_of_the_kernel() -> No
 
 def test_the_basis_holds_all_forces_without_net_force_and_torque() -> None:
     x = geometries(4)
-    points = Points.of(Descriptor(4), x)
-    np.testing.assert_allclose(points.basis.mT @ points.basis, torch.eye(6).expand(4, 6, 6), atol=1e-12)
+    basis = internal_basis(x)
+    np.testing.assert_allclose(basis.mT @ basis, torch.eye(6).expand(4, 6, 6), atol=1e-12)
     shift = torch.ones(4, 4, 3, dtype=torch.float64)
     turn = torch.linalg.cross(x, torch.tensor([0.3, -1.0, 0.5], dtype=torch.float64).expand_as(x))
-    np.testing.assert_allclose(points.project(shift), 0.0, atol=1e-10)
-    np.testing.assert_allclose(points.project(turn), 0.0, atol=1e-10)
+    np.testing.assert_allclose(projected(shift, basis), 0.0, atol=1e-10)
+    np.testing.assert_allclose(projected(turn, basis), 0.0, atol=1e-10)
+
+
+def test_two_atoms_have_one_direction() -> None:
+    x = geometries(2)[:, :2]
+    along = (x[:, 1] - x[:, 0]) / (x[:, 1] - x[:, 0]).norm(dim=-1, keepdim=True)
+    basis = internal_basis(x)[..., 0].reshape(2, 2, 3)
+    np.testing.assert_allclose((basis[:, 1] * along).sum(-1).abs(), 0.5**0.5, rtol=1e-12)
+    np.testing.assert_allclose(basis.sum(1), 0.0, atol=1e-12)
