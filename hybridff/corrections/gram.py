@@ -97,3 +97,21 @@ def force_blocks(
         if progress:
             progress(stop / n)
     return out.reshape(n * r, len(columns) * r)
+
+
+def energy_blocks(
+    rows: Points, columns: Points, index: Int[Tensor, "permutations entries"], width: float
+) -> tuple[Float[Tensor, "left right"], Float[Tensor, "left forces"]]:
+    """Covariance of the energies of one list of geometries with energies and projected forces of another [1, 1/nm]."""
+    n, m, (d, r) = len(rows), len(columns), columns.slopes.shape[1:]
+    energies = torch.zeros(n, m, dtype=torch.float64, device=rows.x.device)
+    forces = torch.zeros(n, m, r, dtype=torch.float64, device=rows.x.device)
+    step = max(1, _BLOCK // max(1, m * (d + r)))
+    for entries in index:
+        points, slopes = columns.x[:, entries], columns.slopes[:, entries]
+        for i in range(0, n, step):
+            u = rows.x[i : i + step, None] - points
+            value, first, _ = matern(u, width)
+            energies[i : i + step] += value
+            forces[i : i + step] -= torch.einsum("ijd,jdr->ijr", first[..., None] * u, slopes)
+    return energies, forces.reshape(n, m * r)

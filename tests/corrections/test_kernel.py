@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 import torch
 from models import distorted
 
 from hybridff.corrections.descriptor import Descriptor
-from hybridff.corrections.gram import Points, force_blocks, internal_basis, projected
+from hybridff.corrections.gram import Points, energy_blocks, force_blocks, internal_basis, projected
 from hybridff.corrections.kernel import KernelExpansion, matern
 
 WIDTH = 7.0
@@ -88,6 +89,24 @@ def test_the_covariance_of_forces_is_the_second_derivative_of_the_kernel() -> No
     assert float(torch.linalg.eigvalsh(blocks)[0]) > -1e-9 * float(blocks.diagonal().max())
     lower = force_blocks(points, points, index, WIDTH, lower=True)
     np.testing.assert_array_equal(np.tril(lower), np.tril(blocks))
+
+
+def test_the_covariances_with_energies_are_the_kernel_and_its_first_derivative() -> None:
+    descriptor, x = Descriptor(4), geometries(5)
+    basis = internal_basis(x)
+    points = Points.of(descriptor, x, basis)
+    left, right = (Points(points.x[part], points.slopes[part]) for part in (slice(0, 2), slice(2, 5)))
+    index = torch.stack([torch.as_tensor(descriptor.permuted(p)) for p in SWAPPED.tolist()])
+    energies, forces = energy_blocks(left, right, index, WIDTH)
+
+    def kernel(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return matern(descriptor.of(one) - descriptor.of(other)[index], WIDTH)[0].sum()
+
+    for i in range(2):
+        for j in range(3):
+            assert float(energies[i, j]) == pytest.approx(float(kernel(x[i], x[2 + j])), rel=1e-13)
+            expected = -torch.func.grad(kernel, argnums=1)(x[i], x[2 + j]).flatten() @ basis[2 + j]
+            np.testing.assert_allclose(forces[i, 6 * j : 6 * j + 6], expected, rtol=1e-9, atol=1e-11)
 
 
 def test_the_basis_holds_all_forces_without_net_force_and_torque() -> None:
