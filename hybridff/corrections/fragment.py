@@ -1,0 +1,45 @@
+"""A set of atoms with the descriptor and the permutations that a kernel on it has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hybridff.corrections.descriptor import Descriptor
+from hybridff.corrections.gram import Points
+from hybridff.corrections.permutations import graph_permutations, reached
+from hybridff.molecule import Molecule
+
+
+@dataclass(frozen=True, eq=False)
+class Fragment:
+    """Some atoms of a molecule, before any training."""
+
+    atoms: tuple[int, ...]
+    """Counted from 0."""
+    descriptor: Descriptor
+    permutations: Int[Tensor, "permutations atoms"]
+    """Places among ``atoms``; the identity first."""
+
+    @classmethod
+    def find(
+        cls, molecule: Molecule, atoms: Sequence[int], positions: Float[Tensor, "frames all_atoms 3"]
+    ) -> "Fragment":
+        """With inverse distances, and the permutations that the frames reach."""
+        descriptor = Descriptor(len(atoms))
+        candidates = graph_permutations(molecule, atoms)
+        return cls(tuple(atoms), descriptor, reached(descriptor, candidates, positions[:, list(atoms)]))
+
+    def points(
+        self, positions: Float[Tensor, "points all_atoms 3"], basis: Float[Tensor, "points coordinates freedoms"]
+    ) -> Points:
+        """Geometries of the whole molecule, with directions of the whole molecule, as the kernel sees them."""
+        rows = [3 * atom + axis for atom in self.atoms for axis in range(3)]
+        return Points.of(self.descriptor, positions[:, list(self.atoms)], basis[:, rows])
+
+    @property
+    def index(self) -> Int[Tensor, "permutations entries"]:
+        """The permutations as those of descriptor entries."""
+        return torch.stack([torch.as_tensor(self.descriptor.permuted(p)) for p in self.permutations.tolist()])

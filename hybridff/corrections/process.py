@@ -1,0 +1,224 @@
+"""Kernels as Gaussian processes beside whatever else explains the data.
+
+Coefficients of a bonded part and the zero of energy have a prior of their own, and so give the data a covariance that
+is *known* here. Amplitudes of the kernels and the noise are those of the largest marginal likelihood (C. E. Rasmussen,
+C. K. I. Williams, Gaussian Processes for Machine Learning (2006), eqs. 5.8 and 5.9), length scales the best of a
+series. A kernel that the likelihood does not want is switched off.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.linalg import cho_solve, lapack
+from scipy.optimize import minimize
+
+from hybridff.corrections.fragment import Fragment
+from hybridff.corrections.gram import Points, energy_blocks, force_blocks
+from hybridff.corrections.kernel import KernelExpansion
+from hybridff.corrections.term import KernelTerm
+from hybridff.errors import InputError
+
+_FIRST_WIDTH = 5.0
+"""[1/nm]"""
+_WIDTH_STEP = 1.6
+_MOST_STEPS = 8
+_FIRST_SHARE = 0.3
+"""Of the targets' variance that noise and every kernel have at first."""
+_SMALLEST, _LARGEST = 1e-6, 1e8
+"""Of amplitudes and noise, as variances in units of the targets'."""
+_EVALUATIONS = 25
+_IMPOSSIBLE = 1e12
+"""Cost where the covariance is singular."""
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What is to be explained: forces in the basis of all geometries, then their energies."""
+
+    values: Float[np.ndarray, " n"]
+    """[kJ/mol/nm, kJ/mol]"""
+    n_forces: int
+    known: Float[np.ndarray, "n n"]
+    """Covariance that does not come from kernels or noise."""
+
+    def noise(self, force: float, energy: float) -> Float[np.ndarray, " n"]:
+        """Variances of noise of these deviations."""
+        variances = np.full(len(self.values), energy**2)
+        variances[: self.n_forces] = force**2
+        return variances
+
+
+@dataclass(frozen=True)
+class Strength:
+    """Of a kernel's prior."""
+
+    width: float
+    """Length scale [1/nm]."""
+    amplitude: float
+    """Root mean square of a force component [kJ/mol/nm]; zero for a kernel that is switched off."""
+    gain: float = 0.0
+    """Logarithm of the likelihood with the kernel over that without."""
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What the likelihood prefers."""
+
+    strengths: tuple[Strength, ...]
+    """Of each kernel."""
+    force_noise: float
+    """Of a component [kJ/mol/nm]."""
+    energy_noise: float
+    """[kJ/mol]"""
+
+
+def covariance(points: Points, fragment: Fragment, width: float) -> tuple[Float[np.ndarray, "n n"], float]:
+    """Of projected forces and energies, scaled to a mean variance of the force components of 1, and that variance."""
+    forces = force_blocks(points, points, fragment.index, width).numpy()
+    energies, mixed = (block.numpy() for block in energy_blocks(points, points, fragment.index, width))
+    mean = float(np.diag(forces).mean())
+    return np.block([[forces, mixed.T], [mixed, energies]]) / mean, mean
+
+
+def learn(targets: Targets, fragments: Sequence[Fragment], points: Sequence[Points]) -> Hyperparameters:
+    """Length scale and amplitude of each kernel, and the noise."""
+    search = _Search(targets, fragments, points)
+    for place in range(len(fragments)):
+        search.climb(place)
+    best = search.best
+    strengths = []
+    for place, width in enumerate(best.widths):
+        others = tuple(w for i, w in enumerate(best.widths) if i != place)
+        without = search.fit(others, [i for i in range(len(fragments)) if i != place])
+        gain = without.cost - best.cost
+        wanted = gain > math.log(len(targets.values))  # two more numbers, by the Bayesian information criterion
+        amplitude = math.sqrt(best.variances[place]) if wanted else 0.0
+        strengths.append(Strength(width, amplitude, gain))
+    if not all(strength.amplitude for strength in strengths):
+        kept = [i for i, strength in enumerate(strengths) if strength.amplitude]
+        best = search.fit(tuple(best.widths[i] for i in kept), kept)
+        for i, variance in zip(kept, best.variances, strict=False):
+            strengths[i] = replace(strengths[i], amplitude=math.sqrt(variance))
+    force, energy = (math.sqrt(variance) for variance in best.variances[-2:])
+    return Hyperparameters(tuple(strengths), force, energy)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The largest likelihood at given length scales."""
+
+    widths: tuple[float, ...]
+    variances: tuple[float, ...]
+    """Of each kernel, of the noise of forces, and of that of energies."""
+    cost: float
+    """Minus its logarithm, less a constant."""
+
+
+class _Search:
+    """Likelihoods that were looked at."""
+
+    def __init__(self, targets: Targets, fragments: Sequence[Fragment], points: Sequence[Points]) -> None:
+        self.targets, self.fragments, self.points = targets, fragments, points
+        n = targets.n_forces
+        self._scales = [max(float((part**2).mean()), 1e-20) for part in (targets.values[:n], targets.values[n:])]
+        self._covariances: dict[tuple[int, float], np.ndarray] = {}
+        self.best = self.fit((_FIRST_WIDTH,) * len(fragments), range(len(fragments)))
+
+    def climb(self, place: int) -> None:
+        """Change one length scale as long as that helps."""
+        for factor in (_WIDTH_STEP, 1 / _WIDTH_STEP):
+            for _ in range(_MOST_STEPS):
+                widths = list(self.best.widths)
+                widths[place] *= factor
+                found = self.fit(tuple(widths), range(len(self.fragments)), self.best.variances)
+                if found.cost >= self.best.cost:
+                    break
+                self.best = found
+
+    def fit(self, widths: Sequence[float], places: Sequence[int], start: Sequence[float] | None = None) -> _Fit:
+        """Amplitudes and noise at given length scales of some of the kernels."""
+        kernels = [self._covariance(place, width) for place, width in zip(places, widths, strict=True)]
+        force, energy = self._scales
+        units = np.array([*[force] * len(kernels), force, energy])
+        first = np.log(units * _FIRST_SHARE if start is None else start)
+        bounds = [(math.log(unit * _SMALLEST), math.log(unit * _LARGEST)) for unit in units]
+        found = minimize(self._cost, first, args=(kernels,), jac=True, bounds=bounds, options={"maxfun": _EVALUATIONS})
+        return _Fit(tuple(widths), tuple(np.exp(found.x).tolist()), float(found.fun))
+
+    def _covariance(self, place: int, width: float) -> np.ndarray:
+        key = place, round(width, 9)
+        if key not in self._covariances:
+            self._covariances[key] = covariance(self.points[place], self.fragments[place], width)[0]
+        return self._covariances[key]
+
+    def _cost(self, logarithms: Float[np.ndarray, " n"], kernels: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
+        """Minus the logarithm of the likelihood, and its derivatives by the logarithms of the variances."""
+        targets, variances = self.targets, np.exp(logarithms)
+        n = targets.n_forces
+        matrix = targets.known.copy()
+        for variance, kernel in zip(variances, kernels, strict=False):
+            matrix += variance * kernel
+        matrix[np.diag_indices_from(matrix)] += targets.noise(*np.sqrt(variances[-2:]))
+        factor, info = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
+        if info:
+            return _IMPOSSIBLE, np.zeros(len(logarithms))
+        weights = cho_solve((factor, True), targets.values, check_finite=False)
+        cost = 0.5 * float(targets.values @ weights) + float(np.log(np.diag(factor)).sum())
+        inverse, _ = lapack.dpotri(factor, lower=1)
+        diagonal = np.diag(inverse).copy()
+        slopes = []
+        for kernel in kernels:
+            trace = 2 * float(np.einsum("ij,ij->", inverse, np.tril(kernel, -1))) + float(diagonal @ np.diag(kernel))
+            slopes.append(trace - float(weights @ kernel @ weights))
+        slopes += [float(diagonal[part].sum() - (weights[part] ** 2).sum()) for part in (slice(n), slice(n, None))]
+        return cost, 0.5 * variances * np.array(slopes)
+
+
+def solve(
+    targets: Targets, fragments: Sequence[Fragment], points: Sequence[Points], found: Hyperparameters
+) -> tuple[list[KernelTerm], Float[np.ndarray, " n"]]:
+    """The trained kernels that are not switched off, and the weights of the data.
+
+    The weights times the covariance of anything with the data give its mean. Raises ``InputError`` where the covariance
+    is singular in double precision. Overwrites the known covariance.
+    """
+    matrix, scales = targets.known, []
+    for strength, fragment, own in zip(found.strengths, fragments, points, strict=True):
+        scales.append(0.0)
+        if strength.amplitude:
+            kernel, mean = covariance(own, fragment, strength.width)
+            matrix += strength.amplitude**2 * kernel
+            scales[-1] = strength.amplitude**2 / mean
+    matrix[np.diag_indices_from(matrix)] += targets.noise(found.force_noise, found.energy_noise)
+    factor, info = lapack.dpotrf(matrix.T, lower=0, overwrite_a=1, clean=0)
+    if info:
+        raise InputError(
+            f"the covariance of {len(matrix)} forces and energies is singular: leave out frames that are all but the "
+            "same."
+        )
+    weights = lapack.dpotrs(factor, targets.values, lower=0)[0]
+    terms = [
+        KernelTerm(fragment.atoms, expansion(fragment, own, strength.width, scale * weights, targets.n_forces))
+        for strength, fragment, own, scale in zip(found.strengths, fragments, points, scales, strict=True)
+        if scale
+    ]
+    return terms, weights
+
+
+def expansion(
+    fragment: Fragment, points: Points, width: float, weights: Float[np.ndarray, " n"], n_forces: int
+) -> KernelExpansion:
+    """The energy function that some weights of forces and energies give."""
+    by_force = torch.as_tensor(weights[:n_forces]).reshape(len(points), -1)
+    return KernelExpansion(
+        fragment.descriptor,
+        points.x,
+        torch.einsum("pdf,pf->pd", points.slopes, by_force),
+        torch.as_tensor(weights[n_forces:]),
+        fragment.permutations,
+        width,
+    )

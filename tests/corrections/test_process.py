@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import torch
+from models import distorted, molecule
+
+from hybridff.corrections.descriptor import Descriptor
+from hybridff.corrections.fragment import Fragment
+from hybridff.corrections.gram import Points, internal_basis, projected
+from hybridff.corrections.process import Hyperparameters, Strength, Targets, covariance, learn, solve
+
+N_FRAMES = 24
+ATOMS = ((0, 1, 2, 8), (1, 3, 4, 5))
+NOISE = 4.0
+"""Of a force component [kJ/mol/nm]."""
+ENERGY_NOISE = 0.1
+"""[kJ/mol]"""
+
+
+def fragments() -> list[Fragment]:
+    return [Fragment(atoms, Descriptor(4), torch.arange(4)[None]) for atoms in ATOMS]
+
+
+def data(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, list[Points]]:
+    """Geometries of ethanol, directions, and the geometries as the two kernels see them."""
+    x = torch.as_tensor(distorted("ethanol", N_FRAMES, seed=seed))
+    basis = internal_basis(x)
+    return x, basis, [fragment.points(x, basis) for fragment in fragments()]
+
+
+def spring(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Energies and forces of ½ k (r - r0)² between two atoms that only the first kernel sees together."""
+    x = x.clone().requires_grad_()
+    energy = 1500 * ((x[:, 0] - x[:, 8]).norm(dim=-1) - 0.3) ** 2
+    (gradient,) = torch.autograd.grad(energy.sum(), x)
+    return energy.detach(), -gradient
+
+
+def targets(energies: torch.Tensor, forces: torch.Tensor, basis: torch.Tensor, noise: float = 0.0) -> Targets:
+    random = np.random.default_rng(0)
+    own = projected(forces, basis).numpy().ravel()
+    by_energies = noise * ENERGY_NOISE / NOISE * random.normal(size=len(energies))
+    values = np.concatenate([own + noise * random.normal(size=len(own)), energies.numpy() + by_energies])
+    offset = np.zeros((len(values), 1))
+    offset[len(own) :] = 1000.0
+    return Targets(values, len(own), offset @ offset.T)
+
+
+def test_the_covariance_scales_to_forces_of_unit_variance() -> None:
+    _, _, points = data()
+    matrix, mean = covariance(points[0], fragments()[0], 7.0)
+    n = N_FRAMES * 21
+    assert np.diag(matrix)[:n].mean() == pytest.approx(1.0)
+    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12)
+    # The kernel of a geometry with itself is 1.
+    np.testing.assert_allclose(np.diag(matrix)[n:] * mean, 1.0, rtol=1e-12)
+
+
+def test_noise_and_the_kernel_that_is_needed_are_found_and_the_other_is_switched_off() -> None:
+    x, basis, points = data()
+    found = learn(targets(*spring(x), basis, NOISE), fragments(), points)
+    needed, other = found.strengths
+    assert needed.amplitude > 0
+    assert needed.gain > 50
+    assert other.amplitude == 0
+    assert found.force_noise == pytest.approx(NOISE, rel=0.2)
+
+
+def test_noise_alone_switches_every_kernel_off() -> None:
+    x, basis, points = data()
+    nothing = torch.zeros(N_FRAMES), torch.zeros_like(x)
+    found = learn(targets(*nothing, basis, NOISE), fragments(), points)
+    assert [strength.amplitude for strength in found.strengths] == [0, 0]
+    assert found.force_noise == pytest.approx(NOISE, rel=0.1)
+
+
+def test_what_a_known_covariance_explains_is_left_to_it() -> None:
+    """The spring's own stiffness is a coefficient with a wide prior: nothing is left for a kernel."""
+    x, basis, points = data()
+    energies, forces = spring(x)
+    column = np.concatenate([projected(forces, basis).numpy().ravel(), energies.numpy()])[:, None]
+    own = targets(energies, forces, basis, NOISE)
+    found = learn(Targets(own.values, own.n_forces, own.known + 9 * column @ column.T), fragments(), points)
+    assert [strength.amplitude for strength in found.strengths] == [0, 0]
+
+
+def test_the_trained_kernels_explain_the_data_and_unseen_ones() -> None:
+    x, basis, points = data()
+    wanted = targets(*spring(x), basis)
+    found = Hyperparameters((Strength(60.0, 300.0), Strength(2.0, 0.0)), 1e-3, 1e-3)
+    terms, _ = solve(Targets(wanted.values, wanted.n_forces, wanted.known.copy()), fragments(), points, found)
+    (term,) = terms
+    assert term.atoms == ATOMS[0]
+    new = torch.as_tensor(distorted("ethanol", 10, seed=1))
+    for frames, share in ((x, 1e-3), (new, 0.15)):
+        expected_energies, expected_forces = spring(frames)
+        energies, forces = term.energy_forces(frames)
+        assert float((forces - expected_forces).norm()) < share * float(expected_forces.norm())
+        differences = energies - expected_energies
+        assert float(differences.std()) < share * float(expected_energies.std())
+
+
+def test_the_weights_give_the_mean_of_whatever_goes_with_the_data() -> None:
+    x, basis, points = data()
+    energies, forces = spring(x)
+    column = np.concatenate([projected(forces, basis).numpy().ravel(), energies.numpy()])
+    known = 9 * np.outer(column, column)
+    found = Hyperparameters((Strength(2.0, 1.0), Strength(2.0, 0.0)), 1e-2, 1e-2)
+    _, weights = solve(Targets(column, N_FRAMES * 21, known), fragments(), points, found)
+    assert 9 * column @ weights == pytest.approx(1.0, rel=1e-3)
+
+
+def test_a_fragment_is_found_with_the_permutations_that_its_frames_reach() -> None:
+    x = torch.as_tensor(distorted("ethanol", 40, width=0.004))
+    turned = torch.cat([x[:20], x[20:, [0, 1, 2, 4, 5, 3, 6, 7, 8]]])
+    fragment = Fragment.find(molecule("ethanol"), [0, 3, 4, 5], turned)
+    assert fragment.atoms == (0, 3, 4, 5)
+    assert [0, 2, 3, 1] in fragment.permutations.tolist()
