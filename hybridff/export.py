@@ -52,12 +52,16 @@ def compiled_forces(force_field: ForceField, *, alone: bool = True) -> list[open
             "update OpenMM or use the native route."
         )
     table, values = force_field.table, force_field.parameter_table.values
-    energy, n_atoms = CompiledEnergy(table, values), len(force_field.molecule.numbers)
+    terms, n_atoms = CompiledEnergy(table, values), len(force_field.molecule.numbers)
+    corrections = [correction.compiled() for correction in force_field.corrections]
     positions, forces = np.empty((n_atoms, 3)), np.empty((n_atoms, 3))
 
     def compute(state: openmm.State) -> tuple[float, np.ndarray]:
         state._getVectorAsNumpy(openmm.State.Positions, positions)  # getPositions with its units takes 8 µs
-        return energy.into(positions, forces), forces
+        energy = terms.into(positions, forces)
+        for add in corrections:
+            energy += add(positions, forces)
+        return energy, forces
 
     found = [openmm.PythonForce(compute)]
     if not alone:
@@ -73,9 +77,9 @@ def compiled_forces(force_field: ForceField, *, alone: bool = True) -> list[open
 
 
 def best_route(force_field: ForceField, platform: str) -> Route:
-    """The faster route on a platform: compiled on Reference and CPU where the form needs custom forces."""
+    """The faster route on a platform: compiled on Reference and CPU where anything needs custom forces."""
     products, names = force_field.table.products, {rows.feature.name for rows in force_field.table.features}
-    own = names <= OPENMMS_OWN and bool(((products >= 0).sum(1) <= 1).all())
+    own = names <= OPENMMS_OWN and bool(((products >= 0).sum(1) <= 1).all()) and not force_field.corrections
     slow = platform.lower() in ("reference", "cpu") and not own
     return "compiled" if slow and hasattr(openmm, "PythonForce") else "native"
 

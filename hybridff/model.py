@@ -1,7 +1,9 @@
 """The one interface of everything that has an energy."""
 
 import abc
+from collections.abc import Callable
 
+import numpy as np
 import openmm
 import torch
 from jaxtyping import Float
@@ -29,3 +31,18 @@ class EnergyModel(torch.nn.Module, abc.ABC):
             return energy, torch.zeros_like(positions, requires_grad=False)
         (gradient,) = torch.autograd.grad(energy.sum(), positions)
         return energy.detach(), -gradient
+
+
+Adds = Callable[[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "atoms 3"]], float]
+"""Takes positions [nm], adds forces [kJ/mol/nm] to those of an array, and returns the energy [kJ/mol]."""
+
+
+class Correction(EnergyModel):
+    """An energy of some atoms of a molecule that a force field has beside its terms."""
+
+    atoms: tuple[int, ...]
+    """Counted from 0."""
+
+    @abc.abstractmethod
+    def compiled(self) -> Adds:
+        """The same energy as a function for dynamics."""

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from hybridff.corrections.descriptor import Descriptor
+from hybridff.corrections.kernel import KernelExpansion
+from hybridff.corrections.term import KernelTerm
 from hybridff.errors import InputError
 from hybridff.expression import Expression
 from hybridff.gaff.classone import NonbondedParameters
@@ -18,10 +22,11 @@ from hybridff.gaff.openmm_forces import OPENMMS_OWN
 from hybridff.gaff.parameters import QUANTITIES, Parameters, Quantity
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.geometry import COORDINATES
+from hybridff.model import Correction
 from hybridff.molecule import Molecule
 
 FILE_NAME = "model.json"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +64,15 @@ def read_model(folder: str | Path) -> SavedModel:
         raise InputError(f"{path} is damaged: {error}. Restore it, or fit again.") from None
     if not isinstance(content, dict) or content.get("program") != "hybridff":
         raise InputError(f"{path} is not a hybridff model; give the folder that 'hybridff fit' wrote.")
-    if content.get("format") not in (1, FORMAT):
+    if content.get("format") not in range(1, FORMAT + 1) or isinstance(content.get("format"), bool):
         raise InputError(
             f"{path} has format {content.get('format')!r}; this version of hybridff reads formats up to {FORMAT}. "
             "Update hybridff, or fit again."
         )
     try:
-        return _from_json(_upgrade_1_to_2(content) if content["format"] == 1 else content)
+        if content["format"] == 1:
+            content = _upgrade_1_to_2(content)
+        return _from_json(content if content["format"] == FORMAT else {**content, "corrections": []})
     except KeyError as error:
         raise InputError(f"{path} is damaged: {error} is missing. Restore it, or fit again.") from None
     except InputError as error:
@@ -108,6 +115,23 @@ def _to_json(model: SavedModel) -> dict[str, Any]:
             "groups": table.groups,
         },
         "nonbonded": _arrays(force_field.nonbonded),
+        "corrections": [_correction_json(correction) for correction in force_field.corrections],
+    }
+
+
+def _correction_json(correction: Correction) -> dict[str, Any]:
+    if not isinstance(correction, KernelTerm):
+        raise InputError(f"a {type(correction).__name__} cannot be kept in a model file, only a KernelTerm.")
+    expansion = correction.expansion
+    return {
+        "atoms": correction.atoms,
+        "descriptor": _arrays(expansion.descriptor),
+        "points": expansion.points.tolist(),
+        "force_weights": expansion.force_weights.tolist(),
+        "energy_weights": None if expansion.energy_weights is None else expansion.energy_weights.tolist(),
+        "permutations": expansion.permutations.tolist(),
+        "width": expansion.width,
+        "constant": expansion.constant,
     }
 
 
@@ -163,6 +187,7 @@ def _from_json(content: Mapping[str, Any]) -> SavedModel:
         types=_texts(content["types"]),
         source=_text(content["source"]),
         estimated=_texts(content["estimated"]),
+        corrections=tuple(_correction(raw, len(molecule.numbers)) for raw in content["corrections"]),
     )
     _check_lengths(force_field)
     _check_indices(force_field)
@@ -170,6 +195,37 @@ def _from_json(content: Mapping[str, Any]) -> SavedModel:
     if not isinstance(provenance, dict):
         raise TypeError("the provenance is no table")
     return SavedModel(force_field, None if offset is None else float(_numbers([offset], float)[0]), provenance)
+
+
+def _correction(raw: Mapping[str, Any], n_atoms: int) -> KernelTerm:
+    own = raw["descriptor"]
+    angles, torsions = (
+        tuple(map(tuple, _numbers(own[name], int, size).tolist())) for name, size in (("angles", 3), ("torsions", 4))
+    )
+    atoms = _numbers(raw["atoms"], int)
+    scale, width, constant = _numbers([own["angular_scale"], raw["width"], raw["constant"]], float).tolist()
+    descriptor = Descriptor(len(atoms), angles, torsions, scale)
+    points, weights = (_numbers(raw[name], float, len(descriptor)) for name in ("points", "force_weights"))
+    energies = None if raw["energy_weights"] is None else _numbers(raw["energy_weights"], float)
+    permutations = _numbers(raw["permutations"], int, len(atoms))
+    limits = [(atoms, n_atoms), (np.array([*sum(angles, ()), *sum(torsions, ())], dtype=int), len(atoms))]
+    if any(index.size and (index.min() < 0 or index.max() >= limit) for index, limit in limits):
+        raise ValueError("an atom of a correction is out of range")
+    if not len(permutations) or (np.sort(permutations, 1) != np.arange(len(atoms))).any():
+        raise ValueError("a permutation of a correction is none")
+    if len({len(array) for array in (points, weights, points if energies is None else energies)}) != 1 or width <= 0:
+        raise ValueError("the points and weights of a correction do not fit together")
+    expansion = KernelExpansion(
+        descriptor,
+        torch.as_tensor(points),
+        torch.as_tensor(weights),
+        None if energies is None else torch.as_tensor(energies),
+        torch.as_tensor(permutations),
+        width,
+        constant,
+    )
+    expansion.expanded()  # raises KeyError for permutations that the descriptor's angles do not have
+    return KernelTerm(atoms.tolist(), expansion)
 
 
 def _molecule(raw: Mapping[str, Any]) -> Molecule:

@@ -3,7 +3,11 @@
 from functools import cache
 
 import numpy as np
+import torch
 
+from hybridff.corrections.descriptor import Descriptor
+from hybridff.corrections.kernel import KernelExpansion
+from hybridff.corrections.term import KernelTerm
 from hybridff.gaff.assign import class_one
 from hybridff.gaff.classone import (
     AngleParameters,
@@ -79,6 +83,19 @@ def distorted(name: str, n_frames: int, width: float = 0.01, seed: int = 0) -> n
     positions = molecule(name).positions
     assert positions is not None
     return positions + np.random.default_rng(seed).normal(0.0, width, (n_frames, *positions.shape))
+
+
+def corrected(model: ForceField, seed: int = 0) -> ForceField:
+    """The model with a kernel on its first four atoms, of three random points and two permutations."""
+    positions = model.molecule.positions
+    assert positions is not None
+    random = np.random.default_rng(seed)
+    descriptor = Descriptor(4, angles=((0, 1, 2), (1, 0, 2)))
+    x = descriptor.of(torch.as_tensor(positions[:4] + random.normal(0, 0.01, (3, 4, 3))))
+    weights, energies = torch.as_tensor(random.normal(0, 20, x.shape)), torch.as_tensor(random.normal(0, 5, 3))
+    permutations = torch.tensor([[0, 1, 2, 3], [1, 0, 2, 3]])
+    expansion = KernelExpansion(descriptor, x, weights, energies, permutations, 8.0, -3.0)
+    return model.with_corrections([KernelTerm(range(4), expansion)])
 
 
 def perturbed(model: ForceField, size: float, seed: int = 0) -> ForceField:

@@ -7,7 +7,7 @@ import openmm
 import pytest
 import torch
 from helpers import openmm_energy_forces, system_energy_forces
-from models import EXAMPLES, distorted, force_field, lone_atom, molecule, perturbed
+from models import EXAMPLES, corrected, distorted, force_field, lone_atom, molecule, perturbed
 from openmm import app, unit
 
 from hybridff.errors import InputError
@@ -108,7 +108,7 @@ def test_one_atom_makes_a_system_too() -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_compiled_route_is_the_native_one(name: str) -> None:
-    model = perturbed(force_field(name, fourier=2, form="near-pairs"), 0.5)
+    model = corrected(perturbed(force_field(name, fourier=2, form="near-pairs"), 0.5))
     x = distorted(name, 3, width=0.02)
     energy, forces = system_energy_forces(to_openmm(model, "compiled"), x)
     expected_energy, expected_forces = system_energy_forces(to_openmm(model), x)
@@ -162,6 +162,7 @@ def test_an_old_openmm_lacks_the_compiled_route(monkeypatch: pytest.MonkeyPatch)
 def test_a_form_that_openmm_lacks_is_compiled_on_the_platforms_that_need_it(platform: str, route: str) -> None:
     assert best_route(RICH, platform) == route
     assert best_route(force_field("ethanol", form="near-pairs"), platform) == "native"
+    assert best_route(corrected(force_field("ethanol")), platform) == route
 
 
 def _rich() -> ForceField:

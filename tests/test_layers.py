@@ -11,7 +11,7 @@ ORDER = """
     units errors output cache geometry expression
     mol2 molecule symmetry soundness dataset consistency checks model
     corrections.descriptor corrections.kernel corrections.gram corrections.permutations corrections.train
-    corrections.sgdmlfile corrections.term corrections.fragment corrections.process
+    corrections.sgdmlfile corrections.compiled corrections.term corrections.fragment corrections.process
     gaff.programs gaff.table gaff.classone gaff.atomtypes gaff.assign gaff.resp gaff.charges gaff.openmm_source
     gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.topology gaff.reference gaff.products gaff.patterns
     gaff.userform gaff.formfile gaff.class2

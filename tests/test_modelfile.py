@@ -12,7 +12,7 @@ import openmm
 import pytest
 import torch
 from helpers import openmm_energy_forces, system_energy_forces
-from models import EXAMPLES, distorted, force_field, lone_atom, perturbed
+from models import EXAMPLES, corrected, distorted, force_field, lone_atom, perturbed
 
 import hybridff
 from hybridff.errors import InputError
@@ -31,14 +31,14 @@ FORMAT_1 = Path(__file__).with_name("format_1") / FILE_NAME
 
 
 def written(folder: Path, model: ForceField | None = None) -> Path:
-    model = model or perturbed(force_field("acetaldehyde", fourier=2), 0.5)
+    model = model or corrected(perturbed(force_field("acetaldehyde", fourier=2), 0.5))
     write_model(SavedModel(model, -4.2e5, {"version": "0.1.0", "seeds": [1]}), folder)
     return folder
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_energies_are_the_same_to_the_last_bit(name: str, tmp_path: Path) -> None:
-    model = perturbed(force_field(name, fourier=2), 0.5)
+    model = corrected(perturbed(force_field(name, fourier=2), 0.5))
     read = read_model(written(tmp_path, model)).force_field
     x = torch.tensor(distorted(name, 4))
     for actual, expected in zip(read.energy_forces(x), model.energy_forces(x), strict=True):
@@ -49,11 +49,12 @@ def test_energies_are_the_same_to_the_last_bit(name: str, tmp_path: Path) -> Non
 
 
 def test_everything_else_comes_back_too(tmp_path: Path) -> None:
-    model = perturbed(force_field("ethanol"), 0.5)
+    model = corrected(perturbed(force_field("ethanol"), 0.5))
     saved = read_model(written(tmp_path, model))
     assert saved.energy_offset == -4.2e5
     assert saved.provenance == {"version": "0.1.0", "seeds": [1]}
     read = saved.force_field
+    assert len(read.corrections) == len(model.corrections) == 1
     for name in ("form", "share", "types", "source", "estimated"):
         assert getattr(read, name) == getattr(model, name)
     assert read.parameter_table.labels == model.parameter_table.labels
@@ -115,7 +116,20 @@ def drop(*path: str | int) -> Callable[[Content], None]:
 DAMAGES: dict[str, Callable[[Content], None]] = {
     "another program": edit("program", to="other"),
     "no program": drop("program"),
-    "a later format": edit("format", to=3),
+    "a later format": edit("format", to=4),
+    "no corrections": drop("corrections"),
+    "a correction as text": edit("corrections", 0, to="kernel"),
+    "a correction of no known atom": edit("corrections", 0, "atoms", 0, to=99),
+    "a correction of an atom twice": edit("corrections", 0, "atoms", 0, to=1),
+    "a correction of fewer atoms": drop("corrections", 0, "atoms", 0),
+    "an angle of a correction out of range": edit("corrections", 0, "descriptor", "angles", 0, 0, to=7),
+    "a permutation that is none": edit("corrections", 0, "permutations", 1, 0, to=0),
+    "a permutation that takes an angle elsewhere": edit("corrections", 0, "permutations", 1, to=[0, 1, 3, 2]),
+    "a correction without permutations": edit("corrections", 0, "permutations", to=[]),
+    "a point too few": drop("corrections", 0, "points", 0),
+    "an energy weight too few": drop("corrections", 0, "energy_weights", 0),
+    "a width of zero": edit("corrections", 0, "width", to=0.0),
+    "a weight that is no number": edit("corrections", 0, "force_weights", 0, 0, to="heavy"),
     "a format in words": edit("format", to="one"),
     "no format": drop("format"),
     **{f"no {key}": drop(key) for key in ("molecule", "parameters", "features", "terms", "nonbonded", "provenance")},
@@ -282,7 +296,7 @@ def test_the_undamaged_file_is_read(outcomes: dict[str, tuple[str, str]]) -> Non
 
 
 def test_a_later_format_asks_for_a_newer_program(outcomes: dict[str, tuple[str, str]]) -> None:
-    sentence = "has format 3; this version of hybridff reads formats up to 2. Update hybridff"
+    sentence = "has format 4; this version of hybridff reads formats up to 3. Update hybridff"
     assert sentence in outcomes["a later format"][1]
 
 

@@ -56,11 +56,11 @@ class KernelExpansion:
     def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
         """Energy [kJ/mol] of positions of the descriptor's atoms [nm]."""
         frames = positions.reshape(-1, *positions.shape[-2:])
-        x = self.descriptor.of(frames)
+        x = self.descriptor.of(frames).to(self.points.dtype)
         points, weights, energy_weights = self.expanded()
         rows = max(1, _BLOCK // max(1, points.numel()))
         parts = [_energy(part, points, weights, energy_weights, self.width) for part in x.split(rows)]
-        return (torch.cat(parts) + self.constant).reshape(positions.shape[:-2])
+        return (torch.cat(parts) + self.constant).to(positions.dtype).reshape(positions.shape[:-2])
 
     def expanded(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """Points, force weights and energy weights with a copy for each permutation."""

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import openmm
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hybridff.corrections.compiled import CompiledKernel
 from hybridff.corrections.kernel import TINY, KernelExpansion
 from hybridff.errors import InputError
-from hybridff.model import EnergyModel
+from hybridff.model import Adds, Correction
 
 
-class KernelTerm(EnergyModel):
+class KernelTerm(Correction):
     """The energy of some atoms of a molecule by a kernel.
 
     Raises ``InputError`` for atoms that are not as many as the kernel's, or not different ones.
@@ -35,6 +37,18 @@ class KernelTerm(EnergyModel):
     def openmm_forces(self) -> list[openmm.Force]:
         """One ``CustomCompoundBondForce``, a bond for each training point and permutation."""
         return [self.native_force()]
+
+    def compiled(self) -> Adds:
+        """Compiled for inverse distances; by torch for descriptors with angles or torsions."""
+        if len(self.expansion.descriptor.pairs) == len(self.expansion.descriptor):
+            return CompiledKernel(self.atoms, self.expansion)
+
+        def add(positions: Float[np.ndarray, "atoms 3"], forces: Float[np.ndarray, "atoms 3"]) -> float:
+            energy, own = self.energy_forces(torch.as_tensor(positions))
+            forces += own.numpy()
+            return float(energy)
+
+        return add
 
     def native_force(self) -> openmm.CustomCompoundBondForce:
         """The kernel without Python in the loop: points and weights are parameters of the bonds.

@@ -1,5 +1,6 @@
 """ForceField: a molecule with its term table, parameters, and nonbonded interactions with other molecules."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,17 @@ from hybridff.gaff.openmm_forces import bonded_forces
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.products import without
 from hybridff.gaff.terms import TermTable
-from hybridff.model import EnergyModel
+from hybridff.model import Correction, EnergyModel
 from hybridff.molecule import Molecule
 
 
 class ForceField(EnergyModel):
-    """The force field of one molecule; its energy is that of its term table.
+    """The force field of one molecule; its energy is that of its term table, plus those of any corrections.
 
     Treated as immutable: ``with_values`` returns a changed copy. ``nonbonded`` is how the atoms meet those of other
     molecules. ``types`` are the atom types, ``form`` is the functional form, ``share`` says whether rows of equal
     types or of equivalent atoms share parameters, ``source`` tells where the starting parameters come from, and
-    ``estimated`` which of them were not in its table.
+    ``estimated`` which of them were not in its table. Fits change the table's parameters and leave corrections alone.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ForceField(EnergyModel):
         types: tuple[str, ...],
         source: str,
         estimated: tuple[str, ...] = (),
+        corrections: tuple[Correction, ...] = (),
     ) -> None:
         super().__init__()
         self.molecule = molecule
@@ -53,6 +55,7 @@ class ForceField(EnergyModel):
         self.types = types
         self.source = source
         self.estimated = estimated
+        self.corrections = corrections
         self._terms = TermEnergy(table, parameters)
 
     @classmethod
@@ -88,7 +91,13 @@ class ForceField(EnergyModel):
         """A copy with other values in its parameter vector [internal units]."""
         return self._with(self.table, self.parameter_table.with_values(values))
 
-    def _with(self, table: TermTable, parameters: Parameters) -> "ForceField":
+    def with_corrections(self, corrections: Sequence[Correction]) -> "ForceField":
+        """A copy with these corrections in place of its own."""
+        return self._with(self.table, self.parameter_table, tuple(corrections))
+
+    def _with(
+        self, table: TermTable, parameters: Parameters, corrections: tuple[Correction, ...] | None = None
+    ) -> "ForceField":
         return ForceField(
             self.molecule,
             table,
@@ -99,22 +108,33 @@ class ForceField(EnergyModel):
             types=self.types,
             source=self.source,
             estimated=self.estimated,
+            corrections=self.corrections if corrections is None else corrections,
         )
 
     def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
         """Energy of the isolated molecule [kJ/mol]."""
-        return self._terms.term_energies(positions).sum(-1)
+        energy = self._terms.term_energies(positions).sum(-1)
+        for correction in self.corrections:
+            energy = energy + correction.energy(positions)
+        return energy
 
     def group_energies(self, positions: Float[Tensor, "*frames atoms 3"]) -> dict[str, Float[Tensor, "*frames"]]:
-        """Energy of each group of terms [kJ/mol]: bond, angle, torsion, improper, lennard_jones, coulomb."""
+        """Energy of each group of terms [kJ/mol]: bond, angle, torsion, improper, lennard_jones, coulomb, …
+
+        All corrections are one group.
+        """
         terms = self._terms.term_energies(positions)
         groups = dict.fromkeys(self.table.groups)
-        return {
+        found = {
             group: terms[..., torch.tensor([g == group for g in self.table.groups], device=terms.device)].sum(-1)
             for group in groups
         }
+        if self.corrections:
+            found["correction"] = sum((each.energy(positions) for each in self.corrections), torch.zeros(()))
+        return found
 
     def openmm_forces(self) -> list[openmm.Force]:
-        """Bonded forces, then one ``NonbondedForce``."""
+        """Bonded forces, then one ``NonbondedForce``, then the corrections'."""
         values = self.parameter_table.values
-        return [*bonded_forces(self.table, values), nonbonded_force(self.table, values, self.nonbonded)]
+        own = [*bonded_forces(self.table, values), nonbonded_force(self.table, values, self.nonbonded)]
+        return [*own, *(force for correction in self.corrections for force in correction.openmm_forces())]

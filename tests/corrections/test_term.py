@@ -28,11 +28,16 @@ def check(model: KernelTerm) -> None:
     expected_energies, expected_forces = openmm_energy_forces(model.openmm_forces(), x)
     np.testing.assert_allclose(energies, expected_energies, rtol=1e-10)
     np.testing.assert_allclose(forces, expected_forces, atol=1e-10 * np.abs(expected_forces).max())
+    add = model.compiled()
+    for frame, energy, own in zip(x, energies, forces, strict=True):
+        total = np.ones_like(frame)
+        assert add(frame, total) == pytest.approx(float(energy), rel=1e-11)
+        np.testing.assert_allclose(total - 1, own, atol=1e-10 * np.abs(expected_forces).max())
 
 
 @pytest.mark.parametrize("descriptor", DESCRIPTORS)
 @pytest.mark.parametrize("energies", [True, False])
-def test_torch_and_openmm_agree(descriptor: Descriptor, *, energies: bool) -> None:
+def test_torch_openmm_and_the_compiled_function_agree(descriptor: Descriptor, *, energies: bool) -> None:
     model = term(descriptor, energies=energies)
     check(model)
 

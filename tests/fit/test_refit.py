@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import distorted, force_field, lone_atom, perturbed
+from models import corrected, distorted, force_field, lone_atom, perturbed
 from scipy.optimize import least_squares
 
 from hybridff.analysis.errors import evaluate, predict
@@ -468,3 +468,10 @@ def test_a_molecule_without_parameters_gets_one_sentence() -> None:
     frames = Frames(np.array([18]), np.zeros((3, 1, 3)), np.zeros(3), np.zeros((3, 1, 3)))
     with pytest.raises(FitError, match="argon has no parameter that could be fitted"):
         fit(lone_atom(), frames)
+
+
+def test_a_force_field_with_corrections_is_refused() -> None:
+    model = corrected(force_field("ethanol"))
+    frames = data(model, 4)
+    with pytest.raises(FitError, match="has corrections; fit it without them, and correct the result"):
+        fit(model, frames)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import openmm_energy_forces
-from models import EXAMPLES, distorted, force_field, lone_atom, molecule, perturbed
+from models import EXAMPLES, corrected, distorted, force_field, lone_atom, molecule, perturbed
 from scipy.spatial.transform import Rotation
 
 from hybridff.gaff.forcefield import ForceField
@@ -15,7 +15,8 @@ NEAR = {
     f"{name}, near pairs": perturbed(force_field(name, form="near-pairs", fourier=2), 0.3)
     for name in ("ethanol", "propyne")
 }
-MODELS = {**STOCK, **REFIT, **NEAR}
+CORRECTED = {"ethanol, corrected": corrected(STOCK["ethanol"])}
+MODELS = {**STOCK, **REFIT, **NEAR, **CORRECTED}
 
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 
@@ -129,7 +130,7 @@ def test_a_batch_of_any_shape_equals_a_loop(model: ForceField) -> None:
 def test_groups_add_up_to_the_energy(model: ForceField) -> None:
     x = torch.tensor(geometries(model))
     groups = model.group_energies(x)
-    assert set(groups) <= {"bond", "angle", "torsion", "improper", "lennard_jones", "coulomb"}
+    assert set(groups) <= {"bond", "angle", "torsion", "improper", "lennard_jones", "coulomb", "correction"}
     torch.testing.assert_close(sum(groups.values(), torch.zeros(3)), model.energy(x), rtol=1e-12, atol=0)
 
 
