@@ -31,13 +31,13 @@ from hybridff.gate import StabilityOptions, stability
 from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
 from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
-from hybridff.report import Document, fit_document, simulation_section, stock_document
+from hybridff.report import Document, correction_document, fit_document, simulation_section, stock_document
 from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
 from hybridff.simulate import simulate as run_simulation
 from hybridff.stable import GateOptions
 from hybridff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.verify import verify as verify_model
-from hybridff.workflow import DataOptions, FittedMolecule, SplitOptions, fit_data, inputs_of, read_data
+from hybridff.workflow import DataOptions, FittedMolecule, SplitOptions, correct_model, fit_data, inputs_of, read_data
 from hybridff.workflow import parametrize as make_stock
 
 console = Console()
@@ -126,6 +126,43 @@ def fit(
         _say("Note: this form is not linear in its parameters, so there is no posterior to keep.")
     for document in documents:
         _show(document.without("Provenance", "Data"))
+    _say(f"Written to {out}: model.json, summary.md, report.html.")
+
+
+@app.command
+def correct(
+    model: Path,
+    data: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    correction: Annotated[
+        list[str], Parameter(help="all, or atom numbers such as 1,2,8; several for several kernels.", negative="")
+    ],
+    out: Out,
+    overwrite: Overwrite = False,
+    split: Annotated[SplitOptions | None, Flat] = None,
+    reading: Annotated[DataOptions | None, Flat] = None,
+    gate: Annotated[GateOptions | None, Flat] = None,
+) -> None:
+    """Add an sGDML kernel on some or all atoms to a model, trained on what its terms leave.
+
+    Parameters
+    ----------
+    model
+        Folder that parametrize or fit wrote.
+    data
+        Files of the model's molecule. Where they are those of its fit, the same frames train and test.
+    """
+    check_new_folder(out, overwrite=overwrite)
+    saved = read_model(model)
+    (item,) = read_data(data, saved.force_field.molecule, reading)
+    for message in item.report.messages():
+        _say(f"Note: {message}")
+    corrected = correct_model(saved, item, correction, split, gate, _say)
+    document = correction_document(corrected)
+    with new_folder(out, overwrite=overwrite) as folder:
+        _write(corrected.model, document, folder)
+    _show(document)
     _say(f"Written to {out}: model.json, summary.md, report.html.")
 
 

@@ -15,7 +15,7 @@ from hybridff.gaff.parameters import plain_label
 from hybridff.modelfile import SavedModel
 from hybridff.simulate import SimulationResult
 from hybridff.units import FORCE_KCAL, KCAL_MOL
-from hybridff.workflow import FittedMolecule
+from hybridff.workflow import CorrectedMolecule, FittedMolecule
 
 _MOST_MOVED = 12
 _MOST_LISTED = 12
@@ -130,6 +130,27 @@ def fit_document(fitted: FittedMolecule) -> Document:
     return Document(f"{molecule.name}: GAFF refit to {len(fitted.split.train)} frames", tuple(sections))
 
 
+def correction_document(corrected: CorrectedMolecule) -> Document:
+    """Errors before and after, what became of each kernel, and the gate's verdict."""
+    molecule, result = corrected.model.force_field.molecule, corrected.result
+    part = "test" if "test" in corrected.after else "train"
+    frames = corrected.data.frames.subset(getattr(corrected.split, part))
+    models = {"before": corrected.start.force_field, "after": corrected.model.force_field}
+    offsets = {"before": corrected.before["train"].energy_offset, "after": corrected.after["train"].energy_offset}
+    picture = plots.parity(models, offsets, frames, f"{molecule.name}, {part} frames")
+    how = (
+        "Before → after the correction. Energies in kcal/mol after subtraction of a constant fitted to the training "
+        f"frames; force components in kcal/mol/Å. {result.seconds:.1f} s."
+    )
+    sections = [
+        Section("Errors", (how,), error_table(corrected), picture),
+        Section("Correction", result.sentences()),
+    ]
+    if result.report is not None:
+        sections.append(Section("Stability", result.report.sentences()))
+    return Document(f"{molecule.name}: corrected", (*sections, _provenance_section(corrected.model)))
+
+
 def stock_document(model: SavedModel) -> Document:
     """What a force field without a fit is made of."""
     force_field = model.force_field
@@ -148,7 +169,7 @@ def simulation_section(result: SimulationResult, temperature: float, platform: s
     )
 
 
-def error_table(fitted: FittedMolecule) -> Table:
+def error_table(fitted: FittedMolecule | CorrectedMolecule) -> Table:
     """RMSE and MAE of energies and forces, before and after."""
     columns = {
         "energy RMSE": "energy_rmse",

@@ -12,6 +12,7 @@ import numpy as np
 
 from hybridff.analysis.errors import Errors, evaluate
 from hybridff.checks import DataReport, usable_frames
+from hybridff.correct import Corrected, chosen_atoms, correct_stable
 from hybridff.dataset import Frames, Split, read_frames
 from hybridff.errors import FitError, InputError
 from hybridff.fit.options import FitOptions
@@ -203,6 +204,69 @@ def fit_data(
             FittedMolecule(model, item, rows, force_field, before, after, result, report, stable.remarks, posterior)
         )
     return fitted
+
+
+@dataclass(frozen=True, eq=False)
+class CorrectedMolecule:
+    """All that a correction did to a model."""
+
+    model: SavedModel
+    data: Data
+    split: Split
+    start: SavedModel
+    before: dict[str, Errors]
+    """Errors of the model without the correction on the training, validation and test frames that there are."""
+    after: dict[str, Errors]
+    result: Corrected
+
+
+def correct_model(
+    saved: SavedModel,
+    data: Data,
+    corrections: Sequence[str],
+    split: SplitOptions | None = None,
+    gate: GateOptions | None = None,
+    say: Callable[[str], None] | None = None,
+    seed: int = 0,
+) -> CorrectedMolecule:
+    """Add kernels to a model, each given as "all" or atom numbers such as "1,2,8".
+
+    Frames that the model was fitted to train the kernels too, and those that tested it test the result, if they are of
+    the same files; other data are split anew.
+    """
+    atoms = [chosen_atoms(text, data.molecule) for text in corrections]
+    rows = _split_of(saved, data) or split_frames(data.frames, split or SplitOptions())
+    parts = {name: data.frames.subset(getattr(rows, name)) for name in rows._fields if len(getattr(rows, name))}
+    gate = gate or GateOptions()
+    result = correct_stable(saved.force_field, parts["train"], atoms, gate, seed, say)
+    before_offset = saved.energy_offset
+    if before_offset is None:
+        before_offset = evaluate(saved.force_field, parts["train"]).energy_offset
+    before = {name: evaluate(saved.force_field, part, before_offset) for name, part in parts.items()}
+    after = {name: evaluate(result.force_field, part, result.energy_offset) for name, part in parts.items()}
+    about = {
+        **saved.provenance,
+        **provenance(data.files),
+        "corrections": list(corrections),
+        "corrected": list(result.sentences()),
+        "frames": {name: sorted(getattr(rows, name).tolist()) for name in rows._fields},
+        "errors before": {name: errors.in_field_units() for name, errors in before.items()},
+        "errors after": {name: errors.in_field_units() for name, errors in after.items()},
+    }
+    if result.report is not None:
+        about["stability"] = [*result.remarks, *result.report.sentences()]
+    model = SavedModel(result.force_field, result.energy_offset, about)
+    return CorrectedMolecule(model, data, rows, saved, before, after, result)
+
+
+def _split_of(saved: SavedModel, data: Data) -> Split | None:
+    """The split of the fit, if these are the files that it read."""
+    frames = saved.provenance.get("frames")
+    if not isinstance(frames, dict) or set(frames) != set(Split._fields):
+        return None
+    parts = [np.array(frames[name], dtype=np.int64) for name in Split._fields]
+    same = len(inputs_of(saved, data.files)) == len(data.files) and sum(map(len, parts)) <= len(data.frames)
+    return Split(*parts) if same and max(part.max(initial=0) for part in parts) < len(data.frames) else None
 
 
 def parametrize(molecule: Molecule, start: StartOptions | None = None, files: Sequence[Path] = ()) -> SavedModel:

@@ -746,8 +746,8 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "model of a later version",
         "verify bad",
-        "has format 3; this version of hybridff reads formats up to 2. Update hybridff",
-        _model(lambda model: model.update(format=3)),
+        "has format 4; this version of hybridff reads formats up to 3. Update hybridff",
+        _model(lambda model: model.update(format=4)),
     ),
     BadInput(
         "a JSON file of another program", "verify bad", "is not a hybridff model", text("bad/model.json", '{"a": 1}')
@@ -759,6 +759,21 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         _other_model,
     ),
     # dynamics
+    BadInput(
+        "a correction in words",
+        "correct model ethanol.npz --correction ring --out out",
+        "a correction is 'all' or atom numbers such as 1,2,8, not 'ring'",
+    ),
+    BadInput(
+        "a correction of an atom that is not there",
+        "correct model ethanol.npz --correction 1,2,12 --out out",
+        "correction 1,2,12: CCO has no atom 12, only 1 to 9",
+    ),
+    BadInput(
+        "a correction of one atom",
+        "correct model ethanol.npz --correction 3 --out out",
+        "correction 3: name at least two atoms, each once",
+    ),
     BadInput(
         "unknown platform",
         'simulate model --temperature 300 --time "1 ps" --platform TPU --out out',

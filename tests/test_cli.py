@@ -109,6 +109,22 @@ def test_a_report_that_goes_to_a_file_is_whole(workplace, monkeypatch):
     assert rows[0] in text.splitlines()
 
 
+def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
+    succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --form harmonic --gate none --out plain")
+    text = succeed("correct plain ethanol.npz --correction all --gate none --out out")
+    assert "The kernel on all atoms was trained on 40 frames" in text
+    plain, model = read_model("plain"), read_model("out")
+    assert len(model.force_field.corrections) == 1
+    assert model.provenance["frames"] == plain.provenance["frames"]
+    before, after = (
+        model.provenance[f"errors {when}"]["test"]["force_rmse_kcal_mol_angstrom"] for when in ("before", "after")
+    )
+    assert before == pytest.approx(plain.provenance["errors after"]["test"]["force_rmse_kcal_mol_angstrom"])
+    assert after < 0.7 * before
+    assert f"{after:.2f}" in Path("out/report.html").read_text(encoding="utf-8")
+    assert "compiled evaluator" in succeed("verify out")
+
+
 def test_evaluate_writes_the_errors_as_json(workplace):
     succeed(f"{FIT} --out out")
     succeed("evaluate out ethanol.npz --json errors.json")
@@ -294,7 +310,9 @@ def test_reports_name_the_frames_that_were_left_out(workplace):
     assert "Left out 1 frame (5): NaN" in Path("out/summary.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", ["parametrize", "fit", "evaluate", "export", "simulate", "verify", "demo"])
+@pytest.mark.parametrize(
+    "command", ["parametrize", "fit", "correct", "evaluate", "export", "simulate", "verify", "demo"]
+)
 def test_every_command_has_help(command):
     text = succeed(f"{command} --help")
     assert f"Usage: hybridff {command}" in text

@@ -19,7 +19,7 @@ ORDER = """
     gaff.slopes gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
     analysis.errors
     fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
-    start export simulate holes gate stable trials modelfile verify workflow plots report cli __main__
+    start export simulate holes gate stable correct trials modelfile verify workflow plots report cli __main__
 """
 LAYERS = ORDER.split()
 

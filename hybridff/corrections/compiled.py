@@ -24,7 +24,7 @@ class CompiledKernel:
         self._scratch = np.empty((6, len(self._pairs)))
 
     def __call__(self, positions: Float[np.ndarray, "atoms 3"], forces: Float[np.ndarray, "atoms 3"]) -> float:
-        """At positions [nm]; forces in kJ/mol/nm, energy in kJ/mol. Both arrays have to be contiguous and of float64."""
+        """At positions [nm]; forces [kJ/mol/nm], energy [kJ/mol]. Both arrays have to be contiguous and of float64."""
         arrays = self._pairs, self._points, self._weights, self._energies, self._scratch
         return self._constant + _add(positions, forces, self._s, *arrays)
 
