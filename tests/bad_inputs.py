@@ -669,7 +669,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "TOML with an unknown command",
         f"--config bad.toml fit ethanol.npz {FIT}",
-        "bad.toml: [fitt] is no command; known are parametrize, fit, evaluate",
+        "bad.toml: [fitt] is no command; known are parametrize, fit, correct, evaluate",
         text("bad.toml", "[fitt]\ntrain = 20\n"),
     ),
     BadInput(
