@@ -2,6 +2,7 @@
 
 from hybridff.analysis.errors import Errors, evaluate
 from hybridff.checks import DataReport, usable_frames
+from hybridff.correct import Corrected, correct
 from hybridff.dataset import Frames, read_frames
 from hybridff.errors import HybridFFError
 from hybridff.export import to_openmm, write_structure, write_system
@@ -16,6 +17,7 @@ from hybridff.start import StartOptions, starting_parameters
 from hybridff.verify import verify
 
 __all__ = [
+    "Corrected",
     "DataReport",
     "Errors",
     "FitOptions",
@@ -29,6 +31,7 @@ __all__ = [
     "StabilityOptions",
     "StabilityReport",
     "StartOptions",
+    "correct",
     "evaluate",
     "fit",
     "fit_together",
