@@ -37,7 +37,16 @@ from hybridff.simulate import simulate as run_simulation
 from hybridff.stable import GateOptions
 from hybridff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.verify import verify as verify_model
-from hybridff.workflow import DataOptions, FittedMolecule, SplitOptions, correct_model, fit_data, inputs_of, read_data
+from hybridff.workflow import (
+    Data,
+    DataOptions,
+    FittedMolecule,
+    SplitOptions,
+    correct_model,
+    fit_data,
+    inputs_of,
+    read_data,
+)
 from hybridff.workflow import parametrize as make_stock
 
 console = Console()
@@ -155,9 +164,7 @@ def correct(
     """
     check_new_folder(out, overwrite=overwrite)
     saved = read_model(model)
-    (item,) = read_data(data, saved.force_field.molecule, reading)
-    for message in item.report.messages():
-        _say(f"Note: {message}")
+    item = _data_of(saved, data, reading)
     corrected = correct_model(saved, item, correction, split, gate, _say)
     document = correction_document(corrected)
     with new_folder(out, overwrite=overwrite) as folder:
@@ -187,9 +194,7 @@ def evaluate(
     saved = read_model(model)
     if json_file is not None:
         check_new_file(json_file)
-    (item,) = read_data(data, saved.force_field.molecule, reading)
-    for message in item.report.messages():
-        _say(f"Note: {message}")
+    item = _data_of(saved, data, reading)
     known = inputs_of(saved, item.files)
     if known:
         _say(f"Note: the model was fitted to frames of {', '.join(known)}; these errors include them.")
@@ -282,6 +287,14 @@ def verify(
         agree = agree and report.passed
     if not agree:
         raise SystemExit(1)
+
+
+def _data_of(saved: SavedModel, paths: list[Path], reading: DataOptions | None) -> Data:
+    """Reference data of a model's molecule, with notes on what is odd about them."""
+    (item,) = read_data(paths, saved.force_field.molecule, reading)
+    for message in item.report.messages():
+        _say(f"Note: {message}")
+    return item
 
 
 def _compare(force_field: ForceField) -> bool:

@@ -106,8 +106,9 @@ def correct_stable(
     If nothing passes, the first result is returned, with a report that says so.
     """
     gate, say, first = gate or GateOptions(), say or (lambda sentence: None), None
+    problem = _Problem(force_field, frames, atoms, seed)
     for factor in _NOISIER:
-        found = correct(force_field, frames, atoms, seed, factor)
+        found = problem.solved(factor)
         if gate.stability is None or not found.force_field.corrections:
             return found
         say("stability gate …")
@@ -135,34 +136,53 @@ def correct(
 
     Raises ``FitError`` for frames without forces, or a force field that has corrections already.
     """
-    if frames.forces is None:
-        raise FitError(f"the training frames of {force_field.molecule.name} have no forces; a correction needs them.")
-    if force_field.corrections:
-        raise FitError(f"{force_field.molecule.name} has corrections already; correct the model without them.")
-    begin = perf_counter()
-    order = np.random.default_rng(seed).permutation(len(frames))
-    used = sorted({atom for group in atoms for atom in group})
-    freedoms = max(1, 3 * len(used) - 6)
-    judged = _residuals(force_field, frames.subset(order[: max(10, _JUDGED // freedoms)]), used)
-    fragments = [Fragment.find(force_field.molecule, group, torch.as_tensor(frames.positions)) for group in atoms]
-    known = judged.offset @ judged.offset.T
-    if is_linear(force_field):
-        columns = _bonded(force_field, judged)
-        known += columns.T @ columns
-    found = learn(Targets(judged.values, judged.n_forces, known), fragments, judged.points(fragments))
-    found = replace(found, force_noise=noise * found.force_noise, energy_noise=noise * found.energy_noise)
-    terms: list[KernelTerm] = []
-    n_points = 0
-    if any(strength.amplitude for strength in found.strengths):
-        rows = order[: _MOST // (freedoms + 1)]
-        trained = _residuals(force_field, frames.subset(rows), used)
-        known = trained.offset @ trained.offset.T
-        terms, _ = solve(Targets(trained.values, trained.n_forces, known), fragments, trained.points(fragments), found)
-        n_points = len(rows)
-    hybrid = force_field.with_corrections(terms)
-    offset = evaluate(hybrid, frames).energy_offset
-    groups = tuple(tuple(group) for group in atoms)
-    return Corrected(hybrid, offset, groups, found, n_points, perf_counter() - begin)
+    return _Problem(force_field, frames, atoms, seed).solved(noise)
+
+
+class _Problem:
+    """What the evidence says of the kernels, for as many trainings as are wanted."""
+
+    def __init__(self, force_field: ForceField, frames: Frames, atoms: Sequence[Sequence[int]], seed: int) -> None:
+        name = force_field.molecule.name
+        if frames.forces is None:
+            raise FitError(f"the training frames of {name} have no forces; a correction needs them.")
+        if force_field.corrections:
+            raise FitError(f"{name} has corrections already; correct the model without them.")
+        begin = perf_counter()
+        self._force_field, self._frames = force_field, frames
+        self._order = np.random.default_rng(seed).permutation(len(frames))
+        self._used = sorted({atom for group in atoms for atom in group})
+        self._freedoms = max(1, 3 * len(self._used) - 6)
+        positions = torch.as_tensor(frames.positions)
+        self._fragments = [Fragment.find(force_field.molecule, group, positions) for group in atoms]
+        judged = self._residuals(max(10, _JUDGED // self._freedoms))
+        known = judged.offset @ judged.offset.T
+        if is_linear(force_field):
+            rows = _bonded(force_field, judged)
+            known += rows.T @ rows
+        targets = Targets(judged.values, judged.n_forces, known)
+        self._found = learn(targets, self._fragments, judged.points(self._fragments))
+        self._seconds = perf_counter() - begin
+
+    def solved(self, noise: float) -> Corrected:
+        """The kernels trained with so many times the noise of the evidence."""
+        begin, found = perf_counter(), self._found
+        found = replace(found, force_noise=noise * found.force_noise, energy_noise=noise * found.energy_noise)
+        terms: list[KernelTerm] = []
+        n_points = 0
+        if any(strength.amplitude for strength in found.strengths):
+            trained = self._residuals(_MOST // (self._freedoms + 1))
+            targets = Targets(trained.values, trained.n_forces, trained.offset @ trained.offset.T)
+            terms, _ = solve(targets, self._fragments, trained.points(self._fragments), found)
+            n_points = len(trained.frames)
+        hybrid = self._force_field.with_corrections(terms)
+        offset = evaluate(hybrid, self._frames).energy_offset
+        groups = tuple(fragment.atoms for fragment in self._fragments)
+        return Corrected(hybrid, offset, groups, found, n_points, self._seconds + perf_counter() - begin)
+
+    def _residuals(self, most: int) -> "_Residuals":
+        """Of some frames in random order."""
+        return _residuals(self._force_field, self._frames.subset(self._order[:most]), self._used)
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,13 +112,8 @@ def _html_table(table: Table) -> str:
 def fit_document(fitted: FittedMolecule) -> Document:
     """Errors before and after, the parameters that moved most, and those that the data could not determine."""
     molecule = fitted.model.force_field.molecule
-    part = "test" if "test" in fitted.after else "train"
-    frames = fitted.data.frames.subset(getattr(fitted.split, part))
-    models = {"before": fitted.start, "after": fitted.model.force_field}
-    offsets = {"before": fitted.before["train"].energy_offset, "after": fitted.after["train"].energy_offset}
-    picture = plots.parity(models, offsets, frames, f"{molecule.name}, {part} frames")
     sections = [
-        Section("Errors", _error_sentences(fitted), error_table(fitted), picture),
+        Section("Errors", _error_sentences(fitted), error_table(fitted), _parity(fitted)),
         Section("Data", _data_sentences(fitted)),
         *_stability_sections(fitted),
         *_uncertainty_sections(fitted),
@@ -133,22 +128,26 @@ def fit_document(fitted: FittedMolecule) -> Document:
 def correction_document(corrected: CorrectedMolecule) -> Document:
     """Errors before and after, what became of each kernel, and the gate's verdict."""
     molecule, result = corrected.model.force_field.molecule, corrected.result
-    part = "test" if "test" in corrected.after else "train"
-    frames = corrected.data.frames.subset(getattr(corrected.split, part))
-    models = {"before": corrected.start.force_field, "after": corrected.model.force_field}
-    offsets = {"before": corrected.before["train"].energy_offset, "after": corrected.after["train"].energy_offset}
-    picture = plots.parity(models, offsets, frames, f"{molecule.name}, {part} frames")
     how = (
         "Before → after the correction. Energies in kcal/mol after subtraction of a constant fitted to the training "
         f"frames; force components in kcal/mol/Å. {result.seconds:.1f} s."
     )
     sections = [
-        Section("Errors", (how,), error_table(corrected), picture),
+        Section("Errors", (how,), error_table(corrected), _parity(corrected)),
         Section("Correction", result.sentences()),
     ]
     if result.report is not None:
         sections.append(Section("Stability", result.report.sentences()))
     return Document(f"{molecule.name}: corrected", (*sections, _provenance_section(corrected.model)))
+
+
+def _parity(item: FittedMolecule | CorrectedMolecule) -> bytes:
+    """Before and after against the reference, on test frames if there are any."""
+    part = "test" if "test" in item.after else "train"
+    frames = item.data.frames.subset(getattr(item.split, part))
+    models = {"before": item.start, "after": item.model.force_field}
+    offsets = {"before": item.before["train"].energy_offset, "after": item.after["train"].energy_offset}
+    return plots.parity(models, offsets, frames, f"{item.model.force_field.molecule.name}, {part} frames")
 
 
 def stock_document(model: SavedModel) -> Document:

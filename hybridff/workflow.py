@@ -181,19 +181,16 @@ def fit_data(
     stable = fit_stable(pairs, options, chosen, gate, progress, say)
     result, fitted = stable.result, []
     for i, (item, rows, force_field) in enumerate(zip(data, splits, stock, strict=True)):
-        parts = {name: item.frames.subset(getattr(rows, name)) for name in rows._fields if len(getattr(rows, name))}
-        offset = evaluate(force_field, parts["train"]).energy_offset
-        before = {name: evaluate(force_field, part, offset) for name, part in parts.items()}
-        after = {name: evaluate(result.force_fields[i], part, result.energy_offsets[i]) for name, part in parts.items()}
+        parts = _parts(item.frames, rows)
+        before = _errors(force_field, parts, None)
+        after = _errors(result.force_fields[i], parts, result.energy_offsets[i])
         about = {
             **provenance([*(file for other in data for file in other.files), *sources, *start.files, *form.files]),
             "options": _options(start, split, item.options, form, options, gate),
             "prior scale": result.prior_scale,
             "theory": item.frames.theory,
             "fitted together with": [other.molecule.name for other in data if other is not item],
-            "frames": {name: sorted(getattr(rows, name).tolist()) for name in rows._fields},
-            "errors before": {name: errors.in_field_units() for name, errors in before.items()},
-            "errors after": {name: errors.in_field_units() for name, errors in after.items()},
+            **_outcome(rows, before, after),
         }
         report = stable.reports[i] if stable.reports else None
         posterior = result.posteriors[i] if result.posteriors else None
@@ -213,7 +210,7 @@ class CorrectedMolecule:
     model: SavedModel
     data: Data
     split: Split
-    start: SavedModel
+    start: ForceField
     before: dict[str, Errors]
     """Errors of the model without the correction on the training, validation and test frames that there are."""
     after: dict[str, Errors]
@@ -236,27 +233,44 @@ def correct_model(
     """
     atoms = [chosen_atoms(text, data.molecule) for text in corrections]
     rows = _split_of(saved, data) or split_frames(data.frames, split or SplitOptions())
-    parts = {name: data.frames.subset(getattr(rows, name)) for name in rows._fields if len(getattr(rows, name))}
-    gate = gate or GateOptions()
+    parts = _parts(data.frames, rows)
     result = correct_stable(saved.force_field, parts["train"], atoms, gate, seed, say)
-    before_offset = saved.energy_offset
-    if before_offset is None:
-        before_offset = evaluate(saved.force_field, parts["train"]).energy_offset
-    before = {name: evaluate(saved.force_field, part, before_offset) for name, part in parts.items()}
-    after = {name: evaluate(result.force_field, part, result.energy_offset) for name, part in parts.items()}
+    before = _errors(saved.force_field, parts, saved.energy_offset)
+    after = _errors(result.force_field, parts, result.energy_offset)
+    own = provenance(data.files)
     about = {
         **saved.provenance,
-        **provenance(data.files),
+        **own,
+        "inputs": {**saved.provenance.get("inputs", {}), **own["inputs"]},
         "corrections": list(corrections),
         "corrected": list(result.sentences()),
-        "frames": {name: sorted(getattr(rows, name).tolist()) for name in rows._fields},
-        "errors before": {name: errors.in_field_units() for name, errors in before.items()},
-        "errors after": {name: errors.in_field_units() for name, errors in after.items()},
+        **_outcome(rows, before, after),
     }
     if result.report is not None:
         about["stability"] = [*result.remarks, *result.report.sentences()]
     model = SavedModel(result.force_field, result.energy_offset, about)
-    return CorrectedMolecule(model, data, rows, saved, before, after, result)
+    return CorrectedMolecule(model, data, rows, saved.force_field, before, after, result)
+
+
+def _parts(frames: Frames, rows: Split) -> dict[str, Frames]:
+    """Training, validation and test frames, as far as there are any."""
+    return {name: frames.subset(getattr(rows, name)) for name in rows._fields if len(getattr(rows, name))}
+
+
+def _errors(force_field: ForceField, parts: dict[str, Frames], offset: float | None) -> dict[str, Errors]:
+    """Of each part, with an energy offset, or with that of the training frames."""
+    if offset is None:
+        offset = evaluate(force_field, parts["train"]).energy_offset
+    return {name: evaluate(force_field, part, offset) for name, part in parts.items()}
+
+
+def _outcome(rows: Split, before: dict[str, Errors], after: dict[str, Errors]) -> dict[str, Any]:
+    """Which frames did what, and the errors, for the provenance."""
+    return {
+        "frames": {name: sorted(getattr(rows, name).tolist()) for name in rows._fields},
+        "errors before": {name: errors.in_field_units() for name, errors in before.items()},
+        "errors after": {name: errors.in_field_units() for name, errors in after.items()},
+    }
 
 
 def _split_of(saved: SavedModel, data: Data) -> Split | None:

@@ -116,6 +116,7 @@ def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
     plain, model = read_model("plain"), read_model("out")
     assert len(model.force_field.corrections) == 1
     assert model.provenance["frames"] == plain.provenance["frames"]
+    assert plain.provenance["inputs"].items() <= model.provenance["inputs"].items()
     before, after = (
         model.provenance[f"errors {when}"]["test"]["force_rmse_kcal_mol_angstrom"] for when in ("before", "after")
     )

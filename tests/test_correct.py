@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -65,6 +66,22 @@ def test_a_class_ii_fit_is_corrected_beside_its_own_coefficients() -> None:
     model = force_field("ethanol", form="class2")
     found = correct(model, Frames(model.molecule.numbers, frames.positions, *predict(model, frames.positions)), [ATOMS])
     assert found.force_field.corrections == ()
+
+
+def test_what_coefficients_might_have_explained_is_no_evidence_for_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forces of the same form with other coefficients: without knowing of these, a kernel would be wanted."""
+    model = force_field("ethanol", form="class2")
+    parameters = model.parameter_table
+    moves = np.random.default_rng(0).normal(0, 0.3, len(parameters)) * parameters.prior_widths
+    x = distorted("ethanol", 40)
+    energies, forces = predict(model.with_values(parameters.values + moves), x)
+    forces += np.random.default_rng(1).normal(0, 5.0, forces.shape)
+    frames = Frames(model.molecule.numbers, x, energies, forces)
+    (beside,) = correct(model, frames, [range(9)]).found.strengths
+    monkeypatch.setattr(sys.modules["hybridff.correct"], "is_linear", lambda force_field: False)
+    (alone,) = correct(model, frames, [range(9)]).found.strengths
+    assert alone.gain > 100
+    assert beside.gain < 0.1 * alone.gain
 
 
 def test_the_gate_judges_the_corrected_force_field() -> None:

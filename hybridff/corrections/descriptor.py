@@ -52,6 +52,10 @@ class Descriptor:
         jacobian = torch.func.vmap(torch.func.jacrev(self.of))(positions)
         return jacobian.flatten(-2)
 
+    def index(self, permutations: Int[Tensor, "permutations atoms"]) -> Int[Tensor, "permutations entries"]:
+        """``permuted`` for each of several permutations."""
+        return torch.stack([torch.as_tensor(self.permuted(permutation)) for permutation in permutations.tolist()])
+
     def permuted(self, permutation: Sequence[int]) -> Int[np.ndarray, " entries"]:
         """Where each entry of a geometry with permuted atoms stands in that of the geometry itself.
 

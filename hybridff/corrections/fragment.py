@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -42,4 +41,4 @@ class Fragment:
     @property
     def index(self) -> Int[Tensor, "permutations entries"]:
         """The permutations as those of descriptor entries."""
-        return torch.stack([torch.as_tensor(self.descriptor.permuted(p)) for p in self.permutations.tolist()])
+        return self.descriptor.index(self.permutations)

@@ -8,8 +8,10 @@ geometry instead of 3n.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.linalg import lapack
 from torch import Tensor
 
 from hybridff.corrections.descriptor import Descriptor
@@ -115,3 +117,15 @@ def energy_blocks(
             energies[i : i + step] += value
             forces[i : i + step] -= torch.einsum("ijd,jdr->ijr", first[..., None] * u, slopes)
     return energies, forces.reshape(n, m * r)
+
+
+def solve_in_place(covariance: Float[np.ndarray, "n n"], targets: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Solution with a covariance, of which the lower half is read and overwritten.
+
+    Raises ``LinAlgError`` where it is singular in double precision.
+    """
+    # A row-major lower half is LAPACK's column-major upper one: no copy.
+    factor, info = lapack.dpotrf(covariance.T, lower=0, overwrite_a=1, clean=0)
+    if info:
+        raise np.linalg.LinAlgError
+    return lapack.dpotrs(factor, targets, lower=0)[0]

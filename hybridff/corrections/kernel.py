@@ -64,7 +64,7 @@ class KernelExpansion:
 
     def expanded(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """Points, force weights and energy weights with a copy for each permutation."""
-        index = torch.stack([torch.as_tensor(self.descriptor.permuted(p)) for p in self.permutations.tolist()])
+        index = self.descriptor.index(self.permutations)
         points, weights = (part[:, index].flatten(0, 1) for part in (self.points, self.force_weights))
         if self.energy_weights is None:
             return points, weights, None

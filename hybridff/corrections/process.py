@@ -17,7 +17,7 @@ from scipy.linalg import cho_solve, lapack
 from scipy.optimize import minimize
 
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.gram import Points, energy_blocks, force_blocks
+from hybridff.corrections.gram import Points, energy_blocks, force_blocks, solve_in_place
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import InputError
@@ -194,13 +194,13 @@ def solve(
             matrix += strength.amplitude**2 * kernel
             scales[-1] = strength.amplitude**2 / mean
     matrix[np.diag_indices_from(matrix)] += targets.noise(found.force_noise, found.energy_noise)
-    factor, info = lapack.dpotrf(matrix.T, lower=0, overwrite_a=1, clean=0)
-    if info:
+    try:
+        weights = solve_in_place(matrix, targets.values)
+    except np.linalg.LinAlgError:
         raise InputError(
             f"the covariance of {len(matrix)} forces and energies is singular: leave out frames that are all but the "
             "same."
-        )
-    weights = lapack.dpotrs(factor, targets.values, lower=0)[0]
+        ) from None
     terms = [
         KernelTerm(fragment.atoms, expansion(fragment, own, strength.width, scale * weights, targets.n_forces))
         for strength, fragment, own, scale in zip(found.strengths, fragments, points, scales, strict=True)
