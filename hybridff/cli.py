@@ -21,6 +21,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hybridff.analysis.errors import evaluate as evaluate_model
+from hybridff.correct import CorrectionOptions
 from hybridff.errors import HybridFFError, InputError
 from hybridff.export import RouteOption, best_route, to_openmm, write_structure, write_system
 from hybridff.fit.options import FitOptions
@@ -66,6 +67,15 @@ app.meta.suppress_keyboard_interrupt = False
 Flat = Parameter(name="*")
 Out = Annotated[Path, Parameter(help="Folder for the results; made by the command.")]
 Overwrite = Annotated[bool, Parameter(help="Replace the folder if it exists.", negative="")]
+Corrections = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--correction",
+        help="Atoms that an sGDML kernel is on: none, all, auto, n-pi-star, or numbers such as 1,2,8. Give it several "
+        "times for several kernels.",
+        negative="",
+    ),
+]
 Structure = Annotated[str | None, Parameter(help="SMILES, or an SDF, MOL2 or prmtop file; the data's own if left out.")]
 
 
@@ -110,6 +120,8 @@ def fit(
     form: Annotated[FormOptions | None, Flat] = None,
     options: Annotated[FitOptions | None, Flat] = None,
     gate: Annotated[GateOptions | None, Flat] = None,
+    correction: Corrections = None,
+    kernels: Annotated[CorrectionOptions | None, Flat] = None,
     keep_posterior: Annotated[
         bool, Parameter(help="Write what the fit is unsure of, so that evaluate predicts errors.", negative="")
     ] = False,
@@ -122,16 +134,18 @@ def fit(
         npz, extended XYZ, or any file that ASE reads; several of one molecule, or of several molecules fitted at once.
     """
     check_new_folder(out, overwrite=overwrite)
-    fitted = _fit(data, molecule, split, start, reading, form, options, gate)
+    fitted = _fit(data, molecule, split, start, reading, form, options, gate, correction, kernels)
     documents = [fit_document(item) for item in fitted]
     with new_folder(out, overwrite=overwrite) as folder:
         for item, document, name in zip(fitted, documents, _folder_names(fitted), strict=True):
             place = folder / name
             place.mkdir(exist_ok=True)
             _write(item.model, document, place)
-            if keep_posterior and item.posterior is not None:
+            if keep_posterior and item.posterior is not None and not item.model.force_field.corrections:
                 item.posterior.write(place / POSTERIOR)
-    if keep_posterior and any(item.posterior is None for item in fitted):
+    if keep_posterior and any(item.model.force_field.corrections for item in fitted):
+        _say("Note: the posterior is that of the terms alone, so that with kernels it is not kept.")
+    elif keep_posterior and any(item.posterior is None for item in fitted):
         _say("Note: this form is not linear in its parameters, so there is no posterior to keep.")
     for document in documents:
         _show(document.without("Provenance", "Data"))
@@ -144,28 +158,29 @@ def correct(
     data: Annotated[list[Path], Parameter(negative="")],
     /,
     *,
-    correction: Annotated[
-        list[str], Parameter(help="all, or atom numbers such as 1,2,8; several for several kernels.", negative="")
-    ],
+    correction: Corrections,
     out: Out,
     overwrite: Overwrite = False,
     split: Annotated[SplitOptions | None, Flat] = None,
     reading: Annotated[DataOptions | None, Flat] = None,
     gate: Annotated[GateOptions | None, Flat] = None,
+    kernels: Annotated[CorrectionOptions | None, Flat] = None,
 ) -> None:
     """Add an sGDML kernel on some or all atoms to a model, trained on what its terms leave.
 
     Parameters
     ----------
     model
-        Folder that parametrize or fit wrote.
+        Folder that parametrize or fit wrote. With what fit --keep-posterior leaves there, the terms move too.
     data
-        Files of the model's molecule. Where they are those of its fit, the same frames train and test.
+        Files of the model's molecule. Where they are those of its fit, the same frames train and test, unless options
+        ask for another split.
     """
     check_new_folder(out, overwrite=overwrite)
     saved = read_model(model)
     item = _data_of(saved, data, reading)
-    corrected = correct_model(saved, item, correction, split, gate, _say)
+    posterior = _posterior_of(saved, model)
+    corrected = correct_model(saved, item, correction or (), split, gate, _say, kernels, posterior)
     document = correction_document(corrected)
     with new_folder(out, overwrite=overwrite) as folder:
         _write(corrected.model, document, folder)
@@ -199,11 +214,8 @@ def evaluate(
     if known:
         _say(f"Note: the model was fitted to frames of {', '.join(known)}; these errors include them.")
     found = evaluate_model(saved.force_field, item.frames, saved.energy_offset)
-    posterior = model / POSTERIOR
-    predicted = {}
-    if posterior.is_file():
-        known_by = Posterior.read(posterior, len(saved.force_field.parameter_table))
-        predicted = predicted_errors(known_by, saved.force_field, item.frames)
+    posterior = _posterior_of(saved, model)
+    predicted = {} if posterior is None else predicted_errors(posterior, saved.force_field, item.frames)
     result = {
         **found.in_field_units(),
         **predicted,
@@ -295,6 +307,12 @@ def _data_of(saved: SavedModel, paths: list[Path], reading: DataOptions | None) 
     for message in item.report.messages():
         _say(f"Note: {message}")
     return item
+
+
+def _posterior_of(saved: SavedModel, folder: Path) -> Posterior | None:
+    """What a fit left beside its model, where it was asked to."""
+    path = folder / POSTERIOR
+    return Posterior.read(path, len(saved.force_field.parameter_table)) if path.is_file() else None
 
 
 def _compare(force_field: ForceField) -> bool:
@@ -414,6 +432,8 @@ def _fit(
     form: FormOptions | None = None,
     options: FitOptions | None = None,
     gate: GateOptions | None = None,
+    corrections: Sequence[str] | None = None,
+    kernels: CorrectionOptions | None = None,
 ) -> list[FittedMolecule]:
     start = start or StartOptions()
     molecule: Molecule | None = None
@@ -431,7 +451,7 @@ def _fit(
             done[0] += frames
             advance(min(1.0, done[0] / total))
 
-        return fit_data(data, start, split, form, options, visited, _say, sources, gate)
+        return fit_data(data, start, split, form, options, visited, _say, sources, gate, corrections or (), kernels)
 
 
 def _simulate(

@@ -1,41 +1,76 @@
 """Corrections to a fitted force field: kernels on sets of atoms, trained on what its terms leave."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from scipy.linalg import cholesky, solve_triangular
-from torch import Tensor
+from jaxtyping import Float, Int
+from scipy.linalg import blas
 
-from hybridff.analysis.errors import evaluate, predict
+from hybridff.analysis.errors import evaluate
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.gram import Points, internal_basis, projected
 from hybridff.corrections.process import Hyperparameters, Targets, learn, solve
+from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.corrections.term import KernelTerm
 from hybridff.dataset import Frames
 from hybridff.errors import FitError, InputError
-from hybridff.fit.linear import LinearProblem
-from hybridff.fit.normal import move_columns
-from hybridff.fit.options import FitOptions
+from hybridff.fit.posterior import Posterior
 from hybridff.fit.refit import is_linear
-from hybridff.gaff.columns import columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gate import StabilityReport, stability
-from hybridff.molecule import Molecule
+from hybridff.residuals import Leftover
 from hybridff.stable import GateOptions, Say
 from hybridff.units import ANGSTROM, FORCE_KCAL
 
 _JUDGED = 1300
 """Forces that length scales, amplitudes and noise are learnt from."""
-_MOST = 20000
-"""Forces and energies that kernels are trained on: 3.2 GB of covariance."""
+_JUDGED_AGAIN = 2600
+"""Forces that they are learnt from once more for a single kernel, beginning with what the fewer said."""
+_TRIED = 8000
+"""Forces and energies that show which noise is best."""
+_MOST = 22000
+"""Forces and energies that kernels are trained on at once: 3.9 GB of covariance, twice."""
+_LOCAL_POINTS = 200
+"""Points of a kernel on some atoms alone, which dynamics can afford."""
+_FUNCTIONS = 10000
+"""Of all kernels together, where they have fewer points than there are frames: 0.8 GB."""
+_BLOCK_BYTES = 1 << 28
+_QUIETER = (0.3, 1.0, 0.1)
+"""Noise that is tried on validation frames, in units of that of the evidence, which is that of few frames; the first
+where there are none."""
+_SPARSE_NOISE = (1.0, 3.0, 10.0, 0.3)
+"""The same for kernels with fewer points than frames, which leave something of their own."""
 _NOISIER = (1.0, 3.0, 10.0)
-"""Noise that is tried in turn, in units of that of the evidence."""
-_OFFSET = 10.0
-"""Prior deviation of the zero of energy, in units of the energies' own."""
+"""Noise that the stability gate is tried with, in units of what was found best."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectionOptions:
+    """How kernels are trained."""
+
+    points: int | None = None
+    """Geometries that each kernel is a sum over, chosen to be unlike each other; all frames train it. If not given, 200
+    for kernels on some atoms; for one on all atoms every frame, as far as memory allows."""
+
+    descriptor: Literal["distances", "angular"] = "distances"
+    """What a kernel sees: inverse distances of all pairs of its atoms, or also the angles and torsions of its bonds."""
+
+    kernel_width: float | None = None
+    """Length scale of all kernels [1/Å]; learnt if not given."""
+
+    kernel_noise: float | None = None
+    """Noise of force components that the kernels assume [kcal/mol/Å]; learnt if not given."""
+
+    def __post_init__(self) -> None:
+        if self.points is not None and self.points < 1:
+            raise InputError(f"option points has to be at least 1, not {self.points}.")
+        for name in ("kernel_width", "kernel_noise"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise InputError(f"option {name} has to be a positive number, not {value}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,49 +83,41 @@ class Corrected:
     atoms: tuple[tuple[int, ...], ...]
     """Of each kernel that was asked for, counted from 0."""
     found: Hyperparameters
-    n_points: int
+    noise: float
+    """Of force components, as the kernels were trained with [kJ/mol/nm]."""
+    n_points: tuple[int, ...]
+    """Geometries of each kernel; none where it is switched off."""
+    n_frames: int
     """Frames that the kernels were trained on."""
     seconds: float
+    joint: bool
+    """Whether the force field's own coefficients moved too."""
     report: StabilityReport | None = None
     """The gate's verdict; None where none was asked for."""
     remarks: tuple[str, ...] = ()
-    """What had to be done to pass the gate."""
+    """What had to be done to pass the gate, and why kernels are missing."""
 
     def sentences(self) -> tuple[str, ...]:
         """What became of each kernel."""
         molecule, found = self.force_field.molecule, []
-        for group, strength in zip(self.atoms, self.found.strengths, strict=True):
+        for group, strength, points in zip(self.atoms, self.found.strengths, self.n_points, strict=True):
             everything = len(group) == len(molecule.numbers)
             name = "all atoms" if everything else f"atoms {', '.join(molecule.label(atom) for atom in group)}"
-            if strength.amplitude:
+            if points:
                 found.append(
-                    f"The kernel on {name} was trained on {self.n_points} frames: length scale "
-                    f"{strength.width * ANGSTROM:.2g}/Å, force components of {strength.amplitude / FORCE_KCAL:.2g} "
-                    f"kcal/mol/Å a priori, evidence of e^{strength.gain:.0f} for it."
+                    f"The kernel on {name} is a sum over {points} geometries, trained on {self.n_frames} frames: "
+                    f"length scale {strength.width * ANGSTROM:.2g}/Å, force components of "
+                    f"{strength.amplitude / FORCE_KCAL:.2g} kcal/mol/Å a priori, noise of "
+                    f"{self.noise / FORCE_KCAL:.2g} kcal/mol/Å, evidence of e^{strength.gain:.0f} for "
+                    "it."
                 )
-            else:
+            elif not strength.variance:
                 found.append(f"The kernel on {name} is switched off: the data give no evidence for it.")
+            else:
+                found.append(f"The kernel on {name} is switched off.")
+        if self.joint:
+            found.append("The coefficients of the terms were solved for together with the kernels.")
         return (*found, *self.remarks)
-
-
-def chosen_atoms(text: str, molecule: Molecule) -> tuple[int, ...]:
-    """The atoms of a correction: "all", or numbers from 1 separated by commas.
-
-    Raises ``InputError`` for anything else, and for fewer than two atoms.
-    """
-    n_atoms = len(molecule.numbers)
-    if text == "all":
-        return tuple(range(n_atoms))
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"a correction is 'all' or atom numbers such as 1,2,8, not '{text}'.") from None
-    for number in numbers:
-        if not 1 <= number <= n_atoms:
-            raise InputError(f"correction {text}: {molecule.name} has no atom {number}, only 1 to {n_atoms}.")
-    if len(numbers) < 2 or len(set(numbers)) < len(numbers):
-        raise InputError(f"correction {text}: name at least two atoms, each once.")
-    return tuple(number - 1 for number in numbers)
 
 
 def correct_stable(
@@ -98,137 +125,230 @@ def correct_stable(
     frames: Frames,
     atoms: Sequence[Sequence[int]],
     gate: GateOptions | None = None,
+    options: CorrectionOptions | None = None,
+    *,
+    posterior: Posterior | None = None,
+    validation: Frames | None = None,
     seed: int = 0,
     say: Say | None = None,
 ) -> Corrected:
     """Correct as ``correct`` does, and again with more noise until the stability gate is passed.
 
-    If nothing passes, the first result is returned, with a report that says so.
+    If nothing passes, the force field is left without kernels.
     """
-    gate, say, first = gate or GateOptions(), say or (lambda sentence: None), None
-    problem = _Problem(force_field, frames, atoms, seed)
+    gate, say = gate or GateOptions(), say or (lambda sentence: None)
+    say("kernels: length scales, amplitudes and noise …")
+    problem = _Problem(force_field, frames, atoms, options, posterior, validation, seed)
+    report = None
     for factor in _NOISIER:
+        say("kernels: training …")
         found = problem.solved(factor)
         if gate.stability is None or not found.force_field.corrections:
             return found
         say("stability gate …")
-        report = stability(found.force_field, gate.stability)
-        remark = f"The plain correction did not pass the stability gate; this one takes {factor:g} times the noise."
-        found = replace(found, report=report, remarks=() if first is None else (remark,))
+        failed, report = report is not None, stability(found.force_field, gate.stability)
         if report.passed:
-            return found
-        first = first or found
+            remark = f"The plain correction did not pass the stability gate; this one takes {factor:g} times the noise."
+            return replace(found, report=report, remarks=(remark,) if failed else ())
         say(f"not stable; training again: {report.failures[0].message}")
-    assert first is not None
-    return replace(
-        first, remarks=("No correction passed the stability gate, whatever its noise; this is the plain one.",)
+    assert report is not None
+    remark = (
+        f"No correction passed the stability gate, whatever its noise, so there is none: {report.failures[0].message}"
     )
+    return replace(problem.without((remark,)), report=stability(force_field, gate.stability))
 
 
 def correct(
-    force_field: ForceField, frames: Frames, atoms: Sequence[Sequence[int]], seed: int = 0, noise: float = 1.0
+    force_field: ForceField,
+    frames: Frames,
+    atoms: Sequence[Sequence[int]],
+    options: CorrectionOptions | None = None,
+    *,
+    posterior: Posterior | None = None,
+    validation: Frames | None = None,
+    seed: int = 0,
 ) -> Corrected:
-    """Train kernels on sets of atoms; the terms of the force field stay what they are.
+    """Train kernels on sets of atoms, all of them together.
 
     How strong a kernel is comes from the evidence for it beside all that the terms themselves might have been, where
     the form is linear: what a fit leaves on its own training frames is less than what it leaves on others. A kernel
-    without evidence is switched off. ``noise`` multiplies that which the evidence prefers.
+    without evidence, or that does not help on ``validation`` frames, is switched off.
 
-    Raises ``FitError`` for frames without forces, or a force field that has corrections already.
+    With the ``posterior`` of the fit, the coefficients of the terms are unknowns too, as far as the fit has left them
+    open; without kernels they are then about as good as before. Otherwise the terms stay what they are.
+
+    Raises ``FitError`` for frames without forces, or a force field that has corrections already; ``InputError`` for
+    two kernels on the same atoms.
     """
-    return _Problem(force_field, frames, atoms, seed).solved(noise)
+    return _Problem(force_field, frames, atoms, options, posterior, validation, seed).solved(1.0)
 
 
 class _Problem:
     """What the evidence says of the kernels, for as many trainings as are wanted."""
 
-    def __init__(self, force_field: ForceField, frames: Frames, atoms: Sequence[Sequence[int]], seed: int) -> None:
+    def __init__(
+        self,
+        force_field: ForceField,
+        frames: Frames,
+        atoms: Sequence[Sequence[int]],
+        options: CorrectionOptions | None,
+        posterior: Posterior | None,
+        validation: Frames | None,
+        seed: int,
+    ) -> None:
         name = force_field.molecule.name
         if frames.forces is None:
             raise FitError(f"the training frames of {name} have no forces; a correction needs them.")
         if force_field.corrections:
             raise FitError(f"{name} has corrections already; correct the model without them.")
+        if len({frozenset(group) for group in atoms}) < len(atoms):
+            raise InputError("two corrections are on the same atoms; leave one of them out.")
         begin = perf_counter()
-        self._force_field, self._frames = force_field, frames
+        self._force_field, self._frames, self._posterior = force_field, frames, posterior
+        self._options = options or CorrectionOptions()
+        self._validation = validation if validation is not None and validation.forces is not None else None
         self._order = np.random.default_rng(seed).permutation(len(frames))
-        self._used = sorted({atom for group in atoms for atom in group})
-        self._freedoms = max(1, 3 * len(self._used) - 6)
+        self._leftover = Leftover(force_field, frames, sorted({atom for group in atoms for atom in group}))
         positions = torch.as_tensor(frames.positions)
-        self._fragments = [Fragment.find(force_field.molecule, group, positions) for group in atoms]
-        judged = self._residuals(max(10, _JUDGED // self._freedoms))
-        known = judged.offset @ judged.offset.T
-        if is_linear(force_field):
-            rows = _bonded(force_field, judged)
-            known += rows.T @ rows
-        targets = Targets(judged.values, judged.n_forces, known)
-        self._found = learn(targets, self._fragments, judged.points(self._fragments))
+        angular = self._options.descriptor == "angular"
+        self._fragments = [Fragment.find(force_field.molecule, group, positions, angular=angular) for group in atoms]
+        self._found = self._learnt()
+        self._sparse = self._sparse_problem()
+        self._noise = self._best_noise()
         self._seconds = perf_counter() - begin
 
     def solved(self, noise: float) -> Corrected:
-        """The kernels trained with so many times the noise of the evidence."""
-        begin, found = perf_counter(), self._found
+        """The kernels trained with so many times the best noise."""
+        if not self._wanted:
+            return self.without(())
+        begin, noise = perf_counter(), noise * self._noise
+        hybrid = self._trained(noise, self._order)
+        if self._validation is not None:
+            before, after = (_force_error(model, self._validation) for model in (self._force_field, hybrid))
+            if after >= before:
+                remark = "There is no correction: on the validation frames the force field is no worse without it."
+                return self.without((remark,))
+        return self._result(hybrid, noise, self._seconds + perf_counter() - begin, ())
+
+    def without(self, remarks: tuple[str, ...]) -> Corrected:
+        """No kernel."""
+        return self._result(self._force_field, self._noise, self._seconds, remarks)
+
+    @property
+    def _wanted(self) -> bool:
+        """Whether there is evidence for any kernel."""
+        return any(strength.variance for strength in self._found.strengths)
+
+    def _result(self, hybrid: ForceField, noise: float, seconds: float, remarks: tuple[str, ...]) -> Corrected:
+        sizes = iter([len(term.expansion.points) for term in hybrid.corrections if isinstance(term, KernelTerm)])
+        points = [next(sizes, 0) if strength.variance else 0 for strength in self._found.strengths]
+        return Corrected(
+            hybrid,
+            evaluate(hybrid, self._frames).energy_offset,
+            tuple(fragment.atoms for fragment in self._fragments),
+            self._found,
+            noise * self._found.force_noise,
+            tuple(points),
+            len(self._frames) if any(points) else 0,
+            seconds,
+            any(points) and self._posterior is not None,
+            remarks=remarks,
+        )
+
+    def _learnt(self) -> Hyperparameters:
+        """Of the evidence, with the noise that does best on validation frames."""
+        options, freedoms = self._options, self._leftover.freedoms
+        width = None if options.kernel_width is None else options.kernel_width / ANGSTROM
+        found = None
+        for most in (_JUDGED, _JUDGED_AGAIN) if len(self._fragments) == 1 else (_JUDGED,):
+            rows = self._order[: max(10, most // freedoms)]
+            data = self._leftover.of(rows)
+            known = data.offset @ data.offset.T
+            if is_linear(self._force_field):
+                _add_squares(known, self._leftover.prior_rows(rows))
+            targets = Targets(data.values, data.n_forces, known)
+            found = learn(targets, self._fragments, data.points(self._fragments), first=found, width=width)
+            if len(rows) == len(self._frames):
+                break
+        assert found is not None
+        return found
+
+    def _sparse_problem(self) -> SparseProblem | None:
+        """Of kernels with fewer points than there are frames; None where each frame is a point, or without evidence."""
+        n, fragments = len(self._frames), self._fragments
+        everything = all(len(fragment.atoms) == self._frames.positions.shape[1] for fragment in fragments)
+        wanted = self._options.points or (n if everything else _LOCAL_POINTS)
+        if not self._wanted or (wanted >= n and n * (self._leftover.freedoms + 1) <= _MOST):
+            return None
+        each = sum(
+            max(1, 3 * len(fragment.atoms) - 6) + 1
+            for fragment, strength in zip(fragments, self._found.strengths, strict=True)
+            if strength.variance
+        )
+        n_points = min(wanted, n, max(1, _FUNCTIONS // each))
+        positions = self._frames.positions[self._order]
+        centres = [
+            positions[farthest(fragment, positions, strength.width, n_points)]
+            for fragment, strength in zip(fragments, self._found.strengths, strict=True)
+        ]
+        return SparseProblem(self._blocks(), fragments, centres, self._found)
+
+    def _best_noise(self) -> float:
+        """In units of the evidence's: as wanted, or what does best on validation frames."""
+        if self._options.kernel_noise is not None:
+            return self._options.kernel_noise * FORCE_KCAL / self._found.force_noise
+        factors = _QUIETER if self._sparse is None else _SPARSE_NOISE
+        if self._validation is None or not self._wanted:
+            return factors[0]
+        rows = self._order[: max(10, _TRIED // (self._leftover.freedoms + 1))]
+        return min(factors, key=lambda factor: _force_error(self._trained(factor, rows), self._validation))
+
+    def _trained(self, noise: float, rows: Int[np.ndarray, " rows"]) -> ForceField:
+        """With kernels; ``rows`` are their points where each frame is one."""
+        if self._sparse is not None:
+            terms, others = self._sparse.solved(noise)
+            return self._moved(others[1:] if self._posterior is not None else None).with_corrections(terms)
+        data = self._leftover.of(rows)
+        known, own = data.offset @ data.offset.T, None
+        if self._posterior is not None:
+            own = self._leftover.posterior_rows(self._posterior, rows)
+            _add_squares(known, own)
+        found = self._found
         found = replace(found, force_noise=noise * found.force_noise, energy_noise=noise * found.energy_noise)
-        terms: list[KernelTerm] = []
-        n_points = 0
-        if any(strength.amplitude for strength in found.strengths):
-            trained = self._residuals(_MOST // (self._freedoms + 1))
-            targets = Targets(trained.values, trained.n_forces, trained.offset @ trained.offset.T)
-            terms, _ = solve(targets, self._fragments, trained.points(self._fragments), found)
-            n_points = len(trained.frames)
-        hybrid = self._force_field.with_corrections(terms)
-        offset = evaluate(hybrid, self._frames).energy_offset
-        groups = tuple(fragment.atoms for fragment in self._fragments)
-        return Corrected(hybrid, offset, groups, found, n_points, self._seconds + perf_counter() - begin)
+        targets = Targets(data.values, data.n_forces, known)
+        terms, weights = solve(targets, self._fragments, data.points(self._fragments), found)
+        return self._moved(None if own is None else own @ weights).with_corrections(terms)
 
-    def _residuals(self, most: int) -> "_Residuals":
-        """Of some frames in random order."""
-        return _residuals(self._force_field, self._frames.subset(self._order[:most]), self._used)
+    def _blocks(self) -> Iterator[Block]:
+        size = max(1, _BLOCK_BYTES // (8 * _FUNCTIONS * (self._leftover.freedoms + 1)))
+        for first in range(0, len(self._order), size):
+            rows = self._order[first : first + size]
+            data = self._leftover.of(rows)
+            others = data.offset.T
+            if self._posterior is not None:
+                others = np.concatenate([others, self._leftover.posterior_rows(self._posterior, rows)])
+            yield Block(data.values, data.n_forces, data.points(self._fragments), others)
 
-
-@dataclass(frozen=True, eq=False)
-class _Residuals:
-    """What a force field leaves of some frames."""
-
-    frames: Frames
-    positions: Float[Tensor, "frames atoms 3"]
-    basis: Float[Tensor, "frames coordinates freedoms"]
-    """Directions that only the corrected atoms take part in."""
-    values: Float[np.ndarray, " n"]
-    """Forces in the basis, then energies less their mean."""
-    n_forces: int
-    offset: Float[np.ndarray, "n 1"]
-    """What an unknown zero of energy does to them."""
-
-    def points(self, fragments: Sequence[Fragment]) -> list[Points]:
-        """The frames as each kernel sees them."""
-        return [fragment.points(self.positions, self.basis) for fragment in fragments]
+    def _moved(self, amounts: Float[np.ndarray, " rank"] | None) -> ForceField:
+        """The force field after some moves, within the bounds of its coefficients."""
+        if amounts is None or self._posterior is None:
+            return self._force_field
+        parameters, fitted = self._force_field.parameter_table, self._posterior.fitted
+        values, (lower, upper) = parameters.values.copy(), parameters.bounds
+        moved = values[fitted] + self._posterior.spread.T @ amounts
+        values[fitted] = np.clip(moved, lower[fitted], upper[fitted])
+        return self._force_field.with_values(values)
 
 
-def _residuals(force_field: ForceField, frames: Frames, used: Sequence[int]) -> _Residuals:
-    assert frames.forces is not None
-    positions = torch.as_tensor(frames.positions)
-    inner = internal_basis(positions[:, list(used)])
-    rows = [3 * atom + axis for atom in used for axis in range(3)]
-    basis = torch.zeros(len(frames), 3 * positions.shape[1], inner.shape[-1], dtype=torch.float64)
-    basis[:, rows] = inner
-    energies, forces = predict(force_field, frames.positions)
-    by_force = projected(torch.as_tensor(frames.forces - forces), basis).reshape(-1).numpy()
-    by_energy = frames.energies - energies
-    by_energy = by_energy - by_energy.mean()
-    offset = np.zeros((len(by_force) + len(frames), 1))
-    offset[len(by_force) :] = _OFFSET * float(np.std(frames.energies))
-    return _Residuals(frames, positions, basis, np.concatenate([by_force, by_energy]), len(by_force), offset)
+def _add_squares(matrix: Float[np.ndarray, "n n"], rows: Float[np.ndarray, "m n"]) -> None:
+    """Add the products of all columns to a matrix's lower half, in place."""
+    # A row-major lower half is BLAS's column-major upper one: no copy.
+    blas.dsyrk(1.0, rows, 1.0, matrix.T, trans=1, lower=0, overwrite_c=1)
 
 
-def _bonded(force_field: ForceField, data: _Residuals) -> Float[np.ndarray, "coefficients n"]:
-    """What the coefficients do to the data, each in units of its prior deviation, restraints included."""
-    problem = LinearProblem([(force_field, data.frames)], FitOptions())
-    ((own, _),) = problem.pairs
-    n = len(problem.fitted)
-    table = move_columns(own.table, problem.start, problem.positions[0], problem.fitted)
-    found = columns(table, n + 1, own.parameter_table.values, data.frames.positions)
-    force = torch.as_tensor(found.force[1:].reshape(n, len(data.frames), -1))
-    by_force = torch.einsum("pcf,npc->npf", data.basis, force).reshape(n, -1).numpy()
-    weights, _ = problem.restraints
-    root = cholesky(np.eye(n) + (weights.T @ weights).toarray(), lower=True)
-    return solve_triangular(root, np.concatenate([by_force, found.energy[1:]], 1), lower=True)
+def _force_error(force_field: ForceField, frames: Frames | None) -> float:
+    """Root mean square of a component [kJ/mol/nm]."""
+    assert frames is not None
+    error = evaluate(force_field, frames).force_rmse
+    assert error is not None
+    return error

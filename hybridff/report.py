@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hybridff import plots
-from hybridff.analysis.errors import Errors, predict
+from hybridff.analysis.errors import Errors, evaluate, predict
+from hybridff.correct import Corrected
 from hybridff.fit.posterior import predicted_errors
 from hybridff.fit.result import FitResult
 from hybridff.gaff.forcefield import ForceField
@@ -115,6 +116,7 @@ def fit_document(fitted: FittedMolecule) -> Document:
     sections = [
         Section("Errors", _error_sentences(fitted), error_table(fitted), _parity(fitted)),
         Section("Data", _data_sentences(fitted)),
+        *([] if fitted.correction is None else [_correction_section(fitted, fitted.correction)]),
         *_stability_sections(fitted),
         *_uncertainty_sections(fitted),
         _start_section(fitted.model.force_field),
@@ -134,11 +136,27 @@ def correction_document(corrected: CorrectedMolecule) -> Document:
     )
     sections = [
         Section("Errors", (how,), error_table(corrected), _parity(corrected)),
-        Section("Correction", result.sentences()),
+        _correction_section(corrected, result),
     ]
     if result.report is not None:
         sections.append(Section("Stability", result.report.sentences()))
     return Document(f"{molecule.name}: corrected", (*sections, _provenance_section(corrected.model)))
+
+
+def _correction_section(item: FittedMolecule | CorrectedMolecule, correction: Corrected) -> Section:
+    """What became of each kernel, and what the terms are worth where all kernels have faded."""
+    sentences = list(correction.sentences())
+    part = "test" if "test" in item.after else "train"
+    if correction.force_field.corrections:
+        alone = evaluate(
+            correction.force_field.with_corrections([]), item.data.frames.subset(getattr(item.split, part))
+        )
+        assert alone.force_rmse is not None
+        sentences.append(
+            f"Away from the training frames kernels fade and leave the terms, whose force RMSE on the {part} frames is "
+            f"{alone.force_rmse / FORCE_KCAL:.2f} kcal/mol/Å."
+        )
+    return Section("Correction", tuple(sentences))
 
 
 def _parity(item: FittedMolecule | CorrectedMolecule) -> bytes:
@@ -347,7 +365,7 @@ def _stability_sections(fitted: FittedMolecule) -> list[Section]:
 
 def _uncertainty_sections(fitted: FittedMolecule) -> list[Section]:
     """How well the posterior predicts errors, on a few frames that were not trained on."""
-    if fitted.posterior is None or len(fitted.split.test) < _FEW:
+    if fitted.posterior is None or len(fitted.split.test) < _FEW or fitted.model.force_field.corrections:
         return []
     frames = fitted.data.frames.subset(fitted.split.test[:_FEW])
     found = predicted_errors(fitted.posterior, fitted.model.force_field, frames)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from hybridff.analysis.errors import Errors, evaluate
 from hybridff.checks import DataReport, usable_frames
-from hybridff.correct import Corrected, chosen_atoms, correct_stable
+from hybridff.correct import Corrected, CorrectionOptions, correct_stable
+from hybridff.corrections.choice import chosen_atoms
 from hybridff.dataset import Frames, Split, read_frames
 from hybridff.errors import FitError, InputError
 from hybridff.fit.options import FitOptions
@@ -100,6 +102,8 @@ class FittedMolecule:
     """What had to be done to pass the gate."""
     posterior: Posterior | None
     """Of this molecule's coefficients, if the form is linear in them."""
+    correction: Corrected | None = None
+    """What became of the kernels that were asked for."""
 
 
 def read_data(
@@ -146,10 +150,14 @@ def fit_data(
     say: Callable[[str], None] | None = None,
     sources: Sequence[Path] = (),
     gate: GateOptions | None = None,
+    corrections: Sequence[str] = (),
+    kernels: CorrectionOptions | None = None,
 ) -> list[FittedMolecule]:
     """Fit the molecules of ``data`` together, let them pass the stability gate, and evaluate before and after.
 
-    ``sources`` are files other than the data and those of ``start`` that go into the provenance.
+    ``corrections`` say which atoms get kernels (see ``chosen_atoms``), solved together with the coefficients of a form
+    that is linear; ``kernels`` how. ``sources`` are files other than the data and those of ``start`` that go into the
+    provenance.
     """
     start, split, options = start or StartOptions(), split or SplitOptions(), options or FitOptions()
     form = form or FormOptions()
@@ -177,28 +185,61 @@ def fit_data(
         for force_field, item, rows in zip(force_fields, data, splits, strict=True)
     ]
     chosen = [item.frames.subset(rows.validation) for item, rows in zip(data, splits, strict=True)]
-    gate = gate or GateOptions()
+    gate, kernels = gate or GateOptions(), kernels or CorrectionOptions()
+    chosen_sets = [
+        _chosen(corrections, force_field.molecule, frames.positions) for force_field, frames in pairs
+    ]  # before the fit, which takes longer than to see that a correction cannot be
     stable = fit_stable(pairs, options, chosen, gate, progress, say)
     result, fitted = stable.result, []
     for i, (item, rows, force_field) in enumerate(zip(data, splits, stock, strict=True)):
         parts = _parts(item.frames, rows)
         before = _errors(force_field, parts, None)
-        after = _errors(result.force_fields[i], parts, result.energy_offsets[i])
+        fitted_field, offset = result.force_fields[i], result.energy_offsets[i]
+        report = stable.reports[i] if stable.reports else None
+        posterior = result.posteriors[i] if result.posteriors else None
+        correction = None
+        if chosen_sets[i]:
+            correction = correct_stable(
+                fitted_field,
+                parts["train"],
+                chosen_sets[i],
+                gate,
+                kernels,
+                posterior=posterior,
+                validation=parts.get("validation"),
+                seed=split.seed,
+                say=say,
+            )
+            fitted_field, offset = correction.force_field, correction.energy_offset
+            report = correction.report or report
+        after = _errors(fitted_field, parts, offset)
         about = {
             **provenance([*(file for other in data for file in other.files), *sources, *start.files, *form.files]),
-            "options": _options(start, split, item.options, form, options, gate),
+            "options": _options(start, split, item.options, form, options, gate, kernels),
             "prior scale": result.prior_scale,
             "theory": item.frames.theory,
             "fitted together with": [other.molecule.name for other in data if other is not item],
             **_outcome(rows, before, after),
         }
-        report = stable.reports[i] if stable.reports else None
-        posterior = result.posteriors[i] if result.posteriors else None
+        if correction is not None:
+            about |= {"corrections": list(corrections), "corrected": list(correction.sentences())}
         if report is not None:
             about["stability"] = [*stable.remarks, *report.sentences()]
-        model = SavedModel(result.force_fields[i], result.energy_offsets[i], about)
+        model = SavedModel(fitted_field, offset, about)
         fitted.append(
-            FittedMolecule(model, item, rows, force_field, before, after, result, report, stable.remarks, posterior)
+            FittedMolecule(
+                model,
+                item,
+                rows,
+                force_field,
+                before,
+                after,
+                result,
+                report,
+                stable.remarks,
+                posterior,
+                correction,
+            )
         )
     return fitted
 
@@ -224,17 +265,36 @@ def correct_model(
     split: SplitOptions | None = None,
     gate: GateOptions | None = None,
     say: Callable[[str], None] | None = None,
-    seed: int = 0,
+    kernels: CorrectionOptions | None = None,
+    posterior: Posterior | None = None,
 ) -> CorrectedMolecule:
-    """Add kernels to a model, each given as "all" or atom numbers such as "1,2,8".
+    """Add kernels to a model, on the atoms that ``corrections`` say: see ``chosen_atoms``.
 
-    Frames that the model was fitted to train the kernels too, and those that tested it test the result, if they are of
-    the same files; other data are split anew.
+    Without ``split``, frames that the model was fitted to train the kernels too, and those that tested it test the
+    result, if they are of the same files; other data are split anew. With the ``posterior`` of the model's fit, its
+    coefficients are solved for together with the kernels.
+
+    Raises ``InputError`` where no correction is asked for.
     """
-    atoms = [chosen_atoms(text, data.molecule) for text in corrections]
-    rows = _split_of(saved, data) or split_frames(data.frames, split or SplitOptions())
+    rows = None if split is not None else _split_of(saved, data)
+    if rows is None:
+        split = split or SplitOptions()
+        rows = split_frames(data.frames, split)
     parts = _parts(data.frames, rows)
-    result = correct_stable(saved.force_field, parts["train"], atoms, gate, seed, say)
+    atoms = _chosen(corrections, data.molecule, parts["train"].positions)
+    if not atoms:
+        raise InputError("a correction is all, auto, n-pi-star, or atom numbers such as 1,2,8; name at least one.")
+    result = correct_stable(
+        saved.force_field,
+        parts["train"],
+        atoms,
+        gate,
+        kernels,
+        posterior=posterior,
+        validation=parts.get("validation"),
+        seed=0 if split is None else split.seed,
+        say=say,
+    )
     before = _errors(saved.force_field, parts, saved.energy_offset)
     after = _errors(result.force_field, parts, result.energy_offset)
     own = provenance(data.files)
@@ -243,13 +303,23 @@ def correct_model(
         **own,
         "inputs": {**saved.provenance.get("inputs", {}), **own["inputs"]},
         "corrections": list(corrections),
+        "correction options": _options(kernels or CorrectionOptions()),
         "corrected": list(result.sentences()),
         **_outcome(rows, before, after),
     }
     if result.report is not None:
-        about["stability"] = [*result.remarks, *result.report.sentences()]
+        about["stability"] = list(result.report.sentences())
     model = SavedModel(result.force_field, result.energy_offset, about)
     return CorrectedMolecule(model, data, rows, saved.force_field, before, after, result)
+
+
+def _chosen(
+    corrections: Sequence[str], molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]
+) -> list[tuple[int, ...]]:
+    """The sets of atoms of all corrections; none for "none"."""
+    if "none" in corrections and len(corrections) > 1:
+        raise InputError("correction none stands alone; leave it or the others out.")
+    return [atoms for text in corrections if text != "none" for atoms in chosen_atoms(text, molecule, positions)]
 
 
 def _parts(frames: Frames, rows: Split) -> dict[str, Frames]:

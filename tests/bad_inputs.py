@@ -762,7 +762,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "a correction in words",
         "correct model ethanol.npz --correction ring --out out",
-        "a correction is 'all' or atom numbers such as 1,2,8, not 'ring'",
+        "a correction is all, auto, n-pi-star, or atom numbers such as 1,2,8, not 'ring'",
     ),
     BadInput(
         "a correction of an atom that is not there",
@@ -773,6 +773,31 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "a correction of one atom",
         "correct model ethanol.npz --correction 3 --out out",
         "correction 3: name at least two atoms, each once",
+    ),
+    BadInput(
+        "the same correction twice",
+        "correct model ethanol.npz --correction 1,2,3 --correction 3,2,1 --out out",
+        "two corrections are on the same atoms; leave one of them out",
+    ),
+    BadInput(
+        "a correction by n→π* where no lone pair faces a carbonyl group",
+        "correct model ethanol.npz --correction n-pi-star --out out",
+        "a lone pair of CCO faces a carbonyl group in fewer than 1% of the frames",
+    ),
+    BadInput(
+        "no correction and another",
+        "fit ethanol.npz --correction none --correction all --charges charges.txt --out out",
+        "correction none stands alone",
+    ),
+    BadInput(
+        "correct without a correction",
+        "correct model ethanol.npz --correction none --out out",
+        "name at least one",
+    ),
+    BadInput(
+        "a kernel without points",
+        "correct model ethanol.npz --correction all --points 0 --out out",
+        "option points has to be at least 1, not 0",
     ),
     BadInput(
         "unknown platform",

@@ -112,7 +112,7 @@ def test_a_report_that_goes_to_a_file_is_whole(workplace, monkeypatch):
 def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
     succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --form harmonic --gate none --out plain")
     text = succeed("correct plain ethanol.npz --correction all --gate none --out out")
-    assert "The kernel on all atoms was trained on 40 frames" in text
+    assert "The kernel on all atoms is a sum over 40 geometries, trained on 40 frames" in text
     plain, model = read_model("plain"), read_model("out")
     assert len(model.force_field.corrections) == 1
     assert model.provenance["frames"] == plain.provenance["frames"]
@@ -124,6 +124,37 @@ def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
     assert after < 0.7 * before
     assert f"{after:.2f}" in Path("out/report.html").read_text(encoding="utf-8")
     assert "compiled evaluator" in succeed("verify out")
+
+
+def test_fit_solves_for_kernels_and_coefficients_together(workplace):
+    options = "--charges charges.txt --train 40 --validation 10 --gate none"
+    text = succeed(f"fit ethanol.npz {options} --correction all --points 20 --keep-posterior --out out")
+    assert "The coefficients of the terms were solved for together with the kernels." in text
+    assert "Away from the training frames kernels fade" in text
+    assert "with kernels it is not kept" in text
+    model = read_model("out")
+    assert [term.atoms for term in model.force_field.corrections] == [tuple(range(9))]
+    assert model.provenance["corrections"] == ["all"]
+    assert model.provenance["options"]["points"] == 20
+    errors = evaluate(model.force_field, read_frames("ethanol.npz"), model.energy_offset)
+    assert errors.n_frames == 60
+
+
+def test_correct_moves_the_terms_where_the_fit_has_left_its_posterior(workplace):
+    options = "--charges charges.txt --train 40 --validation 10 --gate none"
+    succeed(f"fit ethanol.npz {options} --keep-posterior --out plain")
+    text = succeed("correct plain ethanol.npz --correction all --gate none --out out")
+    assert "The coefficients of the terms were solved for together with the kernels." in text
+    Path("plain/posterior.npz").unlink()
+    text = succeed("correct plain ethanol.npz --correction all --gate none --out out2")
+    assert "solved for together" not in text
+
+
+def test_another_split_than_the_fits_is_taken_where_it_is_asked_for(workplace):
+    succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --form harmonic --gate none --out plain")
+    text = succeed("correct plain ethanol.npz --correction all --train 30 --validation 10 --gate none --out out")
+    assert "trained on 30 frames" in text
+    assert len(read_model("out").provenance["frames"]["train"]) == 30
 
 
 def test_evaluate_writes_the_errors_as_json(workplace):

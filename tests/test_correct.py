@@ -6,11 +6,15 @@ import pytest
 import torch
 from models import corrected, distorted, force_field, molecule
 
-from hybridff import Frames, evaluate, read_frames
+from hybridff import Frames, evaluate, fit, read_frames
 from hybridff.analysis.errors import predict
-from hybridff.correct import chosen_atoms, correct, correct_stable
+from hybridff.correct import CorrectionOptions, correct, correct_stable
+from hybridff.corrections.term import KernelTerm
 from hybridff.errors import FitError, InputError
+from hybridff.gaff.forcefield import ForceField
+from hybridff.gate import Finding, StabilityOptions, StabilityReport
 from hybridff.stable import GateOptions
+from hybridff.units import FORCE_KCAL
 
 ATOMS = (0, 1, 2, 8)
 
@@ -34,7 +38,9 @@ def test_a_kernel_takes_up_what_the_terms_leave() -> None:
     found = correct(start, data(60), [ATOMS])
     (strength,) = found.found.strengths
     assert strength.amplitude > 0
-    assert found.n_points == 60
+    assert found.n_points == (60,)
+    assert found.n_frames == 60
+    assert not found.joint
     assert [term.atoms for term in found.force_field.corrections] == [ATOMS]
     before, after = (
         evaluate(model, new, evaluate(model, data(60)).energy_offset).force_rmse for model in (start, found.force_field)
@@ -48,7 +54,7 @@ def test_a_kernel_takes_up_what_the_terms_leave() -> None:
 def test_without_anything_to_gain_the_kernel_is_switched_off() -> None:
     found = correct(force_field("ethanol"), data(30, extra=0.0), [ATOMS])
     assert found.force_field.corrections == ()
-    assert found.n_points == 0
+    assert found.n_points == (0,)
     assert found.sentences() == (
         "The kernel on atoms C1, C2, O3, H9 is switched off: the data give no evidence for it.",
     )
@@ -100,23 +106,86 @@ def test_frames_without_forces_and_a_second_correction_are_refused() -> None:
         correct(corrected(force_field("ethanol")), frames, [ATOMS])
 
 
-def test_atoms_are_chosen_by_their_numbers_or_all_together() -> None:
-    ethanol = molecule("ethanol")
-    assert chosen_atoms("1,2,9", ethanol) == (0, 1, 8)
-    assert chosen_atoms("all", ethanol) == tuple(range(9))
+def test_two_corrections_on_the_same_atoms_are_refused() -> None:
+    with pytest.raises(InputError, match="two corrections are on the same atoms"):
+        correct(force_field("ethanol"), data(10), [ATOMS, ATOMS[::-1]])
+
+
+def test_fewer_points_than_frames_are_trained_on_all_frames() -> None:
+    found = correct(force_field("ethanol"), data(60), [ATOMS], CorrectionOptions(points=15))
+    assert found.n_points == (15,)
+    assert found.n_frames == 60
+    new = data(40, seed=7)
+    before, after = (evaluate(model, new).force_rmse for model in (force_field("ethanol"), found.force_field))
+    assert before is not None
+    assert after is not None
+    assert after < 0.5 * before
+
+
+def test_width_and_noise_are_those_that_the_options_fix() -> None:
+    options = CorrectionOptions(kernel_width=0.7, kernel_noise=0.4)
+    found = correct(force_field("ethanol"), data(40), [ATOMS], options)
+    (strength,) = found.found.strengths
+    assert strength.width == pytest.approx(7.0)
+    assert found.noise == pytest.approx(0.4 * FORCE_KCAL)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("values", "message"),
     [
-        ("some", "a correction is 'all' or atom numbers such as 1,2,8, not 'some'"),
-        ("1,,2", "not '1,,2'"),
-        ("0,1", "ethanol has no atom 0, only 1 to 9"),
-        ("3,10", "ethanol has no atom 10, only 1 to 9"),
-        ("4", "name at least two atoms, each once"),
-        ("4,4", "name at least two atoms, each once"),
+        ({"points": 0}, "points has to be at least 1"),
+        ({"kernel_width": 0.0}, "kernel_width has to be a positive number"),
     ],
 )
-def test_other_choices_are_refused(text: str, message: str) -> None:
+def test_options_that_mean_nothing_are_refused(values: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        chosen_atoms(text, molecule("ethanol"))
+        CorrectionOptions(**values)
+
+
+def test_a_kernel_of_angles_and_torsions_has_them_all() -> None:
+    found = correct(force_field("ethanol"), data(40), [range(9)], CorrectionOptions(descriptor="angular"))
+    (term,) = found.force_field.corrections
+    assert isinstance(term, KernelTerm)
+    descriptor = term.expansion.descriptor
+    assert (len(descriptor.angles), len(descriptor.torsions)) == (13, 12)
+
+
+def test_a_kernel_that_does_not_help_on_the_validation_frames_is_switched_off() -> None:
+    found = correct(force_field("ethanol"), data(40), [ATOMS], validation=data(20, seed=5, extra=-800.0))
+    assert found.force_field.corrections == ()
+    assert found.sentences()[-1].startswith("There is no correction: on the validation frames")
+
+
+def test_the_coefficients_move_as_far_as_their_fit_has_left_them_open() -> None:
+    frames = data(60, extra=4000.0)
+    start = force_field("ethanol", form="class2")
+    fitted = fit(start, frames)
+    alone = fitted.force_fields[0]
+    found = correct(alone, frames, [ATOMS], posterior=fitted.posteriors[0])
+    assert found.joint
+    assert found.n_points == (60,)
+    moves = found.force_field.parameter_table.values - alone.parameter_table.values
+    assert np.abs(moves).max() > 0
+    new = data(40, seed=7, extra=4000.0)
+    models = alone, found.force_field.with_corrections([]), found.force_field
+    before, terms, after = (evaluate(model, new).force_rmse or np.nan for model in models)
+    assert after < before
+    assert terms < 1.15 * before
+
+
+def test_without_a_stable_correction_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate that lets no kernel pass."""
+    module = sys.modules["hybridff.correct"]
+
+    def strict(model: ForceField, options: StabilityOptions) -> StabilityReport:
+        holes = (Finding("scan", (), "a hole of the test"),) if model.corrections else ()
+        return StabilityReport(options, holes, (), np.zeros((9, 3)), np.zeros((0, 9, 3)), 0.0, 0, 0)
+
+    monkeypatch.setattr(module, "stability", strict)
+    said: list[str] = []
+    found = correct_stable(force_field("ethanol"), data(30), [ATOMS], say=said.append)
+    assert found.force_field.corrections == ()
+    assert found.report is not None
+    assert found.report.passed
+    assert "No correction passed the stability gate" in found.sentences()[-1]
+    assert said.count("not stable; training again: a hole of the test") == 3

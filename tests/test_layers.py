@@ -12,6 +12,7 @@ ORDER = """
     mol2 molecule symmetry soundness dataset consistency checks model
     corrections.descriptor corrections.kernel corrections.gram corrections.permutations corrections.train
     corrections.sgdmlfile corrections.compiled corrections.term corrections.fragment corrections.process
+    corrections.sparse corrections.choice
     gaff.programs gaff.table gaff.classone gaff.atomtypes gaff.assign gaff.resp gaff.charges gaff.openmm_source
     gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.topology gaff.reference gaff.products gaff.patterns
     gaff.userform gaff.formfile gaff.class2
@@ -19,7 +20,7 @@ ORDER = """
     gaff.slopes gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
     analysis.errors
     fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
-    start export simulate holes gate stable correct trials modelfile verify workflow plots report cli __main__
+    start export simulate holes gate stable residuals correct trials modelfile verify workflow plots report cli __main__
 """
 LAYERS = ORDER.split()
 

@@ -2,7 +2,10 @@
 
 Inverse distances of all pairs, as in sGDML, and on request angles and torsions after V. Vassilev-Galindo et al.,
 J. Chem. Phys. 154, 094119 (2021), in functions that are smooth at linear angles. No entry changes when a geometry is
-turned, shifted or mirrored.
+turned, shifted or mirrored, so that all of them are functions of the distances r between the atoms:
+
+    cos θ(i, j, k)             = (r_ij² + r_jk² - r_ik²) / (2 r_ij r_jk)
+    sin θ1 sin θ2 cos φ(i … m) = cos θ1 cos θ2 - (r_im² + r_jk² - r_ik² - r_jm²) / (2 r_ij r_km)
 """
 
 import itertools
@@ -15,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hybridff.geometry import angle, distance, torsion
+from hybridff.geometry import distance
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,33 @@ class Descriptor:
 
     def of(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames entries"]:
         """The entries [1/nm]: inverse distances; cos theta; sin theta1 sin theta2 cos phi."""
-        parts = [1 / distance(positions[..., _index(self.pairs, 2), :])]
+        r = distance(positions[..., torch.tensor(self.pairs), :])
+        parts = [1 / r]
         if self.angles:
-            parts.append(self.angular_scale * torch.cos(angle(positions[..., _index(self.angles, 3), :])))
+            ij, jk, ik = r[..., torch.as_tensor(self.angle_pairs)].unbind(-1)
+            parts.append(self.angular_scale * _cosine(ij, jk, ik))
         if self.torsions:
-            four = positions[..., _index(self.torsions, 4), :]
-            first, last = (torch.sin(angle(four[..., part, :])) for part in (slice(0, 3), slice(1, 4)))
-            parts.append(self.angular_scale * first * last * torch.cos(torsion(four)))
+            ij, jk, km, ik, jm, im = r[..., torch.as_tensor(self.torsion_pairs)].unbind(-1)
+            across = (im * im + jk * jk - ik * ik - jm * jm) / (2 * ij * km)
+            parts.append(self.angular_scale * (_cosine(ij, jk, ik) * _cosine(jk, km, jm) - across))
         return torch.cat(parts, -1)
+
+    @cached_property
+    def angle_pairs(self) -> Int[np.ndarray, "angles 3"]:
+        """Pairs ij, jk and ik of each angle."""
+        return self._pairs_of(self.angles, ((0, 1), (1, 2), (0, 2)))
+
+    @cached_property
+    def torsion_pairs(self) -> Int[np.ndarray, "torsions 6"]:
+        """Pairs ij, jk, km, ik, jm and im of each torsion."""
+        return self._pairs_of(self.torsions, ((0, 1), (1, 2), (2, 3), (0, 2), (1, 3), (0, 3)))
+
+    def _pairs_of(
+        self, rows: Sequence[Sequence[int]], places: Sequence[tuple[int, int]]
+    ) -> Int[np.ndarray, "rows places"]:
+        number = {pair: k for k, pair in enumerate(self.pairs)}
+        found = [[number[min(row[a], row[b]), max(row[a], row[b])] for a, b in places] for row in rows]
+        return np.array(found, dtype=np.int64).reshape(-1, len(places))
 
     def jacobian(self, positions: Float[Tensor, "frames atoms 3"]) -> Float[Tensor, "frames entries coordinates"]:
         """Derivatives of the entries by the Cartesian coordinates [1/nm²]."""
@@ -68,5 +90,6 @@ class Descriptor:
         return np.array([place[min(atoms, atoms[::-1])] for atoms in images], dtype=np.int64)
 
 
-def _index(atoms: Sequence[Sequence[int]], width: int) -> Tensor:
-    return torch.tensor(atoms, dtype=torch.int64).reshape(-1, width)
+def _cosine(first: Tensor, second: Tensor, across: Tensor) -> Tensor:
+    """Of the angle between two sides of a triangle."""
+    return (first * first + second * second - across * across) / (2 * first * second)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -24,10 +25,15 @@ class Fragment:
 
     @classmethod
     def find(
-        cls, molecule: Molecule, atoms: Sequence[int], positions: Float[Tensor, "frames all_atoms 3"]
+        cls,
+        molecule: Molecule,
+        atoms: Sequence[int],
+        positions: Float[Tensor, "frames all_atoms 3"],
+        *,
+        angular: bool = False,
     ) -> "Fragment":
-        """With inverse distances, and the permutations that the frames reach."""
-        descriptor = Descriptor(len(atoms))
+        """With inverse distances, on request angles and torsions, and the permutations that the frames reach."""
+        descriptor = _angular(molecule, atoms) if angular else Descriptor(len(atoms))
         candidates = graph_permutations(molecule, atoms)
         return cls(tuple(atoms), descriptor, reached(descriptor, candidates, positions[:, list(atoms)]))
 
@@ -42,3 +48,20 @@ class Fragment:
     def index(self) -> Int[Tensor, "permutations entries"]:
         """The permutations as those of descriptor entries."""
         return self.descriptor.index(self.permutations)
+
+
+def _angular(molecule: Molecule, atoms: Sequence[int]) -> Descriptor:
+    """With all angles and torsions of the bonds between some atoms."""
+    place = {atom: k for k, atom in enumerate(atoms)}
+    near = [[place[other] for other in molecule.neighbours[atom] if other in place] for atom in atoms]
+    angles = [(i, j, k) for j in range(len(atoms)) for i, k in combinations(near[j], 2)]
+    torsions = [
+        (i, j, k, m)
+        for j in range(len(atoms))
+        for k in near[j]
+        if j < k
+        for i in near[j]
+        for m in near[k]
+        if len({i, j, k, m}) == 4
+    ]
+    return Descriptor(len(atoms), tuple(angles), tuple(torsions))

@@ -73,32 +73,36 @@ def force_blocks(
     progress: Callable[[float], None] | None = None,
     *,
     lower: bool = False,
+    out: Float[Tensor, "left right"] | None = None,
 ) -> Float[Tensor, "left right"]:
     """Covariance of the projected forces of two lists of geometries, summed over permutations of the second [1/nm²].
 
-    ``index`` are the permutations as those of descriptor entries. With ``lower``, rows and columns are the same and
-    only blocks on and below the diagonal are computed; the rest is zero.
+    The two may have bases of different sizes. ``index`` are the permutations as those of descriptor entries. With
+    ``lower``, rows and columns are the same and only blocks on and below the diagonal are computed; the rest stays as
+    it is in ``out``, or zero.
     """
     n, r = len(rows), rows.slopes.shape[-1]
-    d = rows.x.shape[-1]
-    out = torch.zeros(n, r, len(columns), r, dtype=torch.float64, device=rows.x.device)
+    d, s = columns.slopes.shape[1:]
+    if out is None:
+        out = torch.zeros(n * r, len(columns) * s, dtype=torch.float64, device=rows.x.device)
     moved = [(columns.x[:, p], columns.slopes[:, p]) for p in index]
-    step = max(1, _BLOCK // max(1, len(columns) * d * r))
+    step = max(1, _BLOCK // max(1, len(columns) * d * s))
     for i in range(0, n, step):
         stop = min(n, i + step)
         end = stop if lower else len(columns)
         left, x = rows.slopes[i:stop], rows.x[i:stop]
-        inner = torch.zeros(stop - i, end, d, r, dtype=torch.float64, device=rows.x.device)
+        inner = torch.zeros(stop - i, end, d, s, dtype=torch.float64, device=rows.x.device)
         for points, slopes in moved:
             u = x[:, None] - points[:end]
             _, first, second = matern(u, width)
             inner += first[..., None, None] * slopes[:end]
             along = torch.einsum("ijd,jdr->ijr", u, slopes[:end])
             inner -= (second[..., None] * u)[..., None] * along[:, :, None, :]
-        out[i:stop, :, :end] = torch.einsum("ids,ijdr->isjr", left, inner)
+        block = torch.einsum("ids,ijdr->isjr", left, inner)
+        out[i * r : stop * r, : end * s] = block.reshape((stop - i) * r, end * s)
         if progress:
             progress(stop / n)
-    return out.reshape(n * r, len(columns) * r)
+    return out
 
 
 def energy_blocks(

@@ -8,7 +8,7 @@ series. A kernel that the likelihood does not want is switched off.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,6 +31,10 @@ _FIRST_SHARE = 0.3
 _SMALLEST, _LARGEST = 1e-6, 1e8
 """Of amplitudes and noise, as variances in units of the targets'."""
 _EVALUATIONS = 25
+_FEW_EVALUATIONS = 8
+"""Where the search begins near its end."""
+_FEW_KERNELS = 3
+"""Whose length scales are learnt one by one."""
 _IMPOSSIBLE = 1e12
 """Cost where the covariance is singular."""
 
@@ -58,8 +62,11 @@ class Strength:
 
     width: float
     """Length scale [1/nm]."""
-    amplitude: float
-    """Root mean square of a force component [kJ/mol/nm]; zero for a kernel that is switched off."""
+    variance: float
+    """Of the energy, where no permutation but one brings a geometry near itself [kJ²/mol²]; zero for a kernel that is
+    switched off."""
+    amplitude: float = 0.0
+    """Root mean square of the force components that this gives [kJ/mol/nm]."""
     gain: float = 0.0
     """Logarithm of the likelihood with the kernel over that without."""
 
@@ -78,31 +85,55 @@ class Hyperparameters:
 
 def covariance(points: Points, fragment: Fragment, width: float) -> tuple[Float[np.ndarray, "n n"], float]:
     """Of projected forces and energies, scaled to a mean variance of the force components of 1, and that variance."""
-    forces = force_blocks(points, points, fragment.index, width).numpy()
-    energies, mixed = (block.numpy() for block in energy_blocks(points, points, fragment.index, width))
-    mean = float(np.diag(forces).mean())
-    return np.block([[forces, mixed.T], [mixed, energies]]) / mean, mean
+    matrix = cross_covariance(points, points, fragment, width)
+    mean = float(np.diag(matrix)[: points.slopes.shape[-1] * len(points)].mean())
+    matrix /= mean
+    return matrix, mean
 
 
-def learn(targets: Targets, fragments: Sequence[Fragment], points: Sequence[Points]) -> Hyperparameters:
-    """Length scale and amplitude of each kernel, and the noise."""
-    search = _Search(targets, fragments, points)
-    for place in range(len(fragments)):
-        search.climb(place)
+def cross_covariance(
+    rows: Points, columns: Points, fragment: Fragment, width: float
+) -> Float[np.ndarray, "left right"]:
+    """Of projected forces and energies of some geometries with those of others [1/nm², 1/nm, 1]."""
+    m, n = (len(points) * points.slopes.shape[-1] for points in (rows, columns))
+    out = torch.empty(m + len(rows), n + len(columns), dtype=torch.float64)
+    force_blocks(rows, columns, fragment.index, width, out=out[:m, :n])
+    out[m:, n:], out[m:, :n] = energy_blocks(rows, columns, fragment.index, width)
+    out[:m, n:] = out[m:, :n].T if rows is columns else energy_blocks(columns, rows, fragment.index, width)[1].T
+    return out.numpy()
+
+
+def learn(
+    targets: Targets,
+    fragments: Sequence[Fragment],
+    points: Sequence[Points],
+    *,
+    first: Hyperparameters | None = None,
+    width: float | None = None,
+) -> Hyperparameters:
+    """Length scale and amplitude of each kernel, and the noise.
+
+    The search begins at ``first``; ``width`` fixes all length scales [1/nm].
+    """
+    widths = [_FIRST_WIDTH if width is None else width] * len(fragments)
+    if first is not None and width is None:
+        widths = [strength.width for strength in first.strengths]
+    search = _Search(targets, fragments, points, widths, first)
+    if width is None:
+        search.climb()
     best = search.best
     strengths = []
     for place, width in enumerate(best.widths):
-        others = tuple(w for i, w in enumerate(best.widths) if i != place)
-        without = search.fit(others, [i for i in range(len(fragments)) if i != place])
+        kept = [i for i in range(len(fragments)) if i != place]
+        without = search.fit([best.widths[i] for i in kept], kept, [best.variances[i] for i in (*kept, -2, -1)])
         gain = without.cost - best.cost
         wanted = gain > math.log(len(targets.values))  # two more numbers, by the Bayesian information criterion
-        amplitude = math.sqrt(best.variances[place]) if wanted else 0.0
-        strengths.append(Strength(width, amplitude, gain))
-    if not all(strength.amplitude for strength in strengths):
-        kept = [i for i, strength in enumerate(strengths) if strength.amplitude]
+        strengths.append(search.strength(place, width, best.variances[place] if wanted else 0.0, gain))
+    if not all(strength.variance for strength in strengths):
+        kept = [i for i, strength in enumerate(strengths) if strength.variance]
         best = search.fit(tuple(best.widths[i] for i in kept), kept)
         for i, variance in zip(kept, best.variances, strict=False):
-            strengths[i] = replace(strengths[i], amplitude=math.sqrt(variance))
+            strengths[i] = search.strength(i, strengths[i].width, variance, strengths[i].gain)
     force, energy = (math.sqrt(variance) for variance in best.variances[-2:])
     return Hyperparameters(tuple(strengths), force, energy)
 
@@ -121,38 +152,63 @@ class _Fit:
 class _Search:
     """Likelihoods that were looked at."""
 
-    def __init__(self, targets: Targets, fragments: Sequence[Fragment], points: Sequence[Points]) -> None:
+    def __init__(
+        self,
+        targets: Targets,
+        fragments: Sequence[Fragment],
+        points: Sequence[Points],
+        widths: Sequence[float],
+        first: Hyperparameters | None,
+    ) -> None:
         self.targets, self.fragments, self.points = targets, fragments, points
+        self._evaluations = _EVALUATIONS if first is None else _FEW_EVALUATIONS
         n = targets.n_forces
         self._scales = [max(float((part**2).mean()), 1e-20) for part in (targets.values[:n], targets.values[n:])]
-        self._covariances: dict[tuple[int, float], np.ndarray] = {}
-        self.best = self.fit((_FIRST_WIDTH,) * len(fragments), range(len(fragments)))
+        self._covariances: dict[tuple[int, float], tuple[np.ndarray, float]] = {}
+        start = None
+        if first is not None:
+            noise = first.force_noise**2, first.energy_noise**2
+            start = [strength.amplitude**2 or _FIRST_SHARE * noise[0] for strength in first.strengths] + [*noise]
+        self.best = self.fit(widths, range(len(fragments)), start)
 
-    def climb(self, place: int) -> None:
-        """Change one length scale as long as that helps."""
-        for factor in (_WIDTH_STEP, 1 / _WIDTH_STEP):
-            for _ in range(_MOST_STEPS):
-                widths = list(self.best.widths)
-                widths[place] *= factor
-                found = self.fit(tuple(widths), range(len(self.fragments)), self.best.variances)
-                if found.cost >= self.best.cost:
+    def climb(self) -> None:
+        """Change all length scales together, then those of few kernels one by one, as long as that helps."""
+        places = range(len(self.fragments))
+        groups = [tuple(places)]
+        if 1 < len(groups[0]) <= _FEW_KERNELS:
+            groups += [(place,) for place in places]
+        for group in groups:
+            for factor in (_WIDTH_STEP, 1 / _WIDTH_STEP):
+                better = False
+                for _ in range(_MOST_STEPS):
+                    widths = [w * factor if i in group else w for i, w in enumerate(self.best.widths)]
+                    found = self.fit(widths, places, self.best.variances)
+                    if found.cost >= self.best.cost:
+                        break
+                    self.best, better = found, True
+                if better:
                     break
-                self.best = found
 
     def fit(self, widths: Sequence[float], places: Sequence[int], start: Sequence[float] | None = None) -> _Fit:
         """Amplitudes and noise at given length scales of some of the kernels."""
-        kernels = [self._covariance(place, width) for place, width in zip(places, widths, strict=True)]
+        kernels = [self._covariance(place, width)[0] for place, width in zip(places, widths, strict=True)]
         force, energy = self._scales
         units = np.array([*[force] * len(kernels), force, energy])
         first = np.log(units * _FIRST_SHARE if start is None else start)
         bounds = [(math.log(unit * _SMALLEST), math.log(unit * _LARGEST)) for unit in units]
-        found = minimize(self._cost, first, args=(kernels,), jac=True, bounds=bounds, options={"maxfun": _EVALUATIONS})
+        options = {"maxfun": self._evaluations}
+        found = minimize(self._cost, first, args=(kernels,), jac=True, bounds=bounds, options=options)
         return _Fit(tuple(widths), tuple(np.exp(found.x).tolist()), float(found.fun))
 
-    def _covariance(self, place: int, width: float) -> np.ndarray:
+    def strength(self, place: int, width: float, force_variance: float, gain: float) -> Strength:
+        """Of a kernel whose force components have this variance on average."""
+        _, mean = self._covariance(place, width)
+        return Strength(width, force_variance / mean, math.sqrt(force_variance), gain)
+
+    def _covariance(self, place: int, width: float) -> tuple[np.ndarray, float]:
         key = place, round(width, 9)
         if key not in self._covariances:
-            self._covariances[key] = covariance(self.points[place], self.fragments[place], width)[0]
+            self._covariances[key] = covariance(self.points[place], self.fragments[place], width)
         return self._covariances[key]
 
     def _cost(self, logarithms: Float[np.ndarray, " n"], kernels: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
@@ -186,13 +242,13 @@ def solve(
     The weights times the covariance of anything with the data give its mean. Raises ``InputError`` where the covariance
     is singular in double precision. Overwrites the known covariance.
     """
-    matrix, scales = targets.known, []
+    matrix = targets.known
     for strength, fragment, own in zip(found.strengths, fragments, points, strict=True):
-        scales.append(0.0)
-        if strength.amplitude:
-            kernel, mean = covariance(own, fragment, strength.width)
-            matrix += strength.amplitude**2 * kernel
-            scales[-1] = strength.amplitude**2 / mean
+        if strength.variance:
+            kernel = cross_covariance(own, own, fragment, strength.width)
+            kernel *= strength.variance
+            matrix += kernel
+            del kernel
     matrix[np.diag_indices_from(matrix)] += targets.noise(found.force_noise, found.energy_noise)
     try:
         weights = solve_in_place(matrix, targets.values)
@@ -202,9 +258,11 @@ def solve(
             "same."
         ) from None
     terms = [
-        KernelTerm(fragment.atoms, expansion(fragment, own, strength.width, scale * weights, targets.n_forces))
-        for strength, fragment, own, scale in zip(found.strengths, fragments, points, scales, strict=True)
-        if scale
+        KernelTerm(
+            fragment.atoms, expansion(fragment, own, strength.width, strength.variance * weights, targets.n_forces)
+        )
+        for strength, fragment, own in zip(found.strengths, fragments, points, strict=True)
+        if strength.variance
     ]
     return terms, weights
 

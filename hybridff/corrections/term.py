@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import openmm
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -39,16 +38,8 @@ class KernelTerm(Correction):
         return [self.native_force()]
 
     def compiled(self) -> Adds:
-        """Compiled for inverse distances; by torch for descriptors with angles or torsions."""
-        if len(self.expansion.descriptor.pairs) == len(self.expansion.descriptor):
-            return CompiledKernel(self.atoms, self.expansion)
-
-        def add(positions: Float[np.ndarray, "atoms 3"], forces: Float[np.ndarray, "atoms 3"]) -> float:
-            energy, own = self.energy_forces(torch.as_tensor(positions))
-            forces += own.numpy()
-            return float(energy)
-
-        return add
+        """Compiled for dynamics on the processor."""
+        return CompiledKernel(self.atoms, self.expansion)
 
     def native_force(self) -> openmm.CustomCompoundBondForce:
         """The kernel without Python in the loop: points and weights are parameters of the bonds.
@@ -78,13 +69,9 @@ class KernelTerm(Correction):
         s = math.sqrt(5) / expansion.width
         scale = descriptor.angular_scale
         entries = [
-            *(f"1/distance({_places(pair)})" for pair in descriptor.pairs),
-            *(f"{scale!r}*cos(angle({_places(atoms)}))" for atoms in descriptor.angles),
-            *(
-                f"{scale!r}*sin(angle({_places(atoms[:3])}))*sin(angle({_places(atoms[1:])}))"
-                f"*cos(dihedral({_places(atoms)}))"
-                for atoms in descriptor.torsions
-            ),
+            *(f"1/r{k}" for k in range(len(descriptor.pairs))),
+            *(f"{scale!r}*{_cosine(*sides)}" for sides in descriptor.angle_pairs.tolist()),
+            *(f"{scale!r}*({_torsion(*sides)})" for sides in descriptor.torsion_pairs.tolist()),
         ]
         numbers = range(len(entries))
         n_bonds = len(expansion.points) * len(expansion.permutations)
@@ -98,9 +85,15 @@ class KernelTerm(Correction):
                 "decay=exp(-sd)",
                 f"sd={s!r}*sqrt({'+'.join(f'u{k}*u{k}' for k in numbers)}+{TINY!r})",
                 *(f"u{k}={entry}-point{k}" for k, entry in enumerate(entries)),
+                *(f"r{k}=distance(p{i + 1},p{j + 1})" for k, (i, j) in enumerate(descriptor.pairs)),
             ]
         )
 
 
-def _places(atoms: Sequence[int]) -> str:
-    return ",".join(f"p{atom + 1}" for atom in atoms)
+def _cosine(first: int, second: int, across: int) -> str:
+    return f"(r{first}*r{first}+r{second}*r{second}-r{across}*r{across})/(2*r{first}*r{second})"
+
+
+def _torsion(ij: int, jk: int, km: int, ik: int, jm: int, im: int) -> str:
+    across = f"(r{im}*r{im}+r{jk}*r{jk}-r{ik}*r{ik}-r{jm}*r{jm})/(2*r{ij}*r{km})"
+    return f"{_cosine(ij, jk, ik)}*{_cosine(jk, km, jm)}-{across}"

@@ -5,6 +5,7 @@ from models import distorted
 from scipy.spatial.transform import Rotation
 
 from hybridff.corrections.descriptor import Descriptor
+from hybridff.geometry import angle, torsion
 
 RICH = Descriptor(5, angles=((0, 1, 2), (1, 2, 3)), torsions=((0, 1, 2, 3), (1, 2, 3, 4)))
 
@@ -19,6 +20,16 @@ def test_the_entries_are_inverse_distances_then_cosines_of_angles_and_regular_on
     lengths = [0.1, 0.05**0.5, 0.06**0.5, 0.2, 0.05**0.5, 0.1]
     np.testing.assert_allclose(entries[:6], 1 / np.array(lengths), rtol=1e-12)
     np.testing.assert_allclose(entries[6:], [0.0, 0.0], atol=1e-12)
+
+
+def test_angular_entries_are_those_of_the_angles_and_torsions_themselves() -> None:
+    x = geometries(6)
+    entries = RICH.of(x)[:, len(RICH.pairs) :] / RICH.angular_scale
+    for k, atoms in enumerate(RICH.angles):
+        torch.testing.assert_close(entries[:, k], torch.cos(angle(x[:, atoms])))
+    for k, four in enumerate(RICH.torsions, start=len(RICH.angles)):
+        sines = torch.sin(angle(x[:, four[:3]])) * torch.sin(angle(x[:, four[1:]]))
+        torch.testing.assert_close(entries[:, k], sines * torch.cos(torsion(x[:, four])))
 
 
 def test_turning_shifting_and_mirroring_change_nothing() -> None:

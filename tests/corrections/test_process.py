@@ -27,6 +27,11 @@ def data(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, list[Points]]:
     return x, basis, [fragment.points(x, basis) for fragment in fragments()]
 
 
+def strength(width: float, amplitude: float, points: Points) -> Strength:
+    """Of the first kernel, for forces of an amplitude [kJ/mol/nm]."""
+    return Strength(width, amplitude**2 / covariance(points, fragments()[0], width)[1], amplitude)
+
+
 def spring(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Energies and forces of ½ k (r - r0)² between two atoms that only the first kernel sees together."""
     x = x.clone().requires_grad_()
@@ -86,7 +91,7 @@ def test_what_a_known_covariance_explains_is_left_to_it() -> None:
 def test_the_trained_kernels_explain_the_data_and_unseen_ones() -> None:
     x, basis, points = data()
     wanted = targets(*spring(x), basis)
-    found = Hyperparameters((Strength(60.0, 300.0), Strength(2.0, 0.0)), 1e-3, 1e-3)
+    found = Hyperparameters((strength(60.0, 300.0, points[0]), Strength(2.0, 0.0)), 1e-3, 1e-3)
     terms, _ = solve(Targets(wanted.values, wanted.n_forces, wanted.known.copy()), fragments(), points, found)
     (term,) = terms
     assert term.atoms == ATOMS[0]
@@ -104,7 +109,7 @@ def test_the_weights_give_the_mean_of_whatever_goes_with_the_data() -> None:
     energies, forces = spring(x)
     column = np.concatenate([projected(forces, basis).numpy().ravel(), energies.numpy()])
     known = 9 * np.outer(column, column)
-    found = Hyperparameters((Strength(2.0, 1.0), Strength(2.0, 0.0)), 1e-2, 1e-2)
+    found = Hyperparameters((strength(2.0, 1.0, points[0]), Strength(2.0, 0.0)), 1e-2, 1e-2)
     _, weights = solve(Targets(column, N_FRAMES * 21, known), fragments(), points, found)
     assert 9 * column @ weights == pytest.approx(1.0, rel=1e-3)
 

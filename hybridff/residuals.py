@@ -1,0 +1,109 @@
+"""What a force field leaves of reference data, in the directions that some atoms take part in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy.linalg import cholesky, solve_triangular
+from torch import Tensor
+
+from hybridff.analysis.errors import predict
+from hybridff.corrections.fragment import Fragment
+from hybridff.corrections.gram import Points, internal_basis, projected
+from hybridff.dataset import Frames
+from hybridff.fit.linear import LinearProblem
+from hybridff.fit.normal import move_columns
+from hybridff.fit.options import FitOptions
+from hybridff.fit.posterior import Posterior
+from hybridff.gaff.columns import columns
+from hybridff.gaff.forcefield import ForceField
+
+_OFFSET = 10.0
+"""Prior deviation of the zero of energy, in units of the energies' own."""
+_BLOCK_BYTES = 1 << 28
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """Of some frames."""
+
+    positions: Float[np.ndarray, "frames atoms 3"]
+    basis: Float[Tensor, "frames coordinates freedoms"]
+    """Directions that only the chosen atoms take part in."""
+    values: Float[np.ndarray, " n"]
+    """Forces in the basis, then energies less a mean."""
+    n_forces: int
+    offset: Float[np.ndarray, "n 1"]
+    """What an unknown zero of energy does to them, in units of its prior deviation."""
+
+    def points(self, fragments: Sequence[Fragment]) -> list[Points]:
+        """The frames as each kernel sees them."""
+        positions = torch.as_tensor(self.positions)
+        return [fragment.points(positions, self.basis) for fragment in fragments]
+
+    def projected(
+        self, energy: Float[np.ndarray, "rows frames"], force: Float[np.ndarray, "rows frames coordinates"]
+    ) -> Float[np.ndarray, "rows n"]:
+        """Energies and forces of several models, in the same order as the values."""
+        by_force = torch.einsum("pcf,npc->npf", self.basis, torch.as_tensor(force)).reshape(len(energy), -1).numpy()
+        return np.concatenate([by_force, energy], 1)
+
+
+class Leftover:
+    """What a force field leaves of all training frames, seen by some of the molecule's atoms.
+
+    The frames need forces.
+    """
+
+    def __init__(self, force_field: ForceField, frames: Frames, atoms: Sequence[int]) -> None:
+        assert frames.forces is not None
+        self.force_field, self.frames = force_field, frames
+        self.atoms = list(atoms)
+        self.freedoms = max(1, 3 * len(self.atoms) - 6)
+        energies, forces = predict(force_field, frames.positions)
+        left = frames.energies - energies
+        self._energies, self._forces = left - left.mean(), frames.forces - forces
+        self._scale = _OFFSET * float(np.std(frames.energies))
+
+    def of(self, rows: Int[np.ndarray, " rows"]) -> Residuals:
+        """Of some frames."""
+        positions = torch.as_tensor(self.frames.positions[rows])
+        inner = internal_basis(positions[:, self.atoms])
+        coordinates = [3 * atom + axis for atom in self.atoms for axis in range(3)]
+        basis = torch.zeros(len(rows), 3 * positions.shape[1], inner.shape[-1], dtype=torch.float64)
+        basis[:, coordinates] = inner
+        by_force = projected(torch.as_tensor(self._forces[rows]), basis).reshape(-1).numpy()
+        offset = np.zeros((len(by_force) + len(rows), 1))
+        offset[len(by_force) :] = self._scale
+        values = np.concatenate([by_force, self._energies[rows]])
+        return Residuals(positions.numpy(), basis, values, len(by_force), offset)
+
+    def prior_rows(self, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "coefficients n"]:
+        """What the coefficients do to some frames, each by its prior deviation, restraints included."""
+        data = self.of(rows)
+        problem = LinearProblem([(self.force_field, self.frames.subset(rows))], FitOptions())
+        ((own, _),) = problem.pairs
+        n = len(problem.fitted)
+        table = move_columns(own.table, problem.start, problem.positions[0], problem.fitted)
+        found = columns(table, n + 1, own.parameter_table.values, data.positions)
+        weights, _ = problem.restraints
+        root = cholesky(np.eye(n) + (weights.T @ weights).toarray(), lower=True)
+        return solve_triangular(root, data.projected(found.energy[1:], found.force[1:]), lower=True)
+
+    def posterior_rows(
+        self, posterior: Posterior, rows: Int[np.ndarray, " rows"]
+    ) -> Float[np.ndarray, "coefficients n"]:
+        """What the coefficients do to some frames, by the deviations that a fit has left them."""
+        n = len(self.force_field.parameter_table)
+        step = max(1, _BLOCK_BYTES // (16 * n * self.frames.positions[0].size))
+        force, energy = [], []
+        for first in range(0, len(rows), step):
+            data = self.of(rows[first : first + step])
+            values = self.force_field.parameter_table.values
+            found = columns(self.force_field.table, n, values, data.positions)
+            own = posterior.spread @ data.projected(found.energy[posterior.fitted], found.force[posterior.fitted])
+            force.append(own[:, : data.n_forces])
+            energy.append(own[:, data.n_forces :])
+        return np.concatenate([*force, *energy], 1)

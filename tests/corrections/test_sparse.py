@@ -1,0 +1,87 @@
+import numpy as np
+import torch
+from models import distorted, molecule
+
+from hybridff.corrections.descriptor import Descriptor
+from hybridff.corrections.fragment import Fragment
+from hybridff.corrections.gram import internal_basis, projected
+from hybridff.corrections.process import Hyperparameters, Strength, Targets, solve
+from hybridff.corrections.sparse import Block, SparseProblem, farthest
+
+ATOMS = ((0, 1, 2, 8), (1, 3, 4, 5))
+N_FRAMES = 20
+FOUND = Hyperparameters((Strength(6.0, 1000.0), Strength(9.0, 300.0)), 5.0, 0.3)
+
+
+def fragments() -> list[Fragment]:
+    return [Fragment(atoms, Descriptor(4), torch.arange(4)[None]) for atoms in ATOMS]
+
+
+def blocks(size: int, seed: int = 0) -> list[Block]:
+    """Forces and energies of two springs, some frames at a time, with an unknown zero of energy."""
+    positions = torch.as_tensor(distorted("ethanol", N_FRAMES, seed=seed)).requires_grad_()
+    energy = sum(1500 * ((positions[:, i] - positions[:, j]).norm(dim=-1) - 0.25) ** 2 for i, j in ((0, 8), (1, 5)))
+    assert isinstance(energy, torch.Tensor)
+    (gradient,) = torch.autograd.grad(energy.sum(), positions)
+    found = []
+    for first in range(0, N_FRAMES, size):
+        x = positions[first : first + size].detach()
+        basis = internal_basis(x)
+        force = projected(-gradient[first : first + size], basis).reshape(-1).numpy()
+        own = energy[first : first + size].detach().numpy()
+        others = np.concatenate([np.zeros(len(force)), np.full(len(own), 100.0)])[None]
+        points = [fragment.points(x, basis) for fragment in fragments()]
+        found.append(Block(np.concatenate([force, own]), len(force), points, others))
+    return found
+
+
+def test_with_every_frame_a_point_it_is_the_full_process() -> None:
+    x = distorted("ethanol", N_FRAMES)
+    (everything,) = blocks(N_FRAMES)
+    known = everything.others.T @ everything.others
+    targets = Targets(everything.values, everything.n_forces, known)
+    full, _ = solve(targets, fragments(), everything.points, FOUND)
+    sparse, others = SparseProblem(blocks(7), fragments(), [x, x], FOUND).solved(1.0)
+    new = torch.as_tensor(distorted("ethanol", 5, seed=9))
+    for one, other in zip(full, sparse, strict=True):
+        for a, b in zip(one.energy_forces(new), other.energy_forces(new), strict=True):
+            # The normal equations square the condition number of the covariance, 1e7 here.
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+    assert others.shape == (1,)
+
+
+def test_few_points_explain_more_with_more_of_them() -> None:
+    x, (new,) = distorted("ethanol", N_FRAMES), blocks(N_FRAMES, seed=5)
+    left = []
+    for n_points in (1, 20):
+        terms, _ = SparseProblem(blocks(10), fragments(), [x[:n_points]] * 2, FOUND).solved(0.01)
+        positions = torch.as_tensor(distorted("ethanol", N_FRAMES, seed=5))
+        forces = sum(term.energy_forces(positions)[1] for term in terms)
+        assert isinstance(forces, torch.Tensor)
+        wanted = torch.as_tensor(new.values[: new.n_forces]).reshape(N_FRAMES, -1)
+        left.append(float((projected(forces, internal_basis(positions)) - wanted).square().mean().sqrt()))
+    assert left[1] < 0.7 * left[0]
+
+
+def test_a_kernel_that_is_switched_off_has_no_points() -> None:
+    x = distorted("ethanol", N_FRAMES)
+    found = Hyperparameters((Strength(6.0, 0.0), Strength(9.0, 300.0)), 5.0, 0.3)
+    terms, _ = SparseProblem(blocks(20), fragments(), [x, x], found).solved(1.0)
+    assert [term.atoms for term in terms] == [ATOMS[1]]
+
+
+def test_points_are_chosen_to_be_unlike_each_other() -> None:
+    """Of three clusters of geometries, three points take one each."""
+    centres = distorted("ethanol", 3, seed=2)
+    random = np.random.default_rng(0)
+    x = np.concatenate([centre + random.normal(0, 1e-4, (5, 9, 3)) for centre in centres])
+    fragment = Fragment.find(molecule("ethanol"), range(9), torch.as_tensor(x))
+    chosen = farthest(fragment, x, 5.0, 3)
+    assert sorted(chosen // 5) == [0, 1, 2]
+    assert chosen[0] == 0
+
+
+def test_the_same_geometry_is_no_second_point() -> None:
+    x = np.repeat(distorted("ethanol", 2), 3, axis=0)
+    fragment = Fragment.find(molecule("ethanol"), range(9), torch.as_tensor(x))
+    assert len(farthest(fragment, x, 5.0, 6)) == 2
