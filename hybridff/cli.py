@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hybridff.analysis.errors import evaluate as evaluate_model
 from hybridff.correct import CorrectionOptions
+from hybridff.dataset import Frames
 from hybridff.errors import HybridFFError, InputError
 from hybridff.export import RouteOption, best_route, to_openmm, write_structure, write_system
 from hybridff.fit.options import FitOptions
@@ -219,6 +220,7 @@ def evaluate(
     result = {
         **found.in_field_units(),
         **predicted,
+        **_distances(saved.force_field, item.frames),
         "energy_offset_from": "these frames" if saved.energy_offset is None else "the model's training frames",
     }
     if json_file is not None:
@@ -269,7 +271,8 @@ def simulate(
     get_platform(platform)
     with new_folder(out, overwrite=overwrite) as folder:
         result = _simulate(saved, folder, temperature, time, platform, options, route)
-    _say(*simulation_section(result, temperature, platform).sentences)
+    for sentence in simulation_section(result, temperature, platform).sentences:
+        _say(sentence)
     _say(f"Written to {out}.")
 
 
@@ -313,6 +316,18 @@ def _posterior_of(saved: SavedModel, folder: Path) -> Posterior | None:
     """What a fit left beside its model, where it was asked to."""
     path = folder / POSTERIOR
     return Posterior.read(path, len(saved.force_field.parameter_table)) if path.is_file() else None
+
+
+def _distances(force_field: ForceField, frames: Frames) -> dict[str, float | int]:
+    """How far frames are from those that corrections were trained on."""
+    if not force_field.corrections:
+        return {}
+    found = force_field.distance(frames.positions)
+    return {
+        "mean_distance_from_training": float(found.mean()),
+        "largest_distance_from_training": float(found.max()),
+        "frames_beyond_distance_1": int((found > 1).sum()),
+    }
 
 
 def _compare(force_field: ForceField) -> bool:
@@ -464,6 +479,10 @@ def _simulate(
     route: RouteOption = "auto",
 ) -> SimulationResult:
     force_field = saved.force_field
+    if options is not None and options.stop_beyond is not None and not force_field.corrections:
+        raise InputError(
+            "option stop_beyond: a model without corrections does not know its training data; leave it out."
+        )
     chosen = best_route(force_field, platform) if route == "auto" else route
     with _progress("dynamics") as advance:
         return run_simulation(
@@ -476,6 +495,7 @@ def _simulate(
             platform=platform,
             options=options,
             progress=advance,
+            distance=force_field.distance if force_field.corrections else None,
         )
 
 

@@ -55,8 +55,9 @@ class CorrectionOptions:
     """Geometries that each kernel is a sum over, chosen to be unlike each other; all frames train it. If not given, 200
     for kernels on some atoms; for one on all atoms every frame, as far as memory allows."""
 
-    descriptor: Literal["distances", "angular"] = "distances"
-    """What a kernel sees: inverse distances of all pairs of its atoms, or also the angles and torsions of its bonds."""
+    descriptor: Literal["auto", "distances", "angular"] = "auto"
+    """What a kernel sees: inverse distances of all pairs of its atoms, as in sGDML, or also the angles and torsions of
+    its bonds; auto takes what there is more evidence for."""
 
     kernel_width: float | None = None
     """Length scale of all kernels [1/Å]; learnt if not given."""
@@ -90,6 +91,8 @@ class Corrected:
     n_frames: int
     """Frames that the kernels were trained on."""
     seconds: float
+    angular: bool
+    """Whether the kernels see angles and torsions."""
     joint: bool
     """Whether the force field's own coefficients moved too."""
     report: StabilityReport | None = None
@@ -104,9 +107,10 @@ class Corrected:
             everything = len(group) == len(molecule.numbers)
             name = "all atoms" if everything else f"atoms {', '.join(molecule.label(atom) for atom in group)}"
             if points:
+                sees = "distances, angles and torsions" if self.angular else "distances"
                 found.append(
-                    f"The kernel on {name} is a sum over {points} geometries, trained on {self.n_frames} frames: "
-                    f"length scale {strength.width * ANGSTROM:.2g}/Å, force components of "
+                    f"The kernel on {name} sees {sees} and is a sum over {points} geometries, trained on "
+                    f"{self.n_frames} frames: length scale {strength.width * ANGSTROM:.2g}/Å, force components of "
                     f"{strength.amplitude / FORCE_KCAL:.2g} kcal/mol/Å a priori, noise of "
                     f"{self.noise / FORCE_KCAL:.2g} kcal/mol/Å, evidence of e^{strength.gain:.0f} for "
                     "it."
@@ -210,9 +214,12 @@ class _Problem:
         self._order = np.random.default_rng(seed).permutation(len(frames))
         self._leftover = Leftover(force_field, frames, sorted({atom for group in atoms for atom in group}))
         positions = torch.as_tensor(frames.positions)
-        angular = self._options.descriptor == "angular"
-        self._fragments = [Fragment.find(force_field.molecule, group, positions, angular=angular) for group in atoms]
-        self._found = self._learnt()
+        kinds = {"auto": (False, True), "distances": (False,), "angular": (True,)}[self._options.descriptor]
+        self._choices = [
+            [Fragment.find(force_field.molecule, group, positions, angular=angular) for group in atoms]
+            for angular in kinds
+        ]
+        self._fragments, self._found = self._learnt()
         self._sparse = self._sparse_problem()
         self._noise = self._best_noise()
         self._seconds = perf_counter() - begin
@@ -251,27 +258,33 @@ class _Problem:
             tuple(points),
             len(self._frames) if any(points) else 0,
             seconds,
+            any(fragment.descriptor.angles for fragment in self._fragments),
             any(points) and self._posterior is not None,
             remarks=remarks,
         )
 
-    def _learnt(self) -> Hyperparameters:
-        """Of the evidence, with the noise that does best on validation frames."""
-        options, freedoms = self._options, self._leftover.freedoms
-        width = None if options.kernel_width is None else options.kernel_width / ANGSTROM
-        found = None
-        for most in (_JUDGED, _JUDGED_AGAIN) if len(self._fragments) == 1 else (_JUDGED,):
-            rows = self._order[: max(10, most // freedoms)]
-            data = self._leftover.of(rows)
-            known = data.offset @ data.offset.T
-            if is_linear(self._force_field):
-                _add_squares(known, self._leftover.prior_rows(rows))
-            targets = Targets(data.values, data.n_forces, known)
-            found = learn(targets, self._fragments, data.points(self._fragments), first=found, width=width)
-            if len(rows) == len(self._frames):
-                break
-        assert found is not None
-        return found
+    def _learnt(self) -> tuple[list[Fragment], Hyperparameters]:
+        """The kernels with the most evidence for them, and what that evidence says."""
+        found = [self._judged(fragments, _JUDGED, None) for fragments in self._choices]
+        best = min(range(len(found)), key=lambda i: found[i].cost)
+        fragments, chosen = self._choices[best], found[best]
+        if len(fragments) == 1 and len(self._frames) > self._n_judged(_JUDGED):
+            chosen = self._judged(fragments, _JUDGED_AGAIN, chosen)
+        return fragments, chosen
+
+    def _judged(self, fragments: Sequence[Fragment], most: int, first: Hyperparameters | None) -> Hyperparameters:
+        """What the evidence of so many forces says."""
+        rows = self._order[: self._n_judged(most)]
+        data = self._leftover.of(rows)
+        known = data.offset @ data.offset.T
+        if is_linear(self._force_field):
+            _add_squares(known, self._leftover.prior_rows(rows))
+        targets = Targets(data.values, data.n_forces, known)
+        width = None if self._options.kernel_width is None else self._options.kernel_width / ANGSTROM
+        return learn(targets, fragments, data.points(fragments), first=first, width=width)
+
+    def _n_judged(self, most: int) -> int:
+        return max(10, most // self._leftover.freedoms)
 
     def _sparse_problem(self) -> SparseProblem | None:
         """Of kernels with fewer points than there are frames; None where each frame is a point, or without evidence."""

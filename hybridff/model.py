@@ -46,3 +46,7 @@ class Correction(EnergyModel):
     @abc.abstractmethod
     def compiled(self) -> Adds:
         """The same energy as a function for dynamics."""
+
+    @abc.abstractmethod
+    def distance(self, positions: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, " frames"]:
+        """How far geometries [nm] are from the training data, which lie below 1 with few exceptions."""

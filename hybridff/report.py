@@ -182,7 +182,19 @@ def simulation_section(result: SimulationResult, temperature: float, platform: s
         (
             f"{result.time:g} ps at {temperature:g} K on the {platform} platform: {result.steps} steps, "
             f"mean temperature of its second half {result.mean_temperature:.0f} K, {result.ns_per_day:.0f} ns/day.",
+            *_distance_sentences(result),
         ),
+    )
+
+
+def _distance_sentences(result: SimulationResult) -> tuple[str, ...]:
+    """How far the run got from the training data, where that is known."""
+    if result.farthest is None or result.share_beyond is None:
+        return ()
+    end = " The run was stopped there." if result.stopped else ""
+    return (
+        f"{100 * result.share_beyond:.1f} % of the frames are further from the training data than these are from each "
+        f"other (distance 1); the furthest is at {result.farthest:.2g}.{end}",
     )
 
 

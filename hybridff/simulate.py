@@ -21,6 +21,8 @@ _SEEDS = 2**31 - 1
 
 Progress = Callable[[float], None]
 """Called with the fraction done."""
+Distance = Callable[[Float[np.ndarray, "frames atoms 3"]], Float[np.ndarray, " frames"]]
+"""How far frames [nm] are from training data, in units of what these are from each other."""
 
 
 class DynamicsError(HybridFFError):
@@ -49,7 +51,12 @@ class SimulationOptions:
     seed: int = 0
     """Seed of velocities and of the thermostat."""
 
+    stop_beyond: float | None = None
+    """Stop when a frame is further than this from the training data of the model's corrections, which lie below 1."""
+
     def __post_init__(self) -> None:
+        if self.stop_beyond is not None and not self.stop_beyond > 0:
+            raise InputError(f"option stop_beyond has to be a positive number, not {self.stop_beyond}.")
         if not 0 <= self.friction < math.inf:
             raise InputError(f"option friction has to be a number of at least 0, not {self.friction}.")
         if not 0 <= self.seed < _SEEDS:
@@ -66,6 +73,12 @@ class SimulationResult:
     mean_temperature: float
     """Over the second half of the log, as the run starts from a minimum [K]."""
     ns_per_day: float
+    farthest: float | None = None
+    """Largest distance of a frame from the training data; None where it was not looked at."""
+    share_beyond: float | None = None
+    """Of the frames, those further from the training data than these are from each other."""
+    stopped: bool = False
+    """Whether the run ended before its time as a frame was too far from the training data."""
 
 
 def parse_time(text: str, what: str) -> float:
@@ -105,11 +118,13 @@ def simulate(
     platform: str = "Reference",
     options: SimulationOptions | None = None,
     progress: Progress | None = None,
+    distance: Distance | None = None,
 ) -> SimulationResult:
     """Minimise, then run dynamics from ``positions`` [nm]; writes into ``folder``.
 
-    Files: ``trajectory.dcd`` (or ``.xtc``), ``log.csv``, ``minimised.pdb``, ``final.pdb``, and ``checkpoint.xml`` to go
-    on from. Raises ``DynamicsError`` when the energy is no longer finite, with the time of the failure.
+    Files: ``trajectory.dcd`` (or ``.xtc``), ``log.csv``, ``minimised.pdb``, ``final.pdb``, ``checkpoint.xml`` to go on
+    from, and with ``distance`` also ``distance.csv``, a line for each frame. Raises ``DynamicsError`` when the energy
+    is no longer finite, with the time of the failure.
     """
     options = options or SimulationOptions()
     if not 0 < temperature < math.inf:
@@ -130,11 +145,23 @@ def simulate(
     log = folder / "log.csv"
     columns = ("step", "time", "potentialEnergy", "kineticEnergy", "totalEnergy", "temperature")
     simulation.reporters.append(app.StateDataReporter(str(log), every, **dict.fromkeys(columns, True)))
+    watch = None
+    if distance is not None:
+        watch = _Watch(folder / "distance.csv", every, distance, options.stop_beyond)
+        simulation.reporters.append(watch)
     begin = time.perf_counter()
-    for done in _chunks(steps):
-        _advance(simulation, done)
-        if progress:
-            progress(done / steps)
+    looks = _chunks(steps) if options.stop_beyond is None else sorted({*range(every, steps, every), steps})
+    try:
+        for done in looks:
+            _advance(simulation, done)
+            if progress:
+                progress(done / steps)
+            if watch is not None and watch.stopped:
+                steps = done
+                break
+    finally:
+        if watch is not None:
+            watch.file.close()
     seconds = time.perf_counter() - begin
     _write_pdb(simulation, folder / "final.pdb")
     simulation.saveState(str(folder / "checkpoint.xml"))
@@ -145,7 +172,34 @@ def simulate(
         time=steps * step,
         mean_temperature=float(table[len(table) // 2 :, 5].mean()),
         ns_per_day=steps * step * 1e-3 / seconds * 86400,
+        farthest=None if watch is None else max(watch.seen),
+        share_beyond=None if watch is None else float(np.mean(np.array(watch.seen) > 1)),
+        stopped=watch is not None and watch.stopped,
     )
+
+
+class _Watch:
+    """A reporter of OpenMM's kind that writes how far each frame is from the training data."""
+
+    def __init__(self, path: Path, every: int, distance: Distance, limit: float | None) -> None:
+        self.file, self.seen, self.stopped = path.open("w", encoding="utf-8"), list[float](), False
+        self.file.write("time (ps),distance from the training data\n")
+        self._every, self._distance, self._limit = every, distance, limit
+
+    def describeNextReport(self, simulation: app.Simulation) -> dict:  # noqa: N802
+        """OpenMM's protocol."""
+        return {
+            "steps": self._every - simulation.currentStep % self._every,
+            "periodic": False,
+            "include": ["positions"],
+        }
+
+    def report(self, _: app.Simulation, state: openmm.State) -> None:
+        """Look at one frame."""
+        found = float(self._distance(state.getPositions(asNumpy=True)._value[None])[0])
+        self.seen.append(found)
+        self.file.write(f"{state.getTime()._value:.6g},{found:.4g}\n")
+        self.stopped = self.stopped or (self._limit is not None and found > self._limit)
 
 
 def _integrator(options: SimulationOptions, temperature: float, step: float) -> openmm.Integrator:

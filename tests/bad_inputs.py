@@ -800,6 +800,11 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "option points has to be at least 1, not 0",
     ),
     BadInput(
+        "a limit of distance for a model without corrections",
+        'simulate model --temperature 300 --time "1 ps" --stop-beyond 2 --out out',
+        "a model without corrections does not know its training data",
+    ),
+    BadInput(
         "unknown platform",
         'simulate model --temperature 300 --time "1 ps" --platform TPU --out out',
         "OpenMM has no platform 'TPU' here; present are Reference",

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -112,7 +113,7 @@ def test_a_report_that_goes_to_a_file_is_whole(workplace, monkeypatch):
 def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
     succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --form harmonic --gate none --out plain")
     text = succeed("correct plain ethanol.npz --correction all --gate none --out out")
-    assert "The kernel on all atoms is a sum over 40 geometries, trained on 40 frames" in text
+    assert "The kernel on all atoms sees distances and is a sum over 40 geometries, trained on 40 frames" in text
     plain, model = read_model("plain"), read_model("out")
     assert len(model.force_field.corrections) == 1
     assert model.provenance["frames"] == plain.provenance["frames"]
@@ -124,6 +125,12 @@ def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
     assert after < 0.7 * before
     assert f"{after:.2f}" in Path("out/report.html").read_text(encoding="utf-8")
     assert "compiled evaluator" in succeed("verify out")
+    text = succeed("evaluate out ethanol.npz")
+    assert re.search(r"frames_beyond_distance_1 +\d+", text)
+    assert "frames_beyond" not in succeed("evaluate plain ethanol.npz")
+    text = succeed('simulate out --temperature 300 --time "0.2 ps" --stop-beyond 1e-6 --out run')
+    assert "The run was stopped there." in text
+    assert Path("run/distance.csv").read_text().count("\n") == 2
 
 
 def test_fit_solves_for_kernels_and_coefficients_together(workplace):

@@ -10,7 +10,14 @@ from openmm import app
 
 from hybridff.errors import InputError
 from hybridff.export import Route, to_openmm
-from hybridff.simulate import DynamicsError, SimulationOptions, get_platform, parse_time, simulate
+from hybridff.simulate import (
+    Distance,
+    DynamicsError,
+    SimulationOptions,
+    get_platform,
+    parse_time,
+    simulate,
+)
 from hybridff.units import BOLTZMANN
 
 COLUMNS = ("step", "time", "potential", "kinetic", "total", "temperature")
@@ -23,6 +30,7 @@ def run(
     name: str = "ethanol",
     route: Route = "native",
     platform: str = "Reference",
+    distance: Distance | None = None,
     **options,
 ):
     folder.mkdir(exist_ok=True)
@@ -37,7 +45,20 @@ def run(
         duration=duration,
         platform=platform,
         options=SimulationOptions(**options),
+        distance=distance,
     )
+
+
+def far_later(positions: np.ndarray) -> np.ndarray:
+    """0.5 for the first ten frames, then 0.5 more for each."""
+    far_later.calls += 1  # type: ignore[attr-defined]
+    return np.array([0.5 * max(1, far_later.calls - 9)])  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def distance() -> Distance:
+    far_later.calls = 0  # type: ignore[attr-defined]
+    return far_later
 
 
 def log(folder: Path) -> np.ndarray:
@@ -178,6 +199,27 @@ def test_the_checkpoint_goes_on_where_the_run_ended(tmp_path):
     assert state.getStepCount() == 40
     positions = np.array(state.getPositions(asNumpy=True)._value) * 10
     np.testing.assert_allclose(positions, read_pdb(tmp_path / "final.pdb"), atol=6e-4)  # half of a PDB's last digit
+
+
+def test_the_distance_from_the_training_data_is_written_for_every_frame(tmp_path, distance):
+    result = run(tmp_path, "0.2 ps", interval="10 fs", distance=distance)
+    lines = np.loadtxt(tmp_path / "distance.csv", delimiter=",", skiprows=1)
+    np.testing.assert_allclose(lines[:, 0], np.arange(1, 21) * 0.01)
+    np.testing.assert_allclose(lines[:, 1], [0.5] * 10 + [0.5 * k for k in range(2, 12)])
+    assert (result.farthest, result.share_beyond, result.stopped) == (5.5, 9 / 20, False)
+
+
+def test_a_run_that_gets_too_far_from_the_training_data_is_stopped(tmp_path, distance):
+    result = run(tmp_path, "0.2 ps", interval="10 fs", distance=distance, stop_beyond=1.2)
+    assert (result.farthest, result.stopped) == (1.5, True)
+    assert result.time == pytest.approx(0.12)
+    assert len(log(tmp_path)) == 12
+    assert (tmp_path / "final.pdb").is_file()
+
+
+def test_without_corrections_there_is_no_distance(tmp_path):
+    assert run(tmp_path, "1 fs").farthest is None
+    assert not (tmp_path / "distance.csv").exists()
 
 
 def test_progress_rises_to_one(tmp_path):

@@ -28,8 +28,9 @@ class Descriptor:
     n_atoms: int
     angles: tuple[tuple[int, int, int], ...] = ()
     torsions: tuple[tuple[int, int, int, int], ...] = ()
-    angular_scale: float = 10.0
-    """What the cosines of angles and torsions are multiplied by [1/nm]."""
+    angular_scale: float = 3.0
+    """What the cosines of angles and torsions are multiplied by [1/nm]: about what makes them as important as inverse
+    distances."""
 
     @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:

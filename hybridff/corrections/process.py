@@ -81,6 +81,8 @@ class Hyperparameters:
     """Of a component [kJ/mol/nm]."""
     energy_noise: float
     """[kJ/mol]"""
+    cost: float = 0.0
+    """Minus the logarithm of the likelihood, less a constant."""
 
 
 def covariance(points: Points, fragment: Fragment, width: float) -> tuple[Float[np.ndarray, "n n"], float]:
@@ -135,7 +137,7 @@ def learn(
         for i, variance in zip(kept, best.variances, strict=False):
             strengths[i] = search.strength(i, strengths[i].width, variance, strengths[i].gain)
     force, energy = (math.sqrt(variance) for variance in best.variances[-2:])
-    return Hyperparameters(tuple(strengths), force, energy)
+    return Hyperparameters(tuple(strengths), force, energy, best.cost)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import openmm
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from hybridff.corrections.compiled import CompiledKernel
+from hybridff.corrections.familiarity import Familiarity
 from hybridff.corrections.kernel import TINY, KernelExpansion
 from hybridff.errors import InputError
 from hybridff.model import Adds, Correction
@@ -40,6 +43,14 @@ class KernelTerm(Correction):
     def compiled(self) -> Adds:
         """Compiled for dynamics on the processor."""
         return CompiledKernel(self.atoms, self.expansion)
+
+    def distance(self, positions: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, " frames"]:
+        """How far geometries [nm] are from the kernel's points: see ``Familiarity``."""
+        return self._familiarity.distance(torch.as_tensor(positions[:, list(self.atoms)]))
+
+    @cached_property
+    def _familiarity(self) -> Familiarity:
+        return Familiarity(self.expansion)
 
     def native_force(self) -> openmm.CustomCompoundBondForce:
         """The kernel without Python in the loop: points and weights are parameters of the bonds.

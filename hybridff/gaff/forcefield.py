@@ -133,6 +133,14 @@ class ForceField(EnergyModel):
             found["correction"] = sum((each.energy(positions) for each in self.corrections), torch.zeros(()))
         return found
 
+    def distance(self, positions: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, " frames"]:
+        """How far geometries [nm] are from the training data of the corrections, by the one that knows them least.
+
+        Training data themselves are below 1 with few exceptions. Zero without corrections.
+        """
+        found = [correction.distance(positions) for correction in self.corrections]
+        return np.max(found, axis=0) if found else np.zeros(len(positions))
+
     def openmm_forces(self) -> list[openmm.Force]:
         """Bonded forces, then one ``NonbondedForce``, then the corrections'."""
         values = self.parameter_table.values
