@@ -1,5 +1,6 @@
 """A force field as an ``openmm.System``, its XML, and a structure file."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,8 @@ from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.gaff.openmm_forces import OPENMMS_OWN
+from hybridff.images import make_whole, parents_of
+from hybridff.model import CORRECTION_GROUP, Adds
 from hybridff.molecule import Molecule
 from hybridff.output import new_file
 
@@ -40,11 +43,15 @@ def to_openmm(force_field: ForceField, route: Route = "native") -> openmm.System
     return system
 
 
-def compiled_forces(force_field: ForceField, *, alone: bool = True) -> list[openmm.Force]:
+def compiled_forces(
+    force_field: ForceField, *, alone: bool = True, periodic: bool = False, separate: bool = False
+) -> list[openmm.Force]:
     """All energy inside the molecule as one ``PythonForce``.
 
     For a molecule that is not ``alone`` there is also the ``NonbondedForce`` by which its atoms meet others, with all
-    pairs of its own switched off.
+    pairs of its own switched off. In a ``periodic`` box the molecule is made whole first, so that its atoms may be in
+    any image of the box. With ``separate`` the corrections are a force of their own, in the group
+    ``CORRECTION_GROUP``, for integrators with several time steps; that takes one more call of Python for each.
     """
     if not hasattr(openmm, "PythonForce"):
         raise InputError(
@@ -52,18 +59,12 @@ def compiled_forces(force_field: ForceField, *, alone: bool = True) -> list[open
             "update OpenMM or use the native route."
         )
     table, values = force_field.table, force_field.parameter_table.values
-    terms, n_atoms = CompiledEnergy(table, values), len(force_field.molecule.numbers)
+    terms, molecule = CompiledEnergy(table, values).into, force_field.molecule
     corrections = [correction.compiled() for correction in force_field.corrections]
-    positions, forces = np.empty((n_atoms, 3)), np.empty((n_atoms, 3))
-
-    def compute(state: openmm.State) -> tuple[float, np.ndarray]:
-        state._getVectorAsNumpy(openmm.State.Positions, positions)  # getPositions with its units takes 8 µs
-        energy = terms.into(positions, forces)
-        for add in corrections:
-            energy += add(positions, forces)
-        return energy, forces
-
-    found = [openmm.PythonForce(compute)]
+    found: list[openmm.Force] = [_python_force(terms, () if separate else corrections, molecule, periodic=periodic)]
+    if separate and corrections:
+        found.append(_python_force(_nothing, corrections, molecule, periodic=periodic))
+        found[-1].setForceGroup(CORRECTION_GROUP)
     if not alone:
         nothing = replace(
             table,
@@ -74,6 +75,30 @@ def compiled_forces(force_field: ForceField, *, alone: bool = True) -> list[open
         )
         found.append(nonbonded_force(nothing, values, force_field.nonbonded))
     return found
+
+
+def _python_force(first: Adds, rest: Sequence[Adds], molecule: Molecule, *, periodic: bool) -> openmm.Force:
+    """A force that is a sum; ``first`` overwrites the forces that it is given, the others add to them."""
+    positions, forces = np.empty((2, len(molecule.numbers), 3))
+    parents = parents_of(molecule) if periodic else None
+
+    def compute(state: openmm.State) -> tuple[float, np.ndarray]:
+        state._getVectorAsNumpy(openmm.State.Positions, positions)  # getPositions with its units takes 8 µs
+        if parents is not None:
+            make_whole(positions, parents, np.array(state.getPeriodicBoxVectors()._value))
+        energy = first(positions, forces)
+        for add in rest:
+            energy += add(positions, forces)
+        return energy, forces
+
+    force = openmm.PythonForce(compute)
+    force.setUsesPeriodicBoundaryConditions(periodic)
+    return force
+
+
+def _nothing(_: Float[np.ndarray, "atoms 3"], forces: Float[np.ndarray, "atoms 3"]) -> float:
+    forces[:] = 0.0
+    return 0.0
 
 
 def best_route(force_field: ForceField, platform: str) -> Route:

@@ -33,6 +33,9 @@ class EnergyModel(torch.nn.Module, abc.ABC):
         return energy.detach(), -gradient
 
 
+CORRECTION_GROUP = 1
+"""Force group of corrections in OpenMM."""
+
 Adds = Callable[[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "atoms 3"]], float]
 """Takes positions [nm], adds forces [kJ/mol/nm] to those of an array, and returns the energy [kJ/mol]."""
 

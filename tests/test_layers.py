@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hybridff"
 
 ORDER = """
     units errors output cache geometry expression
-    mol2 molecule symmetry soundness dataset consistency checks model
+    mol2 molecule images symmetry soundness dataset consistency checks model
     corrections.descriptor corrections.kernel corrections.gram corrections.permutations corrections.train
     corrections.sgdmlfile corrections.compiled corrections.familiarity corrections.term corrections.fragment
     corrections.process corrections.sparse corrections.choice

@@ -14,7 +14,7 @@ from hybridff.corrections.compiled import CompiledKernel
 from hybridff.corrections.familiarity import Familiarity
 from hybridff.corrections.kernel import TINY, KernelExpansion
 from hybridff.errors import InputError
-from hybridff.model import Adds, Correction
+from hybridff.model import CORRECTION_GROUP, Adds, Correction
 
 
 class KernelTerm(Correction):
@@ -52,14 +52,17 @@ class KernelTerm(Correction):
     def _familiarity(self) -> Familiarity:
         return Familiarity(self.expansion)
 
-    def native_force(self) -> openmm.CustomCompoundBondForce:
+    def native_force(self, *, periodic: bool = False) -> openmm.CustomCompoundBondForce:
         """The kernel without Python in the loop: points and weights are parameters of the bonds.
 
-        A permuted point is the point itself on permuted atoms.
+        A permuted point is the point itself on permuted atoms. In a ``periodic`` box distances are those to the nearest
+        image. The force has the group ``CORRECTION_GROUP``.
         """
         expansion = self.expansion
         force = openmm.CustomCompoundBondForce(len(self.atoms), self._expression())
         force.setName("KernelTerm")
+        force.setForceGroup(CORRECTION_GROUP)
+        force.setUsesPeriodicBoundaryConditions(periodic)
         entries = range(len(expansion.descriptor))
         for name in (*(f"point{k}" for k in entries), *(f"weight{k}" for k in entries)):
             force.addPerBondParameter(name)
