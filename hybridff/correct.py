@@ -1,5 +1,6 @@
 """Corrections to a fitted force field: kernels on sets of atoms, trained on what its terms leave."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -35,14 +36,16 @@ _MOST = 22000
 """Forces and energies that kernels are trained on at once: 3.9 GB of covariance, twice."""
 _LOCAL_POINTS = 200
 """Points of a kernel on some atoms alone, which dynamics can afford."""
-_FUNCTIONS = 10000
-"""Of all kernels together, where they have fewer points than there are frames: 0.8 GB."""
+_FUNCTIONS = 7000
+"""Of all kernels together, where they have fewer points than there are frames: 0.4 GB."""
 _BLOCK_BYTES = 1 << 28
-_QUIETER = (0.3, 1.0, 0.1)
-"""Noise that is tried on validation frames, in units of that of the evidence, which is that of few frames; the first
-where there are none."""
-_SPARSE_NOISE = (1.0, 3.0, 10.0, 0.3)
+_NOISES = ((0.3, 0.3), (1.0, 1.0), (0.1, 0.1))
+"""Noise of forces and of energies that is tried on validation frames, in units of that of the evidence, which is that
+of few frames; the first where there are none."""
+_SPARSE_NOISES = ((1.0, 1.0), (3.0, 1.0), (10.0, 1.0), (3.0, 3.0), (0.3, 0.3))
 """The same for kernels with fewer points than frames, which leave something of their own."""
+_TINY = 1e-9
+"""Errors that are as good as none [kJ/mol, kJ/mol/nm]."""
 _NOISIER = (1.0, 3.0, 10.0)
 """Noise that the stability gate is tried with, in units of what was found best."""
 
@@ -228,18 +231,17 @@ class _Problem:
         """The kernels trained with so many times the best noise."""
         if not self._wanted:
             return self.without(())
-        begin, noise = perf_counter(), noise * self._noise
-        hybrid = self._trained(noise, self._order)
-        if self._validation is not None:
-            before, after = (_force_error(model, self._validation) for model in (self._force_field, hybrid))
-            if after >= before:
-                remark = "There is no correction: on the validation frames the force field is no worse without it."
-                return self.without((remark,))
-        return self._result(hybrid, noise, self._seconds + perf_counter() - begin, ())
+        begin = perf_counter()
+        force, energy = (noise * own for own in self._noise)
+        hybrid = self._trained(force, energy, self._order)
+        if self._validation is not None and self._score(hybrid) >= 0:
+            remark = "There is no correction: on the validation frames the force field is no worse without it."
+            return self.without((remark,))
+        return self._result(hybrid, force, self._seconds + perf_counter() - begin, ())
 
     def without(self, remarks: tuple[str, ...]) -> Corrected:
         """No kernel."""
-        return self._result(self._force_field, self._noise, self._seconds, remarks)
+        return self._result(self._force_field, self._noise[0], self._seconds, remarks)
 
     @property
     def _wanted(self) -> bool:
@@ -306,20 +308,34 @@ class _Problem:
         ]
         return SparseProblem(self._blocks(), fragments, centres, self._found)
 
-    def _best_noise(self) -> float:
-        """In units of the evidence's: as wanted, or what does best on validation frames."""
+    def _best_noise(self) -> tuple[float, float]:
+        """Of forces and energies, in units of the evidence's: as wanted, or what does best on validation frames."""
         if self._options.kernel_noise is not None:
-            return self._options.kernel_noise * FORCE_KCAL / self._found.force_noise
-        factors = _QUIETER if self._sparse is None else _SPARSE_NOISE
+            factor = self._options.kernel_noise * FORCE_KCAL / self._found.force_noise
+            return factor, factor
+        noises = _NOISES if self._sparse is None else _SPARSE_NOISES
         if self._validation is None or not self._wanted:
-            return factors[0]
+            return noises[0]
         rows = self._order[: max(10, _TRIED // (self._leftover.freedoms + 1))]
-        return min(factors, key=lambda factor: _force_error(self._trained(factor, rows), self._validation))
+        return min(noises, key=lambda noise: self._score(self._trained(noise[0], noise[1], rows)))
 
-    def _trained(self, noise: float, rows: Int[np.ndarray, " rows"]) -> ForceField:
+    def _score(self, model: ForceField) -> float:
+        """How much worse than without kernels a model is on the validation frames, in forces and energies together."""
+        assert self._validation is not None
+        pairs = zip(self._errors(model), self._errors(self._force_field), strict=True)
+        return sum(math.log(max(after, _TINY) / max(before, _TINY)) for after, before in pairs)
+
+    def _errors(self, model: ForceField) -> tuple[float, float]:
+        """Of forces and energies of the validation frames."""
+        assert self._validation is not None
+        found = evaluate(model, self._validation, evaluate(model, self._frames).energy_offset)
+        assert found.force_rmse is not None
+        return found.force_rmse, found.energy_rmse
+
+    def _trained(self, force: float, energy: float, rows: Int[np.ndarray, " rows"]) -> ForceField:
         """With kernels; ``rows`` are their points where each frame is one."""
         if self._sparse is not None:
-            terms, others = self._sparse.solved(noise)
+            terms, others = self._sparse.solved(force, energy)
             return self._moved(others[1:] if self._posterior is not None else None).with_corrections(terms)
         data = self._leftover.of(rows)
         known, own = data.offset @ data.offset.T, None
@@ -327,7 +343,7 @@ class _Problem:
             own = self._leftover.posterior_rows(self._posterior, rows)
             _add_squares(known, own)
         found = self._found
-        found = replace(found, force_noise=noise * found.force_noise, energy_noise=noise * found.energy_noise)
+        found = replace(found, force_noise=force * found.force_noise, energy_noise=energy * found.energy_noise)
         targets = Targets(data.values, data.n_forces, known)
         terms, weights = solve(targets, self._fragments, data.points(self._fragments), found)
         return self._moved(None if own is None else own @ weights).with_corrections(terms)
@@ -357,11 +373,3 @@ def _add_squares(matrix: Float[np.ndarray, "n n"], rows: Float[np.ndarray, "m n"
     """Add the products of all columns to a matrix's lower half, in place."""
     # A row-major lower half is BLAS's column-major upper one: no copy.
     blas.dsyrk(1.0, rows, 1.0, matrix.T, trans=1, lower=0, overwrite_c=1)
-
-
-def _force_error(force_field: ForceField, frames: Frames | None) -> float:
-    """Root mean square of a component [kJ/mol/nm]."""
-    assert frames is not None
-    error = evaluate(force_field, frames).force_rmse
-    assert error is not None
-    return error

@@ -134,7 +134,7 @@ def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
 
 
 def test_fit_solves_for_kernels_and_coefficients_together(workplace):
-    options = "--charges charges.txt --train 40 --validation 10 --gate none"
+    options = "--charges charges.txt --train 40 --validation 0 --gate none"
     text = succeed(f"fit ethanol.npz {options} --correction all --points 20 --keep-posterior --out out")
     assert "The coefficients of the terms were solved for together with the kernels." in text
     assert "Away from the training frames kernels fade" in text
@@ -148,7 +148,7 @@ def test_fit_solves_for_kernels_and_coefficients_together(workplace):
 
 
 def test_correct_moves_the_terms_where_the_fit_has_left_its_posterior(workplace):
-    options = "--charges charges.txt --train 40 --validation 10 --gate none"
+    options = "--charges charges.txt --train 40 --validation 0 --gate none"
     succeed(f"fit ethanol.npz {options} --keep-posterior --out plain")
     text = succeed("correct plain ethanol.npz --correction all --gate none --out out")
     assert "The coefficients of the terms were solved for together with the kernels." in text

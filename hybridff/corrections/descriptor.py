@@ -9,7 +9,7 @@ turned, shifted or mirrored, so that all of them are functions of the distances 
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,8 +72,45 @@ class Descriptor:
 
     def jacobian(self, positions: Float[Tensor, "frames atoms 3"]) -> Float[Tensor, "frames entries coordinates"]:
         """Derivatives of the entries by the Cartesian coordinates [1/nm²]."""
-        jacobian = torch.func.vmap(torch.func.jacrev(self.of))(positions)
-        return jacobian.flatten(-2)
+        first, second = torch.tensor(self.pairs).T
+        along = positions[:, second] - positions[:, first]
+        r = torch.linalg.vector_norm(along, dim=-1)
+        unit = along / r[..., None]
+        by_length = torch.zeros(*r.shape, *positions.shape[1:], dtype=positions.dtype, device=positions.device)
+        pairs = torch.arange(len(self.pairs))
+        by_length[:, pairs, second] = unit
+        by_length[:, pairs, first] = -unit
+        parts = [-by_length / (r * r)[..., None, None]]
+        for slopes, sides in self._slopes(r):
+            # One side at a time: all of them at once are several times the memory of the result.
+            total = slopes[..., 0, None, None] * by_length[:, sides[:, 0]]
+            for k in range(1, sides.shape[1]):
+                total += slopes[..., k, None, None] * by_length[:, sides[:, k]]
+            parts.append(self.angular_scale * total)
+        return torch.cat(parts, 1).flatten(-2)
+
+    def _slopes(self, r: Float[Tensor, "frames pairs"]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Derivatives of angular entries, less the scale, by the distances that they are functions of."""
+        if self.angles:
+            sides = torch.as_tensor(self.angle_pairs)
+            yield torch.stack(_cosine_slopes(*r[:, sides].unbind(-1)), -1), sides
+        if self.torsions:
+            sides = torch.as_tensor(self.torsion_pairs)
+            ij, jk, km, ik, jm, im = r[:, sides].unbind(-1)
+            one, other = _cosine(ij, jk, ik), _cosine(jk, km, jm)
+            one_ij, one_jk, one_ik = (other * slope for slope in _cosine_slopes(ij, jk, ik))
+            other_jk, other_km, other_jm = (one * slope for slope in _cosine_slopes(jk, km, jm))
+            product = ij * km
+            across = (im * im + jk * jk - ik * ik - jm * jm) / (2 * product)
+            slopes = (
+                one_ij + across / ij,
+                one_jk + other_jk - jk / product,
+                other_km + across / km,
+                one_ik + ik / product,
+                other_jm + jm / product,
+                -im / product,
+            )
+            yield torch.stack(slopes, -1), sides
 
     def index(self, permutations: Int[Tensor, "permutations atoms"]) -> Int[Tensor, "permutations entries"]:
         """``permuted`` for each of several permutations."""
@@ -94,3 +131,9 @@ class Descriptor:
 def _cosine(first: Tensor, second: Tensor, across: Tensor) -> Tensor:
     """Of the angle between two sides of a triangle."""
     return (first * first + second * second - across * across) / (2 * first * second)
+
+
+def _cosine_slopes(first: Tensor, second: Tensor, across: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Its derivatives by the three sides."""
+    cosine = _cosine(first, second, across)
+    return 1 / second - cosine / first, 1 / first - cosine / second, -across / (first * second)

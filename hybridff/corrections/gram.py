@@ -5,6 +5,7 @@ J of every descriptor lies: J = (J Q) Qᵀ. A fit to Qᵀ F with ridge is the sa
 geometry instead of 3n.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from hybridff.corrections.kernel import matern
 
 _BLOCK = 2**24
 """Numbers of the largest array of a block of rows."""
+_CACHED = 2**19
+"""Numbers of an array that is gone over many times."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,21 +88,22 @@ def force_blocks(
     d, s = columns.slopes.shape[1:]
     if out is None:
         out = torch.zeros(n * r, len(columns) * s, dtype=torch.float64, device=rows.x.device)
-    moved = [(columns.x[:, p], columns.slopes[:, p]) for p in index]
-    step = max(1, _BLOCK // max(1, len(columns) * d * s))
-    for i in range(0, n, step):
-        stop = min(n, i + step)
-        end = stop if lower else len(columns)
-        left, x = rows.slopes[i:stop], rows.x[i:stop]
-        inner = torch.zeros(stop - i, end, d, s, dtype=torch.float64, device=rows.x.device)
-        for points, slopes in moved:
-            u = x[:, None] - points[:end]
-            _, first, second = matern(u, width)
-            inner += first[..., None, None] * slopes[:end]
-            along = torch.einsum("ijd,jdr->ijr", u, slopes[:end])
-            inner -= (second[..., None] * u)[..., None] * along[:, :, None, :]
-        block = torch.einsum("ids,ijdr->isjr", left, inner)
-        out[i * r : stop * r, : end * s] = block.reshape((stop - i) * r, end * s)
+    moved = [(columns.x[:, p].T, columns.slopes[:, p].transpose(0, 1).contiguous()) for p in index]
+    left = rows.slopes.transpose(1, 2)
+    across = max(1, math.isqrt(_CACHED // (d * s)))
+    for i in range(0, n, across):
+        stop = min(n, i + across)
+        for j in range(0, stop if lower else len(columns), across):
+            end = min(len(columns), j + across)
+            inner = torch.zeros(stop - i, d, end - j, s, dtype=torch.float64, device=rows.x.device)
+            for points, slopes in moved:
+                u = rows.x[i:stop, :, None] - points[:, j:end]
+                _, first, second = matern(u.transpose(1, 2), width)
+                along = torch.einsum("idj,djs->ijs", u, slopes[:, j:end])
+                inner.addcmul_(first[:, None, :, None], slopes[None, :, j:end])
+                inner.addcmul_((second[:, None] * u)[..., None], along[:, None], value=-1)
+            block = left[i:stop] @ inner.flatten(2)
+            out[i * r : stop * r, j * s : end * s] = block.reshape((stop - i) * r, (end - j) * s)
         if progress:
             progress(stop / n)
     return out

@@ -73,6 +73,7 @@ class SparseProblem:
         centres: Sequence[Float[np.ndarray, "points all_atoms 3"]],
         found: Hyperparameters,
     ) -> None:
+        self._found = found
         self._bases = [
             _Basis.of(fragment, positions, strength.width, strength.variance)
             for fragment, strength, positions in zip(fragments, found.strengths, centres, strict=True)
@@ -80,23 +81,28 @@ class SparseProblem:
         ]
         used = [i for i, strength in enumerate(found.strengths) if strength.variance]
         self._matrix, self._vector = np.zeros((0, 0)), np.zeros(0)
+        energy_rows, energies = [], []
         for block in blocks:
-            weights = np.full(len(block.values), 1 / found.energy_noise)
-            weights[: block.n_forces] = 1 / found.force_noise
             own = [basis.rows(block.points[i]) for i, basis in zip(used, self._bases, strict=True)]
-            rows = np.concatenate([block.others, *own]) * weights
+            rows = np.concatenate([block.others, *own])
             if not len(self._vector):
                 self._matrix = np.zeros((len(rows), len(rows)), order="F")
                 self._vector = np.zeros(len(rows))
-            self._matrix = blas.dsyrk(1.0, rows.T, 1.0, self._matrix, trans=1, lower=1, overwrite_c=1)
-            self._vector += rows @ (weights * block.values)
+            force_rows, forces = rows[:, : block.n_forces], block.values[: block.n_forces]
+            self._matrix = blas.dsyrk(1.0, force_rows.T, 1.0, self._matrix, trans=1, lower=1, overwrite_c=1)
+            self._vector += force_rows @ forces
+            energy_rows.append(rows[:, block.n_forces :])
+            energies.append(block.values[block.n_forces :])
+        self._rows, self._energies = np.concatenate(energy_rows, 1), np.concatenate(energies)
 
-    def solved(self, noise: float) -> tuple[list[KernelTerm], Float[np.ndarray, " others"]]:
-        """The kernels, and the other unknowns, with so many times the noise."""
-        matrix = self._matrix.copy(order="F")
-        matrix[np.diag_indices_from(matrix)] += noise**2
+    def solved(self, force: float, energy: float) -> tuple[list[KernelTerm], Float[np.ndarray, " others"]]:
+        """The kernels, and the other unknowns, with so many times the noise of forces and of energies."""
+        force, energy = force * self._found.force_noise, energy * self._found.energy_noise
+        matrix = blas.dsyrk(force**2 / energy**2, self._rows.T, 1.0, self._matrix, trans=1, lower=1)
+        matrix[np.diag_indices_from(matrix)] += force**2
+        vector = self._vector + force**2 / energy**2 * (self._rows @ self._energies)
         factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
-        unknowns = cho_solve((factor, True), self._vector, check_finite=False)
+        unknowns = cho_solve((factor, True), vector, check_finite=False)
         ends = np.cumsum([len(basis.root) for basis in self._bases])
         n_others = len(unknowns) - int(ends[-1])
         others, *parts = np.split(unknowns, n_others + np.concatenate([[0], ends[:-1]]))

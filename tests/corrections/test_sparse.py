@@ -41,7 +41,7 @@ def test_with_every_frame_a_point_it_is_the_full_process() -> None:
     known = everything.others.T @ everything.others
     targets = Targets(everything.values, everything.n_forces, known)
     full, _ = solve(targets, fragments(), everything.points, FOUND)
-    sparse, others = SparseProblem(blocks(7), fragments(), [x, x], FOUND).solved(1.0)
+    sparse, others = SparseProblem(blocks(7), fragments(), [x, x], FOUND).solved(1.0, 1.0)
     new = torch.as_tensor(distorted("ethanol", 5, seed=9))
     for one, other in zip(full, sparse, strict=True):
         for a, b in zip(one.energy_forces(new), other.energy_forces(new), strict=True):
@@ -54,7 +54,7 @@ def test_few_points_explain_more_with_more_of_them() -> None:
     x, (new,) = distorted("ethanol", N_FRAMES), blocks(N_FRAMES, seed=5)
     left = []
     for n_points in (1, 20):
-        terms, _ = SparseProblem(blocks(10), fragments(), [x[:n_points]] * 2, FOUND).solved(0.01)
+        terms, _ = SparseProblem(blocks(10), fragments(), [x[:n_points]] * 2, FOUND).solved(0.01, 0.01)
         positions = torch.as_tensor(distorted("ethanol", N_FRAMES, seed=5))
         forces = sum(term.energy_forces(positions)[1] for term in terms)
         assert isinstance(forces, torch.Tensor)
@@ -66,7 +66,7 @@ def test_few_points_explain_more_with_more_of_them() -> None:
 def test_a_kernel_that_is_switched_off_has_no_points() -> None:
     x = distorted("ethanol", N_FRAMES)
     found = Hyperparameters((Strength(6.0, 0.0), Strength(9.0, 300.0)), 5.0, 0.3)
-    terms, _ = SparseProblem(blocks(20), fragments(), [x, x], found).solved(1.0)
+    terms, _ = SparseProblem(blocks(20), fragments(), [x, x], found).solved(1.0, 1.0)
     assert [term.atoms for term in terms] == [ATOMS[1]]
 
 
