@@ -32,7 +32,7 @@ from hybridff.corrections.train import train_forces
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
 SETS = {"ethanol": "ethanol_rmd17", "aspirin": "aspirin_rmd17"}
-CASES = ("ethanol 110", "ethanol 200", "ethanol 400", "aspirin 110", "aspirin 200", "aspirin 400")
+CASES = ("ethanol 110", "ethanol 200", "ethanol 400", "aspirin 110", "aspirin 200", "aspirin 300")
 PROGRAMS = ("sgdml", "hybridff")
 RIDGE = 1e-10
 """[1/Å²]"""

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.linalg import blas
 
 from hybridff.analysis.errors import evaluate
 from hybridff.corrections.fragment import Fragment
+from hybridff.corrections.gram import add_squares
 from hybridff.corrections.process import Hyperparameters, Targets, learn, solve
 from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.corrections.term import KernelTerm
@@ -280,7 +280,7 @@ class _Problem:
         data = self._leftover.of(rows)
         known = data.offset @ data.offset.T
         if is_linear(self._force_field):
-            _add_squares(known, self._leftover.prior_rows(rows))
+            add_squares(known, self._leftover.prior_rows(rows))
         targets = Targets(data.values, data.n_forces, known)
         width = None if self._options.kernel_width is None else self._options.kernel_width / ANGSTROM
         return learn(targets, fragments, data.points(fragments), first=first, width=width)
@@ -341,7 +341,7 @@ class _Problem:
         known, own = data.offset @ data.offset.T, None
         if self._posterior is not None:
             own = self._leftover.posterior_rows(self._posterior, rows)
-            _add_squares(known, own)
+            add_squares(known, own)
         found = self._found
         found = replace(found, force_noise=force * found.force_noise, energy_noise=energy * found.energy_noise)
         targets = Targets(data.values, data.n_forces, known)
@@ -367,9 +367,3 @@ class _Problem:
         moved = values[fitted] + self._posterior.spread.T @ amounts
         values[fitted] = np.clip(moved, lower[fitted], upper[fitted])
         return self._force_field.with_values(values)
-
-
-def _add_squares(matrix: Float[np.ndarray, "n n"], rows: Float[np.ndarray, "m n"]) -> None:
-    """Add the products of all columns to a matrix's lower half, in place."""
-    # A row-major lower half is BLAS's column-major upper one: no copy.
-    blas.dsyrk(1.0, rows, 1.0, matrix.T, trans=1, lower=0, overwrite_c=1)

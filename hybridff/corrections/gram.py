@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.linalg import lapack
 from torch import Tensor
 
 from hybridff.corrections.descriptor import Descriptor
@@ -20,6 +19,8 @@ from hybridff.corrections.kernel import matern
 
 _BLOCK = 2**24
 """Numbers of the largest array of a block of rows."""
+_STEP = 2048
+"""Rows and columns of a block of a Cholesky factor."""
 _CACHED = 2**19
 """Numbers of an array that is gone over many times."""
 
@@ -127,13 +128,46 @@ def energy_blocks(
     return energies, forces.reshape(n, m * r)
 
 
+def add_squares(matrix: Float[np.ndarray, "n n"], rows: Float[np.ndarray, "m n"]) -> None:
+    """Add the scalar products of all columns to a matrix's lower half, in place."""
+    total, columns = torch.from_numpy(matrix), torch.from_numpy(np.ascontiguousarray(rows))
+    for first in range(0, len(total), _STEP):
+        stop = min(len(total), first + _STEP)
+        total[first:stop, :stop].addmm_(columns[:, first:stop].T, columns[:, :stop])
+
+
 def solve_in_place(covariance: Float[np.ndarray, "n n"], targets: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Solution with a covariance, of which the lower half is read and overwritten.
 
     Raises ``LinAlgError`` where it is singular in double precision.
     """
-    # A row-major lower half is LAPACK's column-major upper one: no copy.
-    factor, info = lapack.dpotrf(covariance.T, lower=0, overwrite_a=1, clean=0)
-    if info:
-        raise np.linalg.LinAlgError
-    return lapack.dpotrs(factor, targets, lower=0)[0]
+    matrix, solution = torch.from_numpy(covariance), torch.from_numpy(targets.copy())[:, None]
+    _factor(matrix)
+    steps = [slice(first, first + _STEP) for first in range(0, len(matrix), _STEP)]
+    for own in steps:
+        solution[own] -= matrix[own, : own.start] @ solution[: own.start]
+        solution[own] = torch.linalg.solve_triangular(matrix[own, own].tril(), solution[own], upper=False)
+    for own in reversed(steps):
+        solution[own] -= matrix[own.stop :, own].T @ solution[own.stop :]
+        solution[own] = torch.linalg.solve_triangular(matrix[own, own].tril().T, solution[own], upper=True)
+    return solution[:, 0].numpy()
+
+
+def _factor(matrix: Float[Tensor, "n n"]) -> None:
+    """Cholesky factor in the lower half, a block of columns at a time.
+
+    LAPACK's own needs a copy through torch, and crashes through SciPy: OpenBLAS 0.3.30 on two threads, from some 12000
+    rows on.
+    """
+    n = len(matrix)
+    for first in range(0, n, _STEP):
+        stop = min(n, first + _STEP)
+        own, info = torch.linalg.cholesky_ex(matrix[first:stop, first:stop])
+        if info:
+            raise np.linalg.LinAlgError
+        matrix[first:stop, first:stop] = own
+        below = torch.linalg.solve_triangular(own.T, matrix[stop:, first:stop], upper=True, left=False)
+        matrix[stop:, first:stop] = below
+        for row in range(stop, n, _STEP):
+            end = min(n, row + _STEP)
+            matrix[row:end, stop:end].addmm_(below[row - stop : end - stop], below[: end - stop].T, alpha=-1)

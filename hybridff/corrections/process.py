@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.linalg import cho_solve, lapack
+from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from hybridff.corrections.fragment import Fragment
@@ -221,17 +221,18 @@ class _Search:
         for variance, kernel in zip(variances, kernels, strict=False):
             matrix += variance * kernel
         matrix[np.diag_indices_from(matrix)] += targets.noise(*np.sqrt(variances[-2:]))
-        factor, info = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
+        # A row-major lower half is LAPACK's column-major upper one: no copy.
+        factor, info = lapack.dpotrf(matrix.T, lower=0, overwrite_a=1)
         if info:
             return _IMPOSSIBLE, np.zeros(len(logarithms))
-        weights = cho_solve((factor, True), targets.values, check_finite=False)
+        weights = lapack.dpotrs(factor, targets.values, lower=0)[0]
         cost = 0.5 * float(targets.values @ weights) + float(np.log(np.diag(factor)).sum())
-        inverse, _ = lapack.dpotri(factor, lower=1)
+        inverse, _ = lapack.dpotri(factor, lower=0, overwrite_c=1)  # half of it; the other half is zero
         diagonal = np.diag(inverse).copy()
         slopes = []
         for kernel in kernels:
-            trace = 2 * float(np.einsum("ij,ij->", inverse, np.tril(kernel, -1))) + float(diagonal @ np.diag(kernel))
-            slopes.append(trace - float(weights @ kernel @ weights))
+            trace = 2 * float(np.vdot(inverse.T, kernel)) - float(diagonal @ np.diag(kernel))
+            slopes.append(trace - float(weights @ (kernel @ weights)))
         slopes += [float(diagonal[part].sum() - (weights[part] ** 2).sum()) for part in (slice(n), slice(n, None))]
         return cost, 0.5 * variances * np.array(slopes)
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.linalg import blas, cho_solve, cholesky, solve_triangular
+from scipy.linalg import cholesky, solve_triangular
 
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.gram import Points, internal_basis
+from hybridff.corrections.gram import Points, add_squares, internal_basis, solve_in_place
 from hybridff.corrections.kernel import matern
 from hybridff.corrections.process import Hyperparameters, cross_covariance, expansion
 from hybridff.corrections.term import KernelTerm
@@ -86,10 +86,10 @@ class SparseProblem:
             own = [basis.rows(block.points[i]) for i, basis in zip(used, self._bases, strict=True)]
             rows = np.concatenate([block.others, *own])
             if not len(self._vector):
-                self._matrix = np.zeros((len(rows), len(rows)), order="F")
+                self._matrix = np.zeros((len(rows), len(rows)))
                 self._vector = np.zeros(len(rows))
             force_rows, forces = rows[:, : block.n_forces], block.values[: block.n_forces]
-            self._matrix = blas.dsyrk(1.0, force_rows.T, 1.0, self._matrix, trans=1, lower=1, overwrite_c=1)
+            add_squares(self._matrix, force_rows.T)
             self._vector += force_rows @ forces
             energy_rows.append(rows[:, block.n_forces :])
             energies.append(block.values[block.n_forces :])
@@ -98,11 +98,10 @@ class SparseProblem:
     def solved(self, force: float, energy: float) -> tuple[list[KernelTerm], Float[np.ndarray, " others"]]:
         """The kernels, and the other unknowns, with so many times the noise of forces and of energies."""
         force, energy = force * self._found.force_noise, energy * self._found.energy_noise
-        matrix = blas.dsyrk(force**2 / energy**2, self._rows.T, 1.0, self._matrix, trans=1, lower=1)
+        matrix, share = self._matrix.copy(), force / energy
+        add_squares(matrix, share * self._rows.T)
         matrix[np.diag_indices_from(matrix)] += force**2
-        vector = self._vector + force**2 / energy**2 * (self._rows @ self._energies)
-        factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
-        unknowns = cho_solve((factor, True), vector, check_finite=False)
+        unknowns = solve_in_place(matrix, self._vector + share**2 * (self._rows @ self._energies))
         ends = np.cumsum([len(basis.root) for basis in self._bases])
         n_others = len(unknowns) - int(ends[-1])
         others, *parts = np.split(unknowns, n_others + np.concatenate([[0], ends[:-1]]))

@@ -1,0 +1,46 @@
+import sys
+
+import numpy as np
+import pytest
+
+from hybridff.corrections.gram import add_squares, solve_in_place
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 16, so that matrices of a test have several, the last of them smaller."""
+    monkeypatch.setattr(sys.modules["hybridff.corrections.gram"], "_STEP", 16)
+
+
+def covariance(n: int) -> np.ndarray:
+    columns = np.random.default_rng(0).normal(size=(n, 2 * n))
+    return columns @ columns.T
+
+
+@pytest.mark.parametrize("n", [1, 16, 41])
+def test_the_solution_is_that_of_numpy(n: int) -> None:
+    matrix, targets = covariance(n), np.random.default_rng(1).normal(size=n)
+    lower = np.tril(matrix) + np.triu(np.full((n, n), np.nan), 1)  # the upper half is not read
+    np.testing.assert_allclose(solve_in_place(lower, targets), np.linalg.solve(matrix, targets), rtol=1e-9)
+
+
+def test_targets_stay_what_they_are() -> None:
+    targets = np.ones(20)
+    solve_in_place(covariance(20), targets)
+    assert (targets == 1).all()
+
+
+def test_a_singular_matrix_is_refused_whichever_block_shows_it() -> None:
+    matrix = covariance(41)
+    matrix[40] = matrix[20]
+    matrix[:, 40] = matrix[:, 20]
+    matrix[40, 40] = matrix[20, 20] - 1e-6
+    with pytest.raises(np.linalg.LinAlgError):
+        solve_in_place(matrix, np.ones(41))
+
+
+def test_squares_are_added_to_the_lower_half() -> None:
+    rows, matrix = np.random.default_rng(2).normal(size=(7, 41)), covariance(41)
+    expected = matrix + rows.T @ rows
+    add_squares(matrix, rows)
+    np.testing.assert_allclose(np.tril(matrix), np.tril(expected), rtol=1e-12)
