@@ -184,8 +184,8 @@ def correct(
     With the ``posterior`` of the fit, the coefficients of the terms are unknowns too, as far as the fit has left them
     open; without kernels they are then about as good as before. Otherwise the terms stay what they are.
 
-    Raises ``FitError`` for frames without forces, or a force field that has corrections already; ``InputError`` for
-    two kernels on the same atoms.
+    Raises ``FitError`` for frames without forces, fewer than two of them, or a force field that has corrections
+    already; ``InputError`` for two kernels on the same atoms.
     """
     return _Problem(force_field, frames, atoms, options, posterior, validation, seed).solved(1.0)
 
@@ -206,6 +206,10 @@ class _Problem:
         name = force_field.molecule.name
         if frames.forces is None:
             raise FitError(f"the training frames of {name} have no forces; a correction needs them.")
+        if len(frames) < 2:
+            raise FitError(
+                f"{name} has {len(frames)} training frame; a correction needs at least two, some tens better."
+            )
         if force_field.corrections:
             raise FitError(f"{name} has corrections already; correct the model without them.")
         if len({frozenset(group) for group in atoms}) < len(atoms):
@@ -317,7 +321,14 @@ class _Problem:
         if self._validation is None or not self._wanted:
             return noises[0]
         rows = self._order[: max(10, _TRIED // (self._leftover.freedoms + 1))]
-        return min(noises, key=lambda noise: self._score(self._trained(noise[0], noise[1], rows)))
+        return min(noises, key=lambda noise: self._score_of(noise, rows))
+
+    def _score_of(self, noise: tuple[float, float], rows: Int[np.ndarray, " rows"]) -> float:
+        """Of kernels with this noise; infinite where it is too small for double precision."""
+        try:
+            return self._score(self._trained(noise[0], noise[1], rows))
+        except InputError:
+            return math.inf
 
     def _score(self, model: ForceField) -> float:
         """How much worse than without kernels a model is on the validation frames, in forces and energies together."""

@@ -106,6 +106,23 @@ def test_frames_without_forces_and_a_second_correction_are_refused() -> None:
         correct(corrected(force_field("ethanol")), frames, [ATOMS])
 
 
+def test_one_frame_is_refused() -> None:
+    with pytest.raises(FitError, match="has 1 training frame; a correction needs at least two"):
+        correct(force_field("ethanol"), data(1), [ATOMS])
+
+
+def test_noise_too_small_for_double_precision_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every frame twice: without noise the covariance is singular."""
+    module = sys.modules["hybridff.correct"]
+    monkeypatch.setattr(module, "_NOISES", ((1e-9, 1e-9), (1.0, 1.0)))
+    frames = data(20)
+    twice = frames.subset(np.repeat(np.arange(20), 2))
+    found = correct(force_field("ethanol"), twice, [range(9)], validation=data(10, seed=5))
+    (strength,) = found.found.strengths
+    assert strength.variance > 0
+    assert found.noise == pytest.approx(found.found.force_noise)
+
+
 def test_two_corrections_on_the_same_atoms_are_refused() -> None:
     with pytest.raises(InputError, match="two corrections are on the same atoms"):
         correct(force_field("ethanol"), data(10), [ATOMS, ATOMS[::-1]])
