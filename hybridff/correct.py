@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import Literal
 
@@ -12,7 +13,7 @@ from jaxtyping import Float, Int
 
 from hybridff.analysis.errors import evaluate
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.gram import add_squares
+from hybridff.corrections.gram import add_squares, n_internal
 from hybridff.corrections.process import Hyperparameters, Targets, learn, solve
 from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.corrections.term import KernelTerm
@@ -300,7 +301,7 @@ class _Problem:
         if not self._wanted or (wanted >= n and n * (self._leftover.freedoms + 1) <= _MOST):
             return None
         each = sum(
-            max(1, 3 * len(fragment.atoms) - 6) + 1
+            n_internal(len(fragment.atoms)) + 1
             for fragment, strength in zip(fragments, self._found.strengths, strict=True)
             if strength.variance
         )
@@ -333,8 +334,13 @@ class _Problem:
     def _score(self, model: ForceField) -> float:
         """How much worse than without kernels a model is on the validation frames, in forces and energies together."""
         assert self._validation is not None
-        pairs = zip(self._errors(model), self._errors(self._force_field), strict=True)
+        pairs = zip(self._errors(model), self._errors_before, strict=True)
         return sum(math.log(max(after, _TINY) / max(before, _TINY)) for after, before in pairs)
+
+    @cached_property
+    def _errors_before(self) -> tuple[float, float]:
+        """Without kernels."""
+        return self._errors(self._force_field)
 
     def _errors(self, model: ForceField) -> tuple[float, float]:
         """Of forces and energies of the validation frames."""

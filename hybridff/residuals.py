@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hybridff.analysis.errors import predict
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.gram import Points, internal_basis, projected
+from hybridff.corrections.gram import Points, internal_basis, n_internal, projected
 from hybridff.dataset import Frames
 from hybridff.fit.linear import LinearProblem
 from hybridff.fit.normal import move_columns
@@ -61,7 +61,7 @@ class Leftover:
         assert frames.forces is not None
         self.force_field, self.frames = force_field, frames
         self.atoms = list(atoms)
-        self.freedoms = max(1, 3 * len(self.atoms) - 6)
+        self.freedoms = n_internal(len(self.atoms))
         energies, forces = predict(force_field, frames.positions)
         left = frames.energies - energies
         self._energies, self._forces = left - left.mean(), frames.forces - forces

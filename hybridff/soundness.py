@@ -118,7 +118,7 @@ def rest_limits(molecule: Molecule, reference: Float[np.ndarray, "atoms 3"]) -> 
     keys = [pair_key(classes[atoms], path) for atoms, path in zip(pairs, paths.tolist(), strict=True)]
     low, high = _class_ranges(keys, own)
     contact = _REST_CONTACT * _covalent(molecule, pairs)
-    contact = np.where(paths > 2, np.maximum(contact, _REST_DISTANT * _van_der_waals(molecule, pairs)), contact)
+    contact = np.where(paths > 2, np.maximum(contact, _REST_DISTANT * van_der_waals(molecule, pairs)), contact)
     bonded = paths == 1
     lower = np.where(bonded, _REST_BOND[0] * low, np.minimum(contact, _KEPT_CONTACT * own))
     upper = np.where(bonded, _REST_BOND[1] * high, np.inf)
@@ -183,7 +183,7 @@ def _covalent(molecule: Molecule, pairs: Int[np.ndarray, "pairs 2"]) -> Float[np
     return _radii(molecule, Chem.GetPeriodicTable().GetRcovalent)[pairs].sum(-1)
 
 
-def _van_der_waals(molecule: Molecule, pairs: Int[np.ndarray, "pairs 2"]) -> Float[np.ndarray, " pairs"]:
+def van_der_waals(molecule: Molecule, pairs: Int[np.ndarray, "pairs 2"]) -> Float[np.ndarray, " pairs"]:
     """Sums of van der Waals radii [nm]."""
     return _radii(molecule, Chem.GetPeriodicTable().GetRvdw)[pairs].sum(-1)
 

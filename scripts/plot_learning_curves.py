@@ -86,7 +86,11 @@ def main() -> None:
         data = read_trial_set(DATA / f"{name}.npz", highest=options.highest * KCAL_MOL)
         measure(data, options)
     points = read(options.csv)
-    print("RMSE of force components [kcal/mol/Å] on unseen frames, mean of the splits (their number in brackets).\n")
+    points = comparable(points)
+    print(
+        "RMSE of force components [kcal/mol/Å] on unseen frames, mean of the splits on which every method that reaches "
+        "a size was measured (their number in brackets).\n"
+    )
     sizes = sorted({point.train for point in points})
     print(f"| set | method | {' | '.join(map(str, sizes))} |\n| --- | --- |{' --- |' * len(sizes)}")
     panels: dict[str, Mapping[str, Curve]] = {}
@@ -103,6 +107,14 @@ def main() -> None:
     picture = curves(panels, "training frames", "force RMSE on unseen frames [kcal/mol/Å]", TRAIN)
     options.picture.parent.mkdir(parents=True, exist_ok=True)
     options.picture.write_bytes(picture)
+
+
+def comparable(points: list[Point]) -> list[Point]:
+    """Those of the splits that all methods of a set share at a size: splits differ in difficulty."""
+    splits: dict[tuple[str, int], dict[str, set[int]]] = {}
+    for point in points:
+        splits.setdefault((point.set, point.train), {}).setdefault(point.method, set()).add(point.seed)
+    return [point for point in points if point.seed in set.intersection(*splits[point.set, point.train].values())]
 
 
 def measure(data: TrialSet, options: argparse.Namespace) -> None:

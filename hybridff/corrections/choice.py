@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import shortest_path
 from hybridff.errors import InputError
 from hybridff.geometry import angle, distance
 from hybridff.molecule import Molecule
+from hybridff.soundness import van_der_waals
 from hybridff.symmetry import graph_distances
 from hybridff.units import ANGSTROM
 
@@ -125,13 +126,12 @@ def fragments(molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]
 
 def _contacts(molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]) -> Iterator[tuple[int, int]]:
     """Pairs of atoms that often come close, each with other heavy neighbours than those before."""
-    table = Chem.GetPeriodicTable()
-    radii = np.array([table.GetRvdw(int(number)) for number in molecule.numbers]) * ANGSTROM
     first, second = np.nonzero(np.triu(graph_distances(molecule) >= _APART))
     if not len(first):
         return
-    lengths = distance(torch.as_tensor(positions)[:, np.stack([first, second], 1)]).numpy()
-    met: Bool[np.ndarray, "frames pairs"] = lengths < _CONTACT * (radii[first] + radii[second])
+    pairs = np.stack([first, second], 1)
+    lengths = distance(torch.as_tensor(positions)[:, pairs]).numpy()
+    met: Bool[np.ndarray, "frames pairs"] = lengths < _CONTACT * van_der_waals(molecule, pairs)
     share = met.mean(0)
     seen: set[frozenset[int]] = set()
     for pair in np.argsort(-share, kind="stable").tolist():

@@ -49,7 +49,7 @@ class Descriptor:
             parts.append(self.angular_scale * _cosine(ij, jk, ik))
         if self.torsions:
             ij, jk, km, ik, jm, im = r[..., torch.as_tensor(self.torsion_pairs)].unbind(-1)
-            across = (im * im + jk * jk - ik * ik - jm * jm) / (2 * ij * km)
+            across = _across(ij, jk, km, ik, jm, im)
             parts.append(self.angular_scale * (_cosine(ij, jk, ik) * _cosine(jk, km, jm) - across))
         return torch.cat(parts, -1)
 
@@ -100,8 +100,7 @@ class Descriptor:
             one, other = _cosine(ij, jk, ik), _cosine(jk, km, jm)
             one_ij, one_jk, one_ik = (other * slope for slope in _cosine_slopes(ij, jk, ik))
             other_jk, other_km, other_jm = (one * slope for slope in _cosine_slopes(jk, km, jm))
-            product = ij * km
-            across = (im * im + jk * jk - ik * ik - jm * jm) / (2 * product)
+            product, across = ij * km, _across(ij, jk, km, ik, jm, im)
             slopes = (
                 one_ij + across / ij,
                 one_jk + other_jk - jk / product,
@@ -131,6 +130,11 @@ class Descriptor:
 def _cosine(first: Tensor, second: Tensor, across: Tensor) -> Tensor:
     """Of the angle between two sides of a triangle."""
     return (first * first + second * second - across * across) / (2 * first * second)
+
+
+def _across(ij: Tensor, jk: Tensor, km: Tensor, ik: Tensor, jm: Tensor, im: Tensor) -> Tensor:
+    """Cosine between the first and the last bond of a torsion."""
+    return (im * im + jk * jk - ik * ik - jm * jm) / (2 * ij * km)
 
 
 def _cosine_slopes(first: Tensor, second: Tensor, across: Tensor) -> tuple[Tensor, Tensor, Tensor]:

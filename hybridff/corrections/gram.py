@@ -48,6 +48,11 @@ class Points:
         return len(self.x)
 
 
+def n_internal(n_atoms: int) -> int:
+    """Directions of ``internal_basis``."""
+    return max(1, 3 * n_atoms - 6)
+
+
 def internal_basis(
     positions: Float[Tensor, "points atoms 3"],
 ) -> Float[Tensor, "points coordinates freedoms"]:

@@ -18,9 +18,10 @@ from hybridff.corrections.gram import Points, add_squares, internal_basis, solve
 from hybridff.corrections.kernel import matern
 from hybridff.corrections.process import Hyperparameters, cross_covariance, expansion
 from hybridff.corrections.term import KernelTerm
+from hybridff.errors import InputError
 
 _JITTER = 1e-10
-"""Of the mean of the diagonal, added to a covariance so that it has a factor."""
+"""Of the diagonal, added to a covariance so that it has a factor."""
 
 
 def farthest(
@@ -64,7 +65,10 @@ class Block:
 
 
 class SparseProblem:
-    """Normal equations of some kernels and of other unknowns, for as many levels of noise as are wanted."""
+    """Normal equations of some kernels and of other unknowns, for as many levels of noise as are wanted.
+
+    Raises ``InputError``, as ``solved`` does, where double precision cannot hold them.
+    """
 
     def __init__(
         self,
@@ -101,7 +105,10 @@ class SparseProblem:
         matrix, share = self._matrix.copy(), force / energy
         add_squares(matrix, share * self._rows.T)
         matrix[np.diag_indices_from(matrix)] += force**2
-        unknowns = solve_in_place(matrix, self._vector + share**2 * (self._rows @ self._energies))
+        try:
+            unknowns = solve_in_place(matrix, self._vector + share**2 * (self._rows @ self._energies))
+        except np.linalg.LinAlgError:
+            raise InputError("the kernels' noise is too small for double precision: assume more of it.") from None
         ends = np.cumsum([len(basis.root) for basis in self._bases])
         n_others = len(unknowns) - int(ends[-1])
         others, *parts = np.split(unknowns, n_others + np.concatenate([[0], ends[:-1]]))
@@ -128,7 +135,14 @@ class _Basis:
         points = Points.of(fragment.descriptor, own, internal_basis(own))
         matrix = cross_covariance(points, points, fragment, width)
         matrix[np.diag_indices_from(matrix)] *= 1 + _JITTER
-        return cls(fragment, points, width, variance, cholesky(variance * matrix, lower=True, overwrite_a=True))
+        try:
+            root = cholesky(variance * matrix, lower=True, overwrite_a=True)
+        except np.linalg.LinAlgError:
+            raise InputError(
+                f"the covariance of a kernel's {len(points)} points is singular: ask for fewer points or a smaller "
+                "length scale."
+            ) from None
+        return cls(fragment, points, width, variance, root)
 
     def rows(self, points: Points) -> Float[np.ndarray, "functions n"]:
         """The functions at some frames."""

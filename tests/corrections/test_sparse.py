@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from models import distorted, molecule
 
@@ -7,6 +8,7 @@ from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import internal_basis, projected
 from hybridff.corrections.process import Hyperparameters, Strength, Targets, solve
 from hybridff.corrections.sparse import Block, SparseProblem, farthest
+from hybridff.errors import InputError
 
 ATOMS = ((0, 1, 2, 8), (1, 3, 4, 5))
 N_FRAMES = 20
@@ -68,6 +70,20 @@ def test_a_kernel_that_is_switched_off_has_no_points() -> None:
     found = Hyperparameters((Strength(6.0, 0.0), Strength(9.0, 300.0)), 5.0, 0.3)
     terms, _ = SparseProblem(blocks(20), fragments(), [x, x], found).solved(1.0, 1.0)
     assert [term.atoms for term in terms] == [ATOMS[1]]
+
+
+def test_points_that_double_precision_cannot_tell_apart_get_a_sentence() -> None:
+    x = np.repeat(distorted("ethanol", 1), 4, axis=0)
+    found = Hyperparameters((Strength(1e7, 1000.0), Strength(9.0, 0.0)), 5.0, 0.3)
+    with pytest.raises(InputError, match="4 points is singular: ask for fewer points"):
+        SparseProblem(blocks(20), fragments(), [x, x], found)
+
+
+def test_noise_too_small_for_double_precision_gets_a_sentence() -> None:
+    x = distorted("ethanol", N_FRAMES)
+    problem = SparseProblem(blocks(20), fragments(), [x, x], FOUND)
+    with pytest.raises(InputError, match="noise is too small for double precision"):
+        problem.solved(1e-12, 1e-12)
 
 
 def test_points_are_chosen_to_be_unlike_each_other() -> None:
