@@ -72,13 +72,6 @@ def test_a_kernel_that_is_switched_off_has_no_points() -> None:
     assert [term.atoms for term in terms] == [ATOMS[1]]
 
 
-def test_points_that_double_precision_cannot_tell_apart_get_a_sentence() -> None:
-    x = np.repeat(distorted("ethanol", 1), 4, axis=0)
-    found = Hyperparameters((Strength(1e7, 1000.0), Strength(9.0, 0.0)), 5.0, 0.3)
-    with pytest.raises(InputError, match="4 points is singular: ask for fewer points"):
-        SparseProblem(blocks(20), fragments(), [x, x], found)
-
-
 def test_noise_too_small_for_double_precision_gets_a_sentence() -> None:
     x = distorted("ethanol", N_FRAMES)
     problem = SparseProblem(blocks(20), fragments(), [x, x], FOUND)
