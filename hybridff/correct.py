@@ -2,37 +2,52 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from time import perf_counter
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+from scipy.linalg import orth
 
-from hybridff.analysis.errors import evaluate
+from hybridff.analysis.errors import evaluate, predict
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import add_squares, n_internal
-from hybridff.corrections.process import Hyperparameters, Targets, learn, solve
+from hybridff.corrections.learn import (
+    SAMPLE,
+    WORTH,
+    Judge,
+    Part,
+    Predictions,
+    State,
+    changes,
+    learn,
+    score,
+    single_precision,
+    too_bad_alone,
+)
+from hybridff.corrections.process import Hyperparameters, Targets, solve
 from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.corrections.term import KernelTerm
 from hybridff.dataset import Frames
 from hybridff.errors import FitError, InputError
 from hybridff.fit.posterior import Posterior
-from hybridff.fit.refit import is_linear
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gate import StabilityReport, stability
 from hybridff.residuals import Leftover
 from hybridff.stable import GateOptions, Say
 from hybridff.units import ANGSTROM, FORCE_KCAL
 
-_JUDGED = 1300
-"""Forces that length scales, amplitudes and noise are learnt from."""
-_JUDGED_AGAIN = 2600
-"""Forces that they are learnt from once more for a single kernel, beginning with what the fewer said."""
-_TRIED = 8000
-"""Forces and energies that show which noise is best."""
+_JUDGED = 6000
+"""Forces and energies of kernels that are judged by their predictions."""
+_JUDGEMENTS, _TRAININGS = 40, 14
+"""How many of those, and of trainings where there are more."""
+_UNSEEN = 100
+"""Validation frames that predictions are judged by, at most."""
+_LEAST_UNSEEN = 5
+"""Validation frames that show anything."""
 _MOST = 22000
 """Forces and energies that kernels are trained on at once: 3.9 GB of covariance, twice."""
 _LOCAL_POINTS = 200
@@ -40,13 +55,15 @@ _LOCAL_POINTS = 200
 _FUNCTIONS = 7000
 """Of all kernels together, where they have fewer points than there are frames: 0.4 GB."""
 _BLOCK_BYTES = 1 << 28
-_NOISES = ((0.3, 0.3), (1.0, 1.0), (0.1, 0.1))
-"""Noise of forces and of energies that is tried on validation frames, in units of that of the evidence, which is that
-of few frames; the first where there are none."""
-_SPARSE_NOISES = ((1.0, 1.0), (3.0, 1.0), (10.0, 1.0), (3.0, 3.0), (0.3, 0.3))
-"""The same for kernels with fewer points than frames, which leave something of their own."""
-_TINY = 1e-9
-"""Errors that are as good as none [kJ/mol, kJ/mol/nm]."""
+_OUT = 1e-3
+"""Of its prior deviation: how far a coefficient may be moved back into its bounds."""
+_CHEAP = 2e12
+"""Products that the equations of kernels with few points may take, if they are to be made for other length scales."""
+_KEPT = 2
+"""Equations that are kept."""
+_SPARSE_NOISE = 0.3
+"""Where the search for the noise of kernels with fewer points than frames begins: they leave something of their own. In
+units of what the terms alone leave."""
 _NOISIER = (1.0, 3.0, 10.0)
 """Noise that the stability gate is tried with, in units of what was found best."""
 
@@ -61,7 +78,7 @@ class CorrectionOptions:
 
     descriptor: Literal["auto", "distances", "angular"] = "auto"
     """What a kernel sees: inverse distances of all pairs of its atoms, as in sGDML, or also the angles and torsions of
-    its bonds; auto takes what there is more evidence for."""
+    its bonds; auto takes what does better on the validation frames."""
 
     kernel_width: float | None = None
     """Length scale of all kernels [1/Å]; learnt if not given."""
@@ -87,9 +104,10 @@ class Corrected:
     """Reference minus model energy [kJ/mol]."""
     atoms: tuple[tuple[int, ...], ...]
     """Of each kernel that was asked for, counted from 0."""
-    found: Hyperparameters
-    noise: float
-    """Of force components, as the kernels were trained with [kJ/mol/nm]."""
+    state: State
+    """Length scales, amplitudes and noise that the kernels were trained with."""
+    gains: tuple[float, ...]
+    """By how much the score of the validation frames is worse without each kernel: see ``corrections.learn.score``."""
     n_points: tuple[int, ...]
     """Geometries of each kernel; none where it is switched off."""
     n_frames: int
@@ -107,20 +125,24 @@ class Corrected:
     def sentences(self) -> tuple[str, ...]:
         """What became of each kernel."""
         molecule, found = self.force_field.molecule, []
-        for group, strength, points in zip(self.atoms, self.found.strengths, self.n_points, strict=True):
+        state = self.state
+        for k, (group, points) in enumerate(zip(self.atoms, self.n_points, strict=True)):
             everything = len(group) == len(molecule.numbers)
             name = "all atoms" if everything else f"atoms {', '.join(molecule.label(atom) for atom in group)}"
             if points:
                 sees = "distances, angles and torsions" if self.angular else "distances"
                 found.append(
                     f"The kernel on {name} sees {sees} and is a sum over {points} geometries, trained on "
-                    f"{self.n_frames} frames: length scale {strength.width * ANGSTROM:.2g}/Å, force components of "
-                    f"{strength.amplitude / FORCE_KCAL:.2g} kcal/mol/Å a priori, noise of "
-                    f"{self.noise / FORCE_KCAL:.2g} kcal/mol/Å, evidence of e^{strength.gain:.0f} for "
-                    "it."
+                    f"{self.n_frames} frames: length scale {state.widths[k] * ANGSTROM:.2g}/Å, force components of "
+                    f"{state.amplitudes[k] / FORCE_KCAL:.2g} kcal/mol/Å a priori, noise of "
+                    f"{state.force_noise / FORCE_KCAL:.2g} kcal/mol/Å. Without it, forces and energies of the "
+                    f"validation frames are {100 * math.expm1(self.gains[k] / 2):.0f} % worse."
                 )
-            elif not strength.variance:
-                found.append(f"The kernel on {name} is switched off: the data give no evidence for it.")
+            elif not state.amplitudes[k]:
+                found.append(
+                    f"The kernel on {name} is switched off: forces and energies of the validation frames are about as "
+                    "good without it."
+                )
             else:
                 found.append(f"The kernel on {name} is switched off.")
         if self.joint:
@@ -131,12 +153,12 @@ class Corrected:
 def correct_stable(
     force_field: ForceField,
     frames: Frames,
+    validation: Frames | None,
     atoms: Sequence[Sequence[int]],
     gate: GateOptions | None = None,
     options: CorrectionOptions | None = None,
     *,
     posterior: Posterior | None = None,
-    validation: Frames | None = None,
     seed: int = 0,
     say: Say | None = None,
 ) -> Corrected:
@@ -145,8 +167,8 @@ def correct_stable(
     If nothing passes, the force field is left without kernels.
     """
     gate, say = gate or GateOptions(), say or (lambda sentence: None)
-    say("kernels: length scales, amplitudes and noise …")
-    problem = _Problem(force_field, frames, atoms, options, posterior, validation, seed)
+    say("kernels: how strong they should be …")
+    problem = _Problem(force_field, frames, validation, atoms, options, posterior, seed)
     report = None
     for factor in _NOISIER:
         say("kernels: training …")
@@ -169,99 +191,108 @@ def correct_stable(
 def correct(
     force_field: ForceField,
     frames: Frames,
+    validation: Frames,
     atoms: Sequence[Sequence[int]],
     options: CorrectionOptions | None = None,
     *,
     posterior: Posterior | None = None,
-    validation: Frames | None = None,
     seed: int = 0,
 ) -> Corrected:
     """Train kernels on sets of atoms, all of them together.
 
-    How strong a kernel is comes from the evidence for it beside all that the terms themselves might have been, where
-    the form is linear: what a fit leaves on its own training frames is less than what it leaves on others. A kernel
-    without evidence, or that does not help on ``validation`` frames, is switched off.
+    How strong a kernel is comes from the ``validation`` frames, which nothing may have been fitted to: a fit leaves
+    less on its own training frames than on others. A kernel that does not make them better by two per cent is switched
+    off.
 
     With the ``posterior`` of the fit, the coefficients of the terms are unknowns too, as far as the fit has left them
     open; without kernels they are then about as good as before. Otherwise the terms stay what they are.
 
-    Raises ``FitError`` for frames without forces, fewer than two of them, or a force field that has corrections
-    already; ``InputError`` for two kernels on the same atoms.
+    Raises ``FitError`` for a force field that has corrections already, and for frames that cannot train one: see
+    ``check_correctable``; ``InputError`` for two kernels on the same atoms.
     """
-    return _Problem(force_field, frames, atoms, options, posterior, validation, seed).solved(1.0)
+    return _Problem(force_field, frames, validation, atoms, options, posterior, seed).solved(1.0)
+
+
+def check_correctable(name: str, frames: Frames, validation: Frames | None, atoms: Sequence[Sequence[int]]) -> None:
+    """Refuse what no kernels can be trained on.
+
+    Raises ``FitError`` for frames without forces or too few of them, ``InputError`` for two kernels on the same atoms.
+    """
+    if len({frozenset(group) for group in atoms}) < len(atoms):
+        raise InputError("two corrections are on the same atoms; leave one of them out.")
+    for kind, part in (("training", frames), ("validation", validation)):
+        if part is not None and part.forces is None:
+            raise FitError(f"the {kind} frames of {name} have no forces; a correction needs them.")
+    if len(frames) < 2:
+        raise FitError(f"{name} has {len(frames)} training frame; a correction needs at least two, some tens better.")
+    if validation is None or len(validation) < _LEAST_UNSEEN:
+        raise FitError(
+            f"{name} has {0 if validation is None else len(validation)} validation frames; a correction needs at least "
+            f"{_LEAST_UNSEEN}, which show how strong it should be: set some aside."
+        )
 
 
 class _Problem:
-    """What the evidence says of the kernels, for as many trainings as are wanted."""
+    """How strong the kernels are, for as many trainings as are wanted."""
 
     def __init__(
         self,
         force_field: ForceField,
         frames: Frames,
+        validation: Frames | None,
         atoms: Sequence[Sequence[int]],
         options: CorrectionOptions | None,
         posterior: Posterior | None,
-        validation: Frames | None,
         seed: int,
     ) -> None:
-        name = force_field.molecule.name
-        if frames.forces is None:
-            raise FitError(f"the training frames of {name} have no forces; a correction needs them.")
-        if len(frames) < 2:
-            raise FitError(
-                f"{name} has {len(frames)} training frame; a correction needs at least two, some tens better."
-            )
+        check_correctable(force_field.molecule.name, frames, validation, atoms)
+        assert validation is not None
         if force_field.corrections:
-            raise FitError(f"{name} has corrections already; correct the model without them.")
-        if len({frozenset(group) for group in atoms}) < len(atoms):
-            raise InputError("two corrections are on the same atoms; leave one of them out.")
+            raise FitError(f"{force_field.molecule.name} has corrections already; correct the model without them.")
         begin = perf_counter()
         self._force_field, self._frames, self._posterior = force_field, frames, posterior
         self._options = options or CorrectionOptions()
-        self._validation = validation if validation is not None and validation.forces is not None else None
+        self._validation, self._atoms = validation, atoms
+        self._before = _left(force_field, validation)
         self._order = np.random.default_rng(seed).permutation(len(frames))
         self._leftover = Leftover(force_field, frames, sorted({atom for group in atoms for atom in group}))
         positions = torch.as_tensor(frames.positions)
-        kinds = {"auto": (False, True), "distances": (False,), "angular": (True,)}[self._options.descriptor]
-        self._choices = [
+        kinds = {"auto": (True, False), "distances": (False,), "angular": (True,)}[self._options.descriptor]
+        choices = [
             [Fragment.find(force_field.molecule, group, positions, angular=angular) for group in atoms]
             for angular in kinds
         ]
-        self._fragments, self._found = self._learnt()
-        self._sparse = self._sparse_problem()
-        self._noise = self._best_noise()
+        self._unseen = Leftover(force_field, validation, self._leftover.atoms)
+        self._unseen_rows = np.arange(min(len(validation), _UNSEEN))
+        self._choose(choices)
+        self._learn()
         self._seconds = perf_counter() - begin
 
     def solved(self, noise: float) -> Corrected:
         """The kernels trained with so many times the best noise."""
-        if not self._wanted:
+        if not any(self._learnt.state.amplitudes):
             return self.without(())
-        begin = perf_counter()
-        force, energy = (noise * own for own in self._noise)
-        hybrid = self._trained(force, energy, self._order)
-        if self._validation is not None and self._score(hybrid) >= 0:
-            remark = "There is no correction: on the validation frames the force field is no worse without it."
+        begin, state = perf_counter(), self._learnt.state
+        state = replace(state, force_noise=noise * state.force_noise, energy_noise=noise * state.energy_noise)
+        hybrid = self._trained(state)
+        if self._score(hybrid) > -WORTH:
+            remark = "There is no correction: on the validation frames the force field is about as good without it."
             return self.without((remark,))
-        return self._result(hybrid, force, self._seconds + perf_counter() - begin, ())
+        return self._result(hybrid, state, self._seconds + perf_counter() - begin, ())
 
     def without(self, remarks: tuple[str, ...]) -> Corrected:
         """No kernel."""
-        return self._result(self._force_field, self._noise[0], self._seconds, remarks)
+        return self._result(self._force_field, self._learnt.state, self._seconds, remarks)
 
-    @property
-    def _wanted(self) -> bool:
-        """Whether there is evidence for any kernel."""
-        return any(strength.variance for strength in self._found.strengths)
-
-    def _result(self, hybrid: ForceField, noise: float, seconds: float, remarks: tuple[str, ...]) -> Corrected:
+    def _result(self, hybrid: ForceField, state: State, seconds: float, remarks: tuple[str, ...]) -> Corrected:
         sizes = iter([len(term.expansion.points) for term in hybrid.corrections if isinstance(term, KernelTerm)])
-        points = [next(sizes, 0) if strength.variance else 0 for strength in self._found.strengths]
+        points = [next(sizes, 0) if amplitude else 0 for amplitude in state.amplitudes]
         return Corrected(
             hybrid,
             evaluate(hybrid, self._frames).energy_offset,
             tuple(fragment.atoms for fragment in self._fragments),
-            self._found,
-            noise * self._found.force_noise,
+            state,
+            self._learnt.gains,
             tuple(points),
             len(self._frames) if any(points) else 0,
             seconds,
@@ -270,117 +301,180 @@ class _Problem:
             remarks=remarks,
         )
 
-    def _learnt(self) -> tuple[list[Fragment], Hyperparameters]:
-        """The kernels with the most evidence for them, and what that evidence says."""
-        found = [self._judged(fragments, _JUDGED, None) for fragments in self._choices]
-        best = min(range(len(found)), key=lambda i: found[i].cost)
-        fragments, chosen = self._choices[best], found[best]
-        if len(fragments) == 1 and len(self._frames) > self._n_judged(_JUDGED):
-            chosen = self._judged(fragments, _JUDGED_AGAIN, chosen)
-        return fragments, chosen
-
-    def _judged(self, fragments: Sequence[Fragment], most: int, first: Hyperparameters | None) -> Hyperparameters:
-        """What the evidence of so many forces says."""
-        rows = self._order[: self._n_judged(most)]
-        data = self._leftover.of(rows)
-        known = data.offset @ data.offset.T
-        if is_linear(self._force_field):
-            add_squares(known, self._leftover.prior_rows(rows))
-        targets = Targets(data.values, data.n_forces, known)
-        width = None if self._options.kernel_width is None else self._options.kernel_width / ANGSTROM
-        return learn(targets, fragments, data.points(fragments), first=first, width=width)
-
-    def _n_judged(self, most: int) -> int:
-        return max(10, most // self._leftover.freedoms)
-
-    def _sparse_problem(self) -> SparseProblem | None:
-        """Of kernels with fewer points than there are frames; None where each frame is a point, or without evidence."""
-        n, fragments = len(self._frames), self._fragments
-        everything = all(len(fragment.atoms) == self._frames.positions.shape[1] for fragment in fragments)
-        wanted = self._options.points or (n if everything else _LOCAL_POINTS)
-        if not self._wanted or (wanted >= n and n * (self._leftover.freedoms + 1) <= _MOST):
-            return None
-        each = sum(
-            n_internal(len(fragment.atoms)) + 1
-            for fragment, strength in zip(fragments, self._found.strengths, strict=True)
-            if strength.variance
-        )
-        n_points = min(wanted, n, max(1, _FUNCTIONS // each))
-        positions = self._frames.positions[self._order]
-        centres = [
-            positions[farthest(fragment, positions, strength.width, n_points)]
-            for fragment, strength in zip(fragments, self._found.strengths, strict=True)
+    def _choose(self, choices: Sequence[list[Fragment]]) -> None:
+        """Take the descriptors that do best, of what mostly is good, on the validation frames."""
+        n_points, n_rows = self._points_wanted(), len(self._frames) * (self._leftover.freedoms + 1)
+        self._n_points = n_points
+        self._sparse: dict[tuple[float, ...], SparseProblem] = {}
+        if n_points is not None or n_rows > _JUDGED:
+            self._judge: Judge = self._score_of
+            self._judgements = _TRAININGS
+            self._take(choices[0])
+            return
+        self._judgements = _JUDGEMENTS
+        begin = self._usual(len(choices[0]))
+        self._take(choices[0])
+        with suppress(InputError):
+            self._trained(begin)  # freezes what would leave its bounds, for the judges to know
+        judges: list[Judge] = [
+            Predictions(
+                self._part(self._leftover, self._order, own), self._part(self._unseen, self._unseen_rows, own), own
+            )
+            for own in choices
         ]
-        return SparseProblem(self._blocks(), fragments, centres, self._found)
+        scores = [judge(begin) for judge in judges]
+        best = scores.index(min(scores))
+        self._judge = judges[best]
+        self._take(choices[best])
 
-    def _best_noise(self) -> tuple[float, float]:
-        """Of forces and energies, in units of the evidence's: as wanted, or what does best on validation frames."""
-        if self._options.kernel_noise is not None:
-            factor = self._options.kernel_noise * FORCE_KCAL / self._found.force_noise
-            return factor, factor
-        noises = _NOISES if self._sparse is None else _SPARSE_NOISES
-        if self._validation is None or not self._wanted:
-            return noises[0]
-        rows = self._order[: max(10, _TRIED // (self._leftover.freedoms + 1))]
-        return min(noises, key=lambda noise: self._score_of(noise, rows))
+    def _take(self, fragments: list[Fragment]) -> None:
+        self._fragments, self._begin = fragments, self._usual(len(fragments))
+        self._unseen_points = self._unseen.of(self._unseen_rows).points(fragments)
 
-    def _score_of(self, noise: tuple[float, float], rows: Int[np.ndarray, " rows"]) -> float:
-        """Of kernels with this noise; infinite where it is too small for double precision."""
+    def _usual(self, n: int) -> State:
+        """Of so many kernels."""
+        assert self._frames.forces is not None
+        options, scale = self._options, float(np.sqrt((self._frames.forces[:, self._leftover.atoms] ** 2).mean()))
+        width = None if options.kernel_width is None else options.kernel_width / ANGSTROM
+        noise = None if options.kernel_noise is None else options.kernel_noise * FORCE_KCAL
+        if noise is None and self._points_wanted() is not None:
+            noise = _SPARSE_NOISE * float(np.sqrt((self._before[: -len(self._validation)] ** 2).mean()))
+        return State.usual(n, scale, width, noise)
+
+    def _learn(self) -> None:
+        """What does best on the validation frames."""
+        options = self._options
+        wanted = changes(
+            len(self._fragments),
+            width=options.kernel_width is None and self._widths_are_cheap(),
+            noise=options.kernel_noise is None,
+            terms=self._posterior is not None,
+        )
+        self._learnt = learn(self._judge, self._begin, wanted, self._judgements)
+
+    def _part(self, leftover: Leftover, rows: Int[np.ndarray, " rows"], fragments: Sequence[Fragment]) -> Part:
+        data = leftover.of(rows)
+        terms = None if self._posterior is None else leftover.posterior_rows(self._posterior, rows)
+        return Part(data.values, data.n_forces, data.offset, data.points(fragments), terms)
+
+    def _points_wanted(self) -> int | None:
+        """Of each kernel, if they are fewer than there are frames."""
+        n = len(self._frames)
+        everything = all(len(group) == self._frames.positions.shape[1] for group in self._atoms)
+        wanted = self._options.points or (n if everything else _LOCAL_POINTS)
+        return None if wanted >= n and n * (self._leftover.freedoms + 1) <= _MOST else min(wanted, n)
+
+    def _sparse_problem(self, widths: tuple[float, ...]) -> SparseProblem:
+        """Of kernels with fewer points than there are frames."""
+        if widths not in self._sparse:
+            if len(self._sparse) == _KEPT:
+                del self._sparse[next(iter(self._sparse))]
+            positions = self._frames.positions[self._order]
+            n_points, fragments = self._points_of_each(), self._fragments
+            centres = [
+                positions[farthest(fragment, positions, width, n_points)]
+                for fragment, width in zip(fragments, widths, strict=True)
+            ]
+            found = self._hyperparameters(replace(self._begin, widths=widths))
+            self._sparse[widths] = SparseProblem(self._blocks(), fragments, centres, found)
+        return self._sparse[widths]
+
+    def _points_of_each(self) -> int:
+        """Points of each kernel, as far as memory allows."""
+        assert self._n_points is not None
+        each = sum(n_internal(len(fragment.atoms)) + 1 for fragment in self._fragments)
+        return min(self._n_points, max(1, _FUNCTIONS // each))
+
+    def _widths_are_cheap(self) -> bool:
+        """Whether other length scales can be tried: with few points, all rows of the equations change."""
+        if self._n_points is None:
+            return True
+        each = sum(n_internal(len(fragment.atoms)) + 1 for fragment in self._fragments)
+        n_unknowns = self._points_of_each() * each + len(self._force_field.parameter_table)
+        return len(self._frames) * (self._leftover.freedoms + 1) * n_unknowns**2 < _CHEAP
+
+    def _hyperparameters(self, state: State) -> Hyperparameters:
+        points = self._leftover.of(self._order[:SAMPLE]).points(self._fragments)
+        return state.hyperparameters(self._fragments, points)
+
+    def _score_of(self, state: State) -> float:
+        """Of kernels that are trained so; infinite where the terms alone would be bad, or double precision fails."""
         try:
-            return self._score(self._trained(noise[0], noise[1], rows))
+            hybrid = self._trained(state)
         except InputError:
             return math.inf
+        if self._posterior is not None and too_bad_alone(self._score(hybrid.with_corrections(()))):
+            return math.inf
+        return self._score(hybrid)
 
     def _score(self, model: ForceField) -> float:
-        """How much worse than without kernels a model is on the validation frames, in forces and energies together."""
-        assert self._validation is not None
-        pairs = zip(self._errors(model), self._errors_before, strict=True)
-        return sum(math.log(max(after, _TINY) / max(before, _TINY)) for after, before in pairs)
+        """How much worse than without kernels a model is on the validation frames."""
+        kernels = {term.atoms: term.expansion for term in model.corrections if isinstance(term, KernelTerm)}
+        points = [
+            own for fragment, own in zip(self._fragments, self._unseen_points, strict=True) if fragment.atoms in kernels
+        ]
+        rounding = single_precision(list(kernels.values()), points)
+        left = _left(model, self._validation)
+        return score(self._before, left, self._before.size - len(self._validation), rounding)
 
-    @cached_property
-    def _errors_before(self) -> tuple[float, float]:
-        """Without kernels."""
-        return self._errors(self._force_field)
+    def _trained(self, state: State) -> ForceField:
+        """With kernels; a coefficient that would leave its bounds stays where it was."""
+        while True:
+            terms, amounts = self._solved(state)
+            if self._posterior is None:
+                return self._force_field.with_corrections(terms)
+            parameters, fitted = self._force_field.parameter_table, self._posterior.fitted
+            values, (lower, upper) = parameters.values.copy(), parameters.bounds
+            moved = values[fitted] + self._posterior.spread.T @ amounts
+            values[fitted] = np.clip(moved, lower[fitted], upper[fitted])
+            out = np.abs(values[fitted] - moved) > _OUT * parameters.prior_widths[fitted]
+            if not out.any():
+                return self._force_field.with_values(values).with_corrections(terms)
+            self._freeze(out)
 
-    def _errors(self, model: ForceField) -> tuple[float, float]:
-        """Of forces and energies of the validation frames."""
-        assert self._validation is not None
-        found = evaluate(model, self._validation, evaluate(model, self._frames).energy_offset)
-        assert found.force_rmse is not None
-        return found.force_rmse, found.energy_rmse
+    def _freeze(self, out: Bool[np.ndarray, " fitted"]) -> None:
+        """Keep some coefficients where their fit has left them."""
+        assert self._posterior is not None
+        spread = self._posterior.spread
+        directions = orth(spread[:, out])
+        self._posterior = replace(self._posterior, spread=spread - directions @ (directions.T @ spread))
+        for problem in self._sparse.values():
+            problem.restrict(np.concatenate([np.zeros((1, directions.shape[1])), directions]))
 
-    def _trained(self, force: float, energy: float, rows: Int[np.ndarray, " rows"]) -> ForceField:
-        """With kernels; ``rows`` are their points where each frame is one."""
-        if self._sparse is not None:
-            terms, others = self._sparse.solved(force, energy)
-            return self._moved(others[1:] if self._posterior is not None else None).with_corrections(terms)
-        data = self._leftover.of(rows)
-        known, own = data.offset @ data.offset.T, None
-        if self._posterior is not None:
-            own = self._leftover.posterior_rows(self._posterior, rows)
-            add_squares(known, own)
-        found = self._found
-        found = replace(found, force_noise=force * found.force_noise, energy_noise=energy * found.energy_noise)
+    def _solved(self, state: State) -> tuple[list[KernelTerm], Float[np.ndarray, " coefficients"]]:
+        """Kernels, and the moves of the coefficients in units of the deviations that their fit has left."""
+        found = self._hyperparameters(state)
+        if self._n_points is not None:
+            n_others = 1 if self._posterior is None else 1 + len(self._posterior.spread)
+            scale = np.full(n_others, state.freedom)
+            scale[0] = 1.0  # the zero of energy
+            terms, others = self._sparse_problem(state.widths).solved(found, scale)
+            return terms, others[1:]
+        data = self._leftover.of(self._order)
+        known = data.offset @ data.offset.T
+        own = state.freedom * self._term_rows(self._order)
+        add_squares(known, own)
         targets = Targets(data.values, data.n_forces, known)
         terms, weights = solve(targets, self._fragments, data.points(self._fragments), found)
-        return self._moved(None if own is None else own @ weights).with_corrections(terms)
+        return terms, state.freedom * (own @ weights)
+
+    def _term_rows(self, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "coefficients n"]:
+        """What the coefficients do to some frames, each by the deviation that its fit has left."""
+        if self._posterior is None:
+            return np.zeros((0, len(rows) * (self._leftover.freedoms + 1)))
+        return self._leftover.posterior_rows(self._posterior, rows)
 
     def _blocks(self) -> Iterator[Block]:
         size = max(1, _BLOCK_BYTES // (8 * _FUNCTIONS * (self._leftover.freedoms + 1)))
         for first in range(0, len(self._order), size):
             rows = self._order[first : first + size]
             data = self._leftover.of(rows)
-            others = data.offset.T
-            if self._posterior is not None:
-                others = np.concatenate([others, self._leftover.posterior_rows(self._posterior, rows)])
+            others = np.concatenate([data.offset.T, self._term_rows(rows)])
             yield Block(data.values, data.n_forces, data.points(self._fragments), others)
 
-    def _moved(self, amounts: Float[np.ndarray, " rank"] | None) -> ForceField:
-        """The force field after some moves, within the bounds of its coefficients."""
-        if amounts is None or self._posterior is None:
-            return self._force_field
-        parameters, fitted = self._force_field.parameter_table, self._posterior.fitted
-        values, (lower, upper) = parameters.values.copy(), parameters.bounds
-        moved = values[fitted] + self._posterior.spread.T @ amounts
-        values[fitted] = np.clip(moved, lower[fitted], upper[fitted])
-        return self._force_field.with_values(values)
+
+def _left(model: ForceField, frames: Frames) -> Float[np.ndarray, " n"]:
+    """Forces, then energies, that a model leaves."""
+    assert frames.forces is not None
+    energies, forces = predict(model, frames.positions)
+    return np.concatenate([(frames.forces - forces).ravel(), frames.energies - energies])

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.linalg import cholesky, solve_triangular
 from torch import Tensor
 
 from hybridff.analysis.errors import predict
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import Points, internal_basis, n_internal, projected
 from hybridff.dataset import Frames
-from hybridff.fit.linear import LinearProblem
-from hybridff.fit.normal import move_columns
-from hybridff.fit.options import FitOptions
 from hybridff.fit.posterior import Posterior
 from hybridff.gaff.columns import columns
 from hybridff.gaff.forcefield import ForceField
@@ -79,18 +75,6 @@ class Leftover:
         offset[len(by_force) :] = self._scale
         values = np.concatenate([by_force, self._energies[rows]])
         return Residuals(positions.numpy(), basis, values, len(by_force), offset)
-
-    def prior_rows(self, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "coefficients n"]:
-        """What the coefficients do to some frames, each by its prior deviation, restraints included."""
-        data = self.of(rows)
-        problem = LinearProblem([(self.force_field, self.frames.subset(rows))], FitOptions())
-        ((own, _),) = problem.pairs
-        n = len(problem.fitted)
-        table = move_columns(own.table, problem.start, problem.positions[0], problem.fitted)
-        found = columns(table, n + 1, own.parameter_table.values, data.positions)
-        weights, _ = problem.restraints
-        root = cholesky(np.eye(n) + (weights.T @ weights).toarray(), lower=True)
-        return solve_triangular(root, data.projected(found.energy[1:], found.force[1:]), lower=True)
 
     def posterior_rows(
         self, posterior: Posterior, rows: Int[np.ndarray, " rows"]

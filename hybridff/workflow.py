@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from hybridff.analysis.errors import Errors, evaluate
 from hybridff.checks import DataReport, usable_frames
-from hybridff.correct import Corrected, CorrectionOptions, correct_stable
+from hybridff.correct import Corrected, CorrectionOptions, check_correctable, correct_stable
 from hybridff.corrections.choice import chosen_atoms
 from hybridff.dataset import Frames, Split, read_frames
 from hybridff.errors import FitError, InputError
@@ -186,9 +186,10 @@ def fit_data(
     ]
     chosen = [item.frames.subset(rows.validation) for item, rows in zip(data, splits, strict=True)]
     gate, kernels = gate or GateOptions(), kernels or CorrectionOptions()
-    chosen_sets = [
-        _chosen(corrections, force_field.molecule, frames.positions) for force_field, frames in pairs
-    ]  # before the fit, which takes longer than to see that a correction cannot be
+    chosen_sets = [_chosen(corrections, force_field.molecule, frames.positions) for force_field, frames in pairs]
+    for (force_field, frames), held, atoms in zip(pairs, chosen, chosen_sets, strict=True):
+        if atoms:  # before the fit, which takes longer than to see that a correction cannot be
+            check_correctable(force_field.molecule.name, frames, held, atoms)
     stable = fit_stable(pairs, options, chosen, gate, progress, say)
     result, fitted = stable.result, []
     for i, (item, rows, force_field) in enumerate(zip(data, splits, stock, strict=True)):
@@ -202,11 +203,11 @@ def fit_data(
             correction = correct_stable(
                 fitted_field,
                 parts["train"],
+                parts.get("validation"),
                 chosen_sets[i],
                 gate,
                 kernels,
                 posterior=posterior,
-                validation=parts.get("validation"),
                 seed=split.seed,
                 say=say,
             )
@@ -287,11 +288,11 @@ def correct_model(
     result = correct_stable(
         saved.force_field,
         parts["train"],
+        parts.get("validation"),
         atoms,
         gate,
         kernels,
         posterior=posterior,
-        validation=parts.get("validation"),
         seed=0 if split is None else split.seed,
         say=say,
     )

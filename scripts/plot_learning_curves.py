@@ -152,7 +152,7 @@ def trained(data: TrialSet, split: Split, method: str, seed: int) -> EnergyModel
         return result.force_field
     posterior = result.posteriors[0] if result.posteriors else None
     atoms = [range(len(data.molecule.numbers))]
-    found = correct(result.force_field, train, atoms, posterior=posterior, validation=validation, seed=seed)
+    found = correct(result.force_field, train, validation, atoms, posterior=posterior, seed=seed)
     return found.force_field
 
 

@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="choices of training frames, where there is a choice")
     parser.add_argument("--gate", choices=("short", "full", "none"), default="full")
     parser.add_argument("--correction", help="all, auto, or numbers: see hybridff fit")
-    parser.add_argument("--validation", type=int, default=0, help="of the training frames, for the noise of kernels")
+    parser.add_argument("--validation", type=int, default=0, help="of the training frames, for kernels")
     options = parser.parse_args()
     data, tests = read_trial_set(DATA / "3bpa_300k.npz"), test_frames(DATA / "3bpa_mixedt.npz")
     numbers = ", ".join(f"{len(frames)} at {temperature} K" for temperature, frames in tests.items())
@@ -96,10 +96,10 @@ def measure(
             corrected = correct_stable(
                 force_field,
                 frames,
+                data.frames.subset(judges),
                 chosen_atoms(options.correction, data.molecule, frames.positions),
                 gate_options,
                 posterior=fitted.result.posteriors[0] if fitted.result.posteriors else None,
-                validation=data.frames.subset(judges) if len(judges) else None,
                 seed=seed,
             )
             force_field, offset = corrected.force_field, corrected.energy_offset

@@ -56,11 +56,19 @@ class KernelExpansion:
     def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
         """Energy [kJ/mol] of positions of the descriptor's atoms [nm]."""
         frames = positions.reshape(-1, *positions.shape[-2:])
-        x = self.descriptor.of(frames).to(self.points.dtype)
-        points, weights, energy_weights = self.expanded()
+        energy = self.of_descriptors(self.descriptor.of(frames))
+        return energy.to(positions.dtype).reshape(positions.shape[:-2])
+
+    def of_descriptors(
+        self, x: Float[Tensor, "frames entries"], dtype: torch.dtype = torch.float64
+    ) -> Float[Tensor, " frames"]:
+        """Energy [kJ/mol] of descriptors [1/nm], computed in some precision."""
+        points, weights, energy_weights = (None if part is None else part.to(dtype) for part in self.expanded())
+        assert points is not None
+        assert weights is not None
         rows = max(1, _BLOCK // max(1, points.numel()))
-        parts = [_energy(part, points, weights, energy_weights, self.width) for part in x.split(rows)]
-        return (torch.cat(parts) + self.constant).to(positions.dtype).reshape(positions.shape[:-2])
+        parts = [_energy(part, points, weights, energy_weights, self.width) for part in x.to(dtype).split(rows)]
+        return torch.cat(parts) + self.constant
 
     def expanded(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """Points, force weights and energy weights with a copy for each permutation."""

@@ -5,6 +5,7 @@ The subset of regressors (C. E. Rasmussen, C. K. I. Williams, Gaussian Processes
 covariance as prior. With every frame a point it is the full process. Frames are visited once.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -65,10 +66,7 @@ class Block:
 
 
 class SparseProblem:
-    """Normal equations of some kernels and of other unknowns, for as many levels of noise as are wanted.
-
-    Raises ``InputError``, as ``solved`` does, where double precision cannot hold them.
-    """
+    """Normal equations of some kernels and of other unknowns, for any amplitudes and noise."""
 
     def __init__(
         self,
@@ -77,17 +75,14 @@ class SparseProblem:
         centres: Sequence[Float[np.ndarray, "points all_atoms 3"]],
         found: Hyperparameters,
     ) -> None:
-        self._found = found
         self._bases = [
             _Basis.of(fragment, positions, strength.width, strength.variance)
             for fragment, strength, positions in zip(fragments, found.strengths, centres, strict=True)
-            if strength.variance
         ]
-        used = [i for i, strength in enumerate(found.strengths) if strength.variance]
         self._matrix, self._vector = np.zeros((0, 0)), np.zeros(0)
         energy_rows, energies = [], []
         for block in blocks:
-            own = [basis.rows(block.points[i]) for i, basis in zip(used, self._bases, strict=True)]
+            own = [basis.rows(points) for basis, points in zip(self._bases, block.points, strict=True)]
             rows = np.concatenate([block.others, *own])
             if not len(self._vector):
                 self._matrix = np.zeros((len(rows), len(rows)))
@@ -99,20 +94,51 @@ class SparseProblem:
             energies.append(block.values[block.n_forces :])
         self._rows, self._energies = np.concatenate(energy_rows, 1), np.concatenate(energies)
 
-    def solved(self, force: float, energy: float) -> tuple[list[KernelTerm], Float[np.ndarray, " others"]]:
-        """The kernels, and the other unknowns, with so many times the noise of forces and of energies."""
-        force, energy = force * self._found.force_noise, energy * self._found.energy_noise
-        matrix, share = self._matrix.copy(), force / energy
-        add_squares(matrix, share * self._rows.T)
+    def solved(
+        self, found: Hyperparameters, deviations: Float[np.ndarray, " others"] | None = None
+    ) -> tuple[list[KernelTerm], Float[np.ndarray, " others"]]:
+        """The kernels that are not switched off, and the other unknowns; length scales are those of the beginning.
+
+        ``deviations`` are those that the other unknowns have a priori, one if not given.
+
+        Raises ``InputError`` where double precision cannot hold the equations.
+        """
+        sizes = [len(basis.root) for basis in self._bases]
+        n_others = len(self._vector) - sum(sizes)
+        loudness = [
+            math.sqrt(strength.variance / basis.variance)
+            for strength, basis in zip(found.strengths, self._bases, strict=True)
+        ]
+        scale = np.concatenate([np.ones(n_others) if deviations is None else deviations, np.repeat(loudness, sizes)])
+        used = np.flatnonzero(scale)
+        matrix = self._matrix if len(used) == len(scale) else self._matrix[np.ix_(used, used)]
+        scale = scale[used]
+        matrix = matrix * scale
+        matrix *= scale[:, None]
+        rows = scale[:, None] * self._rows[used]
+        force, share = found.force_noise, found.force_noise / found.energy_noise
+        add_squares(matrix, share * rows.T)
         matrix[np.diag_indices_from(matrix)] += force**2
         try:
-            unknowns = solve_in_place(matrix, self._vector + share**2 * (self._rows @ self._energies))
+            unknowns = solve_in_place(matrix, scale * self._vector[used] + share**2 * (rows @ self._energies))
         except np.linalg.LinAlgError:
             raise InputError("the kernels' noise is too small for double precision: assume more of it.") from None
-        ends = np.cumsum([len(basis.root) for basis in self._bases])
-        n_others = len(unknowns) - int(ends[-1])
-        others, *parts = np.split(unknowns, n_others + np.concatenate([[0], ends[:-1]]))
-        return [basis.term(part) for basis, part in zip(self._bases, parts, strict=True)], others
+        terms, first = [], n_others
+        for basis, own, size in zip(self._bases, loudness, sizes, strict=True):
+            if own:
+                terms.append(basis.term(own * unknowns[first : first + size]))
+                first += size
+        return terms, scale[:n_others] * unknowns[:n_others]
+
+    def restrict(self, directions: Float[np.ndarray, "others k"]) -> None:
+        """Keep the other unknowns out of some orthonormal directions, from now on."""
+        others = slice(len(directions))
+        self._matrix = np.tril(self._matrix)
+        self._matrix += np.tril(self._matrix, -1).T
+        self._matrix[others] -= directions @ (directions.T @ self._matrix[others])
+        self._matrix[:, others] -= (self._matrix[:, others] @ directions) @ directions.T
+        self._vector[others] -= directions @ (directions.T @ self._vector[others])
+        self._rows[others] -= directions @ (directions.T @ self._rows[others])
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,14 +6,10 @@ from models import distorted, molecule
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import Points, internal_basis, projected
-from hybridff.corrections.process import Hyperparameters, Strength, Targets, covariance, learn, solve
+from hybridff.corrections.process import Hyperparameters, Strength, Targets, covariance, solve
 
 N_FRAMES = 24
 ATOMS = ((0, 1, 2, 8), (1, 3, 4, 5))
-NOISE = 4.0
-"""Of a force component [kJ/mol/nm]."""
-ENERGY_NOISE = 0.1
-"""[kJ/mol]"""
 
 
 def fragments() -> list[Fragment]:
@@ -40,11 +36,9 @@ def spring(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return energy.detach(), -gradient
 
 
-def targets(energies: torch.Tensor, forces: torch.Tensor, basis: torch.Tensor, noise: float = 0.0) -> Targets:
-    random = np.random.default_rng(0)
+def targets(energies: torch.Tensor, forces: torch.Tensor, basis: torch.Tensor) -> Targets:
     own = projected(forces, basis).numpy().ravel()
-    by_energies = noise * ENERGY_NOISE / NOISE * random.normal(size=len(energies))
-    values = np.concatenate([own + noise * random.normal(size=len(own)), energies.numpy() + by_energies])
+    values = np.concatenate([own, energies.numpy()])
     offset = np.zeros((len(values), 1))
     offset[len(own) :] = 1000.0
     return Targets(values, len(own), offset @ offset.T)
@@ -58,34 +52,6 @@ def test_the_covariance_scales_to_forces_of_unit_variance() -> None:
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12)
     # The kernel of a geometry with itself is 1.
     np.testing.assert_allclose(np.diag(matrix)[n:] * mean, 1.0, rtol=1e-12)
-
-
-def test_noise_and_the_kernel_that_is_needed_are_found_and_the_other_is_switched_off() -> None:
-    x, basis, points = data()
-    found = learn(targets(*spring(x), basis, NOISE), fragments(), points)
-    needed, other = found.strengths
-    assert needed.amplitude > 0
-    assert needed.gain > 50
-    assert other.amplitude == 0
-    assert found.force_noise == pytest.approx(NOISE, rel=0.2)
-
-
-def test_noise_alone_switches_every_kernel_off() -> None:
-    x, basis, points = data()
-    nothing = torch.zeros(N_FRAMES), torch.zeros_like(x)
-    found = learn(targets(*nothing, basis, NOISE), fragments(), points)
-    assert [strength.amplitude for strength in found.strengths] == [0, 0]
-    assert found.force_noise == pytest.approx(NOISE, rel=0.1)
-
-
-def test_what_a_known_covariance_explains_is_left_to_it() -> None:
-    """The spring's own stiffness is a coefficient with a wide prior: nothing is left for a kernel."""
-    x, basis, points = data()
-    energies, forces = spring(x)
-    column = np.concatenate([projected(forces, basis).numpy().ravel(), energies.numpy()])[:, None]
-    own = targets(energies, forces, basis, NOISE)
-    found = learn(Targets(own.values, own.n_forces, own.known + 9 * column @ column.T), fragments(), points)
-    assert [strength.amplitude for strength in found.strengths] == [0, 0]
 
 
 def test_the_trained_kernels_explain_the_data_and_unseen_ones() -> None:

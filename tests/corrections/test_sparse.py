@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,9 @@ from hybridff.errors import InputError
 
 ATOMS = ((0, 1, 2, 8), (1, 3, 4, 5))
 N_FRAMES = 20
+QUIET = Hyperparameters((Strength(6.0, 1000.0), Strength(9.0, 300.0)), 0.05, 0.003)
 FOUND = Hyperparameters((Strength(6.0, 1000.0), Strength(9.0, 300.0)), 5.0, 0.3)
+FOUND_SECOND = Hyperparameters((Strength(9.0, 300.0),), 5.0, 0.3)
 
 
 def fragments() -> list[Fragment]:
@@ -37,13 +41,20 @@ def blocks(size: int, seed: int = 0) -> list[Block]:
     return found
 
 
+def without_first(found: list[Block]) -> list[Block]:
+    """As the second kernel alone sees them."""
+    return [replace(block, points=block.points[1:]) for block in found]
+
+
 def test_with_every_frame_a_point_it_is_the_full_process() -> None:
+    """Whatever the amplitudes were that the equations were made with."""
     x = distorted("ethanol", N_FRAMES)
     (everything,) = blocks(N_FRAMES)
     known = everything.others.T @ everything.others
     targets = Targets(everything.values, everything.n_forces, known)
     full, _ = solve(targets, fragments(), everything.points, FOUND)
-    sparse, others = SparseProblem(blocks(7), fragments(), [x, x], FOUND).solved(1.0, 1.0)
+    begin = replace(FOUND, strengths=(Strength(6.0, 90.0), Strength(9.0, 2700.0)))
+    sparse, others = SparseProblem(blocks(7), fragments(), [x, x], begin).solved(FOUND)
     new = torch.as_tensor(distorted("ethanol", 5, seed=9))
     for one, other in zip(full, sparse, strict=True):
         for a, b in zip(one.energy_forces(new), other.energy_forces(new), strict=True):
@@ -56,7 +67,7 @@ def test_few_points_explain_more_with_more_of_them() -> None:
     x, (new,) = distorted("ethanol", N_FRAMES), blocks(N_FRAMES, seed=5)
     left = []
     for n_points in (1, 20):
-        terms, _ = SparseProblem(blocks(10), fragments(), [x[:n_points]] * 2, FOUND).solved(0.01, 0.01)
+        terms, _ = SparseProblem(blocks(10), fragments(), [x[:n_points]] * 2, FOUND).solved(QUIET)
         positions = torch.as_tensor(distorted("ethanol", N_FRAMES, seed=5))
         forces = sum(term.energy_forces(positions)[1] for term in terms)
         assert isinstance(forces, torch.Tensor)
@@ -68,15 +79,43 @@ def test_few_points_explain_more_with_more_of_them() -> None:
 def test_a_kernel_that_is_switched_off_has_no_points() -> None:
     x = distorted("ethanol", N_FRAMES)
     found = Hyperparameters((Strength(6.0, 0.0), Strength(9.0, 300.0)), 5.0, 0.3)
-    terms, _ = SparseProblem(blocks(20), fragments(), [x, x], found).solved(1.0, 1.0)
+    terms, _ = SparseProblem(blocks(20), fragments(), [x, x], FOUND).solved(found)
+    (alone,), _ = SparseProblem(without_first(blocks(20)), fragments()[1:], [x], FOUND_SECOND).solved(FOUND_SECOND)
     assert [term.atoms for term in terms] == [ATOMS[1]]
+    new = torch.as_tensor(distorted("ethanol", 5, seed=9))
+    torch.testing.assert_close(terms[0].energy(new), alone.energy(new), rtol=1e-6, atol=1e-6)
+
+
+def test_unknowns_are_kept_out_of_directions() -> None:
+    x = distorted("ethanol", N_FRAMES)
+    random = np.random.default_rng(3)
+
+    def several() -> list[Block]:
+        return [
+            replace(block, others=np.concatenate([block.others, block.values + random.normal(0, 50, (3, len(block.values)))]))
+            for block in blocks(20)
+        ]
+
+    found = several()
+    direction = np.array([[0.0], [0.6], [0.0], [0.8]])
+    free = SparseProblem(found, fragments(), [x, x], FOUND)
+    assert abs(float((direction.T @ free.solved(FOUND)[1])[0])) > 1e-3
+    free.restrict(direction)
+    terms, others = free.solved(FOUND)
+    assert abs(float((direction.T @ others)[0])) < 1e-9
+    (block,) = found
+    less = [replace(block, others=block.others - direction @ (direction.T @ block.others))]
+    expected, _ = SparseProblem(less, fragments(), [x, x], FOUND).solved(FOUND)
+    new = torch.as_tensor(distorted("ethanol", 5, seed=9))
+    for term, other in zip(terms, expected, strict=True):
+        torch.testing.assert_close(term.energy(new), other.energy(new), rtol=1e-6, atol=1e-6)
 
 
 def test_noise_too_small_for_double_precision_gets_a_sentence() -> None:
     x = distorted("ethanol", N_FRAMES)
     problem = SparseProblem(blocks(20), fragments(), [x, x], FOUND)
     with pytest.raises(InputError, match="noise is too small for double precision"):
-        problem.solved(1e-12, 1e-12)
+        problem.solved(replace(FOUND, force_noise=1e-12, energy_noise=1e-12))
 
 
 def test_points_are_chosen_to_be_unlike_each_other() -> None:
