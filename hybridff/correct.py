@@ -42,7 +42,7 @@ from hybridff.units import ANGSTROM, FORCE_KCAL
 
 _JUDGED = 6000
 """Forces and energies of kernels that are judged by their predictions."""
-_JUDGEMENTS, _TRAININGS = 40, 14
+_JUDGEMENTS, _TRAININGS = 40, 8
 """How many of those, and of trainings where there are more."""
 _UNSEEN = 100
 """Validation frames that predictions are judged by, at most."""
