@@ -112,6 +112,19 @@ def _sgdml(
     train: Frames, test: Frames, permutations: np.ndarray, width: float
 ) -> tuple[float, float, np.ndarray, np.ndarray]:
     from sgdml.predict import GDMLPredict
+
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before, begin = _peak(), time.perf_counter()
+        model = sgdml_model(train, test, permutations, width)
+        seconds, memory = time.perf_counter() - begin, _peak() - before
+        predictor = GDMLPredict(model)
+        energies, forces = predictor.predict(test.positions.reshape(len(test), -1) / ANGSTROM)
+    return seconds, memory, energies * KCAL_MOL, forces.reshape(test.positions.shape) * FORCE_KCAL
+
+
+def sgdml_model(train: Frames, test: Frames, permutations: np.ndarray, width: float) -> dict:
+    """A model that the program trains on forces of these frames."""
     from sgdml.train import GDMLTrain
 
     assert train.forces is not None
@@ -128,18 +141,11 @@ def _sgdml(
         "r_unit": np.str_("Ang"),
         "e_unit": np.str_("kcal/mol"),
     }
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        trainer = GDMLTrain()
-        task = trainer.create_task(data, len(train), data, 1, sig=int(width), lam=RIDGE, perms=permutations)
-        for key in "RFE":  # it has drawn others
-            task[f"{key}_train"] = data[key][: len(train)]
-        before, begin = _peak(), time.perf_counter()
-        model = trainer.train(task)
-        seconds, memory = time.perf_counter() - begin, _peak() - before
-        predictor = GDMLPredict(model)
-        energies, forces = predictor.predict(test.positions.reshape(len(test), -1) / ANGSTROM)
-    return seconds, memory, energies * KCAL_MOL, forces.reshape(test.positions.shape) * FORCE_KCAL
+    trainer = GDMLTrain()
+    task = trainer.create_task(data, len(train), data, 1, sig=int(width), lam=RIDGE, perms=permutations)
+    for key in "RFE":  # it has drawn others
+        task[f"{key}_train"] = data[key][: len(train)]
+    return trainer.train(task)
 
 
 def _peak() -> float:

@@ -63,7 +63,7 @@ def _one_set(data: TrialSet, options: argparse.Namespace) -> None:
     solute = data.molecule.positions
     assert solute is not None
     water, positions = water_around(solute, options.edge)
-    positions = _settled(_with(water, data.stock, "native"), positions)
+    positions = settled(with_molecule(water, data.stock, "native"), positions)
     fits = {size: fitted(data, "class2", FitOptions(size=size), options.frames) for size in options.sizes}
     for platform in options.platforms:
         plans: dict[str, tuple[ForceField, Route]] = {"GAFF": (data.stock, "native")}
@@ -72,7 +72,7 @@ def _one_set(data: TrialSet, options: argparse.Namespace) -> None:
                 plans[f"class2, {size}, {route}"] = force_field, route
         contexts, built, off = {}, {}, {}
         for key, (force_field, route) in plans.items():
-            system = _with(water, force_field, route)
+            system = with_molecule(water, force_field, route)
             begin = time.perf_counter()
             contexts[key] = new_context(system, positions, platform, STEP)
             contexts[key].getIntegrator().step(1)
@@ -160,13 +160,15 @@ def water_around(
     return system, np.concatenate([modeller.positions.value_in_unit(unit.nanometer), solute])
 
 
-def _with(water: openmm.System, force_field: ForceField, route: Route) -> openmm.System:
+def with_molecule(water: openmm.System, force_field: ForceField, route: Route) -> openmm.System:
+    """A copy of the water with a molecule."""
     system = openmm.XmlSerializer.clone(water)
     add_to_system(system, force_field, route)
     return system
 
 
-def _settled(system: openmm.System, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
+def settled(system: openmm.System, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
+    """Positions after some dynamics on the CPU."""
     context = new_context(system, positions, "CPU", STEP)
     openmm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
     context.setVelocitiesToTemperature(300, 1)

@@ -92,7 +92,10 @@ def test_unknowns_are_kept_out_of_directions() -> None:
 
     def several() -> list[Block]:
         return [
-            replace(block, others=np.concatenate([block.others, block.values + random.normal(0, 50, (3, len(block.values)))]))
+            replace(
+                block,
+                others=np.concatenate([block.others, block.values + random.normal(0, 50, (3, len(block.values)))]),
+            )
             for block in blocks(20)
         ]
 
