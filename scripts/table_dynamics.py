@@ -5,10 +5,13 @@ molecule on the Reference platform in double precision, steps of 0.5 fs:
 - Langevin dynamics at each temperature, each seed a run; a run fails when a bond breaks or atoms collapse. Snapshots
   spread over a run are relaxed, and a false well is a minimum that is no structure of the molecule.
 - A scan of every class of bonds, angles and pairs, as in ``hybridff verify --dynamics``.
-- Velocity Verlet from a state of 300 K: slope of the energy by linear regression, with its standard error. Kinetic plus
-  potential energy wanders, without any drift, as energy goes from slow to fast vibrations, which hides a drift; so the
-  regression sees the energy that velocity Verlet conserves to the next order, H + dt²/24 ΣF²/m on average (the shadow
-  Hamiltonian, R. D. Engle, R. D. Skeel, M. Drees, J. Comput. Phys. 206, 432 (2005)). Plain slopes are in the file.
+- Velocity Verlet from a state of 300 K, with --mixed also in mixed precision on OpenCL: slope of the energy by linear
+  regression, with its standard error. Kinetic plus potential energy wanders, without any drift, as energy goes from
+  slow to fast vibrations, which hides a drift; so the regression sees the energy that velocity Verlet conserves to the
+  next order, H + dt²/24 ΣF²/m on average (the shadow Hamiltonian, R. D. Engle, R. D. Skeel, M. Drees, J. Comput. Phys.
+  206, 432 (2005)). Plain slopes are in the file.
+
+With --correction, fits have kernels.
 
 Models are kept in a folder and finished runs in a file, a line of JSON each, so that a run that was stopped goes on.
 Parts may run side by side and share folder and file.
@@ -32,6 +35,8 @@ import openmm
 from jaxtyping import Float
 
 from hybridff import ForceField, SavedModel, StabilityOptions, evaluate, read_model, stability, to_openmm, write_model
+from hybridff.correct import correct_stable
+from hybridff.corrections.choice import chosen_atoms
 from hybridff.export import best_route
 from hybridff.gaff.forms import Form
 from hybridff.gate import Finding
@@ -64,11 +69,12 @@ class Model:
     data: str
     form: Form
     size: int
+    correction: str | None
 
     @property
     def name(self) -> str:
         """That of its folder."""
-        return f"{self.data}-{self.form}-{self.size}"
+        return f"{self.data}-{self.form}-{self.size}" + (f"-{self.correction}" if self.correction else "")
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Job:
     model: str
     digest: str
     """Of the model's file."""
-    kind: Literal["dynamics", "scans", "nve"]
+    kind: Literal["dynamics", "scans", "nve", "nve, mixed"]
     temperature: float
     seed: int
     time: str
@@ -88,7 +94,7 @@ class Job:
 def main() -> None:
     options = _options()
     models = [
-        Model(data, form, size)
+        Model(data, form, size, options.correction)
         for data in options.sets
         for form in options.forms
         for size in SIZES[data]
@@ -116,6 +122,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quenches", type=int, default=10, help="snapshots of every run that are relaxed")
     parser.add_argument("--nve", default="200 ps", help="time of every run without thermostat")
     parser.add_argument("--gate", choices=("short", "full", "none"), default="short", help="that a fit has to pass")
+    parser.add_argument("--correction", help="kernels: all, auto, n-pi-star or numbers, see hybridff fit")
+    parser.add_argument("--mixed", action="store_true", help="drift in mixed precision on OpenCL too")
     parser.add_argument("--table", action="store_true", help="only print the table of what is finished")
     options = parser.parse_args()
     if unknown := set(options.sets) - set(SIZES):
@@ -146,14 +154,22 @@ def _fitted(model: Model, options: argparse.Namespace) -> SavedModel:
     data = read_trial_set(DATA / f"{model.data}.npz")
     validation = min(_VALIDATION, len(data.frames) - model.size)
     split = data.split(model.size, validation, _TEST, seed=0)
-    stable = data.fit(model.form, split.train, split.validation, gate=GateOptions(gate=options.gate))
-    offset = stable.result.energy_offset
+    gate = GateOptions(gate=options.gate)
+    stable = data.fit(model.form, split.train, split.validation, gate=gate)
+    force_field, offset = stable.result.force_field, stable.result.energy_offset
     about: dict[str, Any] = {"gate": options.gate, "passed": stable.passed, "remarks": list(stable.remarks)}
+    if model.correction:
+        train, held = data.frames.subset(split.train), data.frames.subset(split.validation)
+        atoms = chosen_atoms(model.correction, data.molecule, train.positions)
+        posterior = stable.result.posteriors[0] if stable.result.posteriors else None
+        corrected = correct_stable(force_field, train, held, atoms, gate, posterior=posterior)
+        force_field, offset = corrected.force_field, corrected.energy_offset
+        about["remarks"] += corrected.sentences()
     if len(split.test):
-        errors = evaluate(stable.result.force_field, data.frames.subset(split.test), offset)
+        errors = evaluate(force_field, data.frames.subset(split.test), offset)
         assert errors.force_rmse is not None
         about["errors"] = [errors.energy_rmse / KCAL_MOL, errors.force_rmse / FORCE_KCAL]
-    saved = SavedModel(stable.result.force_field, offset, about)
+    saved = SavedModel(force_field, offset, about)
     with new_folder(folder) as part:
         write_model(saved, part)
     return read_model(folder)
@@ -164,14 +180,17 @@ def _jobs(model: Model, options: argparse.Namespace) -> Iterator[Job]:
     yield Job(model.name, digest, "scans", 0.0, 0, "", 0)
     for seed in range(options.seeds):
         yield Job(model.name, digest, "nve", 300.0, seed, options.nve, 0)
+        if options.mixed:
+            yield Job(model.name, digest, "nve, mixed", 300.0, seed, options.nve, 0)
     for temperature in options.temperatures:
         for seed in range(options.seeds):
             yield Job(model.name, digest, "dynamics", temperature, seed, options.time, options.quenches)
 
 
 def _run(job: Job, force_field: ForceField) -> dict[str, Any]:
-    if job.kind == "nve":
-        return drift(force_field, parse_time(job.time, "the time"), job.temperature, job.seed)
+    if job.kind in ("nve", "nve, mixed"):
+        platform = "OpenCL" if job.kind == "nve, mixed" else "Reference"
+        return drift(force_field, parse_time(job.time, "the time"), job.temperature, job.seed, platform)
     if job.kind == "scans":
         report = stability(force_field, StabilityOptions(temperatures=(), quenches=0, scans=True))
         return {"failures": _messages(report.failures), "notes": _messages(report.notes), "scans": report.n_scans}
@@ -191,8 +210,13 @@ def _messages(findings: Iterator[Finding] | tuple[Finding, ...]) -> list[str]:
     return [finding.message for finding in findings]
 
 
-def drift(force_field: ForceField, duration: float, temperature: float, seed: int) -> dict[str, float]:
-    """Slope of the conserved energy and its standard error, and both of the plain one [kcal/mol per atom and ns]."""
+def drift(
+    force_field: ForceField, duration: float, temperature: float, seed: int, platform: str = "Reference"
+) -> dict[str, float]:
+    """Slope of the conserved energy and its standard error, and both of the plain one [kcal/mol per atom and ns].
+
+    Other platforms than Reference run in mixed precision.
+    """
     system = to_openmm(force_field, best_route(force_field, "Reference"))
     reference = openmm.Platform.getPlatformByName("Reference")
     thermostat = openmm.LangevinMiddleIntegrator(temperature, _FRICTION, STEP)
@@ -203,7 +227,11 @@ def drift(force_field: ForceField, duration: float, temperature: float, seed: in
     warm.setVelocitiesToTemperature(temperature, seed + 1)
     thermostat.step(round(_WARM / STEP))
     verlet = openmm.VerletIntegrator(STEP)
-    context = openmm.Context(system, verlet, reference)
+    if platform == "Reference":
+        context = openmm.Context(system, verlet, reference)
+    else:
+        system = to_openmm(force_field, "native")
+        context = openmm.Context(system, verlet, openmm.Platform.getPlatformByName(platform), {"Precision": "mixed"})
     context.setState(warm.getState(getPositions=True, getVelocities=True))
     masses = np.array([system.getParticleMass(i)._value for i in range(system.getNumParticles())])[:, None]
     plain, shadow = np.empty((2, _BLOCKS * max(1, round(duration / STEP / _SAMPLE / _BLOCKS))))
@@ -240,7 +268,7 @@ def _finished(output: Path) -> dict[Job, dict[str, Any]]:
 
 
 def _verdict(job: Job, found: dict[str, Any]) -> str:
-    if job.kind == "nve":
+    if "slope" in found:
         return f"{found['slope']:+.5f} ± {found['error']:.5f} kcal/mol per atom and ns"
     return "; ".join([*found["failures"], *found.get("wells", ())]) or "stable"
 
@@ -252,8 +280,8 @@ def _print_table(models: list[Model], options: argparse.Namespace, finished: dic
         "[kcal/mol, kcal/mol/Å].\n"
     )
     hot = " | ".join(f"{temperature:g} K" for temperature in options.temperatures)
-    print(f"| set | form | frames | energy / force RMSE | {hot} | false wells | scans | drift |")
-    print("| --- " * (7 + len(options.temperatures)) + "|")
+    print(f"| set | form | frames | energy / force RMSE | {hot} | false wells | scans | drift | drift, mixed |")
+    print("| --- " * (8 + len(options.temperatures)) + "|")
     remarks = []
     for model in models:
         if not (options.models / model.name / FILE_NAME).is_file():
@@ -269,14 +297,14 @@ def _print_table(models: list[Model], options: argparse.Namespace, finished: dic
         wells = sum(len(found["wells"]) for _, found in dynamics)
         cells.append(f"{wells} of {sum(found['quenches'] for _, found in dynamics)}")
         cells.extend(f"{len(found['failures'])} of {found['scans']}" for job, found in runs if job.kind == "scans")
-        cells.append(_drift_cell([found for job, found in runs if job.kind == "nve"]))
+        cells += [_drift_cell([found for job, found in runs if job.kind == kind]) for kind in ("nve", "nve, mixed")]
         errors = " / ".join(f"{error:.3f}" for error in saved.provenance.get("errors", ())) or "–"
         print(f"| {model.data} | {model.form} | {model.size} | {errors} | {' | '.join(cells)} |")
         remarks += [f"{model.name}: {remark}" for remark in saved.provenance["remarks"]]
         remarks += [
             f"{model.name}: {message}"
             for job, found in runs
-            if job.kind != "nve"
+            if "slope" not in found
             for message in (*found["failures"], *found.get("wells", ()))
         ]
     print("\n" + "\n".join(f"- {remark}" for remark in dict.fromkeys(remarks)))
