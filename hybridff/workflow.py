@@ -277,10 +277,18 @@ def correct_model(
 
     Raises ``InputError`` where no correction is asked for.
     """
-    rows = None if split is not None else _split_of(saved, data)
+    own_rows = _split_of(saved, data)
+    rows = None if split is not None else own_rows
     if rows is None:
         split = split or SplitOptions()
         rows = split_frames(data.frames, split)
+    if own_rows is not None and say is not None:
+        seen = len(np.intersect1d(own_rows.train, np.concatenate([rows.validation, rows.test])))
+        if seen:
+            say(
+                f"Note: {seen} of the validation and test frames trained the model's own terms: errors on them look "
+                "better than they are."
+            )
     parts = _parts(data.frames, rows)
     atoms = _chosen(corrections, data.molecule, parts["train"].positions)
     if not atoms:

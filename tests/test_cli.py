@@ -161,6 +161,7 @@ def test_another_split_than_the_fits_is_taken_where_it_is_asked_for(workplace):
     succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --form harmonic --gate none --out plain")
     text = succeed("correct plain ethanol.npz --correction all --train 30 --validation 10 --gate none --out out")
     assert "trained on 30 frames" in text
+    assert re.search(r"Note: \d+ of the validation and test frames trained the model's own terms", text)
     assert len(read_model("out").provenance["frames"]["train"]) == 30
 
 
