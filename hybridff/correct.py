@@ -64,6 +64,8 @@ _KEPT = 2
 _SPARSE_NOISE = 0.3
 """Where the search for the noise of kernels with fewer points than frames begins: they leave something of their own. In
 units of what the terms alone leave."""
+_SILENT = 5.0
+"""Seconds without a word."""
 _NOISIER = (1.0, 3.0, 10.0)
 """Noise that the stability gate is tried with, in units of what was found best."""
 
@@ -168,7 +170,7 @@ def correct_stable(
     """
     gate, say = gate or GateOptions(), say or (lambda sentence: None)
     say("kernels: how strong they should be …")
-    problem = _Problem(force_field, frames, validation, atoms, options, posterior, seed)
+    problem = _Problem(force_field, frames, validation, atoms, options, posterior, seed, say)
     report = None
     for factor in _NOISIER:
         say("kernels: training …")
@@ -244,6 +246,7 @@ class _Problem:
         options: CorrectionOptions | None,
         posterior: Posterior | None,
         seed: int,
+        say: Say | None = None,
     ) -> None:
         check_correctable(force_field.molecule.name, frames, validation, atoms)
         assert validation is not None
@@ -265,7 +268,7 @@ class _Problem:
         self._unseen = Leftover(force_field, validation, self._leftover.atoms)
         self._unseen_rows = np.arange(min(len(validation), _UNSEEN))
         self._choose(choices)
-        self._learn()
+        self._learn(say)
         self._seconds = perf_counter() - begin
 
     def solved(self, noise: float) -> Corrected:
@@ -341,16 +344,24 @@ class _Problem:
             noise = _SPARSE_NOISE * float(np.sqrt((self._before[: -len(self._validation)] ** 2).mean()))
         return State.usual(n, scale, width, noise)
 
-    def _learn(self) -> None:
-        """What does best on the validation frames."""
-        options = self._options
+    def _learn(self, say: Say | None) -> None:
+        """What does best on the validation frames; says now and then how far it is."""
+        options, last = self._options, perf_counter()
+
+        def visit(n: int, best: float) -> None:
+            nonlocal last
+            if say is not None and perf_counter() - last > _SILENT:
+                last = perf_counter()
+                better = f"{100 * (1 - math.exp(min(best, 0.0) / 2)):.0f} % better"
+                say(f"kernels: {n} strengths tried; forces and energies of the validation frames {better} …")
+
         wanted = changes(
             len(self._fragments),
             width=options.kernel_width is None and self._widths_are_cheap(),
             noise=options.kernel_noise is None,
             terms=self._posterior is not None,
         )
-        self._learnt = learn(self._judge, self._begin, wanted, self._judgements)
+        self._learnt = learn(self._judge, self._begin, wanted, self._judgements, visit)
 
     def _part(self, leftover: Leftover, rows: Int[np.ndarray, " rows"], fragments: Sequence[Fragment]) -> Part:
         data = leftover.of(rows)

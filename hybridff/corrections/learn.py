@@ -149,16 +149,21 @@ def single_precision(kernels: Sequence[KernelExpansion], points: Sequence[Points
     return math.sqrt(forces), math.sqrt(energies)
 
 
-def learn(judge: Judge, begin: State, changes: Sequence[Change], most: int) -> Learnt:
+def learn(
+    judge: Judge, begin: State, changes: Sequence[Change], most: int, visit: Callable[[int, float], None] | None = None
+) -> Learnt:
     """Follow changes as long as they help, then switch off kernels that add too little.
 
-    ``most`` is how many states may be judged on the way.
+    ``most`` is how many states may be judged on the way; ``visit`` is told of each how many there were and the best
+    score so far.
     """
     scores: dict[State, float] = {}
 
     def judged(state: State) -> float:
         if state not in scores:
             scores[state] = judge(state) if any(state.amplitudes) else 0.0
+            if visit is not None:
+                visit(len(scores), min(scores.values()))
         return scores[state]
 
     state, best = begin, judged(begin)

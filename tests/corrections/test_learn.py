@@ -142,8 +142,11 @@ def test_a_search_follows_what_helps_and_stops_after_so_many_judgements() -> Non
     assert found.gains == (-found.score,)
     assert len(seen) == len(set(seen)) <= 40
     seen.clear()
-    learn(judge, begin, changes(1, width=True, noise=True, terms=True), 3)
+    told: list[tuple[int, float]] = []
+    learn(judge, begin, changes(1, width=True, noise=True, terms=True), 3, lambda *known: told.append(known))
     assert len(seen) == 3
+    assert [n for n, _ in told] == [1, 2, 3, 4]  # the last without any kernel
+    assert told[-1][1] == min(judge(state) for state in list(seen))
 
 
 def test_what_is_fixed_is_not_changed() -> None:
