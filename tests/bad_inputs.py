@@ -795,6 +795,11 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "name at least one",
     ),
     BadInput(
+        "a correction without validation frames",
+        "fit ethanol.npz --correction all --validation 0 --charges charges.txt --out out",
+        "0 validation frames; a correction needs at least 5, which show how strong it should be",
+    ),
+    BadInput(
         "a kernel without points",
         "correct model ethanol.npz --correction all --points 0 --out out",
         "option points has to be at least 1, not 0",

@@ -78,7 +78,7 @@ def test_the_type_of_the_numbers_is_kept(text: str, dtype: torch.dtype) -> None:
 def test_constants_keep_all_their_digits() -> None:
     assert Expression("138.93545764438198/r").openmm({}) == "(138.93545764438198/r)"
     value = Expression("sqrt(2)*r").evaluate({"r": torch.ones((), dtype=torch.float64)})
-    assert float(value) == math.sqrt(2)
+    assert float(value) == pytest.approx(math.sqrt(2), rel=3e-16)  # the last bit depends on the processor
 
 
 @pytest.mark.parametrize(
