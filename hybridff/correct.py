@@ -306,10 +306,10 @@ class _Problem:
 
     def _choose(self, choices: Sequence[list[Fragment]]) -> None:
         """Take the descriptors that do best, of what mostly is good, on the validation frames."""
-        n_points, n_rows = self._points_wanted(), len(self._frames) * (self._leftover.freedoms + 1)
-        self._n_points = n_points
+        n_rows = len(self._frames) * (self._leftover.freedoms + 1)
+        self._n_points = self._points_wanted()
         self._sparse: dict[tuple[float, ...], SparseProblem] = {}
-        if n_points is not None or n_rows > _JUDGED:
+        if self._n_points is not None or n_rows > _JUDGED:
             self._judge: Judge = self._score_of
             self._judgements = _TRAININGS
             self._take(choices[0])
@@ -340,7 +340,7 @@ class _Problem:
         options, scale = self._options, float(np.sqrt((self._frames.forces[:, self._leftover.atoms] ** 2).mean()))
         width = None if options.kernel_width is None else options.kernel_width / ANGSTROM
         noise = None if options.kernel_noise is None else options.kernel_noise * FORCE_KCAL
-        if noise is None and self._points_wanted() is not None:
+        if noise is None and self._n_points is not None:
             noise = _SPARSE_NOISE * float(np.sqrt((self._before[: -len(self._validation)] ** 2).mean()))
         return State.usual(n, scale, width, noise)
 
@@ -393,15 +393,18 @@ class _Problem:
     def _points_of_each(self) -> int:
         """Points of each kernel, as far as memory allows."""
         assert self._n_points is not None
-        each = sum(n_internal(len(fragment.atoms)) + 1 for fragment in self._fragments)
-        return min(self._n_points, max(1, _FUNCTIONS // each))
+        return min(self._n_points, max(1, _FUNCTIONS // self._functions_of_a_point()))
+
+    def _functions_of_a_point(self) -> int:
+        """Of all kernels together."""
+        return sum(n_internal(len(fragment.atoms)) + 1 for fragment in self._fragments)
 
     def _widths_are_cheap(self) -> bool:
         """Whether other length scales can be tried: with few points, all rows of the equations change."""
         if self._n_points is None:
             return True
-        each = sum(n_internal(len(fragment.atoms)) + 1 for fragment in self._fragments)
-        n_unknowns = self._points_of_each() * each + len(self._force_field.parameter_table)
+        n_functions = self._points_of_each() * self._functions_of_a_point()
+        n_unknowns = n_functions + len(self._force_field.parameter_table)
         return len(self._frames) * (self._leftover.freedoms + 1) * n_unknowns**2 < _CHEAP
 
     def _hyperparameters(self, state: State) -> Hyperparameters:
