@@ -300,7 +300,8 @@ def _data_sentences(fitted: FittedMolecule) -> tuple[str, ...]:
     files = ", ".join(path.name for path in data.files)
     theory = f" at {data.frames.theory}" if data.frames.theory else ", level of theory not stated"
     found = f"{files}: {data.report.n_frames} frames{theory}; {data.report.n_used} can be used."
-    return (found, *(message[0].upper() + message[1:] for message in data.report.messages()))
+    unseen = [fitted.unseen] if fitted.unseen else []
+    return (found, *(message[0].upper() + message[1:] for message in data.report.messages()), *unseen)
 
 
 def _start_section(force_field: ForceField) -> Section:

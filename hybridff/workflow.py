@@ -104,6 +104,8 @@ class FittedMolecule:
     """Of this molecule's coefficients, if the form is linear in them."""
     correction: Corrected | None = None
     """What became of the kernels that were asked for."""
+    unseen: str = ""
+    """On conformers that no training frame shows, if there are such."""
 
 
 def read_data(
@@ -198,6 +200,9 @@ def fit_data(
         fitted_field, offset = result.force_fields[i], result.energy_offsets[i]
         report = stable.reports[i] if stable.reports else None
         posterior = result.posteriors[i] if result.posteriors else None
+        unseen = result.unseen[i] if result.unseen else ""
+        if unseen:
+            say(f"Note: {item.molecule.name}: {unseen}")
         correction = None
         if chosen_sets[i]:
             correction = correct_stable(
@@ -226,6 +231,8 @@ def fit_data(
             about |= {"corrections": list(corrections), "corrected": list(correction.sentences())}
         if report is not None:
             about["stability"] = [*stable.remarks, *report.sentences()]
+        if unseen:
+            about["unseen"] = unseen
         model = SavedModel(fitted_field, offset, about)
         fitted.append(
             FittedMolecule(
@@ -240,6 +247,7 @@ def fit_data(
                 stable.remarks,
                 posterior,
                 correction,
+                unseen,
             )
         )
     return fitted

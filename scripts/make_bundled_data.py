@@ -4,7 +4,7 @@
     python scripts/make_bundled_data.py methoxymethylacetamide --work DIR
     python scripts/make_bundled_data.py ethanol --work DIR --check 0   # forces of one frame against energy differences
 
-Geometries come from hot Langevin dynamics with GFN2-xTB, labels from PBE-D3(BJ)/def2-SVP (``pbe_d3.py``). Every label
+Geometries come from hot Langevin dynamics with GFN2-xTB, labels from PBE-D3(BJ)/def2-SVP (``pbe.py``). Every label
 is a file in DIR, so an interrupted run goes on where it stopped. Needs the extra ``hybridff[reference]``.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from ase import units as ase_units
 from ase.data import covalent_radii
 from ase.md.langevin import Langevin
-from pbe_d3 import energy_forces, theory
+from pbe import energy_forces, theory
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 from tblite.ase import TBLite

@@ -9,6 +9,7 @@ from hybridff import stable
 from hybridff.analysis.errors import predict
 from hybridff.dataset import Frames
 from hybridff.fit import linear
+from hybridff.fit.conformers import Unseen
 from hybridff.fit.linear import LinearProblem
 from hybridff.fit.options import FitOptions
 from hybridff.fit.refit import fit_together
@@ -203,7 +204,7 @@ def slopes(pairs: Sequence[tuple[ForceField, Frames]], found: stable.StableFit, 
     """
     frames = pairs[0][1]
     problem, noise, random = LinearProblem(pairs, PLAIN), found.result.noise, np.random.default_rng(0)
-    matrix, targets = problem.restraints
+    (matrix, targets), conformers = problem.restraints, problem.conformers
     taught_forces = predict(teacher, HOT)[1]
     assert frames.forces is not None
 
@@ -215,6 +216,7 @@ def slopes(pairs: Sequence[tuple[ForceField, Frames]], found: stable.StableFit, 
         of_data = linear._ENERGY_WEIGHT * (difference**2).sum() / noise.energy**2
         of_data += ((frames.forces - forces) ** 2).sum() / noise.force**2
         of_priors = (own**2).sum() + ((matrix @ own - targets) ** 2).sum()
+        of_priors += ((own @ conformers.weights - conformers.targets) ** 2).sum()
         of_lessons = ((taught_forces - predict(model, HOT)[1]) ** 2).sum() / noise.force**2
         return np.array([of_data + of_priors, of_lessons])
 
@@ -226,7 +228,8 @@ def slopes(pairs: Sequence[tuple[ForceField, Frames]], found: stable.StableFit, 
 
 
 @pytest.mark.parametrize("gate", [3], indirect=True)
-def test_lessons_count_a_tenth_of_the_data(gate: Gate) -> None:
+def test_lessons_count_a_tenth_of_the_data(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Unseen, "wells", lambda self, fitted: None)
     pairs = [pair("acetaldehyde", "class2")]
     found = fit_stable(pairs, PLAIN)
     own, lessons = slopes(pairs, found, gate.teachers[0]).T

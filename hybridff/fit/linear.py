@@ -18,6 +18,7 @@ from scipy.linalg import blas, cho_solve, cholesky, lapack, solve_triangular
 from hybridff.analysis.errors import evaluate
 from hybridff.dataset import Frames
 from hybridff.errors import FitError
+from hybridff.fit.conformers import DEVIATION, Lessons, Unseen
 from hybridff.fit.gauss_newton import bounded_quadratic
 from hybridff.fit.normal import Normal, move_columns, normal_equations
 from hybridff.fit.options import FitOptions
@@ -30,6 +31,8 @@ from hybridff.gaff.parameters import Parameters, Quantity
 from hybridff.gaff.restraints import restraints
 
 _ROUNDS = 4
+_LOOKS = 4
+"""At the wells that an estimate makes up where there are no frames, at most."""
 _EVIDENCE_ROUNDS = 10
 _TOLERANCE = 0.03
 _FIRST_NOISE = 0.03
@@ -97,6 +100,19 @@ class Covariance:
 
 
 @dataclass(frozen=True, eq=False)
+class Heights:
+    """Energies of conformers above those of references, in units of the deviation that is allowed."""
+
+    weights: Float[np.ndarray, "n conformers"]
+    """What moves do to them."""
+    targets: Float[np.ndarray, " conformers"]
+    """What moves should do to them."""
+
+    def __add__(self, other: "Heights") -> "Heights":
+        return Heights(np.hstack([self.weights, other.weights]), np.concatenate([self.targets, other.targets]))
+
+
+@dataclass(frozen=True, eq=False)
 class Estimate:
     """The posterior's mean and covariance, and the noise that weighs the data in them."""
 
@@ -105,6 +121,8 @@ class Estimate:
     noise: Noise
     precision: Float[np.ndarray, " n"]
     """Of the priors, in moves: 1 unless learnt or scaled."""
+    conformers: Heights
+    """What it was told of conformers that no frame shows."""
     prior_scale: float = 1.0
     """Of all widths, in units of the given ones."""
 
@@ -136,6 +154,7 @@ class LinearProblem:
                 raise FitError(f"the training frames of {force_field.molecule.name} have no forces; a fit needs them.")
         self._progress = progress or (lambda frames: None)
         self._noise: Noise | None = None
+        self.unseen = [Unseen(force_field, frames.positions) for force_field, frames in pairs]
         self._restrict(None)
         if len(self.fitted) > _MOST:
             self._drop_quiet()
@@ -160,6 +179,7 @@ class LinearProblem:
         self.fitted = np.flatnonzero(self.start.adjustable)
         self.widths = self.start.prior_widths[self.fitted]
         self.restraints = _in_moves(self)
+        self.conformers = _heights_in_moves(self, [unseen.first for unseen in self.unseen])
 
     def normal_of(self, frames: Sequence[Frames]) -> Normal:
         """The sums over other frames, those of each molecule in turn."""
@@ -233,6 +253,16 @@ class LinearProblem:
         scale, learn = self.options.prior_scale or 1.0, self.options.widths == "learnt"
         return self.estimate(self.normal, prior_scale=scale, learn_widths=learn, lessons=lessons)
 
+    def _wells(self, found: Estimate) -> Heights | None:
+        """What an estimate gets wrong of conformers that no frame shows; None where there is nothing."""
+        if not any(unseen.rotors for unseen in self.unseen):
+            return None
+        wells = [
+            unseen.wells(force_field) if unseen.rotors else None
+            for unseen, force_field in zip(self.unseen, self.force_fields(found.moves), strict=True)
+        ]
+        return None if not any(wells) else _heights_in_moves(self, wells)
+
     def estimate(
         self,
         normal: Normal,
@@ -247,8 +277,15 @@ class LinearProblem:
         else:
             noise = self._learn(normal, precision)
         weighted = Noise(noise.energy / math.sqrt(_ENERGY_WEIGHT * self.options.energy_weight), noise.force)
-        found = self._solve(normal if lessons is None else lessons + normal, weighted, precision)
-        return replace(self._bounded(found), prior_scale=prior_scale)
+        everything, conformers = normal if lessons is None else lessons + normal, self.conformers
+        found = self._bounded(self._solve(everything, weighted, precision, conformers))
+        for _ in range(_LOOKS):
+            wells = self._wells(found)
+            if wells is None:
+                break
+            conformers = conformers + wells
+            found = self._bounded(self._solve(everything, weighted, precision, conformers))
+        return replace(found, prior_scale=prior_scale)
 
     def _learn(self, normal: Normal, precision: Float[np.ndarray, " n"], rounds: int = _ROUNDS) -> Noise:
         """The noise, by turns with the moves."""
@@ -279,11 +316,20 @@ class LinearProblem:
         energy = float(np.sqrt(np.mean(normal.residuals**2)))
         return Noise(max(_FIRST_NOISE * energy, 1e-6), max(_FIRST_NOISE * force, 1e-5))
 
-    def _solve(self, normal: Normal, noise: Noise, precision: Float[np.ndarray, " n"]) -> Estimate:
+    def _solve(
+        self,
+        normal: Normal,
+        noise: Noise,
+        precision: Float[np.ndarray, " n"],
+        conformers: Heights | None = None,
+    ) -> Estimate:
+        conformers = self.conformers if conformers is None else conformers
         noise = _resolvable(normal, noise, precision)
         hessian = (normal.matrix / noise.force**2).T
         hessian = blas.dsyrk(noise.energy**-2, normal.rows, 1.0, hessian, lower=1, overwrite_c=1)
+        hessian = blas.dsyrk(1.0, conformers.weights, 1.0, hessian, lower=1, overwrite_c=1)
         right = normal.vector / noise.force**2 + normal.rows @ normal.residuals / noise.energy**2
+        right += conformers.weights @ conformers.targets
         weights, targets = self.restraints
         own = (weights.T @ weights).tocoo()
         hessian[own.row, own.col] += own.data
@@ -291,7 +337,7 @@ class LinearProblem:
         hessian[np.diag_indices(len(hessian))] += precision
         factor = cholesky(hessian, lower=True, overwrite_a=True, check_finite=False)
         moves = cho_solve((factor, True), right, check_finite=False)
-        return Estimate(moves, Covariance(factor), noise, precision)
+        return Estimate(moves, Covariance(factor), noise, precision, conformers)
 
     def _learn_noise(self, normal: Normal, found: Estimate) -> Noise:
         """MacKay's re-estimates, with floors for perfect or very few data."""
@@ -406,6 +452,7 @@ def result(problem: LinearProblem, found: Estimate, validation: Sequence[Frames]
         prior_scale=found.prior_scale,
         seconds=seconds,
         posteriors=posteriors,
+        unseen=tuple(unseen.sentence() for unseen in problem.unseen),
     )
 
 
@@ -428,6 +475,24 @@ def _in_moves(problem: LinearProblem) -> tuple[sparse.sparray, Float[np.ndarray,
     rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
     shape = (len(targets), len(problem.fitted))
     return sparse.csr_array((np.array(values, dtype=float), (rows, columns)), shape=shape), np.array(targets)
+
+
+def _heights_in_moves(problem: LinearProblem, lessons: Sequence[Lessons | None]) -> Heights:
+    """What the energies of some conformers of each molecule should be."""
+    n = len(problem.fitted)
+    weights, targets = [np.zeros((n, 0))], [np.zeros(0)]
+    start = np.concatenate([[1.0], problem.start.values[problem.fitted] / problem.widths])
+    for own, (force_field, _), position in zip(lessons, problem.pairs, problem.positions, strict=True):
+        if own is None or not len(own.conformers) or not len(own.references):
+            continue
+        table = move_columns(force_field.table, problem.start, position, problem.fitted)
+        values = force_field.parameter_table.values
+        energy, zero = (columns(table, n + 1, values, x).energy for x in (own.conformers, own.references))
+        energy = energy - zero.mean(1, keepdims=True)
+        weights.append(energy[1:] / DEVIATION)
+        missing = 0.0 if own.heights is None else own.heights - start @ energy
+        targets.append(np.broadcast_to(missing / DEVIATION, energy.shape[1]))
+    return Heights(np.concatenate(weights, 1), np.concatenate(targets))
 
 
 def _resolvable(normal: Normal, noise: Noise, precision: Float[np.ndarray, " n"]) -> Noise:

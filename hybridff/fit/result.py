@@ -36,6 +36,8 @@ class FitResult:
     """Time in the solver."""
     posteriors: tuple[Posterior, ...] = ()
     """Of each molecule, where the fit is linear."""
+    unseen: tuple[str, ...] = ()
+    """Of each molecule, a sentence on conformers that no training frame shows; empty where there are none."""
 
     @property
     def force_field(self) -> ForceField:

@@ -38,11 +38,12 @@ def least_squares(problem: LinearProblem, found: Estimate) -> tuple[np.ndarray, 
     """Matrix and right-hand side whose least squares are minus the logarithm of the posterior, row by row."""
     ((model, frames),) = problem.pairs
     energies, forces, energy_left, force_left = dense(model, frames)
-    noise, (weights, targets) = found.noise, problem.restraints
+    noise, (weights, targets), conformers = found.noise, problem.restraints, found.conformers
     blocks = [
         (forces / noise.force, force_left / noise.force),
         ((energies - energies.mean(0)) / noise.energy, (energy_left - energy_left.mean()) / noise.energy),
         (weights.toarray(), targets),
+        (conformers.weights.T, conformers.targets),
         (np.diag(np.sqrt(found.precision)), np.zeros(len(found.moves))),
     ]
     matrices, sides = zip(*blocks, strict=True)
@@ -51,11 +52,12 @@ def least_squares(problem: LinearProblem, found: Estimate) -> tuple[np.ndarray, 
 
 def objective(problem: LinearProblem, found: Estimate, moves: np.ndarray) -> float:
     """Minus the logarithm of the posterior at some moves, up to a constant."""
-    weights, targets = problem.restraints
+    (weights, targets), conformers = problem.restraints, found.conformers
     return 0.5 * (
         problem.normal.force_square(moves) / found.noise.force**2
         + problem.normal.energy_square(moves) / found.noise.energy**2
         + float(((weights @ moves - targets) ** 2).sum())
+        + float(((moves @ conformers.weights - conformers.targets) ** 2).sum())
         + float((found.precision * moves**2).sum())
     )
 

@@ -1,4 +1,4 @@
-"""PBE-D3(BJ)/def2-SVP energies and forces of one closed-shell molecule with PySCF, on two integration grids.
+"""PBE/def2-SVP energies and forces of one closed-shell molecule with PySCF, on two integration grids.
 
 The SCF equations are solved on the fine grid, but most iterations run on a coarse one: with ``V`` the Kohn-Sham
 potential, they use ``V_coarse(D) + V_fine(D0) - V_coarse(D0)``, and ``D0`` is renewed until the orbital gradient *on
@@ -28,25 +28,27 @@ KCAL_MOL = units.HARTREE / units.KCAL_MOL
 KCAL_MOL_ANGSTROM = KCAL_MOL / (units.BOHR / units.ANGSTROM)
 
 
-def theory() -> str:
+def theory(dispersion: bool = True) -> str:
     return (
-        f"PBE-D3(BJ)/def2-SVP (restricted Kohn-Sham, Coulomb density fitting with {AUXILIARY_BASIS}, "
-        f"integration grid level {FINE_GRID} with grid response in the forces, orbital gradient below "
-        f"{ORBITAL_GRADIENT:g} Hartree, two-body D3(BJ); PySCF {pyscf.__version__})"
+        f"PBE{'-D3(BJ)' if dispersion else ''}/def2-SVP (restricted Kohn-Sham, Coulomb density fitting with "
+        f"{AUXILIARY_BASIS}, integration grid level {FINE_GRID} with grid response in the forces, orbital gradient "
+        f"below {ORBITAL_GRADIENT:g} Hartree{', two-body D3(BJ)' if dispersion else ''}; PySCF {pyscf.__version__})"
     )
 
 
 def energy_forces(
-    symbols: tuple[str, ...], positions: Float[np.ndarray, "atoms 3"]
+    symbols: tuple[str, ...], positions: Float[np.ndarray, "atoms 3"], dispersion: bool = True
 ) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
-    """Energy [kcal/mol] and forces [kcal/mol/Å] at positions [Å]."""
+    """Energy [kcal/mol] and forces [kcal/mol/Å] at positions [Å], with D3(BJ) or without."""
     mol = gto.M(atom=list(zip(symbols, positions.tolist(), strict=True)), basis=BASIS, verbose=0)
     mf = converged(mol)
     gradient = _Gradients(mf)
     gradient.grid_response = True
-    dispersion = DFTD3Dispersion(mol, XC, "d3bj", atm=False).get_dispersion(grad=True)
-    energy = mf.e_tot + float(dispersion["energy"])
-    return energy * KCAL_MOL, -(gradient.kernel() + dispersion["gradient"]) * KCAL_MOL_ANGSTROM
+    energy, slope = mf.e_tot, gradient.kernel()
+    if dispersion:
+        d3 = DFTD3Dispersion(mol, XC, "d3bj", atm=False).get_dispersion(grad=True)
+        energy, slope = energy + float(d3["energy"]), slope + d3["gradient"]
+    return energy * KCAL_MOL, -slope * KCAL_MOL_ANGSTROM
 
 
 def converged(mol: gto.Mole) -> dft.rks.RKS:

@@ -1,0 +1,152 @@
+"""Lowest minima of a molecule by PBE/def2-SVP, the level of the rMD17 sets: ``docs/data/minima-<set>.json``.
+
+Conformers come from RDKit (distance geometry, MMFF94), are relaxed with GFN2-xTB, and those within --window of the
+lowest with PBE/def2-SVP (``pbe.py``). Mirror images count as one. Relaxations begin with GFN2-xTB's Hessian, so that
+they take few steps; every one that is finished is in the file, and a run that was stopped goes on. Needs the extra
+``hybridff[reference]``.
+
+Usage: python scripts/make_minima.py aspirin_rmd17 [--window 6] [--out docs/data]
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import ase
+import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
+from ase.optimize import BFGS
+from jaxtyping import Float
+from pbe import energy_forces, theory
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
+from tblite.ase import TBLite
+
+from hybridff.molecule import Molecule
+from hybridff.trials import read_trial_set
+from hybridff.units import EV, KCAL_MOL
+
+DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
+CONFORMERS, SEED = 200, 1
+SAME_ENERGY, SAME_SHAPE = 0.1, 0.25
+"""Two minima are one if their energies [kcal/mol] and positions (RMSD [Å]) differ by less."""
+LARGEST_FORCE = 0.1
+"""Of a relaxed geometry [kcal/mol/Å]."""
+_KCAL = KCAL_MOL / EV
+"""1 kcal/mol in eV."""
+
+
+class PBE(Calculator):
+    """``pbe.py`` in ASE's units."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's name)
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        """Energy [eV] and forces [eV/Å]."""
+        super().calculate(atoms, properties, system_changes)
+        energy, forces = energy_forces(tuple(self.atoms.symbols), self.atoms.positions, dispersion=False)
+        self.results = {"energy": energy * _KCAL, "forces": forces * _KCAL}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("set")
+    parser.add_argument("--window", type=float, default=6.0, help="above the lowest, by GFN2-xTB [kcal/mol]")
+    parser.add_argument("--out", type=Path, default=Path("docs/data"))
+    options = parser.parse_args()
+    molecule = read_trial_set(DATA / f"{options.set}.npz").molecule
+    path = options.out / f"minima-{options.set}.json"
+    starts = conformers(molecule, options.window)
+    finished: list[dict[str, Any]] = json.loads(path.read_text())["minima"] if path.is_file() else []
+    for i, (guess, hessian) in enumerate(starts):
+        if any(minimum["start"] == i for minimum in finished):
+            continue
+        energy, relaxed = relax(molecule, guess, hessian, f"minimum {i + 1} of {len(starts)}")
+        finished.append({"start": i, "energy": round(energy, 4), "positions": relaxed.round(5).tolist()})
+        finished.sort(key=lambda minimum: minimum["energy"])
+        whole = {"set": options.set, "theory": theory(dispersion=False), "minima": finished}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".part").write_text(json.dumps(whole, indent=1) + "\n")
+        path.with_suffix(".part").replace(path)
+    for minimum in finished:
+        print(f"{minimum['energy'] - finished[0]['energy']:8.3f} kcal/mol")
+
+
+def conformers(molecule: Molecule, window: float) -> list[tuple[Float[np.ndarray, "atoms 3"], np.ndarray]]:
+    """Minima of GFN2-xTB [Å] with their Hessians [eV/Å²], lowest first."""
+    mol = molecule.to_rdkit()
+    mol.RemoveAllConformers()
+    how: Any = rdDistGeom.ETKDGv3()
+    how.randomSeed = SEED
+    how.useExpTorsionAnglePrefs = how.useBasicKnowledge = how.forceTransAmides = False  # rare conformers too
+    rdDistGeom.EmbedMultipleConfs(mol, CONFORMERS, how)
+    energies = [energy for _, energy in rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, maxIters=5000)]
+    guesses = unlike(mol, [(e, c.GetPositions()) for e, c in zip(energies, mol.GetConformers(), strict=True)])
+    relaxed = []
+    for _, guess in guesses:
+        atoms = ase.Atoms(molecule.numbers, guess, calculator=TBLite(method="GFN2-xTB", verbosity=0))
+        BFGS(atoms, logfile=None).run(fmax=0.005, steps=500)
+        relaxed.append((atoms.get_potential_energy() / _KCAL, atoms.positions.copy()))
+    found = unlike(mol, relaxed)
+    print("GFN2-xTB [kcal/mol]:", *(f"{energy - found[0][0]:.2f}" for energy, _ in found), flush=True)
+    return [(positions, hessian(molecule, positions)) for energy, positions in found if energy - found[0][0] < window]
+
+
+def unlike(mol: Chem.Mol, minima: list[tuple[float, np.ndarray]]) -> list[tuple[float, np.ndarray]]:
+    """The different ones, lowest first."""
+    found: list[tuple[float, np.ndarray]] = []
+    for minimum in sorted(minima, key=lambda minimum: minimum[0]):
+        if not any(same(mol, minimum, other) for other in found):
+            found.append(minimum)
+    return found
+
+
+def same(mol: Chem.Mol, one: tuple[float, np.ndarray], other: tuple[float, np.ndarray]) -> bool:
+    """Whether two minima [kcal/mol, Å] are equal or mirror images."""
+    if abs(one[0] - other[0]) > SAME_ENERGY:
+        return False
+    probe, reference = Chem.Mol(mol, confId=-1), Chem.Mol(mol, confId=-1)
+    reference.GetConformer().SetPositions(other[1])
+    for sign in (1, -1):
+        probe.GetConformer().SetPositions(one[1] * sign)
+        if rdMolAlign.GetBestRMS(probe, reference) < SAME_SHAPE:
+            return True
+    return False
+
+
+def hessian(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> np.ndarray:
+    """By GFN2-xTB [eV/Å²], without negative curvature."""
+    atoms = ase.Atoms(molecule.numbers, positions, calculator=TBLite(method="GFN2-xTB", verbosity=0))
+    step, columns = 0.005, []
+    for atom in range(len(atoms)):
+        for axis in range(3):
+            forces = []
+            for sign in (1, -1):
+                atoms.positions[atom, axis] += sign * step
+                forces.append(atoms.get_forces().ravel())
+                atoms.positions[atom, axis] -= sign * step
+            columns.append((forces[1] - forces[0]) / (2 * step))
+    found = np.array(columns)
+    values, vectors = np.linalg.eigh((found + found.T) / 2)
+    return vectors @ np.diag(np.maximum(np.abs(values), 0.5)) @ vectors.T
+
+
+def relax(
+    molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], curvature: np.ndarray, name: str
+) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
+    """Energy [kcal/mol] and geometry [Å] of the next minimum of PBE/def2-SVP."""
+    atoms = ase.Atoms(molecule.numbers, positions, calculator=PBE())
+    optimiser = BFGS(atoms, logfile=None, maxstep=0.1)
+    optimiser.H0 = curvature
+    for _ in optimiser.irun(fmax=LARGEST_FORCE * _KCAL, steps=100):
+        force = np.linalg.norm(atoms.get_forces(), axis=1).max() / _KCAL
+        print(f"{name}: {atoms.get_potential_energy() / _KCAL:.4f} kcal/mol, {force:.2f} kcal/mol/Å", flush=True)
+    if force > LARGEST_FORCE:
+        raise SystemExit(f"{name} is not relaxed after 100 steps.")
+    return atoms.get_potential_energy() / _KCAL, atoms.positions
+
+
+if __name__ == "__main__":
+    main()

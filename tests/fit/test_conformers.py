@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+import torch
+from models import distorted, force_field, molecule
+from synthetic import class2, data
+
+from hybridff.analysis.errors import predict
+from hybridff.fit.conformers import DEVIATION, Unseen, find_rotors, turn
+from hybridff.fit.linear import Heights, LinearProblem
+from hybridff.fit.options import FitOptions
+from hybridff.gaff.forcefield import ForceField
+from hybridff.geometry import distance, torsion
+from hybridff.units import DEGREE
+
+HYDROXYL = (1, 2)
+"""Carbon and oxygen of ethanol."""
+
+
+def hydroxyl(unseen: Unseen) -> tuple[int, int, int, int]:
+    return next(rotor for rotor in unseen.rotors if set(rotor[1:3]) == set(HYDROXYL))
+
+
+def spun(n: int = 72) -> np.ndarray:
+    """Ethanol at all angles of both rotors."""
+    ethanol = molecule("ethanol")
+    found = ethanol.positions
+    assert found is not None
+    frames = []
+    for i in range(n):
+        frame = found
+        for rotor in find_rotors(ethanol):
+            frame = turn(ethanol, frame, rotor, i * 2 * np.pi / n)
+        frames.append(frame)
+    return np.array(frames)
+
+
+@pytest.mark.parametrize(("name", "n"), [("ethanol", 2), ("propane", 2), ("benzene", 0), ("propyne", 0)])
+def test_rotors_are_single_bonds_outside_rings_that_turn(name: str, n: int) -> None:
+    assert len(find_rotors(molecule(name))) == n
+
+
+@pytest.mark.parametrize("angle", [-170, -60, 0, 45, 180])
+def test_a_turned_torsion_has_the_angle_and_nothing_else_changes(angle: int) -> None:
+    ethanol = molecule("ethanol")
+    assert ethanol.positions is not None
+    rotor = next(rotor for rotor in find_rotors(ethanol) if set(rotor[1:3]) == set(HYDROXYL))
+    turned = turn(ethanol, ethanol.positions, rotor, angle * DEGREE)
+    found = float(torsion(torch.as_tensor(turned[list(rotor)])))
+    assert np.isclose(np.cos(found - angle * DEGREE), 1, atol=1e-9)
+    pairs = [*ethanol.bonds.tolist(), *((a, b) for n in ethanol.neighbours for a in n for b in n if a < b)]
+    before, after = (distance(torch.as_tensor(x[np.array(pairs)])) for x in (ethanol.positions, turned))
+    assert torch.allclose(before, after, atol=1e-12)
+
+
+def test_nothing_is_unseen_where_frames_show_all_angles() -> None:
+    unseen = Unseen(force_field("ethanol"), spun())
+    assert not unseen.rotors
+    assert unseen.sentence() == ""
+
+
+def test_frames_of_one_conformer_leave_angles_unseen_and_a_sentence_names_them() -> None:
+    unseen = Unseen(force_field("ethanol"), distorted("ethanol", 20))
+    angles = unseen.rotors[hydroxyl(unseen)]
+    shown = torsion(torch.as_tensor(distorted("ethanol", 20)[:, list(hydroxyl(unseen))])).numpy()
+    nearest = np.abs(np.remainder(angles[:, None] - shown + np.pi, 2 * np.pi) - np.pi).min()
+    assert nearest > 25 * DEGREE
+    assert "-O3-" in unseen.sentence()
+    assert "add frames" in unseen.sentence()
+
+
+def test_mirror_images_and_equivalent_atoms_count_as_seen() -> None:
+    frames = distorted("ethanol", 20)
+    mirrored = np.concatenate([frames, frames * [1, 1, -1]])
+    one, both = Unseen(force_field("ethanol"), frames), Unseen(force_field("ethanol"), mirrored)
+    assert all(np.array_equal(one.rotors[rotor], both.rotors[rotor]) for rotor in one.rotors)
+
+
+def with_wells(model: ForceField, depth: float) -> ForceField:
+    """Torsions of the hydroxyl group that like to be eclipsed [kJ/mol]."""
+    table = model.parameter_table
+    rows = [i for i, label in enumerate(table.labels) if "oh-ho)" in label and table.quantities[i] == "torsion k"]
+    assert len(rows) == 2
+    values = table.values.copy()
+    values[rows] -= depth
+    return model.with_values(values)
+
+
+def test_the_start_has_no_wells_that_it_does_not_know_itself() -> None:
+    start = force_field("ethanol")
+    assert Unseen(start, distorted("ethanol", 20)).wells(start) is None
+
+
+def test_a_well_at_unseen_angles_is_found_with_the_height_that_the_start_gives_it() -> None:
+    start = force_field("ethanol")
+    unseen = Unseen(start, distorted("ethanol", 20))
+    lessons = unseen.wells(with_wells(start, 30.0))
+    assert lessons is not None
+    assert lessons.heights is not None
+    own, _ = predict(start, lessons.conformers)
+    assert unseen.first is not None
+    zero, _ = predict(start, unseen.first.references)
+    # the start relaxes what it is given, bonds and angles, so that its height is at most that of the geometry itself
+    assert np.all(lessons.heights <= own - zero.mean() + 1e-6)
+
+
+def test_a_fit_to_one_conformer_keeps_near_the_start_at_others() -> None:
+    start = class2("ethanol")
+    problem = LinearProblem([(start, data(start, 60, energy=0.5, force=40.0))], FitOptions())
+    lessons = problem.unseen[0].first
+    assert lessons is not None
+
+    def furthest() -> float:
+        """Of energies of unseen conformers from those of the start."""
+        (fitted,) = problem.force_fields(problem.wanted().moves)
+        model, own = (
+            predict(each, lessons.conformers)[0] - predict(each, lessons.references)[0].mean()
+            for each in (fitted, start)
+        )
+        return float(np.abs(model - own).max())
+
+    taught = furthest()
+    problem.conformers = Heights(np.zeros((len(problem.fitted), 0)), np.zeros(0))
+    problem.unseen[0].rotors = {}
+    assert taught < DEVIATION < furthest()
