@@ -5,13 +5,13 @@ import signal
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 from cyclopts import App, CycloptsError, Parameter
@@ -181,7 +181,8 @@ def correct(
     saved = read_model(model)
     item = _data_of(saved, data, reading)
     posterior = _posterior_of(saved, model)
-    corrected = correct_model(saved, item, correction or (), split, gate, _say, kernels, posterior)
+    with _progress("kernels") as advance:
+        corrected = correct_model(saved, item, correction or (), split, gate, _say, kernels, posterior, advance)
     document = correction_document(corrected)
     with new_folder(out, overwrite=overwrite) as folder:
         _write(corrected.model, document, folder)
@@ -466,7 +467,12 @@ def _fit(
             done[0] += frames
             advance(min(1.0, done[0] / total))
 
-        return fit_data(data, start, split, form, options, visited, _say, sources, gate, corrections or (), kernels)
+        def judged(fraction: float) -> None:
+            advance(fraction, "kernels")
+
+        return fit_data(
+            data, start, split, form, options, visited, _say, sources, gate, corrections or (), kernels, judged
+        )
 
 
 def _simulate(
@@ -519,9 +525,16 @@ def _write(model: SavedModel, document: Document, folder: Path) -> None:
     (folder / "report.html").write_text(document.html(), encoding="utf-8")
 
 
+class Advance(Protocol):
+    """Tells a bar how far the work is."""
+
+    def __call__(self, fraction: float, name: str = ..., /) -> None:
+        """``fraction`` of the work, and another name of it."""
+
+
 @contextmanager
-def _progress(task: str) -> Iterator[Callable[[float], None]]:
-    """A bar, shown only once the work has taken two seconds."""
+def _progress(task: str) -> Iterator[Advance]:
+    """A bar, shown only once the work has taken two seconds; what is done may change its name."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -532,12 +545,12 @@ def _progress(task: str) -> Iterator[Callable[[float], None]]:
     identity = bar.add_task(task, total=1.0)
     started = False
 
-    def advance(fraction: float) -> None:
+    def advance(fraction: float, name: str = task) -> None:
         nonlocal started
         if not started and time.perf_counter() - begin > 2.0:
             bar.start()
             started = True
-        bar.update(identity, completed=fraction)
+        bar.update(identity, completed=fraction, description=name)
 
     try:
         yield advance

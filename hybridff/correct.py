@@ -1,18 +1,21 @@
 """Corrections to a fitted force field: kernels on sets of atoms, trained on what its terms leave."""
 
+import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy.linalg import orth
 
 from hybridff.analysis.errors import evaluate, predict
+from hybridff.cache import cached_json
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import add_squares, n_internal
 from hybridff.corrections.learn import (
@@ -87,6 +90,10 @@ class CorrectionOptions:
 
     kernel_noise: float | None = None
     """Noise of force components that the kernels assume [kcal/mol/Å]; learnt if not given."""
+
+    precision: Literal["single", "double"] = "single"
+    """What kernels should be good for: single precision, in which GPUs compute them and whose rounding then counts as
+    an error; or double, for the platforms Reference and CPU alone, where nearly exact kernels do better."""
 
     def __post_init__(self) -> None:
         if self.points is not None and self.points < 1:
@@ -163,14 +170,16 @@ def correct_stable(
     posterior: Posterior | None = None,
     seed: int = 0,
     say: Say | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Corrected:
     """Correct as ``correct`` does, and again with more noise until the stability gate is passed.
 
-    If nothing passes, the force field is left without kernels.
+    If nothing passes, the force field is left without kernels. ``progress`` is told which share of the states that may
+    be judged were.
     """
     gate, say = gate or GateOptions(), say or (lambda sentence: None)
     say("kernels: how strong they should be …")
-    problem = _Problem(force_field, frames, validation, atoms, options, posterior, seed, say)
+    problem = _Problem(force_field, frames, validation, atoms, options, posterior, seed, say, progress)
     report = None
     for factor in _NOISIER:
         say("kernels: training …")
@@ -247,6 +256,7 @@ class _Problem:
         posterior: Posterior | None,
         seed: int,
         say: Say | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> None:
         check_correctable(force_field.molecule.name, frames, validation, atoms)
         assert validation is not None
@@ -254,6 +264,7 @@ class _Problem:
             raise FitError(f"{force_field.molecule.name} has corrections already; correct the model without them.")
         begin = perf_counter()
         self._force_field, self._frames, self._posterior = force_field, frames, posterior
+        self._frozen: list[Int[np.ndarray, " frozen"]] = []
         self._options = options or CorrectionOptions()
         self._validation, self._atoms = validation, atoms
         self._before = _left(force_field, validation)
@@ -268,7 +279,7 @@ class _Problem:
         self._unseen = Leftover(force_field, validation, self._leftover.atoms)
         self._unseen_rows = np.arange(min(len(validation), _UNSEEN))
         self._choose(choices)
-        self._learn(say)
+        self._learn(say, progress)
         self._seconds = perf_counter() - begin
 
     def solved(self, noise: float) -> Corrected:
@@ -310,9 +321,10 @@ class _Problem:
         self._n_points = self._points_wanted()
         self._sparse: dict[tuple[float, ...], SparseProblem] = {}
         if self._n_points is not None or n_rows > _JUDGED:
-            self._judge: Judge = self._score_of
+            self._judge: Judge = self._remembered
             self._judgements = _TRAININGS
             self._take(choices[0])
+            self._digest = self._digested()
             return
         self._judgements = _JUDGEMENTS
         begin = self._usual(len(choices[0]))
@@ -321,7 +333,10 @@ class _Problem:
             self._trained(begin)  # freezes what would leave its bounds, for the judges to know
         judges: list[Judge] = [
             Predictions(
-                self._part(self._leftover, self._order, own), self._part(self._unseen, self._unseen_rows, own), own
+                self._part(self._leftover, self._order, own),
+                self._part(self._unseen, self._unseen_rows, own),
+                own,
+                single=self._options.precision == "single",
             )
             for own in choices
         ]
@@ -344,12 +359,14 @@ class _Problem:
             noise = _SPARSE_NOISE * float(np.sqrt((self._before[: -len(self._validation)] ** 2).mean()))
         return State.usual(n, scale, width, noise)
 
-    def _learn(self, say: Say | None) -> None:
+    def _learn(self, say: Say | None, progress: Callable[[float], None] | None) -> None:
         """What does best on the validation frames; says now and then how far it is."""
         options, last = self._options, perf_counter()
 
         def visit(n: int, best: float) -> None:
             nonlocal last
+            if progress is not None:
+                progress(min(1.0, n / self._judgements))
             if say is not None and perf_counter() - last > _SILENT:
                 last = perf_counter()
                 better = f"{100 * (1 - math.exp(min(best, 0.0) / 2)):.0f} % better"
@@ -411,6 +428,35 @@ class _Problem:
         points = self._leftover.of(self._order[:SAMPLE]).points(self._fragments)
         return state.hyperparameters(self._fragments, points)
 
+    def _remembered(self, state: State) -> float:
+        """The score of a state, kept with the coefficients that it froze: a search that was stopped goes on there."""
+        before = len(self._frozen)
+
+        def judged() -> dict[str, Any]:
+            found = self._score_of(state)
+            frozen = [places.tolist() for places in self._frozen[before:]]
+            return {"score": found if math.isfinite(found) else None, "frozen": frozen}
+
+        key = {"what": "score of kernels, 1", "problem": self._digest, "frozen": before, "state": asdict(state)}
+        kept = cached_json(key, judged)
+        if len(self._frozen) == before:
+            for places in kept["frozen"]:
+                self._freeze(np.array(places))
+        return math.inf if kept["score"] is None else float(kept["score"])
+
+    def _digested(self) -> str:
+        """A hash of all that scores depend on."""
+        table = self._force_field.parameter_table
+        parts: list[Any] = [table.values, *table.bounds, self._order, [fragment.atoms for fragment in self._fragments]]
+        for frames in (self._frames, self._validation):
+            parts += [frames.positions, frames.energies, frames.forces]
+        if self._posterior is not None:
+            parts += [self._posterior.fitted, self._posterior.spread]
+        digest = hashlib.sha256(f"{version('hybridff')} {self._options} {table.labels}".encode())
+        for part in parts:
+            digest.update(np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+        return digest.hexdigest()
+
     def _score_of(self, state: State) -> float:
         """Of kernels that are trained so; infinite where the terms alone would be bad, or double precision fails."""
         try:
@@ -427,7 +473,8 @@ class _Problem:
         points = [
             own for fragment, own in zip(self._fragments, self._unseen_points, strict=True) if fragment.atoms in kernels
         ]
-        rounding = single_precision(list(kernels.values()), points)
+        single = self._options.precision == "single"
+        rounding = single_precision(list(kernels.values()), points) if single else (0.0, 0.0)
         left = _left(model, self._validation)
         return score(self._before, left, self._before.size - len(self._validation), rounding)
 
@@ -444,13 +491,14 @@ class _Problem:
             out = np.abs(values[fitted] - moved) > _OUT * parameters.prior_widths[fitted]
             if not out.any():
                 return self._force_field.with_values(values).with_corrections(terms)
-            self._freeze(out)
+            self._freeze(np.flatnonzero(out))
 
-    def _freeze(self, out: Bool[np.ndarray, " fitted"]) -> None:
+    def _freeze(self, places: Int[np.ndarray, " frozen"]) -> None:
         """Keep some coefficients where their fit has left them."""
         assert self._posterior is not None
+        self._frozen.append(places)
         spread = self._posterior.spread
-        directions = orth(spread[:, out])
+        directions = orth(spread[:, places])
         self._posterior = replace(self._posterior, spread=spread - directions @ (directions.T @ spread))
         for problem in self._sparse.values():
             problem.restrict(np.concatenate([np.zeros((1, directions.shape[1])), directions]))

@@ -154,12 +154,13 @@ def fit_data(
     gate: GateOptions | None = None,
     corrections: Sequence[str] = (),
     kernels: CorrectionOptions | None = None,
+    kernel_progress: Callable[[float], None] | None = None,
 ) -> list[FittedMolecule]:
     """Fit the molecules of ``data`` together, let them pass the stability gate, and evaluate before and after.
 
     ``corrections`` say which atoms get kernels (see ``chosen_atoms``), solved together with the coefficients of a form
-    that is linear; ``kernels`` how. ``sources`` are files other than the data and those of ``start`` that go into the
-    provenance.
+    that is linear; ``kernels`` how, and ``kernel_progress`` is told which share of that is done. ``sources`` are files
+    other than the data and those of ``start`` that go into the provenance.
     """
     start, split, options = start or StartOptions(), split or SplitOptions(), options or FitOptions()
     form = form or FormOptions()
@@ -215,6 +216,7 @@ def fit_data(
                 posterior=posterior,
                 seed=split.seed,
                 say=say,
+                progress=kernel_progress,
             )
             fitted_field, offset = correction.force_field, correction.energy_offset
             report = correction.report or report
@@ -276,6 +278,7 @@ def correct_model(
     say: Callable[[str], None] | None = None,
     kernels: CorrectionOptions | None = None,
     posterior: Posterior | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> CorrectedMolecule:
     """Add kernels to a model, on the atoms that ``corrections`` say: see ``chosen_atoms``.
 
@@ -311,6 +314,7 @@ def correct_model(
         posterior=posterior,
         seed=0 if split is None else split.seed,
         say=say,
+        progress=progress,
     )
     before = _errors(saved.force_field, parts, saved.energy_offset)
     after = _errors(result.force_field, parts, result.energy_offset)

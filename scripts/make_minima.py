@@ -32,8 +32,10 @@ DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 CONFORMERS, SEED = 200, 1
 SAME_ENERGY, SAME_SHAPE = 0.1, 0.25
 """Two minima are one if their energies [kcal/mol] and positions (RMSD [Å]) differ by less."""
-LARGEST_FORCE = 0.1
+LARGEST_FORCE = 0.2
 """Of a relaxed geometry [kcal/mol/Å]."""
+_SOFTEST = 0.1
+"""Curvature of a mode at the start of a relaxation, at least [eV/Å²]."""
 _KCAL = KCAL_MOL / EV
 """1 kcal/mol in eV."""
 
@@ -130,7 +132,7 @@ def hessian(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> np.n
             columns.append((forces[1] - forces[0]) / (2 * step))
     found = np.array(columns)
     values, vectors = np.linalg.eigh((found + found.T) / 2)
-    return vectors @ np.diag(np.maximum(np.abs(values), 0.5)) @ vectors.T
+    return vectors @ np.diag(np.maximum(np.abs(values), _SOFTEST)) @ vectors.T
 
 
 def relax(

@@ -1,5 +1,7 @@
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from models import corrected, distorted, force_field, molecule
 
 from hybridff import Frames, evaluate, fit, read_frames
 from hybridff.analysis.errors import predict
-from hybridff.correct import CorrectionOptions, correct, correct_stable
+from hybridff.correct import Corrected, CorrectionOptions, correct, correct_stable
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import FitError, InputError
 from hybridff.gaff.forcefield import ForceField
@@ -128,6 +130,52 @@ def test_fewer_points_than_frames_are_trained_on_all_frames() -> None:
     assert before is not None
     assert after is not None
     assert after < 0.5 * before
+
+
+def test_a_search_that_was_stopped_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    module, trainings = sys.modules["hybridff.correct"], [0]
+    trained = module._Problem._score_of
+
+    def stops(problem: Any, state: Any) -> float:
+        trainings[0] += 1
+        if trainings[0] == 4:
+            raise KeyboardInterrupt
+        return trained(problem, state)
+
+    def found() -> Corrected:
+        return correct(force_field("ethanol"), data(60), unseen(), [ATOMS], CorrectionOptions(points=15))
+
+    monkeypatch.setattr(module._Problem, "_score_of", stops)
+    monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path / "stopped"))
+    with pytest.raises(KeyboardInterrupt):
+        found()
+    again, kept = found(), trainings[0]
+    monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path / "at once"))
+    trainings[0] = 10
+    whole = found()
+    assert kept - 4 == trainings[0] - 10 - 3
+    assert again.state == whole.state
+    x = torch.as_tensor(data(5, seed=3).positions)
+    assert torch.equal(again.force_field.energy(x), whole.force_field.energy(x))
+
+
+def test_kernels_for_double_precision_may_be_closer_to_the_data() -> None:
+    options = CorrectionOptions(precision="double"), CorrectionOptions(precision="single")
+    errors = []
+    for each in options:
+        found = correct(force_field("ethanol"), data(60), unseen(), [range(9)], each)
+        force = evaluate(found.force_field, unseen()).force_rmse
+        assert force is not None
+        errors.append(force)
+    assert errors[0] <= 1.001 * errors[1]
+
+
+def test_progress_goes_up_to_one_at_most() -> None:
+    seen: list[float] = []
+    gate = GateOptions(gate="none")
+    correct_stable(force_field("ethanol"), data(40), unseen(), [ATOMS], gate, progress=seen.append)
+    assert seen == sorted(seen)
+    assert 0 < seen[0] < seen[-1] <= 1
 
 
 def test_width_and_noise_are_those_that_the_options_fix() -> None:
