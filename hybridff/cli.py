@@ -166,6 +166,7 @@ def correct(
     reading: Annotated[DataOptions | None, Flat] = None,
     gate: Annotated[GateOptions | None, Flat] = None,
     kernels: Annotated[CorrectionOptions | None, Flat] = None,
+    alone: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Add an sGDML kernel on some or all atoms to a model, trained on what its terms leave.
 
@@ -176,13 +177,15 @@ def correct(
     data
         Files of the model's molecule. Where they are those of its fit, the same frames train and test, unless options
         ask for another split.
+    alone
+        Leave the model's terms out: kernels are all there is, as in sGDML.
     """
     check_new_folder(out, overwrite=overwrite)
     saved = read_model(model)
     item = _data_of(saved, data, reading)
     posterior = _posterior_of(saved, model)
     with _progress("kernels") as advance:
-        corrected = correct_model(saved, item, correction or (), split, gate, _say, kernels, posterior, advance)
+        corrected = correct_model(saved, item, correction or (), split, gate, _say, kernels, posterior, advance, alone)
     document = correction_document(corrected)
     with new_folder(out, overwrite=overwrite) as folder:
         _write(corrected.model, document, folder)

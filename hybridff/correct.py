@@ -91,10 +91,6 @@ class CorrectionOptions:
     kernel_noise: float | None = None
     """Noise of force components that the kernels assume [kcal/mol/Å]; learnt if not given."""
 
-    precision: Literal["single", "double"] = "single"
-    """What kernels should be good for: single precision, in which GPUs compute them and whose rounding then counts as
-    an error; or double, for the platforms Reference and CPU alone, where nearly exact kernels do better."""
-
     def __post_init__(self) -> None:
         if self.points is not None and self.points < 1:
             raise InputError(f"option points has to be at least 1, not {self.points}.")
@@ -174,8 +170,8 @@ def correct_stable(
 ) -> Corrected:
     """Correct as ``correct`` does, and again with more noise until the stability gate is passed.
 
-    If nothing passes, the force field is left without kernels. ``progress`` is told which share of the states that may
-    be judged were.
+    If nothing passes, the force field is left without kernels, unless these are all there is. ``progress`` is told
+    which share of the states that may be judged were.
     """
     gate, say = gate or GateOptions(), say or (lambda sentence: None)
     say("kernels: how strong they should be …")
@@ -188,6 +184,9 @@ def correct_stable(
             return found
         say("stability gate …")
         failed, report = report is not None, stability(found.force_field, gate.stability)
+        if not len(force_field.table.products):
+            fault = () if report.passed else (f"They did not pass the stability gate: {report.failures[0].message}",)
+            return replace(found, report=report, remarks=fault)
         if report.passed:
             remark = f"The plain correction did not pass the stability gate; this one takes {factor:g} times the noise."
             return replace(found, report=report, remarks=(remark,) if failed else ())
@@ -336,7 +335,6 @@ class _Problem:
                 self._part(self._leftover, self._order, own),
                 self._part(self._unseen, self._unseen_rows, own),
                 own,
-                single=self._options.precision == "single",
             )
             for own in choices
         ]
@@ -473,8 +471,7 @@ class _Problem:
         points = [
             own for fragment, own in zip(self._fragments, self._unseen_points, strict=True) if fragment.atoms in kernels
         ]
-        single = self._options.precision == "single"
-        rounding = single_precision(list(kernels.values()), points) if single else (0.0, 0.0)
+        rounding = single_precision(list(kernels.values()), points)
         left = _left(model, self._validation)
         return score(self._before, left, self._before.size - len(self._validation), rounding)
 

@@ -279,12 +279,14 @@ def correct_model(
     kernels: CorrectionOptions | None = None,
     posterior: Posterior | None = None,
     progress: Callable[[float], None] | None = None,
+    alone: bool = False,
 ) -> CorrectedMolecule:
     """Add kernels to a model, on the atoms that ``corrections`` say: see ``chosen_atoms``.
 
     Without ``split``, frames that the model was fitted to train the kernels too, and those that tested it test the
     result, if they are of the same files; other data are split anew. With the ``posterior`` of the model's fit, its
-    coefficients are solved for together with the kernels.
+    coefficients are solved for together with the kernels. ``alone`` leaves the model's terms out: kernels are all there
+    is, as in sGDML.
 
     Raises ``InputError`` where no correction is asked for.
     """
@@ -305,13 +307,13 @@ def correct_model(
     if not atoms:
         raise InputError("a correction is all, auto, n-pi-star, or atom numbers such as 1,2,8; name at least one.")
     result = correct_stable(
-        saved.force_field,
+        saved.force_field.bare() if alone else saved.force_field,
         parts["train"],
         parts.get("validation"),
         atoms,
         gate,
         kernels,
-        posterior=posterior,
+        posterior=None if alone else posterior,
         seed=0 if split is None else split.seed,
         say=say,
         progress=progress,
@@ -324,7 +326,7 @@ def correct_model(
         **own,
         "inputs": {**saved.provenance.get("inputs", {}), **own["inputs"]},
         "corrections": list(corrections),
-        "correction options": _options(kernels or CorrectionOptions()),
+        "correction options": _options(kernels or CorrectionOptions()) | {"alone": alone},
         "corrected": list(result.sentences()),
         **_outcome(rows, before, after),
     }

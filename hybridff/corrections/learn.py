@@ -201,13 +201,10 @@ def changes(n: int, *, width: bool, noise: bool, terms: bool) -> list[Change]:
 
 
 class Predictions:
-    """Judges kernels by what they predict, beside the terms, for unseen frames.
+    """Judges kernels by what they predict, beside the terms, for unseen frames."""
 
-    Rounding of single precision counts as an error if they should be fit for it (``single``).
-    """
-
-    def __init__(self, train: Part, unseen: Part, fragments: Sequence[Fragment], *, single: bool = True) -> None:
-        self._train, self._unseen, self._fragments, self._single = train, unseen, fragments, single
+    def __init__(self, train: Part, unseen: Part, fragments: Sequence[Fragment]) -> None:
+        self._train, self._unseen, self._fragments = train, unseen, fragments
         self._offsets = train.offset @ train.offset.T, unseen.offset @ train.offset.T
         self._terms = None
         if train.terms is not None:
@@ -246,7 +243,7 @@ class Predictions:
             if strength.variance
         ]
         used = [own for own, strength in zip(unseen.points, found.strengths, strict=True) if strength.variance]
-        rounding = single_precision(kernels, used) if self._single else (0.0, 0.0)
+        rounding = single_precision(kernels, used)
         return score(unseen.values, unseen.values - across @ weights, unseen.n_forces, rounding)
 
     def _covariance(self, place: int, width: float) -> tuple[np.ndarray, np.ndarray]:

@@ -87,6 +87,10 @@ class ForceField(EnergyModel):
         """A copy without the terms of some coefficients."""
         return self._with(*without(self.table, self.parameter_table, dropped))
 
+    def bare(self) -> "ForceField":
+        """A copy without any energy inside the molecule, for kernels that are to be all of it."""
+        return self.without(np.ones(len(self.parameter_table), dtype=bool))
+
     def with_values(self, values: Float[np.ndarray, " parameters"]) -> "ForceField":
         """A copy with other values in its parameter vector [internal units]."""
         return self._with(self.table, self.parameter_table.with_values(values))
