@@ -36,12 +36,13 @@ from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.corrections.term import KernelTerm
 from hybridff.dataset import Frames
 from hybridff.errors import FitError, InputError
+from hybridff.fit.conformers import DEVIATION, Unseen
 from hybridff.fit.posterior import Posterior
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gate import StabilityReport, stability
+from hybridff.gate import Finding, StabilityReport, stability
 from hybridff.residuals import Leftover
 from hybridff.stable import GateOptions, Say
-from hybridff.units import ANGSTROM, FORCE_KCAL
+from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
 _JUDGED = 6000
 """Forces and energies of kernels that are judged by their predictions."""
@@ -187,6 +188,8 @@ def correct_stable(
         if not len(force_field.table.products):
             fault = () if report.passed else (f"They did not pass the stability gate: {report.failures[0].message}",)
             return replace(found, report=report, remarks=fault)
+        if report.passed:
+            report = replace(report, failures=tuple(_wells(force_field, found.force_field, frames)))
         if report.passed:
             remark = f"The plain correction did not pass the stability gate; this one takes {factor:g} times the noise."
             return replace(found, report=report, remarks=(remark,) if failed else ())
@@ -530,6 +533,19 @@ class _Problem:
             data = self._leftover.of(rows)
             others = np.concatenate([data.offset.T, self._term_rows(rows)])
             yield Block(data.values, data.n_forces, data.points(self._fragments), others)
+
+
+def _wells(force_field: ForceField, hybrid: ForceField, frames: Frames) -> Iterator[Finding]:
+    """Conformers that no frame shows and kernels have drawn far below what the terms alone make of them."""
+    unseen = Unseen(force_field, frames.positions, "compiled")
+    wells = unseen.wells(hybrid) if unseen.rotors else None
+    if wells is not None:
+        turned = ", ".join("-".join(map(force_field.molecule.label, rotor)) for rotor in unseen.rotors)
+        message = (
+            f"kernels draw {len(wells.conformers)} conformers that no training frame shows (other angles of {turned}) "
+            f"more than {DEVIATION / KCAL_MOL:g} kcal/mol below what the terms alone make of them; add frames there."
+        )
+        yield Finding("quench", (), message)
 
 
 def _left(model: ForceField, frames: Frames) -> Float[np.ndarray, " n"]:

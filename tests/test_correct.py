@@ -14,6 +14,7 @@ from hybridff.analysis.errors import predict
 from hybridff.correct import Corrected, CorrectionOptions, correct, correct_stable
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import FitError, InputError
+from hybridff.fit.conformers import Lessons, Unseen
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gate import Finding, StabilityOptions, StabilityReport
 from hybridff.stable import GateOptions
@@ -232,6 +233,22 @@ def test_the_coefficients_move_as_far_as_their_fit_has_left_them_open() -> None:
     before, terms, after = (both_errors(model, new) for model in models)
     assert after < 0.9 * before
     assert terms < 1.1 * before
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_kernels_that_draw_unseen_conformers_down_are_refused(drawn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["hybridff.correct"]
+
+    def passes(model: ForceField, options: StabilityOptions) -> StabilityReport:
+        return StabilityReport(options, (), (), np.zeros((9, 3)), np.zeros((0, 9, 3)), 0.0, 0, 0)
+
+    wells = Lessons(np.zeros((2, 9, 3)), np.zeros((1, 9, 3)), np.zeros(2)) if drawn else None
+    monkeypatch.setattr(module, "stability", passes)
+    monkeypatch.setattr(Unseen, "wells", lambda self, fitted: wells)
+    found = correct_stable(force_field("ethanol"), data(30), unseen(), [ATOMS])
+    assert bool(found.force_field.corrections) is not drawn
+    said = "kernels draw 2 conformers that no training frame shows (other angles of "
+    assert (said in found.sentences()[-1]) is drawn
 
 
 def test_without_a_stable_correction_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ class Lessons:
 class Unseen:
     """Conformers at angles that no frame shows, and how the start sees them."""
 
-    def __init__(self, start: ForceField, frames: Float[np.ndarray, "frames atoms 3"]) -> None:
+    def __init__(self, start: ForceField, frames: Float[np.ndarray, "frames atoms 3"], route: Route = "native") -> None:
         self._molecule = molecule = start.molecule
         rotors = {rotor: _GRID[~_seen(molecule, rotor, frames)] for rotor in find_rotors(molecule)}
         self.rotors = {rotor: angles for rotor, angles in rotors.items() if len(angles)}
@@ -69,7 +69,7 @@ class Unseen:
             return
         rng = np.random.default_rng(0)
         self._some = frames[rng.permutation(len(frames))[:_REFERENCES]]
-        self._start = _Relaxation(start.without(start.parameter_table.values == 0), list(rotors), "native")
+        self._start = _Relaxation(start.without(start.parameter_table.values == 0), list(rotors), route)
         references, self._zero = self._start.references(self._some)
         found = []
         for rotor in self.rotors:
