@@ -18,7 +18,7 @@ from typing import get_args
 
 import numpy as np
 
-from hybridff import FitOptions, Frames, evaluate, read_frames
+from hybridff import Errors, FitOptions, Frames, evaluate, read_frames
 from hybridff.correct import correct_stable
 from hybridff.corrections.choice import chosen_atoms
 from hybridff.gaff.forms import Form
@@ -103,15 +103,25 @@ def measure(
                 seed=seed,
             )
             force_field, offset = corrected.force_field, corrected.energy_offset
+            alone = force_field.with_corrections(())
+            zero = evaluate(alone, frames).energy_offset
+            cells = zip(*(_cells(evaluate(alone, each, zero)) for each in tests.values()), strict=True)
+            energy, force = (" / ".join(f"{value:.1f}" for value in column) for column in cells)
+            verdicts.append(f"seed {seed}: the terms alone have {energy} meV and {force} meV/Å.")
             verdicts += [f"seed {seed}: {sentence}" for sentence in corrected.sentences()]
         judged = [evaluate(force_field, frames, offset) for frames in tests.values()]
-        errors.append([(e.energy_rmse / MEV, (e.force_rmse or np.nan) / (MEV / ANGSTROM)) for e in judged])
+        errors.append([_cells(e) for e in judged])
         said = [sentence for report in fitted.reports for sentence in report.sentences()]
         verdicts.append(f"seed {seed}: {' '.join([*fitted.remarks, *said]) or 'no gate.'}")
         passed += fitted.passed
     gate = "not asked for" if options.gate == "none" else f"{passed} of {len(seeds)} passed ({options.gate})"
     energy, force = (" / ".join(spread(column) for column in np.array(errors)[:, :, i].T) for i in (0, 1))
     return f"{energy} | {force} | {gate}", verdicts
+
+
+def _cells(errors: Errors) -> tuple[float, float]:
+    """Of energies [meV] and forces [meV/Å]."""
+    return errors.energy_rmse / MEV, (errors.force_rmse or np.nan) / (MEV / ANGSTROM)
 
 
 def spread(values: np.ndarray) -> str:

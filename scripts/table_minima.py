@@ -307,12 +307,15 @@ def draw(models: dict[str, dict[float, tuple[np.ndarray, np.ndarray]]], minima: 
         for i, height in enumerate(minima.heights):
             means, errors = (np.array([model[kelvin][k][i] for model in models.values()]) * 100 for k in (0, 1))
             places = np.arange(len(models)) + (i - (len(minima.heights) - 1) / 2) * width
-            axes.bar(places, means, width, yerr=errors, capsize=2, label=f"minimum {i + 1} ({height:.2f} kcal/mol)")
+            axes.bar(
+                places, means, width, yerr=errors, capsize=2, label=f"minimum {i + 1} (reference {height:.2f} kcal/mol)"
+            )
         axes.set_xticks(range(len(models)), models, rotation=30, ha="right")
         axes.set_title(f"{kelvin:g} K")
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("population [%]")
-    panels[-1].legend(frameon=False, title="reference energies")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
 
