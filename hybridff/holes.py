@@ -47,7 +47,8 @@ _STRETCH = 1e6
 """Spring of a scanned distance [kJ/mol/nm²], some three times that of a C-H bond."""
 _BEND = 1e4
 """Spring of a scanned angle [kJ/mol/rad²], some twenty times that of an angle."""
-_BIAS_GROUP = 31
+BIAS_GROUP = 31
+"""Force group of springs, whose energy does not count."""
 _SCANNED_BOND = (0.6, 1.6)
 _SCANNED_ANGLE = (60 * DEGREE, 175 * DEGREE)
 _SCANNED_PAIR = 0.5 * ANGSTROM
@@ -84,7 +85,7 @@ class Judge:
     def relax(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[Float[np.ndarray, "atoms 3"], float]:
         """The minimum below some positions, and its energy."""
         self._context.setPositions(positions)
-        return _minimise(self._context, tolerance=1.0)
+        return minimise(self._context, tolerance=1.0)
 
     def fall(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[Fault | None, float]:
         """What is wrong with the minimum below some positions, and its energy above the minimum [kJ/mol]."""
@@ -102,13 +103,13 @@ def new_context(system: openmm.System, integrator: openmm.Integrator) -> openmm.
     return openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
 
 
-def _minimise(
+def minimise(
     context: openmm.Context, tolerance: float = 10.0, iterations: int = _SETTLED
 ) -> tuple[Float[np.ndarray, "atoms 3"], float]:
     """Relaxed positions and their energy without the bias of a scan; NaN where the minimiser breaks down."""
     try:
         openmm.LocalEnergyMinimizer.minimize(context, tolerance, iterations)
-        state = context.getState(getEnergy=True, getPositions=True, groups=set(range(_BIAS_GROUP)))
+        state = context.getState(getEnergy=True, getPositions=True, groups=set(range(BIAS_GROUP)))
     except (openmm.OpenMMException, ValueError) as error:
         raise_unless_nan(error)
         return np.full((context.getSystem().getNumParticles(), 3), np.nan), np.nan
@@ -220,7 +221,7 @@ def _draw(
     """Where the coordinate is drawn to, and the energy there above the minimum."""
     context.setPositions(positions)
     context.setParameter("target", target)
-    positions, energy = _minimise(context, iterations=_RELAXATION)
+    positions, energy = minimise(context, iterations=_RELAXATION)
     return positions, energy - judge.energy
 
 
@@ -249,7 +250,7 @@ def _biased_context(system: openmm.System, scan: Scan) -> openmm.Context:
         bias = openmm.CustomAngleForce(f"{_BEND / 2}*(theta-target)^2")
         bias.addAngle(*scan.atoms)
     bias.addGlobalParameter("target", scan.targets[0])
-    bias.setForceGroup(_BIAS_GROUP)
+    bias.setForceGroup(BIAS_GROUP)
     row = system.addForce(bias)
     try:
         return new_context(system, openmm.VerletIntegrator(0.001))

@@ -18,9 +18,9 @@ ORDER = """
     gaff.userform gaff.formfile gaff.class2
     gaff.rows gaff.morse gaff.neural gaff.forms gaff.restraints gaff.energy gaff.openmm_forces gaff.forcefield
     gaff.slopes gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
-    export analysis.errors
+    export holes analysis.errors
     fit.conformers fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
-    start simulate holes gate stable residuals correct trials modelfile verify workflow plots report cli __main__
+    start simulate gate stable residuals correct trials modelfile verify workflow plots report cli __main__
 """
 LAYERS = ORDER.split()
 

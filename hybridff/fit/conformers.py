@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from hybridff.export import Route, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.geometry import torsion
+from hybridff.holes import BIAS_GROUP, minimise, new_context
 from hybridff.molecule import Molecule
 from hybridff.units import DEGREE, KCAL_MOL
 
@@ -38,7 +39,6 @@ _EQUAL = 0.1 * KCAL_MOL
 """Minima whose energies are as near are one, or mirror images."""
 _HOLD = 2000.0
 """Of the torsions while all else relaxes [kJ/mol]."""
-_HOLD_GROUP = 31
 _TOLERANCE, _STEPS = 20.0, 500
 """Of relaxing: force [kJ/mol/nm] and steps."""
 
@@ -126,7 +126,12 @@ class Unseen:
 
 
 def find_rotors(molecule: Molecule) -> list[Rotor]:
-    """A torsion about each single bond outside rings, between atoms with other neighbours."""
+    """A torsion about each single bond outside rings, between atoms with other neighbours.
+
+    None where bond orders are unknown, as in a molecule from a prmtop: single bonds cannot be told from double ones.
+    """
+    if np.any(molecule.bond_orders == 0):
+        return []
     found = []
     neighbours = molecule.neighbours
     for second, third in molecule.to_rdkit().GetSubstructMatches(Chem.MolFromSmarts(_ROTOR)):
@@ -181,27 +186,21 @@ class _Relaxation:
         self._hold.addGlobalParameter("hold", _HOLD)
         for atoms in torsions:
             self._hold.addTorsion(*atoms, [0.0])
-        self._hold.setForceGroup(_HOLD_GROUP)
+        self._hold.setForceGroup(BIAS_GROUP)
         self._system.addForce(self._hold)
-        platform = openmm.Platform.getPlatformByName("Reference")
-        self._context = openmm.Context(self._system, openmm.VerletIntegrator(0.001), platform)
+        self._context = new_context(self._system, openmm.VerletIntegrator(0.001))
 
     def __call__(
         self, positions: Float[np.ndarray, "atoms 3"], hold: bool = True
     ) -> tuple[Float[np.ndarray, "atoms 3"], float]:
-        """Relaxed positions [nm] and their energy [kJ/mol]; not a number where atoms are on top of each other."""
+        """Relaxed positions [nm] and their energy [kJ/mol]; not numbers where atoms are on top of each other."""
         angles = torsion(torch.as_tensor(positions[np.array(self.torsions)])).tolist()
         for i, (atoms, angle) in enumerate(zip(self.torsions, angles, strict=True)):
             self._hold.setTorsionParameters(i, *atoms, [angle])
         self._hold.updateParametersInContext(self._context)
         self._context.setPositions(positions)
         self._context.setParameter("hold", _HOLD * hold)
-        try:
-            openmm.LocalEnergyMinimizer.minimize(self._context, _TOLERANCE, _STEPS)
-        except (openmm.OpenMMException, ValueError):
-            return positions, math.nan
-        state = self._context.getState(getEnergy=True, getPositions=True, groups=set(range(_HOLD_GROUP)))
-        return state.getPositions(asNumpy=True)._value, state.getPotentialEnergy()._value
+        return minimise(self._context, _TOLERANCE, _STEPS)
 
     def references(
         self, frames: Float[np.ndarray, "frames atoms 3"]

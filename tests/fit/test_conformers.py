@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +39,11 @@ def spun(n: int = 72) -> np.ndarray:
 @pytest.mark.parametrize(("name", "n"), [("ethanol", 2), ("propane", 2), ("benzene", 0), ("propyne", 0)])
 def test_rotors_are_single_bonds_outside_rings_that_turn(name: str, n: int) -> None:
     assert len(find_rotors(molecule(name))) == n
+
+
+def test_where_bond_orders_are_unknown_there_are_no_rotors() -> None:
+    ethanol = molecule("ethanol")
+    assert find_rotors(replace(ethanol, bond_orders=np.zeros_like(ethanol.bond_orders))) == []
 
 
 @pytest.mark.parametrize("angle", [-170, -60, 0, 45, 180])
