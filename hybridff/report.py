@@ -416,4 +416,5 @@ def _provenance_section(model: SavedModel) -> Section:
     rows += [(name, str(value)) for name, value in about["packages"].items()]
     rows += [(f"SHA-256 of {name}", value) for name, value in about["inputs"].items()]
     rows += [(f"option {name}", str(value)) for name, value in about["options"].items()]
+    rows += [(f"correction: option {name}", str(value)) for name, value in about.get("correction options", {}).items()]
     return Section("Provenance", (), Table(("what", "value"), tuple(rows)))

@@ -288,14 +288,14 @@ def correct_model(
     coefficients are solved for together with the kernels. ``alone`` leaves the model's terms out: kernels are all there
     is, as in sGDML.
 
-    Raises ``InputError`` where no correction is asked for.
+    Raises ``InputError`` where no correction is asked for, and where kernels alone would leave atoms out.
     """
     own_rows = _split_of(saved, data)
     rows = None if split is not None else own_rows
     if rows is None:
         split = split or SplitOptions()
         rows = split_frames(data.frames, split)
-    if own_rows is not None and say is not None:
+    if own_rows is not None and say is not None and not alone:
         seen = len(np.intersect1d(own_rows.train, np.concatenate([rows.validation, rows.test])))
         if seen:
             say(
@@ -306,6 +306,10 @@ def correct_model(
     atoms = _chosen(corrections, data.molecule, parts["train"].positions)
     if not atoms:
         raise InputError("a correction is all, auto, n-pi-star, or atom numbers such as 1,2,8; name at least one.")
+    left_out = set(range(len(data.molecule.numbers))) - {atom for group in atoms for atom in group}
+    if alone and left_out:
+        names = ", ".join(data.molecule.label(atom) for atom in sorted(left_out))
+        raise InputError(f"option alone: no kernel is on {names}, which nothing would hold; take correction all.")
     result = correct_stable(
         saved.force_field.bare() if alone else saved.force_field,
         parts["train"],

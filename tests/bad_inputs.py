@@ -800,6 +800,11 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "0 validation frames; a correction needs at least 5, which show how strong it should be",
     ),
     BadInput(
+        "kernels alone that leave atoms out",
+        "correct model ethanol.npz --correction 1,2,3 --alone --out out",
+        "no kernel is on",
+    ),
+    BadInput(
         "a kernel without points",
         "correct model ethanol.npz --correction all --points 0 --out out",
         "option points has to be at least 1, not 0",

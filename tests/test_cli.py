@@ -165,6 +165,18 @@ def test_another_split_than_the_fits_is_taken_where_it_is_asked_for(workplace):
     assert len(read_model("out").provenance["frames"]["train"]) == 30
 
 
+def test_kernels_alone_leave_the_terms_out_and_the_report_says_so(workplace):
+    succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --form harmonic --gate none --out plain")
+    text = succeed(
+        "correct plain ethanol.npz --correction all --alone --train 30 --validation 10 --gate none --out out"
+    )
+    assert "trained the model's own terms" not in text
+    assert "| correction: option alone | True |" in Path("out/summary.md").read_text()
+    model = read_model("out").force_field
+    assert len(model.parameter_table) == 0
+    assert [term.atoms for term in model.corrections] == [tuple(range(9))]
+
+
 def test_evaluate_writes_the_errors_as_json(workplace):
     succeed(f"{FIT} --out out")
     succeed("evaluate out ethanol.npz --json errors.json")
