@@ -3,12 +3,12 @@
 The reference minima are those of ``make_minima.py``. Every model is relaxed from each of them; a cell is its energy
 above that of the reference's lowest [kcal/mol], in brackets where the model has no minimum there and ended in another.
 Populations come from simulated tempering (E. Marinari, G. Parisi, Europhys. Lett. 19, 451 (1992); OpenMM's own class)
-between 300 K and --hottest, several runs from different minima; a frame belongs to the minimum whose torsions about
+between 300 K and --hottest, several runs from different frames; a frame belongs to the minimum whose torsions about
 bonds that turn are nearest, mirror images included. Errors are standard errors of the mean of the runs.
 
 Models and the angles of finished runs are kept in a folder, so that what was stopped goes on.
 
-Usage: python scripts/table_minima.py [--models table-minima] [--only class2 …] [--time "5 ns"] [--runs 4] [--table]
+Usage: python scripts/table_minima.py [--models table-minima] [--only class2 …] [--time 5] [--runs 4] [--table]
 """
 
 import argparse
@@ -29,7 +29,7 @@ from jaxtyping import Float, Int
 from openmm import app, unit
 
 from hybridff import ForceField, SavedModel, evaluate, read_model, to_openmm, write_model
-from hybridff.correct import CorrectionOptions, correct
+from hybridff.correct import correct
 from hybridff.corrections.choice import chosen_atoms
 from hybridff.export import best_route
 from hybridff.fit.conformers import find_rotors
@@ -64,7 +64,6 @@ class Recipe:
     form: Form | None
     """None for stock GAFF."""
     correction: str | None = None
-    points: int | None = None
 
 
 RECIPES = (
@@ -190,8 +189,7 @@ def made(recipe: Recipe, data: TrialSet, options: argparse.Namespace) -> SavedMo
         force_field, posterior = result.force_field, result.posteriors[0] if result.posteriors else None
     if recipe.correction is not None:
         atoms = chosen_atoms(recipe.correction, data.molecule, train.positions)
-        kernels = CorrectionOptions(points=recipe.points)
-        corrected = correct(force_field, train, validation, atoms, kernels, posterior=posterior)
+        corrected = correct(force_field, train, validation, atoms, posterior=posterior)
         force_field, about = corrected.force_field, {"kernels": list(corrected.sentences())}
     errors = evaluate(force_field, test, evaluate(force_field, train).energy_offset)
     assert errors.force_rmse is not None

@@ -7,8 +7,8 @@ from models import distorted, force_field, molecule
 from synthetic import class2, data
 
 from hybridff.analysis.errors import predict
-from hybridff.fit.conformers import DEVIATION, Unseen, find_rotors, turn
-from hybridff.fit.linear import Heights, LinearProblem
+from hybridff.fit.conformers import DEVIATION, Lessons, Unseen, find_rotors, turn
+from hybridff.fit.linear import Heights, LinearProblem, _heights_in_moves
 from hybridff.fit.options import FitOptions
 from hybridff.gaff.forcefield import ForceField
 from hybridff.geometry import distance, torsion
@@ -108,6 +108,19 @@ def test_a_well_at_unseen_angles_is_found_with_the_height_that_the_start_gives_i
     zero, _ = predict(start, unseen.first.references)
     # the start relaxes what it is given, bonds and angles, so that its height is at most that of the geometry itself
     assert np.all(lessons.heights <= own - zero.mean() + 1e-6)
+
+
+def test_rows_of_conformers_are_what_moves_leave_of_their_wanted_heights() -> None:
+    start, random = class2("ethanol"), np.random.default_rng(3)
+    problem = LinearProblem([(start, data(start, 10, energy=0.5, force=40.0))], FitOptions())
+    own = Lessons(distorted("ethanol", 4, seed=5), distorted("ethanol", 3, seed=6), random.normal(0, 9, 4))
+    assert own.heights is not None
+    rows = _heights_in_moves(problem, [own])
+    moves = random.normal(0, 0.1, len(problem.fitted))
+    (model,) = problem.force_fields(moves)
+    heights = predict(model, own.conformers)[0] - predict(model, own.references)[0].mean()
+    # Double precision, of energies of hundreds of kJ/mol.
+    np.testing.assert_allclose(moves @ rows.weights - rows.targets, (heights - own.heights) / DEVIATION, atol=1e-9)
 
 
 def test_a_fit_to_one_conformer_keeps_near_the_start_at_others() -> None:
