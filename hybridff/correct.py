@@ -40,7 +40,7 @@ from hybridff.fit.conformers import DEVIATION, Unseen
 from hybridff.fit.posterior import Posterior
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gate import Finding, StabilityReport, stability
-from hybridff.residuals import Leftover
+from hybridff.residuals import Anchors, Leftover
 from hybridff.stable import GateOptions, Say
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
@@ -68,8 +68,14 @@ _KEPT = 2
 _SPARSE_NOISE = 0.3
 """Where the search for the noise of kernels with fewer points than frames begins: they leave something of their own. In
 units of what the terms alone leave."""
+_TINY = 1e-9
+"""Noise that is as good as none [kJ/mol/nm]."""
 _SILENT = 5.0
 """Seconds without a word."""
+_ANCHORS, _ANCHORED = 40, 1.0 * KCAL_MOL
+"""Conformers that no frame shows, and deviation that kernels give their energies."""
+_LOOKS = 3
+"""For wells at others of these."""
 _NOISIER = (1.0, 3.0, 10.0)
 """Noise that the stability gate is tried with, in units of what was found best."""
 
@@ -123,6 +129,8 @@ class Corrected:
     """Whether the kernels see angles and torsions."""
     joint: bool
     """Whether the force field's own coefficients moved too."""
+    n_anchors: int = 0
+    """Conformers that no frame shows and kernels were told of."""
     report: StabilityReport | None = None
     """The gate's verdict; None where none was asked for."""
     remarks: tuple[str, ...] = ()
@@ -151,6 +159,11 @@ class Corrected:
                 )
             else:
                 found.append(f"The kernel on {name} is switched off.")
+        if self.n_anchors and any(self.n_points):
+            found.append(
+                f"At {self.n_anchors} conformers that no training frame shows, kernels were told to leave relative "
+                f"energies as they are, give or take {_ANCHORED / KCAL_MOL:g} kcal/mol."
+            )
         if self.joint:
             found.append("The coefficients of the terms were solved for together with the kernels.")
         return (*found, *self.remarks)
@@ -189,7 +202,7 @@ def correct_stable(
             fault = () if report.passed else (f"They did not pass the stability gate: {report.failures[0].message}",)
             return replace(found, report=report, remarks=fault)
         if report.passed:
-            report = replace(report, failures=tuple(_wells(force_field, found.force_field, frames)))
+            report = replace(report, failures=tuple(problem.findings(found.force_field)))
         if report.passed:
             remark = f"The plain correction did not pass the stability gate; this one takes {factor:g} times the noise."
             return replace(found, report=report, remarks=(remark,) if failed else ())
@@ -280,6 +293,12 @@ class _Problem:
         ]
         self._unseen = Leftover(force_field, validation, self._leftover.atoms)
         self._unseen_rows = np.arange(min(len(validation), _UNSEEN))
+        self._conformers = self._unseen_conformers()
+        self._anchors, self._anchors_zero = Anchors.none(frames.positions.shape[1]), 0.0
+        if self._conformers is not None:
+            some = self._conformers.seen_by(set(self._leftover.atoms))
+            some = some[np.unique(np.linspace(0, len(some) - 1, min(len(some), _ANCHORS)).astype(int))]
+            self._anchors = self._anchors_at(some)
         self._choose(choices)
         self._learn(say, progress)
         self._seconds = perf_counter() - begin
@@ -290,7 +309,7 @@ class _Problem:
             return self.without(())
         begin, state = perf_counter(), self._learnt.state
         state = replace(state, force_noise=noise * state.force_noise, energy_noise=noise * state.energy_noise)
-        hybrid = self._trained(state)
+        hybrid = self._anchored(state)
         if self._score(hybrid) > -WORTH:
             remark = "There is no correction: on the validation frames the force field is about as good without it."
             return self.without((remark,))
@@ -300,8 +319,70 @@ class _Problem:
         """No kernel."""
         return self._result(self._force_field, self._learnt.state, self._seconds, remarks)
 
+    def wells(self, hybrid: ForceField) -> Float[np.ndarray, "wells atoms 3"] | None:
+        """Conformers that no frame shows and kernels draw far below what the terms make of them; None without any."""
+        found = None if self._conformers is None else self._conformers.wells(hybrid)
+        return None if found is None else found.conformers
+
+    def findings(self, hybrid: ForceField) -> Iterator[Finding]:
+        """What is wrong at conformers that no frame shows."""
+        wells = self.wells(hybrid)
+        if wells is not None:
+            assert self._conformers is not None
+            label = self._force_field.molecule.label
+            turned = ", ".join("-".join(map(label, rotor)) for rotor in self._conformers.rotors)
+            message = (
+                f"kernels draw {len(wells)} conformers that no training frame shows (other angles of {turned}) more "
+                f"than {DEVIATION / KCAL_MOL:g} kcal/mol below what the terms alone make of them; add frames there."
+            )
+            yield Finding("quench", (), message)
+
+    def _unseen_conformers(self) -> Unseen | None:
+        """Where the terms are all that is known; None where there are no terms, or frames show all angles."""
+        if not len(self._force_field.table.products):
+            return None
+        found = Unseen(self._force_field, self._frames.positions, "compiled")
+        return found if found.rotors else None
+
+    def _anchored(self, state: State) -> ForceField:
+        """With kernels that leave energies of unseen conformers about where the terms have them."""
+        hybrid = self._trained(state)
+        if self._conformers is None:
+            return hybrid
+        for _ in range(_LOOKS):
+            self._anchors_zero = self._zero(hybrid)
+            hybrid = self._trained(state)
+            wells = self.wells(hybrid)
+            if wells is None:
+                break
+            self._anchor(wells)
+        return hybrid
+
+    def _anchors_at(self, positions: Float[np.ndarray, "anchors atoms 3"]) -> Anchors:
+        """Whose deviations compare with what the terms leave of forces as noise, whatever the kernels call noise."""
+        left = float(np.sqrt((self._before[: -len(self._validation)] ** 2).mean()))
+        return Anchors(positions, np.full(len(positions), _ANCHORED / max(left, _TINY)))
+
+    def _zero(self, hybrid: ForceField) -> float:
+        """What kernels add to relaxed geometries at the angles of frames, above their mean over the frames [kJ/mol]."""
+        assert self._conformers is not None
+        assert self._conformers.first is not None
+        zeros = []
+        for positions in (self._conformers.first.references, self._frames.positions):
+            energies = [predict(model, positions)[0] for model in (hybrid, self._force_field)]
+            zeros.append(float(np.mean(energies[0] - energies[1])))
+        return zeros[0] - zeros[1]
+
+    def _anchor(self, positions: Float[np.ndarray, "anchors atoms 3"]) -> None:
+        """Keep the energies of some geometries where the terms alone have them."""
+        own = self._anchors_at(positions)
+        self._anchors = self._anchors.with_others(own)
+        for problem in self._sparse.values():
+            problem.add([self._block(self._order[:0], own)])
+
     def _result(self, hybrid: ForceField, state: State, seconds: float, remarks: tuple[str, ...]) -> Corrected:
-        sizes = iter([len(term.expansion.points) for term in hybrid.corrections if isinstance(term, KernelTerm)])
+        kernels = [term.expansion for term in hybrid.corrections if isinstance(term, KernelTerm)]
+        sizes = iter([int(kernel.force_weights.any(1).sum()) for kernel in kernels])
         points = [next(sizes, 0) if amplitude else 0 for amplitude in state.amplitudes]
         return Corrected(
             hybrid,
@@ -314,6 +395,7 @@ class _Problem:
             seconds,
             any(fragment.descriptor.angles for fragment in self._fragments),
             any(points) and self._posterior is not None,
+            len(self._anchors),
             remarks=remarks,
         )
 
@@ -335,7 +417,7 @@ class _Problem:
             self._trained(begin)  # freezes what would leave its bounds, for the judges to know
         judges: list[Judge] = [
             Predictions(
-                self._part(self._leftover, self._order, own),
+                self._part(self._leftover, self._order, own, self._anchors),
                 self._part(self._unseen, self._unseen_rows, own),
                 own,
             )
@@ -381,10 +463,17 @@ class _Problem:
         )
         self._learnt = learn(self._judge, self._begin, wanted, self._judgements, visit)
 
-    def _part(self, leftover: Leftover, rows: Int[np.ndarray, " rows"], fragments: Sequence[Fragment]) -> Part:
-        data = leftover.of(rows)
-        terms = None if self._posterior is None else leftover.posterior_rows(self._posterior, rows)
-        return Part(data.values, data.n_forces, data.offset, data.points(fragments), terms)
+    def _part(
+        self,
+        leftover: Leftover,
+        rows: Int[np.ndarray, " rows"],
+        fragments: Sequence[Fragment],
+        anchors: Anchors | None = None,
+    ) -> Part:
+        data = leftover.of(rows, anchors)
+        terms = None if self._posterior is None else leftover.posterior_rows(self._posterior, rows, anchors)
+        deviations = np.zeros(0) if anchors is None else anchors.deviations
+        return Part(data.values, data.n_forces, data.offset, data.points(fragments), terms, deviations)
 
     def _points_wanted(self) -> int | None:
         """Of each kernel, if they are fewer than there are frames."""
@@ -438,7 +527,7 @@ class _Problem:
             frozen = [places.tolist() for places in self._frozen[before:]]
             return {"score": found if math.isfinite(found) else None, "frozen": frozen}
 
-        key = {"what": "score of kernels, 1", "problem": self._digest, "frozen": before, "state": asdict(state)}
+        key = {"what": "score of kernels, 2", "problem": self._digest, "frozen": before, "state": asdict(state)}
         kept = cached_json(key, judged)
         if len(self._frozen) == before:
             for places in kept["frozen"]:
@@ -448,7 +537,14 @@ class _Problem:
     def _digested(self) -> str:
         """A hash of all that scores depend on."""
         table = self._force_field.parameter_table
-        parts: list[Any] = [table.values, *table.bounds, self._order, [fragment.atoms for fragment in self._fragments]]
+        parts: list[Any] = [
+            self._anchors.positions,
+            self._anchors.deviations,
+            table.values,
+            *table.bounds,
+            self._order,
+            [fragment.atoms for fragment in self._fragments],
+        ]
         for frames in (self._frames, self._validation):
             parts += [frames.positions, frames.energies, frames.forces]
         if self._posterior is not None:
@@ -510,42 +606,35 @@ class _Problem:
             n_others = 1 if self._posterior is None else 1 + len(self._posterior.spread)
             scale = np.full(n_others, state.freedom)
             scale[0] = 1.0  # the zero of energy
-            terms, others = self._sparse_problem(state.widths).solved(found, scale)
+            terms, others = self._sparse_problem(state.widths).solved(found, scale, self._anchors_zero)
             return terms, others[1:]
-        data = self._leftover.of(self._order)
+        data = self._leftover.of(self._order, self._anchors)
+        data.values[len(data.values) - len(self._anchors) :] = self._anchors_zero
         known = data.offset @ data.offset.T
-        own = state.freedom * self._term_rows(self._order)
+        own = state.freedom * self._term_rows(self._order, self._anchors)
         add_squares(known, own)
-        targets = Targets(data.values, data.n_forces, known)
+        targets = Targets(data.values, data.n_forces, known, self._anchors.deviations)
         terms, weights = solve(targets, self._fragments, data.points(self._fragments), found)
         return terms, state.freedom * (own @ weights)
 
-    def _term_rows(self, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "coefficients n"]:
-        """What the coefficients do to some frames, each by the deviation that its fit has left."""
+    def _term_rows(self, rows: Int[np.ndarray, " rows"], anchors: Anchors) -> Float[np.ndarray, "coefficients n"]:
+        """What the coefficients do to some frames and anchors, each by the deviation that its fit has left."""
         if self._posterior is None:
-            return np.zeros((0, len(rows) * (self._leftover.freedoms + 1)))
-        return self._leftover.posterior_rows(self._posterior, rows)
+            return np.zeros((0, len(rows) * (self._leftover.freedoms + 1) + len(anchors)))
+        return self._leftover.posterior_rows(self._posterior, rows, anchors)
 
     def _blocks(self) -> Iterator[Block]:
         size = max(1, _BLOCK_BYTES // (8 * _FUNCTIONS * (self._leftover.freedoms + 1)))
         for first in range(0, len(self._order), size):
-            rows = self._order[first : first + size]
-            data = self._leftover.of(rows)
-            others = np.concatenate([data.offset.T, self._term_rows(rows)])
-            yield Block(data.values, data.n_forces, data.points(self._fragments), others)
+            yield self._block(self._order[first : first + size], Anchors.none(self._frames.positions.shape[1]))
+        if len(self._anchors):
+            yield self._block(self._order[:0], self._anchors)
 
-
-def _wells(force_field: ForceField, hybrid: ForceField, frames: Frames) -> Iterator[Finding]:
-    """Conformers that no frame shows and kernels have drawn far below what the terms alone make of them."""
-    unseen = Unseen(force_field, frames.positions, "compiled")
-    wells = unseen.wells(hybrid) if unseen.rotors else None
-    if wells is not None:
-        turned = ", ".join("-".join(map(force_field.molecule.label, rotor)) for rotor in unseen.rotors)
-        message = (
-            f"kernels draw {len(wells.conformers)} conformers that no training frame shows (other angles of {turned}) "
-            f"more than {DEVIATION / KCAL_MOL:g} kcal/mol below what the terms alone make of them; add frames there."
-        )
-        yield Finding("quench", (), message)
+    def _block(self, rows: Int[np.ndarray, " rows"], anchors: Anchors) -> Block:
+        """Of frames, or of anchors."""
+        data = self._leftover.of(rows, anchors)
+        others = np.concatenate([data.offset.T, self._term_rows(rows, anchors)])
+        return Block(data.values, data.n_forces, data.points(self._fragments), others, anchors.deviations)
 
 
 def _left(model: ForceField, frames: Frames) -> Float[np.ndarray, " n"]:

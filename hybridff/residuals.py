@@ -22,28 +22,52 @@ _BLOCK_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
-class Residuals:
-    """Of some frames."""
+class Anchors:
+    """Geometries without reference data, whose energies are to stay what the force field makes of them."""
 
-    positions: Float[np.ndarray, "frames atoms 3"]
+    positions: Float[np.ndarray, "anchors atoms 3"]
+    """[nm]"""
+    deviations: Float[np.ndarray, " anchors"]
+    """Give or take, over the noise of forces [nm]: of all variances, only ratios are ever known."""
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def with_others(self, others: "Anchors") -> "Anchors":
+        """Together."""
+        positions = np.concatenate([self.positions, others.positions])
+        return Anchors(positions, np.concatenate([self.deviations, others.deviations]))
+
+    @classmethod
+    def none(cls, n_atoms: int) -> "Anchors":
+        """Of a molecule with so many atoms."""
+        return cls(np.zeros((0, n_atoms, 3)), np.zeros(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """Of some frames, then of anchors."""
+
+    positions: Float[np.ndarray, "geometries atoms 3"]
     basis: Float[Tensor, "frames coordinates freedoms"]
-    """Directions that only the chosen atoms take part in."""
+    """Directions that only the chosen atoms take part in, of the frames."""
     values: Float[np.ndarray, " n"]
-    """Forces in the basis, then energies less a mean."""
+    """Forces of the frames in the basis, then energies less a mean; those of anchors are zero."""
     n_forces: int
     offset: Float[np.ndarray, "n 1"]
     """What an unknown zero of energy does to them, in units of its prior deviation."""
 
     def points(self, fragments: Sequence[Fragment]) -> list[Points]:
-        """The frames as each kernel sees them."""
+        """The geometries as each kernel sees them."""
         positions = torch.as_tensor(self.positions)
         return [fragment.points(positions, self.basis) for fragment in fragments]
 
     def projected(
-        self, energy: Float[np.ndarray, "rows frames"], force: Float[np.ndarray, "rows frames coordinates"]
+        self, energy: Float[np.ndarray, "rows geometries"], force: Float[np.ndarray, "rows geometries coordinates"]
     ) -> Float[np.ndarray, "rows n"]:
         """Energies and forces of several models, in the same order as the values."""
-        by_force = torch.einsum("pcf,npc->npf", self.basis, torch.as_tensor(force)).reshape(len(energy), -1).numpy()
+        own = torch.as_tensor(force[:, : len(self.basis)])
+        by_force = torch.einsum("pcf,npc->npf", self.basis, own).reshape(len(energy), self.n_forces).numpy()
         return np.concatenate([by_force, energy], 1)
 
 
@@ -63,28 +87,32 @@ class Leftover:
         self._energies, self._forces = left - left.mean(), frames.forces - forces
         self._scale = _OFFSET * float(np.std(frames.energies))
 
-    def of(self, rows: Int[np.ndarray, " rows"]) -> Residuals:
-        """Of some frames."""
+    def of(self, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None) -> Residuals:
+        """Of some frames and anchors."""
         positions = torch.as_tensor(self.frames.positions[rows])
+        anchors = anchors or Anchors.none(positions.shape[1])
         inner = internal_basis(positions[:, self.atoms])
         coordinates = [3 * atom + axis for atom in self.atoms for axis in range(3)]
         basis = torch.zeros(len(rows), 3 * positions.shape[1], inner.shape[-1], dtype=torch.float64)
         basis[:, coordinates] = inner
         by_force = projected(torch.as_tensor(self._forces[rows]), basis).reshape(-1).numpy()
-        offset = np.zeros((len(by_force) + len(rows), 1))
+        values = np.concatenate([by_force, self._energies[rows], np.zeros(len(anchors))])
+        offset = np.zeros((len(values), 1))
         offset[len(by_force) :] = self._scale
-        values = np.concatenate([by_force, self._energies[rows]])
-        return Residuals(positions.numpy(), basis, values, len(by_force), offset)
+        everything = np.concatenate([positions.numpy(), anchors.positions])
+        return Residuals(everything, basis, values, len(by_force), offset)
 
     def posterior_rows(
-        self, posterior: Posterior, rows: Int[np.ndarray, " rows"]
+        self, posterior: Posterior, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None
     ) -> Float[np.ndarray, "coefficients n"]:
-        """What the coefficients do to some frames, by the deviations that a fit has left them."""
+        """What the coefficients do to some frames and anchors, by the deviations that a fit has left them."""
         n = len(self.force_field.parameter_table)
         step = max(1, _BLOCK_BYTES // (16 * n * self.frames.positions[0].size))
+        parts = [self.of(rows[first : first + step]) for first in range(0, len(rows), step)]
+        if anchors:
+            parts.append(self.of(rows[:0], anchors))
         force, energy = [], []
-        for first in range(0, len(rows), step):
-            data = self.of(rows[first : first + step])
+        for data in parts:
             values = self.force_field.parameter_table.values
             found = columns(self.force_field.table, n, values, data.positions)
             own = posterior.spread @ data.projected(found.energy[posterior.fitted], found.force[posterior.fitted])

@@ -6,9 +6,14 @@ Populations come from simulated tempering (E. Marinari, G. Parisi, Europhys. Let
 between 300 K and --hottest, several runs from different frames; a frame belongs to the minimum whose torsions about
 bonds that turn are nearest, mirror images included. Errors are standard errors of the mean of the runs.
 
+With --check, the reference method itself is sampled: it labels some frames of each minimum and temperature that the
+models have visited, and every minimum's free energy is changed by -kT ln <exp(-(E_reference - E_model)/kT)> over its
+frames (R. W. Zwanzig, J. Chem. Phys. 22, 1420 (1954)). Errors of that row are by the bootstrap, of runs and frames.
+
 Models and the angles of finished runs are kept in a folder, so that what was stopped goes on.
 
 Usage: python scripts/table_minima.py [--models table-minima] [--only class2 …] [--time 5] [--runs 4] [--table]
+       python scripts/table_minima.py --models table-minima --only "class2 + kernel" --check 12
 """
 
 import argparse
@@ -18,6 +23,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +33,13 @@ import openmm
 import torch
 from jaxtyping import Float, Int
 from openmm import app, unit
+from pbe import BASIS, converged, theory
+from pyscf import gto
 
 from hybridff import ForceField, SavedModel, evaluate, read_model, to_openmm, write_model
-from hybridff.correct import correct
+from hybridff.analysis.errors import predict
+from hybridff.cache import cached_json
+from hybridff.correct import correct_stable
 from hybridff.corrections.choice import chosen_atoms
 from hybridff.export import best_route
 from hybridff.fit.conformers import find_rotors
@@ -40,7 +50,7 @@ from hybridff.molecule import Molecule
 from hybridff.output import new_file, new_folder
 from hybridff.stable import GateOptions
 from hybridff.trials import TrialSet, read_trial_set
-from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
+from hybridff.units import ANGSTROM, BOLTZMANN, FORCE_KCAL, HARTREE, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 TEMPERATURES = (300.0, 500.0)
@@ -53,6 +63,10 @@ SAMPLE = 100
 """Steps between two frames, and between two attempts to change the temperature."""
 WARM = 0.1
 """Share of a run that is not counted."""
+KEPT = 200
+"""Frames of each temperature that a run keeps."""
+RESAMPLED = 500
+"""Choices of runs and frames that tell the error of a reweighed population."""
 VALIDATION = 50
 
 
@@ -143,6 +157,9 @@ def main() -> None:
                     np.savez(file, **found)
                 _say(f"{recipe.name}, run {seed + 1} of {options.runs}: {time.perf_counter() - begin:.0f} s")
     minima = read_minima(data.molecule, options.minima / f"minima-{options.set}.json", options.most)
+    for recipe in recipes if options.check else ():
+        for kelvin in TEMPERATURES:
+            label(recipe, kelvin, minima, options)
     print_tables([recipe for recipe in recipes if (folder(recipe, options) / FILE_NAME).is_file()], minima, options)
 
 
@@ -158,6 +175,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=4)
     parser.add_argument("--hottest", type=float, default=800.0, help="of the ladder of temperatures [K]")
     parser.add_argument("--picture", type=Path, default=Path("docs/images/minima.png"))
+    parser.add_argument("--check", type=int, default=0, help="frames of each minimum that the reference labels")
     parser.add_argument("--table", action="store_true", help="only print the tables of what is finished")
     return parser.parse_args()
 
@@ -183,13 +201,13 @@ def made(recipe: Recipe, data: TrialSet, options: argparse.Namespace) -> SavedMo
     train, validation, test = (data.frames.subset(rows) for rows in split)
     force_field, posterior = data.stock, None
     about: dict[str, Any] = {}
+    gate = GateOptions(gate="short")
     if recipe.form is not None:
-        gate = GateOptions(gate="none" if recipe.correction else "short")
         result = data.fit(recipe.form, split.train, split.validation, gate=gate).result
         force_field, posterior = result.force_field, result.posteriors[0] if result.posteriors else None
     if recipe.correction is not None:
         atoms = chosen_atoms(recipe.correction, data.molecule, train.positions)
-        corrected = correct(force_field, train, validation, atoms, posterior=posterior)
+        corrected = correct_stable(force_field, train, validation, atoms, gate, posterior=posterior, say=_say)
         force_field, about = corrected.force_field, {"kernels": list(corrected.sentences())}
     errors = evaluate(force_field, test, evaluate(force_field, train).energy_offset)
     assert errors.force_rmse is not None
@@ -235,7 +253,73 @@ def tempering(
                 frames[now].append(state.getPositions(asNumpy=True)._value)
     rotors = telling_rotors(force_field.molecule)
     whole = {kelvin: np.array(own).reshape(-1, len(starts[0]), 3) for kelvin, own in frames.items()}
-    return {f"{kelvin:g}": angles(own, rotors) for kelvin, own in whole.items()}
+    found = {f"{kelvin:g}": angles(own, rotors) for kelvin, own in whole.items()}
+    for kelvin, own in whole.items():
+        found[f"{kelvin:g} frames"] = own[np.linspace(0, len(own) - 1, min(KEPT, len(own))).astype(int)]
+    return found
+
+
+def label(recipe: Recipe, kelvin: float, minima: Minima, options: argparse.Namespace) -> None:
+    """Reference energies of some frames of each minimum."""
+    path = labels_path(recipe, kelvin, options)
+    if path.is_file():
+        return
+    frames = []
+    for seed in range(options.runs):
+        with np.load(run_path(recipe, seed, options), allow_pickle=False) as file:
+            frames.append(file[f"{kelvin:g} frames"])
+    visited = np.concatenate(frames)
+    basins = minima.nearest(angles(visited, minima.rotors))
+    random = np.random.default_rng(0)
+    chosen = np.concatenate(
+        [random.permutation(np.flatnonzero(basins == i))[: options.check] for i in range(len(minima.heights))]
+    )
+    symbols = tuple(minima.molecule.symbols)
+    energies = []
+    for i, frame in enumerate(visited[chosen] / ANGSTROM):
+        own = {"method": theory(dispersion=False), "symbols": symbols, "positions": frame.tolist()}
+        energies.append(cached_json(own, partial(reference_energy, symbols, frame))["energy"])
+        _say(f"{recipe.name}, {kelvin:g} K: {i + 1} of {len(chosen)} reference energies")
+    with new_file(path) as part, part.open("wb") as file:
+        np.savez(file, positions=visited[chosen], basins=basins[chosen], energies=np.array(energies))
+
+
+def reference_energy(symbols: tuple[str, ...], positions: Float[np.ndarray, "atoms 3"]) -> dict[str, float]:
+    """[kcal/mol], of positions [Å]."""
+    mol = gto.M(atom=list(zip(symbols, positions.tolist(), strict=True)), basis=BASIS, verbose=0)
+    return {"energy": float(converged(mol).e_tot) * HARTREE / KCAL_MOL}
+
+
+def labels_path(recipe: Recipe, kelvin: float, options: argparse.Namespace) -> Path:
+    """Of reference energies."""
+    return options.models / f"{folder(recipe, options).name}-{kelvin:g}K-reference.npz"
+
+
+def reweighed(
+    recipe: Recipe, kelvin: float, runs: list[Path], minima: Minima, options: argparse.Namespace
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Populations that the reference method would have and their errors, and what a model's energies are off by."""
+    with np.load(labels_path(recipe, kelvin, options), allow_pickle=False) as file:
+        positions, basins, energies = file["positions"], file["basins"], file["energies"]
+    off = energies - predict(read_model(folder(recipe, options)).force_field, positions)[0] / KCAL_MOL
+    thermal = BOLTZMANN * kelvin / KCAL_MOL
+    shares = run_shares(runs, kelvin, minima)
+
+    def populations(chosen: Int[np.ndarray, " runs"], frames: list[Int[np.ndarray, " frames"]]) -> np.ndarray:
+        weights = [np.mean(np.exp(-(off[own] - off.mean()) / thermal)) if len(own) else 0.0 for own in frames]
+        found = shares[chosen].mean(0) * weights
+        return found / found.sum()
+
+    own = [np.flatnonzero(basins == i) for i in range(len(minima.heights))]
+    random = np.random.default_rng(0)
+    sampled = [
+        populations(
+            random.integers(len(shares), size=len(shares)), [random.choice(o, len(o)) if len(o) else o for o in own]
+        )
+        for _ in range(RESAMPLED)
+    ]
+    left = np.concatenate([off[o] - np.mean(off) for o in own])
+    return populations(np.arange(len(shares)), own), np.std(sampled, 0), float(np.sqrt(np.mean(left**2)))
 
 
 def relaxed(force_field: ForceField, minima: Minima) -> Iterator[tuple[float, int]]:
@@ -279,6 +363,17 @@ def print_tables(recipes: list[Recipe], minima: Minima, options: argparse.Namesp
         errors = " / ".join(f"{error:.2f}" for error in saved.provenance["errors"])
         lasted = f"{len(own)} × {options.time:g} ns" if own else ""
         print(f"| {recipe.name} | {errors} | {' / '.join(cells)} | {' | '.join(shares)} | {lasted} |")
+        if all(labels_path(recipe, kelvin, options).is_file() for kelvin in TEMPERATURES):
+            name = f"reference, by frames of {recipe.name}"
+            checked = {kelvin: reweighed(recipe, kelvin, own, minima, options) for kelvin in TEMPERATURES}
+            shown[name] = {kelvin: (shares, errors) for kelvin, (shares, errors, _) in checked.items()}
+            cells = [
+                " / ".join(f"{100 * m:.0f} ± {100 * e:.0f}" for m, e in zip(*shown[name][kelvin], strict=True))
+                for kelvin in TEMPERATURES
+            ]
+            print(f"| **{name}** | | {heights} | {' | '.join(cells)} | |")
+            spread = ", ".join(f"{rms:.2f} kcal/mol at {kelvin:g} K" for kelvin, (*_, rms) in checked.items())
+            remarks.append(f"{recipe.name}: reference energies of frames less its own spread by {spread}")
         remarks += [f"{recipe.name}: {sentence}" for sentence in saved.provenance.get("kernels", ())]
     print("\n" + "\n".join(f"- {remark}" for remark in remarks))
     draw({name: found for name, found in shown.items() if found}, minima, options.picture)
@@ -286,13 +381,18 @@ def print_tables(recipes: list[Recipe], minima: Minima, options: argparse.Namesp
 
 def populations(runs: list[Path], kelvin: float, minima: Minima) -> tuple[np.ndarray, np.ndarray]:
     """Mean shares of the minima and their standard errors, runs weighed alike."""
+    shares = run_shares(runs, kelvin, minima)
+    return shares.mean(0), shares.std(0, ddof=1) / math.sqrt(len(shares)) if len(shares) > 1 else 0 * shares[0]
+
+
+def run_shares(runs: list[Path], kelvin: float, minima: Minima) -> Float[np.ndarray, "runs minima"]:
+    """Of the minima in each run."""
     found = []
     for run in runs:
         with np.load(run, allow_pickle=False) as file:
             basins = minima.nearest(file[f"{kelvin:g}"])
         found.append(np.bincount(basins, minlength=len(minima.heights)) / max(1, len(basins)))
-    shares = np.array(found)
-    return shares.mean(0), shares.std(0, ddof=1) / math.sqrt(len(shares)) if len(shares) > 1 else 0 * shares[0]
+    return np.array(found)
 
 
 def draw(models: dict[str, dict[float, tuple[np.ndarray, np.ndarray]]], minima: Minima, path: Path) -> None:

@@ -18,7 +18,7 @@ from hybridff.fit.conformers import Lessons, Unseen
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gate import Finding, StabilityOptions, StabilityReport
 from hybridff.stable import GateOptions
-from hybridff.units import FORCE_KCAL
+from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 ATOMS = (0, 1, 2, 8)
 
@@ -242,13 +242,42 @@ def test_kernels_that_draw_unseen_conformers_down_are_refused(drawn: bool, monke
     def passes(model: ForceField, options: StabilityOptions) -> StabilityReport:
         return StabilityReport(options, (), (), np.zeros((9, 3)), np.zeros((0, 9, 3)), 0.0, 0, 0)
 
-    wells = Lessons(np.zeros((2, 9, 3)), np.zeros((1, 9, 3)), np.zeros(2)) if drawn else None
+    def wells(self: Unseen, fitted: ForceField) -> Lessons | None:
+        return Lessons(self.conformers[:2], self.conformers[:1], np.zeros(2)) if drawn else None
+
     monkeypatch.setattr(module, "stability", passes)
-    monkeypatch.setattr(Unseen, "wells", lambda self, fitted: wells)
+    monkeypatch.setattr(Unseen, "wells", wells)
     found = correct_stable(force_field("ethanol"), data(30), unseen(), [ATOMS])
     assert bool(found.force_field.corrections) is not drawn
     said = "kernels draw 2 conformers that no training frame shows (other angles of "
     assert (said in found.sentences()[-1]) is drawn
+
+
+@pytest.mark.parametrize("points", [None, 20])
+def test_kernels_leave_conformers_that_no_frame_shows_about_where_the_terms_have_them(points: int | None) -> None:
+    """A spring so stiff that its kernel would say much of them, and noise that leaves them open."""
+    start, frames = force_field("ethanol"), data(40, extra=8000.0, noise=60.0)
+    options = CorrectionOptions(points=points, descriptor="distances")
+    shown = Unseen(start, frames.positions)
+    assert shown.first is not None
+    heights = []
+    module = sys.modules["hybridff.correct"]
+    for anchors in (40, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "_ANCHORS", anchors)
+            if not anchors:
+                patch.setattr(Unseen, "wells", lambda self, fitted: None)
+            found = correct(start, frames, unseen(8000.0), [ATOMS], options)
+        assert any("At 40 conformers that no" in sentence for sentence in found.sentences()) is bool(anchors)
+        model = found.force_field
+        (term,) = model.corrections
+        assert isinstance(term, KernelTerm)
+        conformers, references = (
+            term.energy(torch.as_tensor(x)).numpy() for x in (shown.seen_by(ATOMS), shown.first.references)
+        )
+        heights.append(float(np.sqrt(np.mean((conformers - references.mean()) ** 2))))
+    assert heights[0] < 0.5 * heights[1]
+    assert heights[0] < 3 * KCAL_MOL
 
 
 def test_without_a_stable_correction_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

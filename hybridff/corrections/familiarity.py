@@ -2,6 +2,7 @@
 
 The posterior variance of a Gaussian process (C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Machine
 Learning (2006), eq. 2.24) that knows the energy at the kernel's points: zero at these, that of the prior far away.
+Points without forces are anchors, where nothing is known, and do not count.
 """
 
 import numpy as np
@@ -24,8 +25,10 @@ class Familiarity:
 
     def __init__(self, kernel: KernelExpansion) -> None:
         self._kernel = kernel
+        trained = kernel.force_weights.any(1)
+        self._points = kernel.points[trained] if trained.any() else kernel.points
         self._index = kernel.descriptor.index(kernel.permutations)
-        covariance, own = self._covariance(kernel.points)
+        covariance, own = self._covariance(self._points)
         covariance[np.diag_indices_from(covariance)] *= 1 + _JITTER
         self._factor = cho_factor(covariance, lower=True)
         inverse = cho_solve(self._factor, np.eye(len(own)))
@@ -49,12 +52,12 @@ class Familiarity:
     ) -> tuple[Float[np.ndarray, "frames points"], Float[np.ndarray, " frames"]]:
         """Of energies with those at the points, and with themselves, in units of the prior's variance."""
         kernel = self._kernel
-        covariance = torch.zeros(len(x), len(kernel.points), dtype=torch.float64)
+        covariance = torch.zeros(len(x), len(self._points), dtype=torch.float64)
         own = torch.zeros(len(x), dtype=torch.float64)
-        step = max(1, _BLOCK // max(1, kernel.points.numel()))
+        step = max(1, _BLOCK // max(1, self._points.numel()))
         for entries in self._index:
             own += matern(x - x[:, entries], kernel.width)[0]
             for first in range(0, len(x), step):
-                u = x[first : first + step, None] - kernel.points[:, entries]
+                u = x[first : first + step, None] - self._points[:, entries]
                 covariance[first : first + step] += matern(u, kernel.width)[0]
         return covariance.numpy(), own.numpy()

@@ -38,9 +38,9 @@ class Fragment:
         return cls(tuple(atoms), descriptor, reached(descriptor, candidates, positions[:, list(atoms)]))
 
     def points(
-        self, positions: Float[Tensor, "points all_atoms 3"], basis: Float[Tensor, "points coordinates freedoms"]
+        self, positions: Float[Tensor, "points all_atoms 3"], basis: Float[Tensor, "sloped coordinates freedoms"]
     ) -> Points:
-        """Geometries of the whole molecule, with directions of the whole molecule, as the kernel sees them."""
+        """Geometries of the whole molecule, the first with directions of it, as the kernel sees them."""
         rows = [3 * atom + axis for atom in self.atoms for axis in range(3)]
         return Points.of(self.descriptor, positions[:, list(self.atoms)], basis[:, rows])
 

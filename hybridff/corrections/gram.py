@@ -27,25 +27,30 @@ _CACHED = 2**19
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Training geometries as a kernel sees them."""
+    """Training geometries as a kernel sees them; of the last, only energies may be known."""
 
     x: Float[Tensor, "points entries"]
     """Descriptors [1/nm]."""
-    slopes: Float[Tensor, "points entries freedoms"]
-    """Derivatives of the entries along the basis [1/nm²]."""
+    slopes: Float[Tensor, "sloped entries freedoms"]
+    """Derivatives of the entries along the basis [1/nm²], of the first geometries, whose forces are known."""
 
     @classmethod
     def of(
         cls,
         descriptor: Descriptor,
         positions: Float[Tensor, "points atoms 3"],
-        basis: Float[Tensor, "points coordinates freedoms"],
+        basis: Float[Tensor, "sloped coordinates freedoms"],
     ) -> "Points":
-        """Of the descriptor's atoms [nm], with their rows of the basis."""
-        return cls(descriptor.of(positions), descriptor.jacobian(positions) @ basis)
+        """Of the descriptor's atoms [nm], with their rows of the basis of the first geometries."""
+        return cls(descriptor.of(positions), descriptor.jacobian(positions[: len(basis)]) @ basis)
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def n_forces(self) -> int:
+        """Projected forces of all geometries."""
+        return len(self.slopes) * self.slopes.shape[-1]
 
 
 def n_internal(n_atoms: int) -> int:
@@ -90,17 +95,17 @@ def force_blocks(
     ``lower``, rows and columns are the same and only blocks on and below the diagonal are computed; the rest stays as
     it is in ``out``, or zero.
     """
-    n, r = len(rows), rows.slopes.shape[-1]
-    d, s = columns.slopes.shape[1:]
+    n, _, r = rows.slopes.shape
+    m, d, s = columns.slopes.shape
     if out is None:
-        out = torch.zeros(n * r, len(columns) * s, dtype=torch.float64, device=rows.x.device)
+        out = torch.zeros(n * r, m * s, dtype=torch.float64, device=rows.x.device)
     moved = [(columns.x[:, p].T, columns.slopes[:, p].transpose(0, 1).contiguous()) for p in index]
     left = rows.slopes.transpose(1, 2)
     across = max(1, math.isqrt(_CACHED // (d * s)))
     for i in range(0, n, across):
         stop = min(n, i + across)
-        for j in range(0, stop if lower else len(columns), across):
-            end = min(len(columns), j + across)
+        for j in range(0, stop if lower else m, across):
+            end = min(m, j + across)
             inner = torch.zeros(stop - i, d, end - j, s, dtype=torch.float64, device=rows.x.device)
             for points, slopes in moved:
                 u = rows.x[i:stop, :, None] - points[:, j:end]
@@ -119,9 +124,9 @@ def energy_blocks(
     rows: Points, columns: Points, index: Int[Tensor, "permutations entries"], width: float
 ) -> tuple[Float[Tensor, "left right"], Float[Tensor, "left forces"]]:
     """Covariance of the energies of one list of geometries with energies and projected forces of another [1, 1/nm]."""
-    n, m, (d, r) = len(rows), len(columns), columns.slopes.shape[1:]
+    n, m, (sloped, d, r) = len(rows), len(columns), columns.slopes.shape
     energies = torch.zeros(n, m, dtype=torch.float64, device=rows.x.device)
-    forces = torch.zeros(n, m, r, dtype=torch.float64, device=rows.x.device)
+    forces = torch.zeros(n, sloped, r, dtype=torch.float64, device=rows.x.device)
     step = max(1, _BLOCK // max(1, m * (d + r)))
     for entries in index:
         points, slopes = columns.x[:, entries], columns.slopes[:, entries]
@@ -129,8 +134,9 @@ def energy_blocks(
             u = rows.x[i : i + step, None] - points
             value, first, _ = matern(u, width)
             energies[i : i + step] += value
-            forces[i : i + step] -= torch.einsum("ijd,jdr->ijr", first[..., None] * u, slopes)
-    return energies, forces.reshape(n, m * r)
+            along = first[:, :sloped, None] * u[:, :sloped]
+            forces[i : i + step] -= torch.einsum("ijd,jdr->ijr", along, slopes)
+    return energies, forces.reshape(n, sloped * r)
 
 
 def add_squares(matrix: Float[np.ndarray, "n n"], rows: Float[np.ndarray, "m n"]) -> None:

@@ -8,7 +8,7 @@ almost nothing.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -107,6 +107,8 @@ class Part:
     """As each kernel sees them."""
     terms: Float[np.ndarray, "coefficients n"] | None
     """What the coefficients do to them, each by the deviation that its fit has left; None where they are fixed."""
+    anchored: Float[np.ndarray, " anchors"] = field(default_factory=lambda: np.zeros(0))
+    """Deviations of the last energies, of anchors, over that of the noise of forces [nm]."""
 
 
 def score(
@@ -227,7 +229,7 @@ class Predictions:
             matrix += variance * own
             across += variance * other
         train, unseen = self._train, self._unseen
-        targets = Targets(train.values, train.n_forces, matrix)
+        targets = Targets(train.values, train.n_forces, matrix, train.anchored)
         matrix[np.diag_indices_from(matrix)] += targets.noise(state.force_noise, state.energy_noise)
         try:
             weights = solve_in_place(matrix, train.values)

@@ -5,7 +5,7 @@ is *known* here (C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Mach
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -20,18 +20,21 @@ from hybridff.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """What is to be explained: forces in the basis of all geometries, then their energies."""
+    """What is to be explained: forces in the basis of all geometries, then their energies, then those of anchors."""
 
     values: Float[np.ndarray, " n"]
     """[kJ/mol/nm, kJ/mol]"""
     n_forces: int
     known: Float[np.ndarray, "n n"]
     """Covariance that does not come from kernels or noise."""
+    anchored: Float[np.ndarray, " anchors"] = field(default_factory=lambda: np.zeros(0))
+    """Deviations of the energies of anchors, over that of the noise of forces [nm]."""
 
     def noise(self, force: float, energy: float) -> Float[np.ndarray, " n"]:
         """Variances of noise of these deviations."""
         variances = np.full(len(self.values), energy**2)
         variances[: self.n_forces] = force**2
+        variances[len(variances) - len(self.anchored) :] = (force * self.anchored) ** 2
         return variances
 
 
@@ -63,7 +66,7 @@ class Hyperparameters:
 def covariance(points: Points, fragment: Fragment, width: float) -> tuple[Float[np.ndarray, "n n"], float]:
     """Of projected forces and energies, scaled to a mean variance of the force components of 1, and that variance."""
     matrix = cross_covariance(points, points, fragment, width)
-    mean = float(np.diag(matrix)[: points.slopes.shape[-1] * len(points)].mean())
+    mean = float(np.diag(matrix)[: points.n_forces].mean())
     matrix /= mean
     return matrix, mean
 
@@ -72,7 +75,7 @@ def cross_covariance(
     rows: Points, columns: Points, fragment: Fragment, width: float
 ) -> Float[np.ndarray, "left right"]:
     """Of projected forces and energies of some geometries with those of others [1/nm², 1/nm, 1]."""
-    m, n = (len(points) * points.slopes.shape[-1] for points in (rows, columns))
+    m, n = rows.n_forces, columns.n_forces
     out = torch.empty(m + len(rows), n + len(columns), dtype=torch.float64)
     force_blocks(rows, columns, fragment.index, width, out=out[:m, :n])
     out[m:, n:], out[m:, :n] = energy_blocks(rows, columns, fragment.index, width)
@@ -117,11 +120,13 @@ def expansion(
     fragment: Fragment, points: Points, width: float, weights: Float[np.ndarray, " n"], n_forces: int
 ) -> KernelExpansion:
     """The energy function that some weights of forces and energies give."""
-    by_force = torch.as_tensor(weights[:n_forces]).reshape(len(points), -1)
+    by_force = torch.as_tensor(weights[:n_forces]).reshape(len(points.slopes), -1)
+    force_weights = torch.zeros_like(points.x)
+    force_weights[: len(by_force)] = torch.einsum("pdf,pf->pd", points.slopes, by_force)
     return KernelExpansion(
         fragment.descriptor,
         points.x,
-        torch.einsum("pdf,pf->pd", points.slopes, by_force),
+        force_weights,
         torch.as_tensor(weights[n_forces:]),
         fragment.permutations,
         width,

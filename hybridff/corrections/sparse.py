@@ -7,7 +7,7 @@ covariance as prior. With every frame a point it is the full process. Frames are
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -63,6 +63,8 @@ class Block:
     """The frames as each kernel sees them."""
     others: Float[np.ndarray, "others n"]
     """What other unknowns of unit prior deviation do to the values."""
+    anchored: Float[np.ndarray, " anchors"] = field(default_factory=lambda: np.zeros(0))
+    """Deviations of the last energies, of anchors, over that of the noise of forces [nm]."""
 
 
 class SparseProblem:
@@ -80,26 +82,35 @@ class SparseProblem:
             for fragment, strength, positions in zip(fragments, found.strengths, centres, strict=True)
         ]
         self._matrix, self._vector = np.zeros((0, 0)), np.zeros(0)
-        energy_rows, energies = [], []
+        self._rows, self._energies, self._anchored = np.zeros((0, 0)), np.zeros(0), np.zeros(0)
+        self.add(blocks)
+
+    def add(self, blocks: Iterable[Block]) -> None:
+        """More frames."""
+        energy_rows, energies, anchored = [], [self._energies], [self._anchored]
         for block in blocks:
             own = [basis.rows(points) for basis, points in zip(self._bases, block.points, strict=True)]
             rows = np.concatenate([block.others, *own])
             if not len(self._vector):
                 self._matrix = np.zeros((len(rows), len(rows)))
                 self._vector = np.zeros(len(rows))
+                self._rows = np.zeros((len(rows), 0))
             force_rows, forces = rows[:, : block.n_forces], block.values[: block.n_forces]
             add_squares(self._matrix, force_rows.T)
             self._vector += force_rows @ forces
             energy_rows.append(rows[:, block.n_forces :])
             energies.append(block.values[block.n_forces :])
-        self._rows, self._energies = np.concatenate(energy_rows, 1), np.concatenate(energies)
+            anchored += [np.zeros(len(energies[-1]) - len(block.anchored)), block.anchored]
+        self._rows, self._energies = np.concatenate([self._rows, *energy_rows], 1), np.concatenate(energies)
+        self._anchored = np.concatenate(anchored)
 
     def solved(
-        self, found: Hyperparameters, deviations: Float[np.ndarray, " others"] | None = None
+        self, found: Hyperparameters, deviations: Float[np.ndarray, " others"] | None = None, zero: float = 0.0
     ) -> tuple[list[KernelTerm], Float[np.ndarray, " others"]]:
         """The kernels that are not switched off, and the other unknowns; length scales are those of the beginning.
 
-        ``deviations`` are those that the other unknowns have a priori, one if not given.
+        ``deviations`` are those that the other unknowns have a priori, one if not given. ``zero`` is added to the
+        energies of anchors [kJ/mol].
 
         Raises ``InputError`` where double precision cannot hold the equations.
         """
@@ -115,12 +126,14 @@ class SparseProblem:
         scale = scale[used]
         matrix = matrix * scale
         matrix *= scale[:, None]
-        rows = scale[:, None] * self._rows[used]
-        force, share = found.force_noise, found.force_noise / found.energy_noise
-        add_squares(matrix, share * rows.T)
-        matrix[np.diag_indices_from(matrix)] += force**2
+        anchors = self._anchored > 0
+        shares = 1 / np.where(anchors, self._anchored, found.energy_noise / found.force_noise)
+        energies = self._energies + zero * anchors
+        rows = scale[:, None] * self._rows[used] * shares
+        add_squares(matrix, rows.T)
+        matrix[np.diag_indices_from(matrix)] += found.force_noise**2
         try:
-            unknowns = solve_in_place(matrix, scale * self._vector[used] + share**2 * (rows @ self._energies))
+            unknowns = solve_in_place(matrix, scale * self._vector[used] + rows @ (shares * energies))
         except np.linalg.LinAlgError:
             raise InputError("the kernels' noise is too small for double precision: assume more of it.") from None
         terms, first = [], n_others

@@ -5,6 +5,7 @@ for the carboxyl group of aspirin with its hydrogen turned over. There a fit kee
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +98,17 @@ class Unseen:
             f"the starting force field, give or take {DEVIATION / KCAL_MOL:g} kcal/mol: add frames if they matter."
         )
 
+    def seen_by(self, atoms: Collection[int]) -> Float[np.ndarray, "conformers atoms 3"]:
+        """Conformers at unseen angles of rotors that these atoms can tell [nm]."""
+        neighbours = self._molecule.neighbours
+
+        def tell(atom: int, other: int) -> bool:
+            return atom in atoms and any(n in atoms for n in neighbours[atom] if n != other)
+
+        told = [tell(second, third) and tell(third, second) for _, second, third, _ in self.rotors]
+        kept = [any(np.logical_and(told, self._unseen(positions))) for positions in self.conformers]
+        return self.conformers[np.array(kept, dtype=bool)]
+
     def wells(self, fitted: ForceField) -> Lessons | None:
         """Minima of a fitted force field at unseen angles, far below what the start makes of them; None without any."""
         relax = _Relaxation(fitted, self._start.torsions, "compiled")
@@ -105,7 +117,7 @@ class Unseen:
         for conformer in self.conformers:
             positions, energy = relax(conformer, hold=False)
             place = round(energy / _EQUAL) if math.isfinite(energy) else 0
-            if not math.isfinite(energy) or place in found or not self._unseen(positions):
+            if not math.isfinite(energy) or place in found or not any(self._unseen(positions)):
                 continue
             height = self._start(positions)[1] - self._zero
             if energy - zero < height - DEVIATION:
@@ -115,14 +127,14 @@ class Unseen:
         conformers, heights = zip(*found.values(), strict=True)
         return Lessons(np.array(conformers), references, np.array(heights))
 
-    def _unseen(self, positions: Float[np.ndarray, "atoms 3"]) -> bool:
-        """Whether a torsion has an angle that no frame shows."""
+    def _unseen(self, positions: Float[np.ndarray, "atoms 3"]) -> list[bool]:
+        """Whether the torsion of each rotor has an angle that no frame shows."""
         angles = torsion(torch.as_tensor(positions[np.array(list(self.rotors))])).tolist()
         step = float(_GRID[1] - _GRID[0])
-        return any(
-            np.abs(np.remainder(free - angle + math.pi, 2 * math.pi) - math.pi).min() < step / 2
+        return [
+            bool(np.abs(np.remainder(free - angle + math.pi, 2 * math.pi) - math.pi).min() < step / 2)
             for angle, free in zip(angles, self.rotors.values(), strict=True)
-        )
+        ]
 
 
 def find_rotors(molecule: Molecule) -> list[Rotor]:

@@ -9,8 +9,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
+from hybridff.analysis.errors import predict
 from hybridff.dataset import Frames
 from hybridff.errors import FitError
+from hybridff.fit.conformers import DEVIATION, Lessons
 from hybridff.fit.gauss_newton import Quadratic
 from hybridff.gaff.columns import columns
 from hybridff.gaff.design import LinearForm, linear_form
@@ -75,14 +77,27 @@ class _Member:
     energy: _Gram
     """Of energies less their mean over the frames."""
     force: _Gram
+    lessons: tuple[Lessons, ...]
+    """Heights of conformers that no frame shows, with those that are wanted."""
+    heights: _Gram
+    """Of these."""
+
+    def taught(self, lessons: Lessons) -> "_Member":
+        """The member that also wants these heights."""
+        own = _heights(self.form, self.force_field.parameter_table.values, lessons)
+        return replace(self, lessons=(*self.lessons, lessons), heights=self.heights + own)
 
     def at(self, values: Float[np.ndarray, " common"]) -> "_Member":
         """The member with columns that hold at some values of the common parameters."""
         if self.form.everywhere:
             return self
         free = self.selection.nonzero()[0].tolist()
-        form, energy, force = _visit(self.force_field, self.frames, values[self.position], free, _silent)
-        return replace(self, form=form, energy=energy, force=force)
+        own = values[self.position]
+        form, energy, force = _visit(self.force_field, self.frames, own, free, _silent)
+        heights = _none(form)
+        for lessons in self.lessons:
+            heights += _heights(form, own, lessons)
+        return replace(self, form=form, energy=energy, force=force, heights=heights)
 
     def squares(self, values: Float[np.ndarray, " common"]) -> Squares:
         """Squared residuals at some values of the common parameters."""
@@ -103,7 +118,8 @@ class Problem:
     molecules share them by type. Everything is expressed in *moves*: changes from the start in units of each
     parameter's prior width. Energies are compared after subtraction of their mean over each molecule's frames.
     Quantities named in ``frozen`` stay as they are. Where parameters of features without a span are fitted, every new
-    point visits the frames again.
+    point visits the frames again. What each molecule is told of conformers that no frame shows, ``lessons``, counts in
+    the posterior, not in the squares.
     """
 
     def __init__(
@@ -111,6 +127,7 @@ class Problem:
         pairs: Sequence[tuple[ForceField, Frames]],
         frozen: Collection[str] = (),
         progress: Progress | None = None,
+        lessons: Sequence[Lessons | None] = (),
     ) -> None:
         self.start, positions = common_parameters([force_field for force_field, _ in pairs])
         free = [quantity not in frozen for quantity in self.start.quantities]
@@ -123,6 +140,16 @@ class Problem:
         self._members = self._latest = [
             _member(force_field, frames, position, self.adjustable, progress or (lambda frames: None))
             for (force_field, frames), position in zip(pairs, positions, strict=True)
+        ]
+        self._point = self.start.values
+        if lessons:
+            self.teach(lessons)
+
+    def teach(self, lessons: Sequence[Lessons | None]) -> None:
+        """Tell each molecule heights of conformers that no frame shows; without heights, those of its start."""
+        self._members = self._latest = [
+            member if own is None or not len(own.conformers) else member.taught(_known(member.force_field, own))
+            for member, own in zip(self._members, lessons, strict=True)
         ]
         self._point = self.start.values
 
@@ -170,7 +197,7 @@ class Problem:
             loss, gradient = 0.5 * prior * float(moves @ moves), prior * moves
             hessian = prior * np.eye(len(moves))
             for member in self._at(values):
-                gram = member.energy.scaled(energy) + member.force.scaled(force)
+                gram = member.energy.scaled(energy) + member.force.scaled(force) + member.heights.scaled(DEVIATION**-2)
                 weights, own = member.form.evaluate(values[member.position])
                 jacobian = own @ member.selection @ widths
                 loss += 0.5 * gram.residual_squares(weights)
@@ -223,7 +250,7 @@ def _member(
     selection = sparse.csr_array(position[:, None] == adjustable[None, :], dtype=float)
     values = force_field.parameter_table.values
     form, energy, force = _visit(force_field, frames, values, selection.nonzero()[0].tolist(), progress)
-    return _Member(force_field, position, selection, frames, form, energy, force)
+    return _Member(force_field, position, selection, frames, form, energy, force, (), _none(form))
 
 
 def _visit(
@@ -251,6 +278,31 @@ def _visit(
     centred = frames.energies - frames.energies.mean()
     energy = _Gram(energies @ energies.T, energies @ centred, float(centred @ centred))
     return form, energy, _Gram(matrix, vector, float((frames.forces**2).sum()))
+
+
+def _known(force_field: ForceField, lessons: Lessons) -> Lessons:
+    """With the heights that a force field gives, where there are none."""
+    if lessons.heights is not None:
+        return lessons
+    zero = predict(force_field, lessons.references)[0].mean()
+    return replace(lessons, heights=predict(force_field, lessons.conformers)[0] - zero)
+
+
+def _heights(form: LinearForm, values: Float[np.ndarray, " parameters"], lessons: Lessons) -> _Gram:
+    """What the columns at some values say of the heights of conformers."""
+    assert lessons.heights is not None
+    energies, zeros = (
+        columns(form.table, len(form.weights) + 1, values, positions).energy
+        for positions in (lessons.conformers, lessons.references)
+    )
+    rows = energies - zeros.mean(1, keepdims=True)
+    return _Gram(rows @ rows.T, rows @ lessons.heights, float(lessons.heights @ lessons.heights))
+
+
+def _none(form: LinearForm) -> _Gram:
+    """Of no heights."""
+    n_columns = len(form.weights) + 1
+    return _Gram(np.zeros((n_columns, n_columns)), np.zeros(n_columns), 0.0)
 
 
 def common_parameters(

@@ -1,7 +1,7 @@
 """Fit force fields to reference energies and forces."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Float
 from hybridff.analysis.errors import evaluate
 from hybridff.dataset import Frames
 from hybridff.errors import FitError, InputError
+from hybridff.fit.conformers import Lessons, Unseen
 from hybridff.fit.gauss_newton import Minimum, minimise
 from hybridff.fit.linear import fit_linear
 from hybridff.fit.options import FitOptions
@@ -20,6 +21,8 @@ from hybridff.molecule import check_same_elements
 
 _NOISE_ROUNDS = 6
 _NOISE_TOLERANCE = 0.02
+_LOOKS = 4
+"""For wells at conformers that no frame shows."""
 _PRIOR_SCALES = (0.1, 0.3, 1.0)
 _TOLERANCE = 1e-7
 _COARSE_TOLERANCE = 3e-4
@@ -61,14 +64,15 @@ def fit_together(
     if all(is_linear(force_field) for force_field, _ in pairs):
         return fit_linear(pairs, options, validation, progress)
     begin = perf_counter()
-    problem = Problem(pairs, options.frozen, progress)
+    unseen = [Unseen(force_field, frames.positions) for force_field, frames in pairs]
+    problem = Problem(pairs, options.frozen, progress, [own.first for own in unseen])
     if len(problem.adjustable) == 0:
         raise FitError(f"{pairs[0][0].molecule.name} has no parameter that could be fitted.")
     judge = None
     if validation and all(len(frames) > 1 and frames.forces is not None for frames in validation):
         judged = [(force_field, frames) for (force_field, _), frames in zip(pairs, validation, strict=True)]
         judge = Problem(judged, options.frozen)
-    solution = _search(pairs, problem, judge, options)
+    solution = _search(pairs, problem, judge, options, unseen)
     force_fields = problem.force_fields(solution.minimum.point)
     seconds = perf_counter() - begin
     noise, squares = solution.noise, problem.squares(solution.minimum.point)
@@ -88,6 +92,7 @@ def fit_together(
         iterations=solution.iterations,
         converged=solution.minimum.converged,
         seconds=seconds,
+        unseen=tuple(own.sentence() for own in unseen),
     )
 
 
@@ -127,7 +132,31 @@ class _Solution:
 
 
 def _search(
-    pairs: Sequence[tuple[ForceField, Frames]], problem: Problem, judge: Problem | None, options: FitOptions
+    pairs: Sequence[tuple[ForceField, Frames]],
+    problem: Problem,
+    judge: Problem | None,
+    options: FitOptions,
+    unseen: Sequence[Unseen],
+) -> _Solution:
+    """The solution, once more for as long as it has wells at conformers that no frame shows."""
+    solution = _first(pairs, problem, judge, options, [own.first for own in unseen])
+    for _ in range(_LOOKS):
+        force_fields = problem.force_fields(solution.minimum.point)
+        wells = [own.wells(fitted) if own.rotors else None for own, fitted in zip(unseen, force_fields, strict=True)]
+        if not any(wells):
+            break
+        problem.teach(wells)
+        again = _solve(problem, solution.prior_scale, options, solution.minimum.point)
+        solution = replace(again, iterations=solution.iterations + again.iterations)
+    return solution
+
+
+def _first(
+    pairs: Sequence[tuple[ForceField, Frames]],
+    problem: Problem,
+    judge: Problem | None,
+    options: FitOptions,
+    lessons: Sequence[Lessons | None],
 ) -> _Solution:
     """The solution; a problem that visits the frames at every step first goes to the solution of some of them."""
     begin = np.zeros(len(problem.adjustable))
@@ -135,9 +164,9 @@ def _search(
         return _best(problem, judge, options, begin)
     few = [(force_field, _some(frames)) for force_field, frames in pairs]
     fewer = any(len(some) < len(frames) for (_, some), (_, frames) in zip(few, pairs, strict=True))
-    part = Problem(few, options.frozen) if fewer else problem
+    part = Problem(few, options.frozen, lessons=lessons) if fewer else problem
     if asleep := {name for force_field, _ in pairs for name in sleeping(force_field)}:
-        awake = Problem(few, (*options.frozen, *asleep))
+        awake = Problem(few, (*options.frozen, *asleep), lessons=lessons)
         first = _solve(awake, options.prior_scale or 1.0, options, np.zeros(len(awake.adjustable)))
         begin[np.isin(problem.adjustable, awake.adjustable)] = first.minimum.point
     found = _best(part, judge, options, begin)

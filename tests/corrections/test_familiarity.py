@@ -42,6 +42,16 @@ def test_distance_grows_towards_the_deviation_of_the_prior() -> None:
     assert along[-1] > 10 * along[0]
 
 
+def test_anchors_are_not_among_the_points() -> None:
+    """Points without forces, where nothing is known."""
+    x = DESCRIPTOR.of(positions(N_POINTS + 5))
+    weights = torch.ones_like(x)
+    weights[N_POINTS:] = 0
+    with_anchors = Familiarity(KernelExpansion(DESCRIPTOR, x, weights, torch.ones(len(x)), TURNS, 5.0))
+    new = positions(7, seed=4)
+    np.testing.assert_allclose(with_anchors.distance(new), familiarity().distance(new), rtol=1e-9)
+
+
 def test_it_is_the_deviation_of_a_gaussian_process_that_knows_the_energies_of_the_points() -> None:
     """Against the formula with an explicit inverse, relative to the points that are left out."""
     x, points = DESCRIPTOR.of(positions(3, seed=3)), DESCRIPTOR.of(positions(N_POINTS))

@@ -7,7 +7,7 @@ from models import distorted, molecule
 
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.gram import internal_basis, projected
+from hybridff.corrections.gram import Points, internal_basis, projected
 from hybridff.corrections.process import Hyperparameters, Strength, Targets, solve
 from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.errors import InputError
@@ -41,6 +41,24 @@ def blocks(size: int, seed: int = 0) -> list[Block]:
     return found
 
 
+def anchors(seed: int = 3) -> Block:
+    """Geometries whose energies are to be zero, give or take."""
+    x = torch.as_tensor(distorted("ethanol", 4, seed=seed))
+    points = [fragment.points(x, torch.zeros(0, 27, 21, dtype=torch.float64)) for fragment in fragments()]
+    return Block(np.zeros(4), 0, points, np.full((1, 4), 100.0), np.array([0.1, 0.2, 0.4, 0.6]))
+
+
+def with_anchors(frames: Block, others: Block, zero: float) -> tuple[Targets, list[Points]]:
+    """As one problem of the full process."""
+    values = np.concatenate([frames.values, others.values + zero])
+    effects = np.concatenate([frames.others, others.others], 1)
+    points = [
+        Points(torch.cat([own.x, anchor.x]), own.slopes)
+        for own, anchor in zip(frames.points, others.points, strict=True)
+    ]
+    return Targets(values, frames.n_forces, effects.T @ effects, others.anchored), points
+
+
 def without_first(found: list[Block]) -> list[Block]:
     """As the second kernel alone sees them."""
     return [replace(block, points=block.points[1:]) for block in found]
@@ -61,6 +79,41 @@ def test_with_every_frame_a_point_it_is_the_full_process() -> None:
             # The normal equations square the condition number of the covariance, 1e7 here.
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
     assert others.shape == (1,)
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_with_anchors_it_is_the_full_process_too(later: bool) -> None:
+    (everything,) = blocks(N_FRAMES)
+    targets, points = with_anchors(everything, anchors(), 7.0)
+    full, _ = solve(targets, fragments(), points, FOUND)
+    centres = np.concatenate([distorted("ethanol", N_FRAMES), distorted("ethanol", 4, seed=3)])
+    problem = SparseProblem([*blocks(7), *([] if later else [anchors()])], fragments(), [centres] * 2, FOUND)
+    if later:
+        problem.add([anchors()])
+    sparse, _ = problem.solved(FOUND, zero=7.0)
+    new = torch.as_tensor(distorted("ethanol", 5, seed=9))
+    for one, other in zip(full, sparse, strict=True):
+        for a, b in zip(one.energy_forces(new), other.energy_forces(new), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+
+
+def test_kernels_come_the_nearer_to_an_anchor_the_surer_it_is() -> None:
+    (everything,) = blocks(N_FRAMES)
+    x, off = torch.as_tensor(distorted("ethanol", 4, seed=3)), []
+    known = {}
+    for deviation in (20.0, 0.2, 0.002):
+        own = replace(anchors(), anchored=np.full(4, deviation))
+        targets, points = with_anchors(everything, own, 7.0)
+        known[deviation] = targets.known.copy()
+        terms, weights = solve(targets, fragments(), points, FOUND)
+        energies = sum(term.energy(x) for term in terms)
+        assert isinstance(energies, torch.Tensor)
+        # the kernels, and the zero of energy, which is the same for frames and anchors
+        found = energies.numpy() + known[deviation][-4:] @ weights
+        off.append(float(np.abs(found - 7.0).max()))
+    assert off == sorted(off, reverse=True)
+    assert off[-1] < 0.05
+    assert off[0] > 0.5
 
 
 def test_few_points_explain_more_with_more_of_them() -> None:

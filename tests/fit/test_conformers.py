@@ -7,10 +7,14 @@ from models import distorted, force_field, molecule
 from synthetic import class2, data
 
 from hybridff.analysis.errors import predict
+from hybridff.dataset import Frames
+from hybridff.fit import problem
 from hybridff.fit.conformers import DEVIATION, Lessons, Unseen, find_rotors, turn
 from hybridff.fit.linear import Heights, LinearProblem, _heights_in_moves
 from hybridff.fit.options import FitOptions
+from hybridff.fit.refit import fit
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.forms import Form
 from hybridff.geometry import distance, torsion
 from hybridff.units import DEGREE
 
@@ -82,13 +86,23 @@ def test_mirror_images_and_equivalent_atoms_count_as_seen() -> None:
     assert all(np.array_equal(one.rotors[rotor], both.rotors[rotor]) for rotor in one.rotors)
 
 
+def test_only_atoms_on_both_sides_of_a_bond_can_tell_its_rotor() -> None:
+    unseen = Unseen(force_field("ethanol"), distorted("ethanol", 20))
+    # some conformers relax to angles that frames show
+    assert 0.5 * len(unseen.conformers) < len(unseen.seen_by(range(9))) < len(unseen.conformers)
+    # the hydroxyl group with its carbon, but nothing beyond it; the methyl group with its carbon
+    assert len(unseen.seen_by((1, 2, 8))) == 0
+    assert len(unseen.seen_by((0, 1, 3, 4, 5))) == 0
+    assert 0 < len(unseen.seen_by((0, 1, 2, 8))) < len(unseen.seen_by(range(9)))
+
+
 def with_wells(model: ForceField, depth: float) -> ForceField:
     """Torsions of the hydroxyl group that like to be eclipsed [kJ/mol]."""
     table = model.parameter_table
     rows = [i for i, label in enumerate(table.labels) if "oh-ho)" in label and table.quantities[i] == "torsion k"]
-    assert len(rows) == 2
+    assert rows
     values = table.values.copy()
-    values[rows] -= depth
+    values[rows] -= 2 * depth / len(rows)
     return model.with_values(values)
 
 
@@ -142,3 +156,36 @@ def test_a_fit_to_one_conformer_keeps_near_the_start_at_others() -> None:
     problem.conformers = Heights(np.zeros((len(problem.fitted), 0)), np.zeros(0))
     problem.unseen[0].rotors = {}
     assert taught < DEVIATION < furthest()
+
+
+@pytest.mark.parametrize("form", ["harmonic", "morse"])
+def test_forms_with_parameters_that_are_not_linear_keep_to_the_start_at_unseen_angles(
+    form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames of a force field with deep wells, whose noise leaves the torsions open."""
+    start = force_field("ethanol", form=form)
+    x = distorted("ethanol", 60, seed=1)
+    energies, forces = predict(with_wells(start, 30.0), x)
+    random = np.random.default_rng(2)
+    energies, forces = energies + random.normal(0, 70, 60), forces + random.normal(0, 3000, x.shape)
+    frames = Frames(start.molecule.numbers, x, energies, forces)
+    unseen = Unseen(start, x)
+
+    def depth(fitted: ForceField) -> float:
+        found = unseen.wells(fitted)
+        if found is None:
+            return 0.0
+        assert found.heights is not None
+        zero = predict(fitted, found.references)[0].mean()
+        return float((found.heights - predict(fitted, found.conformers)[0] + zero).max())
+
+    result = fit(start, frames)
+    assert result.unseen == (unseen.sentence(),)
+    kept = depth(result.force_field)
+    monkeypatch.setattr(Unseen, "sentence", lambda self: "")
+    monkeypatch.setattr(problem, "DEVIATION", 1e6)
+    monkeypatch.setattr(Unseen, "wells", lambda self, fitted: None)
+    free = fit(start, frames).force_field
+    monkeypatch.undo()
+    assert depth(free) > 2 * DEVIATION
+    assert kept < 0.5 * depth(free)

@@ -9,6 +9,7 @@ from hybridff.analysis.errors import evaluate, predict
 from hybridff.dataset import Frames
 from hybridff.errors import FitError, InputError
 from hybridff.fit import problem, refit
+from hybridff.fit.conformers import find_rotors, turn
 from hybridff.fit.options import FitOptions
 from hybridff.fit.problem import sleeping
 from hybridff.fit.refit import FitResult, fit, fit_together
@@ -20,12 +21,23 @@ PAIRS = ("pair repulsion", "pair epsilon", "pair charge product")
 
 
 def data(
-    model: ForceField, n: int, *, width: float = 0.01, seed: int = 0, energy: float = 0.0, force: float = 0.0
+    model: ForceField,
+    n: int,
+    *,
+    width: float = 0.01,
+    seed: int = 0,
+    energy: float = 0.0,
+    force: float = 0.0,
+    turned: bool = False,
 ) -> Frames:
     """Frames labelled by a force field, with an energy offset and Gaussian noise [kJ/mol, kJ/mol/nm]."""
     x = distorted(model.molecule.name, n, width, seed)
-    energies, forces = predict(model, x)
     random = np.random.default_rng(seed + 1)
+    for rotor in find_rotors(model.molecule) if turned else ():
+        angles = np.linspace(-np.pi, np.pi, n, endpoint=False)
+        random.shuffle(angles)
+        x = np.array([turn(model.molecule, *frame) for frame in zip(x, [rotor] * n, angles, strict=True)])
+    energies, forces = predict(model, x)
     energies = energies - 4e5 + random.normal(0, energy, energies.shape)
     return Frames(model.molecule.numbers, x, energies, forces + random.normal(0, force, forces.shape))
 
@@ -68,7 +80,8 @@ def test_a_fit_recovers_the_force_field_that_made_the_data(name: str) -> None:
 def test_noise_is_learnt_and_determined_parameters_are_found_within_their_error_bars() -> None:
     start = force_field("ethanol", fourier=3)
     truth = perturbed(start, 0.3)
-    result = fit(start, data(truth, 300, energy=2.0, force=100.0))
+    result = fit(start, data(truth, 300, energy=2.0, force=100.0, turned=True))
+    assert result.unseen == ("",)
     # 300 energies give their deviation to 1/sqrt(600) = 4 %, 8100 force components theirs to 0.8 %.
     assert result.noise.energy == pytest.approx(2.0, rel=0.15)
     assert result.noise.force == pytest.approx(100.0, rel=0.03)
@@ -160,7 +173,7 @@ def test_the_minimum_is_that_of_scipys_least_squares() -> None:
 
 def test_the_order_of_the_frames_and_the_size_of_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     start = force_field("ethanol")
-    frames = data(perturbed(start, 0.5), 30, energy=1.0, force=50.0)
+    frames = data(perturbed(start, 0.5), 30, energy=1.0, force=50.0, turned=True)
     expected = fit(start, frames)
     shuffled = fit(start, frames.subset(np.random.default_rng(0).permutation(30)))
     visited: list[int] = []
@@ -293,7 +306,7 @@ def test_parameters_shared_by_symmetry_belong_to_their_molecule_alone() -> None:
 
 def test_a_joint_fit_of_one_molecule_in_two_parts_is_the_fit_of_all_its_forces() -> None:
     start = force_field("ethanol", share="types")
-    frames = data(perturbed(start, 0.5), 30, force=200.0)
+    frames = data(perturbed(start, 0.5), 30, force=200.0, turned=True)
     # With the same weight for every frame the two differ only in the energies' offsets, which noise-free data share.
     parts = fit_together([(start, frames.subset(np.arange(12))), (start, frames.subset(np.arange(12, 30)))])
     whole = fit(start, frames)
