@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from scipy.linalg import orth
 
 from hybridff.analysis.errors import evaluate, predict
+from hybridff.anchors import Anchors, hot_geometries
 from hybridff.cache import cached_json
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import add_squares, n_internal
@@ -40,7 +41,7 @@ from hybridff.fit.conformers import DEVIATION, Unseen
 from hybridff.fit.posterior import Posterior
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gate import Finding, StabilityReport, stability
-from hybridff.residuals import Anchors, Leftover
+from hybridff.residuals import Leftover
 from hybridff.stable import GateOptions, Say
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
@@ -74,6 +75,8 @@ _SILENT = 5.0
 """Seconds without a word."""
 _ANCHORS, _ANCHORED = 40, 1.0 * KCAL_MOL
 """Conformers that no frame shows, and deviation that kernels give their energies."""
+_HOT_ANCHORS = 200
+"""Geometries of hot dynamics with the terms, where kernels with few points leave energies as they are."""
 _LOOKS = 3
 """For wells at others of these."""
 _NOISIER = (1.0, 3.0, 10.0)
@@ -294,11 +297,7 @@ class _Problem:
         self._unseen = Leftover(force_field, validation, self._leftover.atoms)
         self._unseen_rows = np.arange(min(len(validation), _UNSEEN))
         self._conformers = self._unseen_conformers()
-        self._anchors, self._anchors_zero = Anchors.none(frames.positions.shape[1]), 0.0
-        if self._conformers is not None:
-            some = self._conformers.seen_by(set(self._leftover.atoms))
-            some = some[np.unique(np.linspace(0, len(some) - 1, min(len(some), _ANCHORS)).astype(int))]
-            self._anchors = self._anchors_at(some)
+        self._hot, self._told = self._first_anchors()
         self._choose(choices)
         self._learn(say, progress)
         self._seconds = perf_counter() - begin
@@ -350,7 +349,9 @@ class _Problem:
         if self._conformers is None:
             return hybrid
         for _ in range(_LOOKS):
-            self._anchors_zero = self._zero(hybrid)
+            self._told = self._told.with_energy(self._zero(hybrid))
+            for problem in self._sparse.values():
+                problem.move(self._anchors.energies)
             hybrid = self._trained(state)
             wells = self.wells(hybrid)
             if wells is None:
@@ -358,10 +359,30 @@ class _Problem:
             self._anchor(wells)
         return hybrid
 
-    def _anchors_at(self, positions: Float[np.ndarray, "anchors atoms 3"]) -> Anchors:
-        """Whose deviations compare with what the terms leave of forces as noise, whatever the kernels call noise."""
+    @property
+    def _anchors(self) -> Anchors:
+        """All of them, in the order in which they came."""
+        return self._hot + self._told
+
+    def _first_anchors(self) -> tuple[Anchors, Anchors]:
+        """At hot geometries, and at conformers that no frame shows.
+
+        In kernels with as many points as frames, anchors are points too, which cost time in dynamics: there are no hot
+        ones.
+        """
+        nothing = self._frames.positions[:0]
+        some = nothing if self._conformers is None else self._conformers.seen_by(set(self._leftover.atoms))
+        some = some[np.unique(np.linspace(0, len(some) - 1, min(len(some), _ANCHORS)).astype(int))]
+        hot = nothing
+        if self._points_wanted() is not None and len(self._force_field.table.products):
+            hot = hot_geometries(self._force_field, self._frames.positions, _HOT_ANCHORS)
+        energy_left = float(np.std(self._before[-len(self._validation) :]))
+        return self._anchors_at(hot, energy_left), self._anchors_at(some, _ANCHORED)
+
+    def _anchors_at(self, positions: Float[np.ndarray, "anchors atoms 3"], deviation: float) -> Anchors:
+        """Whose deviation compares with what the terms leave of forces as noise, whatever the kernels call noise."""
         left = float(np.sqrt((self._before[: -len(self._validation)] ** 2).mean()))
-        return Anchors(positions, np.full(len(positions), _ANCHORED / max(left, _TINY)))
+        return Anchors.at(positions, max(deviation, _TINY) / max(left, _TINY))
 
     def _zero(self, hybrid: ForceField) -> float:
         """What kernels add to relaxed geometries at the angles of frames, above their mean over the frames [kJ/mol]."""
@@ -375,8 +396,8 @@ class _Problem:
 
     def _anchor(self, positions: Float[np.ndarray, "anchors atoms 3"]) -> None:
         """Keep the energies of some geometries where the terms alone have them."""
-        own = self._anchors_at(positions)
-        self._anchors = self._anchors.with_others(own)
+        own = self._anchors_at(positions, _ANCHORED)
+        self._told += own
         for problem in self._sparse.values():
             problem.add([self._block(self._order[:0], own)])
 
@@ -395,7 +416,7 @@ class _Problem:
             seconds,
             any(fragment.descriptor.angles for fragment in self._fragments),
             any(points) and self._posterior is not None,
-            len(self._anchors),
+            len(self._told),
             remarks=remarks,
         )
 
@@ -527,7 +548,7 @@ class _Problem:
             frozen = [places.tolist() for places in self._frozen[before:]]
             return {"score": found if math.isfinite(found) else None, "frozen": frozen}
 
-        key = {"what": "score of kernels, 2", "problem": self._digest, "frozen": before, "state": asdict(state)}
+        key = {"what": "score of kernels, 3", "problem": self._digest, "frozen": before, "state": asdict(state)}
         kept = cached_json(key, judged)
         if len(self._frozen) == before:
             for places in kept["frozen"]:
@@ -606,10 +627,9 @@ class _Problem:
             n_others = 1 if self._posterior is None else 1 + len(self._posterior.spread)
             scale = np.full(n_others, state.freedom)
             scale[0] = 1.0  # the zero of energy
-            terms, others = self._sparse_problem(state.widths).solved(found, scale, self._anchors_zero)
+            terms, others = self._sparse_problem(state.widths).solved(found, scale)
             return terms, others[1:]
         data = self._leftover.of(self._order, self._anchors)
-        data.values[len(data.values) - len(self._anchors) :] = self._anchors_zero
         known = data.offset @ data.offset.T
         own = state.freedom * self._term_rows(self._order, self._anchors)
         add_squares(known, own)
@@ -626,7 +646,7 @@ class _Problem:
     def _blocks(self) -> Iterator[Block]:
         size = max(1, _BLOCK_BYTES // (8 * _FUNCTIONS * (self._leftover.freedoms + 1)))
         for first in range(0, len(self._order), size):
-            yield self._block(self._order[first : first + size], Anchors.none(self._frames.positions.shape[1]))
+            yield self._block(self._order[first : first + size], self._told.first(0))
         if len(self._anchors):
             yield self._block(self._order[:0], self._anchors)
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hybridff.analysis.errors import predict
+from hybridff.anchors import Anchors
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import Points, internal_basis, n_internal, projected
 from hybridff.dataset import Frames
@@ -22,29 +23,6 @@ _BLOCK_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
-class Anchors:
-    """Geometries without reference data, whose energies are to stay what the force field makes of them."""
-
-    positions: Float[np.ndarray, "anchors atoms 3"]
-    """[nm]"""
-    deviations: Float[np.ndarray, " anchors"]
-    """Give or take, over the noise of forces [nm]: of all variances, only ratios are ever known."""
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def with_others(self, others: "Anchors") -> "Anchors":
-        """Together."""
-        positions = np.concatenate([self.positions, others.positions])
-        return Anchors(positions, np.concatenate([self.deviations, others.deviations]))
-
-    @classmethod
-    def none(cls, n_atoms: int) -> "Anchors":
-        """Of a molecule with so many atoms."""
-        return cls(np.zeros((0, n_atoms, 3)), np.zeros(0))
-
-
-@dataclass(frozen=True, eq=False)
 class Residuals:
     """Of some frames, then of anchors."""
 
@@ -52,7 +30,7 @@ class Residuals:
     basis: Float[Tensor, "frames coordinates freedoms"]
     """Directions that only the chosen atoms take part in, of the frames."""
     values: Float[np.ndarray, " n"]
-    """Forces of the frames in the basis, then energies less a mean; those of anchors are zero."""
+    """Forces of the frames in the basis, then energies less a mean; then those of anchors."""
     n_forces: int
     offset: Float[np.ndarray, "n 1"]
     """What an unknown zero of energy does to them, in units of its prior deviation."""
@@ -90,13 +68,13 @@ class Leftover:
     def of(self, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None) -> Residuals:
         """Of some frames and anchors."""
         positions = torch.as_tensor(self.frames.positions[rows])
-        anchors = anchors or Anchors.none(positions.shape[1])
+        anchors = anchors or Anchors.at(np.zeros((0, *positions.shape[1:])), 0.0)
         inner = internal_basis(positions[:, self.atoms])
         coordinates = [3 * atom + axis for atom in self.atoms for axis in range(3)]
         basis = torch.zeros(len(rows), 3 * positions.shape[1], inner.shape[-1], dtype=torch.float64)
         basis[:, coordinates] = inner
         by_force = projected(torch.as_tensor(self._forces[rows]), basis).reshape(-1).numpy()
-        values = np.concatenate([by_force, self._energies[rows], np.zeros(len(anchors))])
+        values = np.concatenate([by_force, self._energies[rows], anchors.energies])
         offset = np.zeros((len(values), 1))
         offset[len(by_force) :] = self._scale
         everything = np.concatenate([positions.numpy(), anchors.positions])

@@ -105,12 +105,11 @@ class SparseProblem:
         self._anchored = np.concatenate(anchored)
 
     def solved(
-        self, found: Hyperparameters, deviations: Float[np.ndarray, " others"] | None = None, zero: float = 0.0
+        self, found: Hyperparameters, deviations: Float[np.ndarray, " others"] | None = None
     ) -> tuple[list[KernelTerm], Float[np.ndarray, " others"]]:
         """The kernels that are not switched off, and the other unknowns; length scales are those of the beginning.
 
-        ``deviations`` are those that the other unknowns have a priori, one if not given. ``zero`` is added to the
-        energies of anchors [kJ/mol].
+        ``deviations`` are those that the other unknowns have a priori, one if not given.
 
         Raises ``InputError`` where double precision cannot hold the equations.
         """
@@ -126,14 +125,12 @@ class SparseProblem:
         scale = scale[used]
         matrix = matrix * scale
         matrix *= scale[:, None]
-        anchors = self._anchored > 0
-        shares = 1 / np.where(anchors, self._anchored, found.energy_noise / found.force_noise)
-        energies = self._energies + zero * anchors
+        shares = 1 / np.where(self._anchored > 0, self._anchored, found.energy_noise / found.force_noise)
         rows = scale[:, None] * self._rows[used] * shares
         add_squares(matrix, rows.T)
         matrix[np.diag_indices_from(matrix)] += found.force_noise**2
         try:
-            unknowns = solve_in_place(matrix, scale * self._vector[used] + rows @ (shares * energies))
+            unknowns = solve_in_place(matrix, scale * self._vector[used] + rows @ (shares * self._energies))
         except np.linalg.LinAlgError:
             raise InputError("the kernels' noise is too small for double precision: assume more of it.") from None
         terms, first = [], n_others
@@ -142,6 +139,10 @@ class SparseProblem:
                 terms.append(basis.term(own * unknowns[first : first + size]))
                 first += size
         return terms, scale[:n_others] * unknowns[:n_others]
+
+    def move(self, anchors: Float[np.ndarray, " anchors"]) -> None:
+        """Other energies of all anchors, in the order in which they came [kJ/mol]."""
+        self._energies[self._anchored > 0] = anchors
 
     def restrict(self, directions: Float[np.ndarray, "others k"]) -> None:
         """Keep the other unknowns out of some orthonormal directions, from now on."""

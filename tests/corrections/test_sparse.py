@@ -50,7 +50,7 @@ def anchors(seed: int = 3) -> Block:
 
 def with_anchors(frames: Block, others: Block, zero: float) -> tuple[Targets, list[Points]]:
     """As one problem of the full process."""
-    values = np.concatenate([frames.values, others.values + zero])
+    values = np.concatenate([frames.values, np.full(len(others.values), zero)])
     effects = np.concatenate([frames.others, others.others], 1)
     points = [
         Points(torch.cat([own.x, anchor.x]), own.slopes)
@@ -90,7 +90,8 @@ def test_with_anchors_it_is_the_full_process_too(later: bool) -> None:
     problem = SparseProblem([*blocks(7), *([] if later else [anchors()])], fragments(), [centres] * 2, FOUND)
     if later:
         problem.add([anchors()])
-    sparse, _ = problem.solved(FOUND, zero=7.0)
+    problem.move(np.full(4, 7.0))
+    sparse, _ = problem.solved(FOUND)
     new = torch.as_tensor(distorted("ethanol", 5, seed=9))
     for one, other in zip(full, sparse, strict=True):
         for a, b in zip(one.energy_forces(new), other.energy_forces(new), strict=True):
