@@ -20,7 +20,8 @@ ORDER = """
     gaff.slopes gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
     export holes analysis.errors
     fit.conformers fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
-    start simulate gate stable anchors residuals correct trials modelfile verify workflow plots report cli __main__
+    start simulate gate stable anchors residuals correct trials modelfile
+    systems.matching systems.inside systems.mixed systems.templates verify workflow plots report cli __main__
 """
 LAYERS = ORDER.split()
 

@@ -1,0 +1,1 @@
+"""Molecules with a fitted force field in larger OpenMM Systems."""

@@ -1,0 +1,218 @@
+"""The energy inside a molecule as forces of a larger System, for each of its copies.
+
+All pairs of a copy become exceptions of the ``NonbondedForce``: within a molecule the energy is that of the isolated
+one, in any box and with any cutoff. What its atoms do to others is not touched.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import unit
+
+from hybridff.errors import InputError
+from hybridff.gaff.forcefield import ForceField
+from hybridff.systems.matching import Copy
+from hybridff.units import COULOMB
+
+NATIVE: Mapping[type[openmm.Force], tuple[str, int]] = MappingProxyType(
+    {
+        openmm.HarmonicBondForce: ("Bond", 2),
+        openmm.HarmonicAngleForce: ("Angle", 3),
+        openmm.PeriodicTorsionForce: ("Torsion", 4),
+    }
+)
+"""Forces of OpenMM's own that terms become, the name of a term in their functions, and its atoms."""
+Pair = tuple[float, float, float]
+"""Charge product [e²], sigma [nm], epsilon [kJ/mol]."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A factor on energies."""
+
+    expression: str
+    """In OpenMM's syntax, of one global parameter."""
+    parameter: str
+    value: float
+    """That the parameter has at first."""
+
+
+def add_inside(
+    system: openmm.System, force_field: ForceField, copies: Sequence[Copy], scale: Scale | None = None
+) -> None:
+    """Add the forces inside each copy, but for its pairs, on request times a factor.
+
+    Terms that OpenMM has a force for join the System's own, if it has any; custom forces are shared by all copies.
+    """
+    periodic = system.usesPeriodicBoundaryConditions()
+    for force in force_field.openmm_forces():
+        if isinstance(force, openmm.NonbondedForce):
+            continue
+        if isinstance(force, openmm.CustomCompoundBondForce):
+            own = like(force, scale)
+            own.setUsesPeriodicBoundaryConditions(periodic)
+            for copy in copies:
+                for i in range(force.getNumBonds()):
+                    atoms, values = force.getBondParameters(i)
+                    own.addBond([int(copy[atom]) for atom in atoms], values)
+            system.addForce(own)
+            continue
+        _add_native(system, force, copies, scale)
+
+
+def pairs_inside(force_field: ForceField) -> dict[tuple[int, int], Pair]:
+    """What every pair of the molecule's atoms does."""
+    (force,) = [own for own in force_field.openmm_forces() if isinstance(own, openmm.NonbondedForce)]
+    return pairs_of(force, [np.arange(len(force_field.molecule.numbers))])
+
+
+def pairs_of(force: openmm.NonbondedForce, copies: Sequence[Copy]) -> dict[tuple[int, int], Pair]:
+    """What a ``NonbondedForce`` says of all pairs inside some molecules, exceptions or not."""
+    exceptions = exceptions_of(force)
+    found = {}
+    for copy in copies:
+        for i, j in combinations(sorted(copy.tolist()), 2):
+            if (i, j) in exceptions:
+                q, s, e = numbers(force.getExceptionParameters(exceptions[i, j])[2:])
+                found[i, j] = q, s, e
+            else:
+                (q, s, e), (p, t, d) = (numbers(force.getParticleParameters(atom)) for atom in (i, j))
+                found[i, j] = q * p, 0.5 * (s + t), float(np.sqrt(e * d))
+    return found
+
+
+def exceptions_of(force: openmm.NonbondedForce) -> dict[tuple[int, int], int]:
+    """The number of each exception."""
+    found = {}
+    for number in range(force.getNumExceptions()):
+        i, j, *_ = force.getExceptionParameters(number)
+        found[min(i, j), max(i, j)] = number
+    return found
+
+
+def set_pair(force: openmm.NonbondedForce, exceptions: dict[tuple[int, int], int], i: int, j: int, pair: Pair) -> int:
+    """Make a pair an exception, or change the one that it is; returns its number."""
+    key = min(i, j), max(i, j)
+    if key in exceptions:
+        force.setExceptionParameters(exceptions[key], *key, *pair)
+    else:
+        exceptions[key] = force.addException(*key, *pair)
+    return exceptions[key]
+
+
+def exclude(system: openmm.System, pairs: Iterable[tuple[int, int]]) -> None:
+    """Let no other pair force see these pairs: platforms demand the same exclusions of all of them."""
+    wanted = set(pairs)
+    for force in system.getForces():
+        if isinstance(force, openmm.CustomNonbondedForce):
+            present = {tuple(sorted(force.getExclusionParticles(i))) for i in range(force.getNumExclusions())}
+            for pair in sorted(wanted - present):
+                force.addExclusion(*pair)
+
+
+def nonbonded_of(system: openmm.System) -> openmm.NonbondedForce:
+    """The System's only ``NonbondedForce``.
+
+    Raises ``InputError`` where there is none, or several.
+    """
+    found = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
+    if len(found) != 1:
+        raise InputError(
+            f"the System has {len(found)} forces of the class NonbondedForce, and has to have one, from which the "
+            "pairs inside the molecule are taken out."
+        )
+    return found[0]
+
+
+def like(force: openmm.CustomCompoundBondForce, scale: Scale | None = None) -> openmm.CustomCompoundBondForce:
+    """The same force without its bonds, on request times a factor."""
+    energy = force.getEnergyFunction()
+    own = openmm.CustomCompoundBondForce(
+        force.getNumParticlesPerBond(), energy if scale is None else times(energy, scale)
+    )
+    for i in range(force.getNumPerBondParameters()):
+        own.addPerBondParameter(force.getPerBondParameterName(i))
+    own.setName(force.getName())
+    own.setForceGroup(force.getForceGroup())
+    if scale is not None:
+        own.addGlobalParameter(scale.parameter, scale.value)
+    return own
+
+
+def times(energy: str, scale: Scale) -> str:
+    """An expression in OpenMM's syntax times a factor: definitions follow the first semicolon."""
+    first, *rest = energy.split(";")
+    return ";".join([f"({scale.expression})*({first})", *rest])
+
+
+def _add_native(system: openmm.System, force: openmm.Force, copies: Sequence[Copy], scale: Scale | None) -> None:
+    kind, n_atoms = NATIVE[type(force)]
+    add, own = _adder(system, type(force), scale)
+    for copy in copies:
+        for i in range(getattr(force, f"getNum{kind}s")()):
+            values = getattr(force, f"get{kind}Parameters")(i)
+            atoms = [int(copy[atom]) for atom in values[:n_atoms]]
+            add(atoms, numbers(values[n_atoms:]))
+    if own is not None:
+        system.addForce(own)
+
+
+def _adder(
+    system: openmm.System, kind: type[openmm.Force], scale: Scale | None
+) -> tuple[Callable[[list[int], tuple[float | int, ...]], Any], openmm.Force | None]:
+    """How to add a term of one of OpenMM's own kinds, and the new force that takes it, if it is one."""
+    name = NATIVE[kind][0]
+    if scale is not None:
+        own = scaled_like(kind, scale)
+        own.setUsesPeriodicBoundaryConditions(system.usesPeriodicBoundaryConditions())
+        return lambda atoms, values: getattr(own, f"add{name}")(*atoms, values), own
+    present = [force for force in system.getForces() if isinstance(force, kind) and force.getForceGroup() == 0]
+    force = present[0] if present else kind()
+    return lambda atoms, values: getattr(force, f"add{name}")(*atoms, *values), None if present else force
+
+
+_SCALED: Mapping[type[openmm.Force], tuple[type, str, tuple[str, ...]]] = MappingProxyType(
+    {
+        openmm.HarmonicBondForce: (openmm.CustomBondForce, "0.5*k*(r-length)^2", ("length", "k")),
+        openmm.HarmonicAngleForce: (openmm.CustomAngleForce, "0.5*k*(theta-angle)^2", ("angle", "k")),
+        openmm.PeriodicTorsionForce: (openmm.CustomTorsionForce, "k*(1+cos(n*theta-phase))", ("n", "phase", "k")),
+    }
+)
+
+
+def scaled_like(kind: type[openmm.Force], scale: Scale) -> Any:
+    """An empty custom force with the formula of one of OpenMM's own, times a factor."""
+    custom, energy, names = _SCALED[kind]
+    own = custom(times(energy, scale))
+    own.addGlobalParameter(scale.parameter, scale.value)
+    for name in names:
+        getattr(own, f"addPer{NATIVE[kind][0]}Parameter")(name)
+    return own
+
+
+def pair_force(
+    pairs: Mapping[tuple[int, int], Pair], periodic: bool, scale: Scale | None = None
+) -> openmm.CustomBondForce:
+    """Lennard-Jones and Coulomb energies of pairs, without any cutoff."""
+    energy = f"{COULOMB!r}*charges/r+4*epsilon*((sigma/r)^12-(sigma/r)^6)"
+    force = openmm.CustomBondForce(energy if scale is None else times(energy, scale))
+    for name in ("charges", "sigma", "epsilon"):
+        force.addPerBondParameter(name)
+    if scale is not None:
+        force.addGlobalParameter(scale.parameter, scale.value)
+    for atoms, pair in pairs.items():
+        force.addBond(*atoms, pair)
+    force.setUsesPeriodicBoundaryConditions(periodic)
+    return force
+
+
+def numbers(values: Iterable[Any]) -> tuple[float | int, ...]:
+    """Without units, in those of OpenMM."""
+    return tuple(
+        value.value_in_unit_system(unit.md_unit_system) if unit.is_quantity(value) else value for value in values
+    )

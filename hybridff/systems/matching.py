@@ -1,0 +1,131 @@
+"""Where a molecule is in an OpenMM topology, and which of its atoms is which."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from openmm import app
+from rdkit import Chem
+
+from hybridff.errors import InputError
+from hybridff.gaff.forcefield import ForceField
+from hybridff.molecule import Molecule
+
+_MOST = 20000
+"""Orders of the atoms that are looked at."""
+Copy = Int[np.ndarray, " atoms"]
+"""Particles of a molecule, in the order of its atoms."""
+
+
+def find_copies(
+    force_field: ForceField,
+    topology: app.Topology,
+    atoms: Collection[int] | None = None,
+    positions: Float[np.ndarray, "particles 3"] | None = None,
+) -> list[Copy]:
+    """Each copy of a molecule in a topology, by elements and bonds, whatever the order of the atoms.
+
+    ``atoms`` are the particles that may belong to copies, all if not given. A kernel tells apart atoms that the graph
+    does not, such as the two hydrogens of a methylene group: where the order of the atoms is another one, ``positions``
+    [nm] choose the assignment that its training data know best.
+
+    Raises ``InputError`` where atoms that were named are no copies, and where positions are needed.
+    """
+    molecule, wanted = force_field.molecule, None if atoms is None else set(atoms)
+    elements, bonds = elements_of(topology), bonds_of(topology)
+    found = []
+    for own in _molecules(len(elements), bonds):
+        if wanted is not None and not wanted.issuperset(own):
+            continue
+        inner = [bond for bond in bonds if bond[0] in own] if len(own) == len(molecule.numbers) else []
+        order = assign(force_field, sorted(own), [elements[i] for i in sorted(own)], inner, positions)
+        if order is not None:
+            found.append(order)
+    if wanted is not None and sum(map(len, found)) < len(wanted):
+        left = min(wanted - {i for copy in found for i in copy.tolist()})
+        raise InputError(
+            f"atom {left + 1} of the topology was named, but belongs to no {molecule.name}: a molecule has to have the "
+            f"elements and bonds of the model, {len(molecule.numbers)} atoms, and be named as a whole."
+        )
+    return found
+
+
+def assign(
+    force_field: ForceField,
+    particles: Sequence[int],
+    elements: Sequence[int],
+    bonds: Sequence[tuple[int, int]],
+    positions: Float[np.ndarray, "particles 3"] | None = None,
+) -> Copy | None:
+    """Particles in the order of the molecule's atoms; None where they are no such molecule."""
+    molecule = force_field.molecule
+    if sorted(elements) != sorted(molecule.numbers.tolist()) or len(bonds) != len(molecule.bonds):
+        return None
+    same = dict(zip(particles, range(len(particles)), strict=True))
+    own = sorted((min(same[i], same[j]), max(same[i], same[j])) for i, j in bonds)
+    ours = sorted((min(i, j), max(i, j)) for i, j in molecule.bonds.tolist())
+    as_given = list(elements) == molecule.numbers.tolist() and own == ours
+    if as_given:
+        return np.array(particles)
+    orders = _isomorphisms(molecule, elements, own)
+    if not len(orders):
+        return None
+    if not force_field.corrections:
+        return np.array(particles)[orders[0]]
+    if positions is None:
+        raise InputError(
+            f"the atoms of {molecule.name} from number {min(particles) + 1} on are in another order than in the model, "
+            "whose kernels tell apart atoms that bonds do not: give positions, which say which is which."
+        )
+    known = np.array(particles)[orders]
+    return known[int(force_field.distance(np.asarray(positions)[known]).argmin())]
+
+
+def elements_of(topology: app.Topology) -> list[int]:
+    """Atomic numbers; zero for particles that are no atoms."""
+    return [0 if atom.element is None else atom.element.atomic_number for atom in topology.atoms()]
+
+
+def bonds_of(topology: app.Topology) -> list[tuple[int, int]]:
+    """Pairs of particles, the smaller number first, each once."""
+    return sorted({(min(a.index, b.index), max(a.index, b.index)) for a, b in topology.bonds()})
+
+
+def _molecules(n: int, bonds: Sequence[tuple[int, int]]) -> Iterator[set[int]]:
+    """Particles that bonds connect."""
+    neighbours = defaultdict(list)
+    for i, j in bonds:
+        neighbours[i].append(j)
+        neighbours[j].append(i)
+    seen: set[int] = set()
+    for first in range(n):
+        if first in seen:
+            continue
+        own, front = {first}, [first]
+        while front:
+            front = [other for atom in front for other in neighbours[atom] if other not in own]
+            own.update(front)
+        seen |= own
+        yield own
+
+
+def _isomorphisms(
+    molecule: Molecule, elements: Sequence[int], bonds: Sequence[tuple[int, int]]
+) -> Int[np.ndarray, "orders atoms"]:
+    """For each atom of the molecule, its place among others with these elements and bonds."""
+    pattern = _graph(molecule.numbers.tolist(), molecule.bonds.tolist())
+    found = _graph(elements, bonds).GetSubstructMatches(pattern, uniquify=False, maxMatches=_MOST)
+    return np.array(found, dtype=int).reshape(len(found), len(elements))
+
+
+def _graph(elements: Sequence[int], bonds: Sequence[Sequence[int]]) -> Chem.Mol:
+    """Atoms and bonds, no orders or charges."""
+    graph = Chem.RWMol()
+    for number in elements:
+        atom = Chem.Atom(number)
+        atom.SetNoImplicit(True)
+        graph.AddAtom(atom)
+    for i, j in bonds:
+        graph.AddBond(int(i), int(j), Chem.BondType.SINGLE)
+    return graph.GetMol()

@@ -1,0 +1,252 @@
+"""A molecule of an existing System with a fitted force field inside, and the way there from the old one by a lambda."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import openmm
+from jaxtyping import Float
+from openmm import app
+
+from hybridff.errors import InputError
+from hybridff.gaff.forcefield import ForceField
+from hybridff.systems.inside import (
+    NATIVE,
+    Pair,
+    Scale,
+    add_inside,
+    exceptions_of,
+    exclude,
+    nonbonded_of,
+    numbers,
+    pair_force,
+    pairs_inside,
+    pairs_of,
+    scaled_like,
+    set_pair,
+    times,
+)
+from hybridff.systems.matching import Copy, bonds_of, elements_of, find_copies
+
+_TERMS = ("Bonds/Bond", "Angles/Angle", "Torsions/Torsion")
+"""Of bonded forces in a System's XML."""
+_CUSTOM = openmm.CustomBondForce, openmm.CustomAngleForce, openmm.CustomTorsionForce, openmm.CustomCompoundBondForce
+_RYCKAERT_BELLEMANS = "+".join(f"c{i}*cos(theta-{np.pi!r})^{i}" for i in range(6))
+_MINIMISER = 0.01, 10000
+"""Force [kJ/mol/nm] and steps of the minimum that constraints take their lengths from."""
+
+
+def add_hybrid(
+    system: openmm.System,
+    topology: app.Topology,
+    model: ForceField,
+    atoms: Collection[int] | None = None,
+    *,
+    positions: Float[np.ndarray, "particles 3"] | None = None,
+    interpolate: str | None = None,
+) -> openmm.System:
+    """A copy of a System in which a molecule's inner energy is that of a model, whatever it was before.
+
+    All copies of the molecule are found in the topology by elements and bonds, or those among ``atoms``; ``positions``
+    [nm] are needed where kernels meet atoms in another order (see ``find_copies``). Charges and Lennard-Jones
+    parameters towards all else stay those of the System, and so do masses, box, barostat and the rest. Constrained
+    bonds get the lengths of the model's minimum.
+
+    ``interpolate`` names a global parameter, such as "lambda_interpolate": the inner energy is then (1 - lambda) times
+    the old one and lambda times the model's, which it is at first; constraints stay as they are.
+
+    Raises ``InputError`` where the System is not the topology's, has no such molecule, or has forces inside of it that
+    cannot be taken out.
+    """
+    if system.getNumParticles() != topology.getNumAtoms():
+        raise InputError(
+            f"the System has {system.getNumParticles()} particles and the topology {topology.getNumAtoms()} atoms; "
+            "give the topology that the System was made from."
+        )
+    copies = find_copies(model, topology, atoms, positions)
+    if not copies:
+        raise InputError(why_not(model, topology))
+    owner = {int(atom): k for k, copy in enumerate(copies) for atom in copy}
+    kept, removed = _divided(system, owner)
+    nonbonded = nonbonded_of(kept)
+    new = {
+        (min(a, b), max(a, b)): pair
+        for (i, j), pair in pairs_inside(model).items()
+        for copy in copies
+        for a, b in [(int(copy[i]), int(copy[j]))]
+    }
+    if interpolate is None:
+        exceptions = exceptions_of(nonbonded)
+        for pair, values in new.items():
+            set_pair(nonbonded, exceptions, *pair, values)
+        add_inside(kept, model, copies)
+        _constrain(kept, model, copies)
+    else:
+        _no_pair_forces(kept)
+        _interpolate_pairs(kept, nonbonded, pairs_of(nonbonded, copies), new, interpolate)
+        for force in removed:
+            kept.addForce(_fading(force, Scale(f"1-{interpolate}", interpolate, 1.0)))
+        add_inside(kept, model, copies, Scale(interpolate, interpolate, 1.0))
+    exclude(kept, new)
+    return kept
+
+
+def why_not(model: ForceField, topology: app.Topology) -> str:
+    """Why a topology has no copy of a molecule, in one sentence."""
+    molecule = model.molecule
+    elements, bonds = elements_of(topology), bonds_of(topology)
+    heavy = sorted(number for number in molecule.numbers.tolist() if number > 1)
+    for residue in topology.residues():
+        own = [atom.index for atom in residue.atoms()]
+        if sorted(elements[i] for i in own if elements[i] > 1) != heavy:
+            continue
+        where = f"residue {residue.name} {residue.id} has the heavy atoms of {molecule.name}"
+        hydrogens, wanted = (numbers.count(1) for numbers in ([elements[i] for i in own], molecule.numbers.tolist()))
+        if hydrogens != wanted:
+            return (
+                f"{where}, but {hydrogens} of its {wanted} hydrogens; add them, with Modeller.addHydrogens or before."
+            )
+        n_bonds = sum(i in own and j in own for i, j in bonds)
+        if n_bonds < len(molecule.bonds):
+            return (
+                f"{where}, but {n_bonds} of its {len(molecule.bonds)} bonds; a PDB file names them in CONECT records, "
+                "an SDF file always."
+            )
+        return f"{where}, but bonds them otherwise; it is another isomer."
+    return (
+        f"no molecule of the topology has the {len(molecule.numbers)} atoms and the bonds of {molecule.name}; fit a "
+        "model of what is there."
+    )
+
+
+def fitted_lengths(model: ForceField) -> Float[np.ndarray, " bonds"]:
+    """Bond lengths at the model's minimum [nm], those of equivalent bonds averaged."""
+    molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
+    assert molecule.positions is not None
+    alone = openmm.System()
+    for number in molecule.numbers.tolist():
+        alone.addParticle(app.Element.getByAtomicNumber(number).mass)
+    for force in model.openmm_forces():
+        alone.addForce(force)
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(alone, openmm.VerletIntegrator(0.001), platform)
+    context.setPositions(molecule.positions)
+    openmm.LocalEnergyMinimizer.minimize(context, *_MINIMISER)
+    x = context.getState(getPositions=True).getPositions(asNumpy=True)._value
+    kinds = molecule.equivalent_atoms()
+    lengths = np.linalg.norm(x[molecule.bonds[:, 0]] - x[molecule.bonds[:, 1]], axis=1)
+    alike = np.sort(kinds[molecule.bonds], axis=1)
+    return np.array([lengths[(alike == own).all(1)].mean() for own in alike])
+
+
+def _divided(system: openmm.System, owner: Mapping[int, int]) -> tuple[openmm.System, list[openmm.Force]]:
+    """A System without the bonded terms inside molecules, and forces that have these alone."""
+    if any(type(force).__name__ == "PythonForce" for force in system.getForces()):
+        raise InputError("the System has a PythonForce, of which nothing can be taken out; make it without.")
+    root = ET.fromstring(openmm.XmlSerializer.serialize(system))
+    parents = root.find("Forces")
+    assert parents is not None
+    removed = []
+    for force in parents.findall("Force"):
+        inner = ET.fromstring(ET.tostring(force))
+        taken = 0
+        for path in _TERMS:
+            outer, _, name = path.partition("/")
+            for keeps, terms in ((True, force.find(outer)), (False, inner.find(outer))):
+                for term in [] if terms is None else terms.findall(name):
+                    if _inside(term, owner) is keeps:
+                        assert terms is not None
+                        terms.remove(term)
+                        taken += keeps
+        if taken:
+            removed.append(openmm.XmlSerializer.deserialize(ET.tostring(inner).decode()))
+    return openmm.XmlSerializer.deserialize(ET.tostring(root).decode()), removed
+
+
+def _inside(term: ET.Element, owner: Mapping[int, int]) -> bool:
+    """Whether a term is on atoms of one molecule alone."""
+    atoms = [int(value) for name, value in term.attrib.items() if name[0] in "pab" and name[1:].isdigit()]
+    found = {owner.get(atom, -1) for atom in atoms}
+    return len(found) == 1 and -1 not in found
+
+
+def _no_pair_forces(system: openmm.System) -> None:
+    for force in system.getForces():
+        if isinstance(force, openmm.CustomNonbondedForce):
+            raise InputError(
+                f"the System's {force.getName()} computes pairs by a formula of its own, which a lambda cannot fade; "
+                "replace the molecule's energy without interpolation."
+            )
+
+
+def _interpolate_pairs(
+    system: openmm.System,
+    force: openmm.NonbondedForce,
+    old: Mapping[tuple[int, int], Pair],
+    new: Mapping[tuple[int, int], Pair],
+    parameter: str,
+) -> None:
+    """Exceptions that change with a parameter; where sigma changes too, the new Lennard-Jones energy stands apart."""
+    force.addGlobalParameter(parameter, 1.0)
+    exceptions, apart = exceptions_of(force), {}
+    for pair, (charges, sigma, epsilon) in old.items():
+        own_charges, own_sigma, own_epsilon = new[pair]
+        if epsilon and own_epsilon and not np.isclose(sigma, own_sigma, rtol=1e-12, atol=0):
+            apart[pair] = 0.0, own_sigma, own_epsilon
+            own_epsilon = 0.0
+        both = sigma if epsilon else own_sigma
+        number = set_pair(force, exceptions, *pair, (charges, both, epsilon))
+        force.addExceptionParameterOffset(parameter, number, own_charges - charges, 0.0, own_epsilon - epsilon)
+    if apart:
+        periodic = force.getExceptionsUsePeriodicBoundaryConditions()
+        system.addForce(pair_force(apart, periodic, Scale(parameter, parameter, 1.0)))
+
+
+def _fading(force: Any, scale: Scale) -> openmm.Force:
+    """A force times a factor."""
+    kind = type(force)
+    if kind in NATIVE:
+        own, (name, n_atoms) = scaled_like(kind, scale), NATIVE[kind]
+        for i in range(getattr(force, f"getNum{name}s")()):
+            values = getattr(force, f"get{name}Parameters")(i)
+            getattr(own, f"add{name}")(*values[:n_atoms], numbers(values[n_atoms:]))
+    elif kind is openmm.RBTorsionForce:
+        own = openmm.CustomTorsionForce(times(_RYCKAERT_BELLEMANS, scale))
+        own.addGlobalParameter(scale.parameter, scale.value)
+        for i in range(6):
+            own.addPerTorsionParameter(f"c{i}")
+        for i in range(force.getNumTorsions()):
+            values = force.getTorsionParameters(i)
+            own.addTorsion(*values[:4], numbers(values[4:]))
+    elif kind in _CUSTOM:
+        own = force
+        own.setEnergyFunction(times(force.getEnergyFunction(), scale))
+        own.addGlobalParameter(scale.parameter, scale.value)
+    else:
+        raise InputError(
+            f"the System has a {kind.__name__} inside the molecule, which a lambda cannot fade; replace the molecule's "
+            "energy without interpolation."
+        )
+    own.setUsesPeriodicBoundaryConditions(force.usesPeriodicBoundaryConditions())
+    return own
+
+
+def _constrain(system: openmm.System, model: ForceField, copies: Sequence[Copy]) -> None:
+    """Give constrained bonds the lengths of the model's minimum."""
+    if not system.getNumConstraints():
+        return
+    lengths = {
+        frozenset((int(copy[i]), int(copy[j]))): length
+        for copy in copies
+        for (i, j), length in zip(model.molecule.bonds.tolist(), fitted_lengths(model), strict=True)
+    }
+    for number, (i, j) in _constraints(system):
+        if frozenset((i, j)) in lengths:
+            system.setConstraintParameters(number, i, j, lengths[frozenset((i, j))])
+
+
+def _constraints(system: openmm.System) -> Iterator[tuple[int, tuple[int, int]]]:
+    for number in range(system.getNumConstraints()):
+        i, j, _ = system.getConstraintParameters(number)
+        yield number, (i, j)

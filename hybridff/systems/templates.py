@@ -1,0 +1,191 @@
+"""Fitted molecules in ``openmm.app.ForceField``, by a template generator."""
+
+import io
+import xml.etree.ElementTree as ET
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from jaxtyping import Float
+from openmm import app
+
+from hybridff.errors import InputError
+from hybridff.gaff.classone import NonbondedParameters
+from hybridff.gaff.forcefield import ForceField
+from hybridff.modelfile import SavedModel, read_model
+from hybridff.systems.inside import add_inside, exceptions_of, nonbonded_of, pairs_inside, set_pair
+from hybridff.systems.matching import Copy, assign
+from hybridff.systems.mixed import fitted_lengths, why_not
+
+_COULOMB_14, _LENNARD_JONES_14 = 5 / 6, 0.5
+"""Of AMBER, where no other file has said; pairs inside our molecules do not depend on them."""
+
+Model = ForceField | SavedModel | str | Path
+"""A force field, what ``read_model`` returns, or the folder of a model."""
+
+
+class HybridFFTemplateGenerator:
+    """Gives ``openmm.app.ForceField`` the templates and forces of fitted molecules.
+
+        forcefield = app.ForceField("amber14-all.xml", "amber14/tip3p.xml")
+        forcefield.registerTemplateGenerator(HybridFFTemplateGenerator(models=["ligand"]).generator)
+        system = forcefield.createSystem(topology, nonbondedMethod=app.PME, constraints=app.HBonds)
+
+    Residues are known by elements and bonds, whatever the names and the order of their atoms; there may be several
+    models, and several copies of each. Everything is in the System that ``createSystem`` returns: couplings, kernels,
+    and the pairs inside each molecule, which have no cutoff. Towards others a molecule has the charges and
+    Lennard-Jones parameters of its model's start. With constraints, bonds get the lengths of the model's minimum.
+
+    ``positions`` [nm] of the topology are needed where a model with kernels meets its atoms in another order.
+    """
+
+    def __init__(
+        self, models: Model | Sequence[Model], *, positions: Float[np.ndarray, "particles 3"] | None = None
+    ) -> None:
+        given = [models] if isinstance(models, ForceField | SavedModel | str | Path) else models
+        self._models = [_force_field(model) for model in given]
+        if not self._models:
+            raise InputError("a template generator needs at least one model.")
+        self._positions = positions
+
+    def generator(self, forcefield: app.ForceField, residue: Any) -> bool:
+        """Register the template of a residue, if one of the models is of this molecule; OpenMM calls this."""
+        atoms = list(residue.atoms())
+        particles = [atom.index for atom in atoms]
+        elements = [0 if atom.element is None else atom.element.atomic_number for atom in atoms]
+        bonds = [(a.index, b.index) for a, b in residue.internal_bonds()]
+        for model in self._models:
+            if any(True for _ in residue.external_bonds()):
+                continue
+            if assign(model.with_corrections(()), particles, elements, bonds) is not None:
+                _forces_of(forcefield).register(model, self._positions)
+                return True
+        for model in self._models:
+            heavy = sorted(number for number in model.molecule.numbers.tolist() if number > 1)
+            if sorted(number for number in elements if number > 1) == heavy:
+                raise InputError(why_not(model, _only(residue)))
+        return False
+
+
+class _Forces:
+    """What OpenMM's ``ForceField`` calls to add forces: those of our molecules, after all others."""
+
+    def __init__(self, forcefield: app.ForceField) -> None:
+        self._forcefield = forcefield
+        self._models: dict[str, tuple[ForceField, Any]] = {}
+
+    def register(self, model: ForceField, positions: Float[np.ndarray, "particles 3"] | None) -> None:
+        """Add a template and the types of its atoms."""
+        name = f"hybridff{len(self._models)}"
+        self._models[name] = model, positions
+        scales = [
+            (generator.coulomb14scale, generator.lj14scale)
+            for generator in self._forcefield.getGenerators()
+            if isinstance(generator, app.forcefield.NonbondedGenerator)
+        ]
+        text = _ffxml(model, name, *(scales[0] if scales else (_COULOMB_14, _LENNARD_JONES_14)))
+        self._forcefield.loadFile(io.StringIO(text))
+        # the generator of NonbondedForce may be new, and exceptions of ours come after its own
+        generators = self._forcefield.getGenerators()
+        if self in generators:
+            generators.remove(self)
+        self._forcefield.registerGenerator(self)
+
+    def createForce(self, system: openmm.System, data: Any, *_: Any) -> None:  # noqa: N802 (OpenMM calls it so)
+        """Constrain bonds, which OpenMM's own generators know nothing of."""
+        for model, copies in self._copies(data):
+            lengths = dict(zip(map(tuple, model.molecule.bonds.tolist()), fitted_lengths(model).tolist(), strict=True))
+            for copy in copies:
+                found = {frozenset((int(copy[i]), int(copy[j]))): length for (i, j), length in lengths.items()}
+                for bond in data.bonds:
+                    length = found.get(frozenset((bond.atom1, bond.atom2)))
+                    if length is not None and bond.isConstrained:
+                        bond.length = length
+                        data.addConstraint(system, bond.atom1, bond.atom2, length)
+                inside = set(copy.tolist())
+                for angle, constrained in zip(data.angles, data.isAngleConstrained, strict=True):
+                    if constrained and inside.issuperset(angle):
+                        raise InputError(
+                            f"constraints=HAngles would hold angles of {model.molecule.name}, which its model does not "
+                            "provide for; use constraints=HBonds."
+                        )
+
+    def postprocessSystem(self, system: openmm.System, data: Any, args: Any) -> None:  # noqa: N802
+        """Add the energy inside our molecules."""
+        for model, copies in self._copies(data):
+            nonbonded = nonbonded_of(system)
+            exceptions = exceptions_of(nonbonded)
+            pairs = pairs_inside(model)
+            for copy in copies:
+                for (i, j), pair in pairs.items():
+                    set_pair(nonbonded, exceptions, int(copy[i]), int(copy[j]), pair)
+            add_inside(system, model, copies)
+
+    def _copies(self, data: Any) -> list[tuple[ForceField, list[Copy]]]:
+        """Particles of each copy of each model."""
+        residues: dict[str, dict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
+        for atom, kind in data.atomType.items():
+            name = kind.partition("-")[0]
+            if name in self._models:
+                residues[name][atom.residue].append(atom)
+        found = []
+        for name, own in residues.items():
+            model, positions = self._models[name]
+            copies = []
+            for atoms in own.values():
+                particles = sorted(atom.index for atom in atoms)
+                elements = [data.atoms[i].element.atomic_number for i in particles]
+                bonds = [(b.atom1, b.atom2) for b in data.bonds if b.atom1 in set(particles)]
+                copy = assign(model, particles, elements, bonds, positions)
+                assert copy is not None
+                copies.append(copy)
+            found.append((model, copies))
+        return found
+
+
+def _forces_of(forcefield: app.ForceField) -> _Forces:
+    """The forces that a ``ForceField`` has of us already, or new ones."""
+    present = [generator for generator in forcefield.getGenerators() if isinstance(generator, _Forces)]
+    return present[0] if present else _Forces(forcefield)
+
+
+def _force_field(model: Model) -> ForceField:
+    if isinstance(model, ForceField):
+        return model
+    return (model if isinstance(model, SavedModel) else read_model(model)).force_field
+
+
+def _ffxml(model: ForceField, name: str, coulomb14: float, lennard_jones14: float) -> str:
+    """Types, a template, charges and Lennard-Jones parameters; nothing of what is inside the molecule."""
+    molecule, nonbonded = model.molecule, model.nonbonded
+    root = ET.Element("ForceField")
+    types, residues = ET.SubElement(root, "AtomTypes"), ET.SubElement(root, "Residues")
+    residue = ET.SubElement(residues, "Residue", name=name)
+    force = ET.SubElement(root, "NonbondedForce", coulomb14scale=repr(coulomb14), lj14scale=repr(lennard_jones14))
+    ET.SubElement(force, "UseAttributeFromResidue", name="charge")
+    for i, number in enumerate(molecule.numbers.tolist()):
+        element, kind = app.Element.getByAtomicNumber(number), f"{name}-{i}"
+        mass = repr(element.mass._value)
+        ET.SubElement(types, "Type", {"name": kind, "class": kind, "element": element.symbol, "mass": mass})
+        ET.SubElement(residue, "Atom", name=f"A{i}", type=kind, charge=_of(nonbonded, "charge", i))
+        ET.SubElement(force, "Atom", {key: _of(nonbonded, key, i) for key in ("sigma", "epsilon")} | {"type": kind})
+    for i, j in molecule.bonds.tolist():
+        ET.SubElement(residue, "Bond", atomName1=f"A{i}", atomName2=f"A{j}")
+    return ET.tostring(root, encoding="unicode")
+
+
+def _of(nonbonded: NonbondedParameters, name: str, atom: int) -> str:
+    return repr(float(getattr(nonbonded, name)[atom]))
+
+
+def _only(residue: Any) -> app.Topology:
+    """A topology of one residue."""
+    topology = app.Topology()
+    own = topology.addResidue(residue.name, topology.addChain(), residue.id)
+    new: Mapping[Any, Any] = {atom: topology.addAtom(atom.name, atom.element, own) for atom in residue.atoms()}
+    for a, b in residue.internal_bonds():
+        topology.addBond(new[a], new[b])
+    return topology

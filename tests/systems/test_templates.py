@@ -1,0 +1,138 @@
+import numpy as np
+import openmm
+import pytest
+import torch
+from boxes import FILES, energy, geometry, in_water, rich, topology_of
+from models import force_field
+from openmm import app, unit
+
+from hybridff.errors import InputError
+from hybridff.export import to_openmm
+from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.forms import Form
+from hybridff.modelfile import SavedModel, write_model
+from hybridff.systems.mixed import fitted_lengths
+from hybridff.systems.templates import HybridFFTemplateGenerator
+
+
+def forcefield_with(*models: ForceField, positions: np.ndarray | None = None) -> app.ForceField:
+    forcefield = app.ForceField(*FILES)
+    forcefield.registerTemplateGenerator(HybridFFTemplateGenerator(models, positions=positions).generator)
+    return forcefield
+
+
+def inner(model: ForceField, positions: np.ndarray) -> float:
+    return float(model.energy(torch.as_tensor(positions)))
+
+
+@pytest.mark.parametrize("form", ["harmonic", "morse", "class2"])
+def test_a_molecule_alone_has_the_energy_of_its_model(form: Form) -> None:
+    model = force_field("ethanol", form=form)
+    system = forcefield_with(model).createSystem(model.molecule.to_openmm_topology())
+    x = geometry("ethanol")
+    assert energy(system, x) == pytest.approx(inner(model, x), rel=1e-12)
+    assert energy(system, x) == pytest.approx(energy(to_openmm(model), x), rel=1e-12)
+
+
+def test_two_ligands_twice_each_in_water_are_the_sum_of_parts() -> None:
+    ethanol, propane = rich(), rich("propane")
+    models = [ethanol, propane, ethanol, propane]
+    topology = topology_of(models, [range(len(m.molecule.numbers)) for m in models])
+    parts = [geometry(m.molecule.name, seed=k) + shift for k, (m, shift) in enumerate(zip(models, SHIFTS, strict=True))]
+    forcefield = forcefield_with(ethanol, propane)
+    topology, x = in_water(forcefield, topology, np.concatenate(parts))
+    options = {"nonbondedMethod": app.PME, "nonbondedCutoff": 0.9 * unit.nanometer}
+    whole = forcefield.createSystem(topology, **options)
+    plain = [m.with_corrections(()) for m in (ethanol, propane)]
+    others = forcefield_with(*(m.bare() for m in plain)).createSystem(topology, **options)
+    # Modeller has moved the molecules into the middle of its box
+    places = np.cumsum([0, *(len(part) for part in parts)])
+    own = sum(inner(m, x[a:b]) for m, a, b in zip(models, places[:-1], places[1:], strict=True))
+    assert energy(whole, x) - energy(others, x) == pytest.approx(own, rel=1e-8)
+    names = [force.getName() for force in whole.getForces()]
+    assert names.count("HarmonicBondForce") == names.count("NonbondedForce") == 1
+    assert names.count("KernelTerm") == 2
+
+
+SHIFTS = [[0.0, 0.0, 0.0], [0.9, 0.0, 0.0], [0.0, 0.9, 0.0], [0.9, 0.9, 0.0]]
+
+
+def test_charges_and_lennard_jones_towards_others_are_those_of_the_start() -> None:
+    model = rich()
+    system = forcefield_with(model).createSystem(model.molecule.to_openmm_topology())
+    (nonbonded,) = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
+    found = np.array([[v._value for v in nonbonded.getParticleParameters(i)] for i in range(9)])
+    start = model.nonbonded
+    np.testing.assert_allclose(found, np.stack([start.charge, start.sigma, start.epsilon], 1), rtol=1e-12)
+
+
+def test_atoms_in_another_order_are_recognised() -> None:
+    plain = rich().with_corrections(())
+    order = np.random.default_rng(2).permutation(9).tolist()
+    topology, x = topology_of([plain], [order]), geometry("ethanol")
+    assert energy(forcefield_with(plain).createSystem(topology), x[order]) == pytest.approx(inner(plain, x), rel=1e-9)
+    model = rich()
+    with pytest.raises(InputError, match="give positions"):
+        forcefield_with(model).createSystem(topology)
+    system = forcefield_with(model, positions=x[order]).createSystem(topology)
+    assert energy(system, x[order]) == pytest.approx(inner(model, x), rel=1e-9)
+
+
+def test_constraints_have_fitted_lengths_and_heavy_hydrogens_their_mass() -> None:
+    model = rich()
+    system = forcefield_with(model).createSystem(
+        model.molecule.to_openmm_topology(), constraints=app.HBonds, hydrogenMass=3.0
+    )
+    assert system.getNumConstraints() == 6
+    lengths = dict(zip(map(frozenset, model.molecule.bonds.tolist()), fitted_lengths(model), strict=True))
+    for i, j, distance in map(system.getConstraintParameters, range(6)):
+        assert distance._value == pytest.approx(lengths[frozenset((i, j))])
+    masses = [system.getParticleMass(i)._value for i in range(9)]
+    assert masses[-1] == 3.0
+    assert sum(masses) == pytest.approx(46.069, abs=1e-2)
+    integrator = openmm.LangevinMiddleIntegrator(300, 1.0, 0.004)
+    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
+    x = model.molecule.positions
+    assert x is not None
+    context.setPositions(x)
+    context.applyConstraints(1e-8)
+    openmm.LocalEnergyMinimizer.minimize(context)
+    integrator.step(500)
+    assert np.isfinite(context.getState(getEnergy=True).getPotentialEnergy()._value)
+
+
+def test_models_may_be_folders(tmp_path) -> None:
+    model = rich()
+    write_model(SavedModel(model, None), tmp_path)
+    topology, x = model.molecule.to_openmm_topology(), geometry("ethanol")
+    forcefield = app.ForceField()
+    forcefield.registerTemplateGenerator(HybridFFTemplateGenerator(tmp_path).generator)
+    assert energy(forcefield.createSystem(topology), x) == pytest.approx(inner(model, x), rel=1e-12)
+
+
+def test_a_force_field_makes_several_systems() -> None:
+    model, forcefield = rich(), forcefield_with(rich())
+    topology, x = model.molecule.to_openmm_topology(), geometry("ethanol")
+    for _ in range(2):
+        assert energy(forcefield.createSystem(topology), x) == pytest.approx(inner(model, x), rel=1e-12)
+
+
+def residue_without(topology: app.Topology, names: set[str]) -> app.Topology:
+    modeller = app.Modeller(topology, np.zeros((topology.getNumAtoms(), 3)) * unit.nanometer)
+    modeller.delete([atom for atom in topology.atoms() if atom.name in names])
+    return modeller.topology
+
+
+def test_what_is_wrong_is_said() -> None:
+    model = rich()
+    topology = model.molecule.to_openmm_topology()
+    with pytest.raises(InputError, match="has the heavy atoms of ethanol, but 5 of its 6 hydrogens"):
+        forcefield_with(model).createSystem(residue_without(topology, {"H9"}))
+    with pytest.raises(ValueError, match="No template found for residue"):
+        forcefield_with(model).createSystem(force_field("propane").molecule.to_openmm_topology())
+    with pytest.raises(InputError, match="use constraints=HBonds"):
+        forcefield_with(model).createSystem(topology, constraints=app.HAngles)
+    with pytest.raises(InputError, match="at least one model"):
+        HybridFFTemplateGenerator([])
+    with pytest.raises(InputError, match="no model in nowhere"):
+        HybridFFTemplateGenerator("nowhere")
