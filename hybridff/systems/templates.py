@@ -46,7 +46,7 @@ class HybridFFTemplateGenerator:
         self, models: Model | Sequence[Model], *, positions: Float[np.ndarray, "particles 3"] | None = None
     ) -> None:
         given = [models] if isinstance(models, ForceField | SavedModel | str | Path) else models
-        self._models = [_force_field(model) for model in given]
+        self._models = [force_field_of(model) for model in given]
         if not self._models:
             raise InputError("a template generator needs at least one model.")
         self._positions = positions
@@ -152,7 +152,8 @@ def _forces_of(forcefield: app.ForceField) -> _Forces:
     return present[0] if present else _Forces(forcefield)
 
 
-def _force_field(model: Model) -> ForceField:
+def force_field_of(model: Model) -> ForceField:
+    """The force field of a model, read from a folder if need be."""
     if isinstance(model, ForceField):
         return model
     return (model if isinstance(model, SavedModel) else read_model(model)).force_field
