@@ -14,6 +14,8 @@ from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
 from hybridff.simulate import SimulationOptions, simulate
 from hybridff.start import StartOptions, starting_parameters
+from hybridff.systems.mixed import add_hybrid
+from hybridff.systems.templates import HybridFFTemplateGenerator
 from hybridff.verify import verify
 
 __all__ = [
@@ -25,12 +27,14 @@ __all__ = [
     "ForceField",
     "Frames",
     "HybridFFError",
+    "HybridFFTemplateGenerator",
     "Molecule",
     "SavedModel",
     "SimulationOptions",
     "StabilityOptions",
     "StabilityReport",
     "StartOptions",
+    "add_hybrid",
     "correct",
     "evaluate",
     "fit",

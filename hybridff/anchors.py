@@ -49,10 +49,6 @@ class Anchors:
         """Where kernels should add what they add to the frames on average."""
         return cls(positions, np.full(len(positions), deviation), np.zeros(len(positions)))
 
-    def first(self, n: int) -> "Anchors":
-        """Some of them."""
-        return Anchors(self.positions[:n], self.deviations[:n], self.energies[:n])
-
     def with_energy(self, energy: float) -> "Anchors":
         """The same geometries, where kernels should add something else [kJ/mol]."""
         return replace(self, energies=np.full(len(self), energy))

@@ -75,8 +75,9 @@ _SILENT = 5.0
 """Seconds without a word."""
 _ANCHORS, _ANCHORED = 40, 1.0 * KCAL_MOL
 """Conformers that no frame shows, and deviation that kernels give their energies."""
-_HOT_ANCHORS = 200
-"""Geometries of hot dynamics with the terms, where kernels with few points leave energies as they are."""
+_HOT, _DOUBT = 200, 3.0
+"""Geometries of hot dynamics, where kernels with few points leave what the terms say as it is: energies give or take
+what the terms leave of those of validation frames, forces so many times what they leave of theirs."""
 _LOOKS = 3
 """For wells at others of these."""
 _NOISIER = (1.0, 3.0, 10.0)
@@ -297,7 +298,7 @@ class _Problem:
         self._unseen = Leftover(force_field, validation, self._leftover.atoms)
         self._unseen_rows = np.arange(min(len(validation), _UNSEEN))
         self._conformers = self._unseen_conformers()
-        self._hot, self._told = self._first_anchors()
+        self._anchors, self._hot = self._first_anchors(), self._hot_frames()
         self._choose(choices)
         self._learn(say, progress)
         self._seconds = perf_counter() - begin
@@ -349,7 +350,7 @@ class _Problem:
         if self._conformers is None:
             return hybrid
         for _ in range(_LOOKS):
-            self._told = self._told.with_energy(self._zero(hybrid))
+            self._anchors = self._anchors.with_energy(self._zero(hybrid))
             for problem in self._sparse.values():
                 problem.move(self._anchors.energies)
             hybrid = self._trained(state)
@@ -359,30 +360,33 @@ class _Problem:
             self._anchor(wells)
         return hybrid
 
-    @property
-    def _anchors(self) -> Anchors:
-        """All of them, in the order in which they came."""
-        return self._hot + self._told
-
-    def _first_anchors(self) -> tuple[Anchors, Anchors]:
-        """At hot geometries, and at conformers that no frame shows.
-
-        In kernels with as many points as frames, anchors are points too, which cost time in dynamics: there are no hot
-        ones.
-        """
-        nothing = self._frames.positions[:0]
-        some = nothing if self._conformers is None else self._conformers.seen_by(set(self._leftover.atoms))
+    def _first_anchors(self) -> Anchors:
+        """At conformers that no frame shows."""
+        none = self._frames.positions[:0]
+        some = none if self._conformers is None else self._conformers.seen_by(set(self._leftover.atoms))
         some = some[np.unique(np.linspace(0, len(some) - 1, min(len(some), _ANCHORS)).astype(int))]
-        hot = nothing
-        if self._points_wanted() is not None and len(self._force_field.table.products):
-            hot = hot_geometries(self._force_field, self._frames.positions, _HOT_ANCHORS)
-        energy_left = float(np.std(self._before[-len(self._validation) :]))
-        return self._anchors_at(hot, energy_left), self._anchors_at(some, _ANCHORED)
+        return self._anchors_at(some)
 
-    def _anchors_at(self, positions: Float[np.ndarray, "anchors atoms 3"], deviation: float) -> Anchors:
+    def _anchors_at(self, positions: Float[np.ndarray, "anchors atoms 3"]) -> Anchors:
         """Whose deviation compares with what the terms leave of forces as noise, whatever the kernels call noise."""
-        left = float(np.sqrt((self._before[: -len(self._validation)] ** 2).mean()))
-        return Anchors.at(positions, max(deviation, _TINY) / max(left, _TINY))
+        return Anchors.at(positions, _ANCHORED / max(self._left_by_terms()[0], _TINY))
+
+    def _left_by_terms(self) -> tuple[float, float]:
+        """Deviations of forces and energies of the validation frames [kJ/mol/nm, kJ/mol]."""
+        forces, energies = self._before[: -len(self._validation)], self._before[-len(self._validation) :]
+        return float(np.sqrt((forces**2).mean())), float(np.std(energies))
+
+    def _hot_frames(self) -> Leftover | None:
+        """Geometries of hot dynamics, where the terms leave nothing, by themselves.
+
+        Only for kernels with fewer points than frames: others would have to have these as points, which cost time in
+        dynamics.
+        """
+        if self._points_wanted() is None or not len(self._force_field.table.products):
+            return None
+        hot = hot_geometries(self._force_field, self._frames.positions, _HOT)
+        labels = predict(self._force_field, hot)
+        return Leftover(self._force_field, Frames(self._frames.numbers, hot, *labels), self._leftover.atoms)
 
     def _zero(self, hybrid: ForceField) -> float:
         """What kernels add to relaxed geometries at the angles of frames, above their mean over the frames [kJ/mol]."""
@@ -396,10 +400,10 @@ class _Problem:
 
     def _anchor(self, positions: Float[np.ndarray, "anchors atoms 3"]) -> None:
         """Keep the energies of some geometries where the terms alone have them."""
-        own = self._anchors_at(positions, _ANCHORED)
-        self._told += own
+        own = self._anchors_at(positions)
+        self._anchors += own
         for problem in self._sparse.values():
-            problem.add([self._block(self._order[:0], own)])
+            problem.add([self._block(self._leftover, self._order[:0], own)])
 
     def _result(self, hybrid: ForceField, state: State, seconds: float, remarks: tuple[str, ...]) -> Corrected:
         kernels = [term.expansion for term in hybrid.corrections if isinstance(term, KernelTerm)]
@@ -416,7 +420,7 @@ class _Problem:
             seconds,
             any(fragment.descriptor.angles for fragment in self._fragments),
             any(points) and self._posterior is not None,
-            len(self._told),
+            len(self._anchors),
             remarks=remarks,
         )
 
@@ -548,7 +552,7 @@ class _Problem:
             frozen = [places.tolist() for places in self._frozen[before:]]
             return {"score": found if math.isfinite(found) else None, "frozen": frozen}
 
-        key = {"what": "score of kernels, 3", "problem": self._digest, "frozen": before, "state": asdict(state)}
+        key = {"what": "score of kernels, 4", "problem": self._digest, "frozen": before, "state": asdict(state)}
         kept = cached_json(key, judged)
         if len(self._frozen) == before:
             for places in kept["frozen"]:
@@ -561,6 +565,7 @@ class _Problem:
         parts: list[Any] = [
             self._anchors.positions,
             self._anchors.deviations,
+            None if self._hot is None else self._hot.frames.positions,
             table.values,
             *table.bounds,
             self._order,
@@ -631,30 +636,41 @@ class _Problem:
             return terms, others[1:]
         data = self._leftover.of(self._order, self._anchors)
         known = data.offset @ data.offset.T
-        own = state.freedom * self._term_rows(self._order, self._anchors)
+        own = state.freedom * self._term_rows(self._leftover, self._order, self._anchors)
         add_squares(known, own)
         targets = Targets(data.values, data.n_forces, known, self._anchors.deviations)
         terms, weights = solve(targets, self._fragments, data.points(self._fragments), found)
         return terms, state.freedom * (own @ weights)
 
-    def _term_rows(self, rows: Int[np.ndarray, " rows"], anchors: Anchors) -> Float[np.ndarray, "coefficients n"]:
+    def _term_rows(
+        self, leftover: Leftover, rows: Int[np.ndarray, " rows"], anchors: Anchors | None
+    ) -> Float[np.ndarray, "coefficients n"]:
         """What the coefficients do to some frames and anchors, each by the deviation that its fit has left."""
         if self._posterior is None:
-            return np.zeros((0, len(rows) * (self._leftover.freedoms + 1) + len(anchors)))
-        return self._leftover.posterior_rows(self._posterior, rows, anchors)
+            return np.zeros((0, len(rows) * (leftover.freedoms + 1) + (0 if anchors is None else len(anchors))))
+        return leftover.posterior_rows(self._posterior, rows, anchors)
 
     def _blocks(self) -> Iterator[Block]:
         size = max(1, _BLOCK_BYTES // (8 * _FUNCTIONS * (self._leftover.freedoms + 1)))
         for first in range(0, len(self._order), size):
-            yield self._block(self._order[first : first + size], self._told.first(0))
+            yield self._block(self._leftover, self._order[first : first + size])
+        for first in range(0, _HOT if self._hot is not None else 0, size):
+            assert self._hot is not None
+            yield self._block(self._hot, np.arange(len(self._hot.frames))[first : first + size])
         if len(self._anchors):
-            yield self._block(self._order[:0], self._anchors)
+            yield self._block(self._leftover, self._order[:0], self._anchors)
 
-    def _block(self, rows: Int[np.ndarray, " rows"], anchors: Anchors) -> Block:
+    def _block(self, leftover: Leftover, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None) -> Block:
         """Of frames, or of anchors."""
-        data = self._leftover.of(rows, anchors)
-        others = np.concatenate([data.offset.T, self._term_rows(rows, anchors)])
-        return Block(data.values, data.n_forces, data.points(self._fragments), others, anchors.deviations)
+        data = leftover.of(rows, anchors)
+        offset = np.where(data.offset > 0, self._leftover.scale, 0.0)
+        others = np.concatenate([offset.T, self._term_rows(leftover, rows, anchors)])
+        deviations, doubt = np.zeros(0) if anchors is None else anchors.deviations, 1.0
+        if leftover is self._hot:
+            force, energy = self._left_by_terms()
+            data.values[data.n_forces :] = 0.0
+            deviations, doubt = np.full(len(rows), max(energy, _TINY) / max(force, _TINY)), _DOUBT
+        return Block(data.values, data.n_forces, data.points(self._fragments), others, deviations, doubt)
 
 
 def _left(model: ForceField, frames: Frames) -> Float[np.ndarray, " n"]:

@@ -63,7 +63,8 @@ class Leftover:
         energies, forces = predict(force_field, frames.positions)
         left = frames.energies - energies
         self._energies, self._forces = left - left.mean(), frames.forces - forces
-        self._scale = _OFFSET * float(np.std(frames.energies))
+        self.scale = _OFFSET * float(np.std(frames.energies))
+        """Prior deviation of the zero of energy [kJ/mol]."""
 
     def of(self, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None) -> Residuals:
         """Of some frames and anchors."""
@@ -76,7 +77,7 @@ class Leftover:
         by_force = projected(torch.as_tensor(self._forces[rows]), basis).reshape(-1).numpy()
         values = np.concatenate([by_force, self._energies[rows], anchors.energies])
         offset = np.zeros((len(values), 1))
-        offset[len(by_force) :] = self._scale
+        offset[len(by_force) :] = self.scale
         everything = np.concatenate([positions.numpy(), anchors.positions])
         return Residuals(everything, basis, values, len(by_force), offset)
 

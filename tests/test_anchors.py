@@ -34,4 +34,3 @@ def test_anchors_keep_their_order_and_their_energies() -> None:
     np.testing.assert_array_equal(both.positions, x)
     np.testing.assert_array_equal(both.deviations, [0.1, 0.1, 0.2, 0.2, 0.2])
     np.testing.assert_array_equal(both.energies, [0, 0, 3, 3, 3])
-    assert len(both.first(2)) == 2

@@ -65,6 +65,8 @@ class Block:
     """What other unknowns of unit prior deviation do to the values."""
     anchored: Float[np.ndarray, " anchors"] = field(default_factory=lambda: np.zeros(0))
     """Deviations of the last energies, of anchors, over that of the noise of forces [nm]."""
+    doubt: float = 1.0
+    """Deviation of the forces, over that of their noise."""
 
 
 class SparseProblem:
@@ -95,7 +97,7 @@ class SparseProblem:
                 self._matrix = np.zeros((len(rows), len(rows)))
                 self._vector = np.zeros(len(rows))
                 self._rows = np.zeros((len(rows), 0))
-            force_rows, forces = rows[:, : block.n_forces], block.values[: block.n_forces]
+            force_rows, forces = (part[..., : block.n_forces] / block.doubt for part in (rows, block.values))
             add_squares(self._matrix, force_rows.T)
             self._vector += force_rows @ forces
             energy_rows.append(rows[:, block.n_forces :])
@@ -141,8 +143,8 @@ class SparseProblem:
         return terms, scale[:n_others] * unknowns[:n_others]
 
     def move(self, anchors: Float[np.ndarray, " anchors"]) -> None:
-        """Other energies of all anchors, in the order in which they came [kJ/mol]."""
-        self._energies[self._anchored > 0] = anchors
+        """Other energies of the last anchors, in the order in which they came [kJ/mol]."""
+        self._energies[len(self._energies) - len(anchors) :] = anchors
 
     def restrict(self, directions: Float[np.ndarray, "others k"]) -> None:
         """Keep the other unknowns out of some orthonormal directions, from now on."""
