@@ -1,6 +1,7 @@
 """hybridff: force fields refit to quantum-chemical energies and forces, for OpenMM."""
 
 from hybridff.analysis.errors import Errors, evaluate
+from hybridff.calculator import HybridFFCalculator
 from hybridff.checks import DataReport, usable_frames
 from hybridff.correct import Corrected, correct
 from hybridff.dataset import Frames, read_frames
@@ -26,6 +27,7 @@ __all__ = [
     "FitResult",
     "ForceField",
     "Frames",
+    "HybridFFCalculator",
     "HybridFFError",
     "HybridFFTemplateGenerator",
     "Molecule",

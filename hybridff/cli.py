@@ -38,6 +38,7 @@ from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
 from hybridff.simulate import simulate as run_simulation
 from hybridff.stable import GateOptions
 from hybridff.start import PRMTOP_SUFFIXES, StartOptions
+from hybridff.systems.engines import write_for_engine
 from hybridff.verify import verify as verify_model
 from hybridff.workflow import (
     Data,
@@ -239,16 +240,31 @@ def export(
     model: Path,
     /,
     *,
-    system: Annotated[Path, Parameter(help="File for the OpenMM System, as XML.")],
+    system: Annotated[Path | None, Parameter(help="File for the OpenMM System, as XML.")] = None,
     structure: Annotated[Path | None, Parameter(help="File for the structure, .pdb or .cif.")] = None,
+    amber: Annotated[Path | None, Parameter(help="File for AMBER, .prmtop; coordinates go beside it.")] = None,
+    gromacs: Annotated[Path | None, Parameter(help="File for GROMACS, .top; coordinates go beside it.")] = None,
 ) -> None:
-    """Write a model as an ordinary OpenMM System."""
+    """Write a model as an ordinary OpenMM System, or for AMBER and GROMACS what these have forms for."""
     force_field = read_model(model).force_field
-    check_new_file(system)
+    if system is None and amber is None and gromacs is None:
+        raise InputError("name a file to write: --system, --amber or --gromacs.")
+    for option, path, suffix in (("amber", amber, ".prmtop"), ("gromacs", gromacs, ".top")):
+        if path is not None and path.suffix != suffix:
+            raise InputError(f"the name after --{option} has to end in {suffix}, and {path} does not.")
+    written: list[Path] = []
+    if system is not None:
+        check_new_file(system)
+    for path in (amber, gromacs):
+        if path is not None:
+            written += write_for_engine(force_field, _positions(force_field.molecule), path)
     if structure is not None:
         write_structure(force_field.molecule, _positions(force_field.molecule), structure)
-    write_system(to_openmm(force_field), system)
-    _say(f"Written: {', '.join(str(path) for path in (system, structure) if path is not None)}.")
+        written.append(structure)
+    if system is not None:
+        write_system(to_openmm(force_field), system)
+        written.append(system)
+    _say(f"Written: {', '.join(map(str, written))}.")
 
 
 @app.command

@@ -27,8 +27,10 @@ from rdkit import Chem
 
 from hybridff import cli
 from hybridff.export import to_openmm, write_structure, write_system
-from hybridff.modelfile import read_model
+from hybridff.gaff.forcefield import ForceField
+from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
+from hybridff.start import StartOptions, starting_parameters
 
 N_FRAMES = 60
 _HARTREE_KCAL, _EV_KCAL, _BOHR_ANGSTROM = 627.5095, 23.0605, 0.529177
@@ -187,6 +189,23 @@ def text(name: str, content: str) -> Callable[[], None]:
         Path(name).write_text(content)
 
     return prepare
+
+
+def _odd_model() -> None:
+    """Other pairs inside the molecule than GAFF's."""
+    start = read_model("model").force_field
+    table = start.parameter_table
+    pairs = np.array([quantity.startswith("pair") for quantity in table.quantities])
+    Path("odd").mkdir()
+    write_model(SavedModel(start.with_values(np.where(pairs, 3 * table.values, table.values)), None), Path("odd"))
+
+
+def _rich_model() -> None:
+    start = read_model("model").force_field
+    options = StartOptions(charges="charges.txt")
+    rich = ForceField.build(start.molecule, starting_parameters(start.molecule, options), form="class2")
+    Path("rich").mkdir()
+    write_model(SavedModel(rich, None), Path("rich"))
 
 
 def _old_folder() -> None:
@@ -721,6 +740,24 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "structure of an unknown format",
         "export model --system system.xml --structure structure.doc",
         "its name has to end in .pdb or .cif",
+    ),
+    BadInput("export of nothing", "export model", "name a file to write: --system, --amber or --gromacs"),
+    BadInput(
+        "a file for AMBER with another name",
+        "export model --amber model.top",
+        "the name after --amber has to end in .prmtop, and model.top does not",
+    ),
+    BadInput(
+        "fitted pairs for AMBER",
+        "export odd --amber model.prmtop",
+        "AMBER cannot express this model: its energies would be off by",
+        _odd_model,
+    ),
+    BadInput(
+        "class II for GROMACS",
+        "export rich --gromacs model.top",
+        "GROMACS has no form for terms of this model (",
+        _rich_model,
     ),
     BadInput(
         "a folder in the place of the JSON file",
