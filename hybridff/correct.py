@@ -385,6 +385,8 @@ class _Problem:
         if self._points_wanted() is None or not len(self._force_field.table.products):
             return None
         hot = hot_geometries(self._force_field, self._frames.positions, _HOT)
+        if not len(hot):
+            return None
         labels = predict(self._force_field, hot)
         return Leftover(self._force_field, Frames(self._frames.numbers, hot, *labels), self._leftover.atoms)
 
