@@ -11,6 +11,7 @@ from models import corrected, distorted, force_field, molecule
 
 from hybridff import Frames, evaluate, fit, read_frames, to_openmm
 from hybridff.analysis.errors import predict
+from hybridff.anchors import hot_geometries
 from hybridff.correct import Corrected, CorrectionOptions, correct, correct_stable
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import FitError, InputError
@@ -278,6 +279,21 @@ def test_kernels_leave_conformers_that_no_frame_shows_about_where_the_terms_have
         heights.append(float(np.sqrt(np.mean((conformers - references.mean()) ** 2))))
     assert heights[0] < 0.5 * heights[1]
     assert heights[0] < 3 * KCAL_MOL
+
+
+def test_kernels_with_few_points_leave_hot_geometries_to_the_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, frames = force_field("ethanol"), data(60, extra=3000.0, noise=60.0)
+    hot = torch.as_tensor(hot_geometries(start, frames.positions, 60, seed=5))
+    module, spread = sys.modules["hybridff.correct"], []
+    for wanted in (200, 0):
+        monkeypatch.setattr(module, "_HOT", wanted)
+        options = CorrectionOptions(points=20, descriptor="distances")
+        (term,) = correct(start, frames, unseen(3000.0), [range(9)], options).force_field.corrections
+        energies, forces = term.energy_forces(hot)
+        spread.append((float(energies.std()), float(forces.square().mean().sqrt())))
+    (energy, force), (energy_before, force_before) = spread
+    assert energy < 0.75 * energy_before
+    assert force < 0.9 * force_before
 
 
 def test_without_a_stable_correction_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
