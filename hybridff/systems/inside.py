@@ -15,6 +15,7 @@ import openmm
 from openmm import unit
 
 from hybridff.errors import InputError
+from hybridff.export import Route, compiled_forces
 from hybridff.gaff.forcefield import ForceField
 from hybridff.systems.matching import Copy
 from hybridff.units import COULOMB
@@ -27,6 +28,8 @@ NATIVE: Mapping[type[openmm.Force], tuple[str, int]] = MappingProxyType(
     }
 )
 """Forces of OpenMM's own that terms become, the name of a term in their functions, and its atoms."""
+_NO_LENGTH = 0.1
+"""Of a bond without stiffness [nm]."""
 Pair = tuple[float, float, float]
 """Charge product [e²], sigma [nm], epsilon [kJ/mol]."""
 
@@ -63,6 +66,32 @@ def add_inside(
             system.addForce(own)
             continue
         _add_native(system, force, copies, scale)
+
+
+def add_model(system: openmm.System, force_field: ForceField, copies: Sequence[Copy], route: Route) -> None:
+    """Make the energy inside each copy that of a model, pairs included.
+
+    "native" are OpenMM's forces; "compiled" is one ``PythonForce`` for each copy, far faster on the platforms CPU and
+    Reference, but bound to this process.
+    """
+    nonbonded = nonbonded_of(system)
+    exceptions, pairs = exceptions_of(nonbonded), pairs_inside(force_field)
+    for copy in copies:
+        for (i, j), (charges, sigma, epsilon) in pairs.items():
+            own = (charges, sigma, epsilon) if route == "native" else (0.0, sigma, 0.0)
+            set_pair(nonbonded, exceptions, int(copy[i]), int(copy[j]), own)
+    if route == "native":
+        add_inside(system, force_field, copies)
+        return
+    add, bonds = _adder(system, openmm.HarmonicBondForce, None)
+    for copy in copies:
+        force, *_ = compiled_forces(force_field, alone=False, periodic=system.usesPeriodicBoundaryConditions())
+        force.setParticles(copy.tolist())
+        system.addForce(force)
+        for i, j in force_field.molecule.bonds.tolist():  # a PythonForce does not tell OpenMM what a molecule is
+            add([int(copy[i]), int(copy[j])], (_NO_LENGTH, 0.0))
+    if bonds is not None:
+        system.addForce(bonds)
 
 
 def pairs_inside(force_field: ForceField) -> dict[tuple[int, int], Pair]:
@@ -103,6 +132,31 @@ def set_pair(force: openmm.NonbondedForce, exceptions: dict[tuple[int, int], int
     else:
         exceptions[key] = force.addException(*key, *pair)
     return exceptions[key]
+
+
+def check_offsets(force: openmm.NonbondedForce, copies: Sequence[Copy], *, particles: bool) -> None:
+    """Raise ``InputError`` where parameters change the pairs inside some molecules already."""
+    owner = owners(copies)
+    for number in range(force.getNumExceptionParameterOffsets()):
+        name, exception, *_ = force.getExceptionParameterOffset(number)
+        i, j, *_ = force.getExceptionParameters(exception)
+        if owner.get(i, -1) == owner.get(j, -2):
+            raise InputError(
+                f"the System's parameter {name} changes pairs inside the molecule already, as after add_hybrid with a "
+                "lambda; begin with a System in which nothing does."
+            )
+    for number in range(force.getNumParticleParameterOffsets() if particles else 0):
+        name, particle, *_ = force.getParticleParameterOffset(number)
+        if particle in owner:
+            raise InputError(
+                f"the System's parameter {name} changes charges of the molecule, and so its old energy, which a second "
+                "parameter cannot fade; interpolate first, and scale charges after that, or leave interpolate out."
+            )
+
+
+def owners(copies: Sequence[Copy]) -> dict[int, int]:
+    """The copy that each particle belongs to."""
+    return {int(atom): k for k, copy in enumerate(copies) for atom in copy}
 
 
 def exclude(system: openmm.System, pairs: Iterable[tuple[int, int]]) -> None:

@@ -2,18 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from openmm import app
+from openmm import app, unit
 from rdkit import Chem
 
 from hybridff.errors import InputError
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecule import Molecule
 
-_MOST = 20000
+_MOST = 50000
 """Orders of the atoms that are looked at."""
+_BETTER = 0.99
+"""Share of the distance from the training data that makes another order of the atoms the better one."""
 Copy = Int[np.ndarray, " atoms"]
 """Particles of a molecule, in the order of its atoms."""
 
@@ -22,23 +25,29 @@ def find_copies(
     force_field: ForceField,
     topology: app.Topology,
     atoms: Collection[int] | None = None,
-    positions: Float[np.ndarray, "particles 3"] | None = None,
+    positions: Any = None,
 ) -> list[Copy]:
     """Each copy of a molecule in a topology, by elements and bonds, whatever the order of the atoms.
 
-    ``atoms`` are the particles that may belong to copies, all if not given. A kernel tells apart atoms that the graph
-    does not, such as the two hydrogens of a methylene group: where the order of the atoms is another one, ``positions``
-    [nm] choose the assignment that its training data know best.
+    ``atoms`` are the particles that may belong to copies, by number or as the topology's atoms; all if not given. A
+    kernel tells apart atoms that the graph does not, such as the two hydrogens of a methylene group: ``positions``, in
+    nm or with a unit, of whole molecules, choose the assignment that its training data know best. They are needed where
+    the order of the atoms is not the model's.
 
     Raises ``InputError`` where atoms that were named are no copies, and where positions are needed.
     """
-    molecule, wanted = force_field.molecule, None if atoms is None else set(atoms)
+    molecule, wanted = force_field.molecule, None if atoms is None else {int(getattr(a, "index", a)) for a in atoms}
     elements, bonds = elements_of(topology), bonds_of(topology)
+    if wanted is not None and not wanted:
+        raise InputError("atoms names no atom; leave it out for all copies of the molecule.")
+    own_bonds: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for bond in bonds:
+        own_bonds[bond[0]].append(bond)
     found = []
     for own in _molecules(len(elements), bonds):
-        if wanted is not None and not wanted.issuperset(own):
+        if len(own) != len(molecule.numbers) or (wanted is not None and not wanted.issuperset(own)):
             continue
-        inner = [bond for bond in bonds if bond[0] in own] if len(own) == len(molecule.numbers) else []
+        inner = [bond for atom in own for bond in own_bonds[atom]]
         order = assign(force_field, sorted(own), [elements[i] for i in sorted(own)], inner, positions)
         if order is not None:
             found.append(order)
@@ -56,7 +65,7 @@ def assign(
     particles: Sequence[int],
     elements: Sequence[int],
     bonds: Sequence[tuple[int, int]],
-    positions: Float[np.ndarray, "particles 3"] | None = None,
+    positions: Any = None,
 ) -> Copy | None:
     """Particles in the order of the molecule's atoms; None where they are no such molecule."""
     molecule = force_field.molecule
@@ -66,9 +75,14 @@ def assign(
     own = sorted((min(same[i], same[j]), max(same[i], same[j])) for i, j in bonds)
     ours = sorted((min(i, j), max(i, j)) for i, j in molecule.bonds.tolist())
     as_given = list(elements) == molecule.numbers.tolist() and own == ours
-    if as_given:
+    if as_given and (positions is None or not force_field.corrections):
         return np.array(particles)
     orders = _isomorphisms(molecule, elements, own)
+    if len(orders) == _MOST and force_field.corrections:
+        raise InputError(
+            f"the atoms of {molecule.name} have more than {_MOST} orders with the same bonds, too many to try; give "
+            "them in the order of the model, and no positions."
+        )
     if not len(orders):
         return None
     if not force_field.corrections:
@@ -79,7 +93,22 @@ def assign(
             "whose kernels tell apart atoms that bonds do not: give positions, which say which is which."
         )
     known = np.array(particles)[orders]
-    return known[int(force_field.distance(np.asarray(positions)[known]).argmin())]
+    distances = force_field.distance(in_nanometers(positions)[known])
+    best = int(distances.argmin())
+    if as_given:
+        here = int((orders == np.arange(len(particles))).all(1).argmax())
+        best = best if distances[best] < _BETTER * distances[here] else here
+    return known[best]
+
+
+def in_nanometers(positions: Any) -> Float[np.ndarray, "particles 3"]:
+    """Positions without a unit, which are in nm, or with one, as ``Modeller`` has them."""
+    if unit.is_quantity(positions):
+        positions = positions.value_in_unit(unit.nanometer)
+    found = np.array([list(position) for position in positions], dtype=float)
+    if found.ndim != 2 or found.shape[1] != 3:
+        raise InputError(f"positions have the shape {found.shape}, and need three numbers for every particle.")
+    return found
 
 
 def elements_of(topology: app.Topology) -> list[int]:

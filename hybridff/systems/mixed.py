@@ -10,16 +10,20 @@ from jaxtyping import Float
 from openmm import app
 
 from hybridff.errors import InputError
+from hybridff.export import Route
 from hybridff.gaff.forcefield import ForceField
 from hybridff.systems.inside import (
     NATIVE,
     Pair,
     Scale,
     add_inside,
+    add_model,
+    check_offsets,
     exceptions_of,
     exclude,
     nonbonded_of,
     numbers,
+    owners,
     pair_force,
     pairs_inside,
     pairs_of,
@@ -43,22 +47,29 @@ def add_hybrid(
     model: ForceField,
     atoms: Collection[int] | None = None,
     *,
-    positions: Float[np.ndarray, "particles 3"] | None = None,
+    positions: Any = None,
     interpolate: str | None = None,
+    route: Route = "native",
 ) -> openmm.System:
     """A copy of a System in which a molecule's inner energy is that of a model, whatever it was before.
 
     All copies of the molecule are found in the topology by elements and bonds, or those among ``atoms``; ``positions``
     [nm] are needed where kernels meet atoms in another order (see ``find_copies``). Charges and Lennard-Jones
-    parameters towards all else stay those of the System, and so do masses, box, barostat and the rest. Constrained
-    bonds get the lengths of the model's minimum.
+    parameters towards all else stay those of the System, and so do masses, box, barostat and forces on single atoms.
+    All bonded forces inside the molecule go, biases on its torsions too: add these afterwards. Constrained bonds get
+    the lengths of the model's minimum. Bond orders and stereochemistry are not compared.
 
     ``interpolate`` names a global parameter, such as "lambda_interpolate": the inner energy is then (1 - lambda) times
     the old one and lambda times the model's, which it is at first; constraints stay as they are.
 
-    Raises ``InputError`` where the System is not the topology's, has no such molecule, or has forces inside of it that
-    cannot be taken out.
+    ``route`` "compiled" makes the model one function of this process, far faster on the platforms CPU and Reference;
+    such a System cannot be written to a file.
+
+    Raises ``InputError`` where the System is not the topology's or has no such molecule, or has forces, virtual sites,
+    constraints or parameters inside of it that cannot be taken out.
     """
+    if interpolate is not None and route != "native":
+        raise InputError("a lambda needs the native route; leave route out, or interpolate.")
     if system.getNumParticles() != topology.getNumAtoms():
         raise InputError(
             f"the System has {system.getNumParticles()} particles and the topology {topology.getNumAtoms()} atoms; "
@@ -67,8 +78,9 @@ def add_hybrid(
     copies = find_copies(model, topology, atoms, positions)
     if not copies:
         raise InputError(why_not(model, topology))
-    owner = {int(atom): k for k, copy in enumerate(copies) for atom in copy}
-    kept, removed = _divided(system, owner)
+    _check(system, model, copies)
+    check_offsets(nonbonded_of(system), copies, particles=interpolate is not None)
+    kept, removed = _divided(system, owners(copies))
     nonbonded = nonbonded_of(kept)
     new = {
         (min(a, b), max(a, b)): pair
@@ -77,19 +89,47 @@ def add_hybrid(
         for a, b in [(int(copy[i]), int(copy[j]))]
     }
     if interpolate is None:
-        exceptions = exceptions_of(nonbonded)
-        for pair, values in new.items():
-            set_pair(nonbonded, exceptions, *pair, values)
-        add_inside(kept, model, copies)
+        add_model(kept, model, copies, route)
         _constrain(kept, model, copies)
     else:
         _no_pair_forces(kept)
+        _no_reaction_field(nonbonded)
         _interpolate_pairs(kept, nonbonded, pairs_of(nonbonded, copies), new, interpolate)
         for force in removed:
             kept.addForce(_fading(force, Scale(f"1-{interpolate}", interpolate, 1.0)))
         add_inside(kept, model, copies, Scale(interpolate, interpolate, 1.0))
     exclude(kept, new)
     return kept
+
+
+def _check(system: openmm.System, model: ForceField, copies: Sequence[Copy]) -> None:
+    """Raise ``InputError`` for what would be half replaced: virtual sites of a molecule, and angles held in it."""
+    owner, name = owners(copies), model.molecule.name
+    for particle in range(system.getNumParticles()):
+        if not system.isVirtualSite(particle):
+            continue
+        site = system.getVirtualSite(particle)
+        if any(site.getParticle(k) in owner for k in range(site.getNumParticles())):
+            raise InputError(
+                f"particle {particle + 1} is a virtual site of {name}, which a model does not have; make the System "
+                "with a force field that has none on it."
+            )
+    bonds = {frozenset((int(copy[i]), int(copy[j]))) for copy in copies for i, j in model.molecule.bonds.tolist()}
+    for _, (i, j) in _constraints(system):
+        if owner.get(i, -1) == owner.get(j, -2) and frozenset((i, j)) not in bonds:
+            raise InputError(
+                f"a constraint holds atoms {i + 1} and {j + 1} of {name}, which are not bonded; make the System with "
+                "constraints=HBonds."
+            )
+
+
+def _no_reaction_field(force: openmm.NonbondedForce) -> None:
+    methods = openmm.NonbondedForce.CutoffPeriodic, openmm.NonbondedForce.CutoffNonPeriodic
+    if force.getNonbondedMethod() in methods:
+        raise InputError(
+            "with a reaction field, pairs inside the molecule have no energy of their own that a lambda could fade; "
+            "use PME or NoCutoff, or leave interpolate out."
+        )
 
 
 def why_not(model: ForceField, topology: app.Topology) -> str:
@@ -229,6 +269,8 @@ def _fading(force: Any, scale: Scale) -> openmm.Force:
             "energy without interpolation."
         )
     own.setUsesPeriodicBoundaryConditions(force.usesPeriodicBoundaryConditions())
+    own.setForceGroup(force.getForceGroup())
+    own.setName(force.getName())
     return own
 
 
@@ -236,10 +278,11 @@ def _constrain(system: openmm.System, model: ForceField, copies: Sequence[Copy])
     """Give constrained bonds the lengths of the model's minimum."""
     if not system.getNumConstraints():
         return
+    bonds, fitted = model.molecule.bonds.tolist(), fitted_lengths(model)
     lengths = {
         frozenset((int(copy[i]), int(copy[j]))): length
         for copy in copies
-        for (i, j), length in zip(model.molecule.bonds.tolist(), fitted_lengths(model), strict=True)
+        for (i, j), length in zip(bonds, fitted, strict=True)
     }
     for number, (i, j) in _constraints(system):
         if frozenset((i, j)) in lengths:

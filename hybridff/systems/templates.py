@@ -4,19 +4,19 @@ import io
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import openmm
-from jaxtyping import Float
 from openmm import app
 
 from hybridff.errors import InputError
+from hybridff.export import Route
 from hybridff.gaff.classone import NonbondedParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.modelfile import SavedModel, read_model
-from hybridff.systems.inside import add_inside, exceptions_of, nonbonded_of, pairs_inside, set_pair
+from hybridff.systems.inside import add_model, exclude
 from hybridff.systems.matching import Copy, assign
 from hybridff.systems.mixed import fitted_lengths, why_not
 
@@ -39,33 +39,45 @@ class HybridFFTemplateGenerator:
     and the pairs inside each molecule, which have no cutoff. Towards others a molecule has the charges and
     Lennard-Jones parameters of its model's start. With constraints, bonds get the lengths of the model's minimum.
 
-    ``positions`` [nm] of the topology are needed where a model with kernels meets its atoms in another order.
+    ``positions`` [nm] of the topology are needed where a model with kernels meets its atoms in another order. ``route``
+    "compiled" is far faster on the platforms CPU and Reference, but such a System cannot be written to a file.
     """
 
     def __init__(
-        self, models: Model | Sequence[Model], *, positions: Float[np.ndarray, "particles 3"] | None = None
+        self,
+        models: Model | Sequence[Model],
+        *,
+        positions: Any = None,
+        route: Route = "native",
     ) -> None:
         given = [models] if isinstance(models, ForceField | SavedModel | str | Path) else models
         self._models = [force_field_of(model) for model in given]
         if not self._models:
             raise InputError("a template generator needs at least one model.")
-        self._positions = positions
+        for one, other in combinations(self._models, 2):
+            molecule, bonds = one.molecule, [(int(i), int(j)) for i, j in one.molecule.bonds]
+            everything = range(len(molecule.numbers))
+            if assign(other.with_corrections(()), everything, molecule.numbers.tolist(), bonds) is not None:
+                raise InputError(f"two models are of the same molecule, {molecule.name}; leave one of them out.")
+        self.positions, self.route = positions, route
 
     def generator(self, forcefield: app.ForceField, residue: Any) -> bool:
         """Register the template of a residue, if one of the models is of this molecule; OpenMM calls this."""
         atoms = list(residue.atoms())
         particles = [atom.index for atom in atoms]
         elements = [0 if atom.element is None else atom.element.atomic_number for atom in atoms]
-        bonds = [(a.index, b.index) for a, b in residue.internal_bonds()]
+        bonds = sorted({(min(a.index, b.index), max(a.index, b.index)) for a, b in residue.internal_bonds()})
+        if any(True for _ in residue.external_bonds()):
+            return False
         for model in self._models:
-            if any(True for _ in residue.external_bonds()):
-                continue
             if assign(model.with_corrections(()), particles, elements, bonds) is not None:
-                _forces_of(forcefield).register(model, self._positions)
+                _forces_of(forcefield).register(model, self)
                 return True
         for model in self._models:
-            heavy = sorted(number for number in model.molecule.numbers.tolist() if number > 1)
-            if sorted(number for number in elements if number > 1) == heavy:
+            numbers = model.molecule.numbers.tolist()
+            same = sorted(n for n in elements if n > 1) == sorted(n for n in numbers if n > 1)
+            # other isomers and protonation states may be known to other generators
+            if same and ((1 in numbers and 1 not in elements) or (len(model.molecule.bonds) and not bonds)):
                 raise InputError(why_not(model, _only(residue)))
         return False
 
@@ -75,12 +87,20 @@ class _Forces:
 
     def __init__(self, forcefield: app.ForceField) -> None:
         self._forcefield = forcefield
-        self._models: dict[str, tuple[ForceField, Any]] = {}
+        self._models: dict[str, tuple[ForceField, HybridFFTemplateGenerator]] = {}
 
-    def register(self, model: ForceField, positions: Float[np.ndarray, "particles 3"] | None) -> None:
-        """Add a template and the types of its atoms."""
+    def register(self, model: ForceField, generator: HybridFFTemplateGenerator) -> None:
+        """Add a template and the types of its atoms.
+
+        Raises ``InputError`` beside files that compute Lennard-Jones energies by a force of their own.
+        """
+        if any(isinstance(own, app.forcefield.LennardJonesGenerator) for own in self._forcefield.getGenerators()):
+            raise InputError(
+                "the force field computes Lennard-Jones energies by pairs of types, as CHARMM's do, and GAFF's atoms "
+                "are not among them; make the System with CHARMM's own parameters of the molecule, then use add_hybrid."
+            )
         name = f"hybridff{len(self._models)}"
-        self._models[name] = model, positions
+        self._models[name] = model, generator
         scales = [
             (generator.coulomb14scale, generator.lj14scale)
             for generator in self._forcefield.getGenerators()
@@ -96,36 +116,31 @@ class _Forces:
 
     def createForce(self, system: openmm.System, data: Any, *_: Any) -> None:  # noqa: N802 (OpenMM calls it so)
         """Constrain bonds, which OpenMM's own generators know nothing of."""
-        for model, copies in self._copies(data):
-            lengths = dict(zip(map(tuple, model.molecule.bonds.tolist()), fitted_lengths(model).tolist(), strict=True))
-            for copy in copies:
-                found = {frozenset((int(copy[i]), int(copy[j]))): length for (i, j), length in lengths.items()}
-                for bond in data.bonds:
-                    length = found.get(frozenset((bond.atom1, bond.atom2)))
-                    if length is not None and bond.isConstrained:
-                        bond.length = length
-                        data.addConstraint(system, bond.atom1, bond.atom2, length)
-                inside = set(copy.tolist())
-                for angle, constrained in zip(data.angles, data.isAngleConstrained, strict=True):
-                    if constrained and inside.issuperset(angle):
-                        raise InputError(
-                            f"constraints=HAngles would hold angles of {model.molecule.name}, which its model does not "
-                            "provide for; use constraints=HBonds."
-                        )
+        held = {frozenset((bond.atom1, bond.atom2)): bond for bond in data.bonds if bond.isConstrained}
+        turning = {atoms[1] for atoms, fixed in zip(data.angles, data.isAngleConstrained, strict=True) if fixed}
+        for model, copies, _route in self._copies(data):
+            if any(turning.intersection(copy.tolist()) for copy in copies):
+                raise InputError(
+                    f"constraints=HAngles, or rigidWater, would hold angles of {model.molecule.name}, which its model "
+                    "does not provide for; use constraints=HBonds."
+                )
+            pairs = [(held.get(frozenset((int(c[i]), int(c[j])))), k) for c in copies for k, (i, j) in _bonds(model)]
+            if not any(bond for bond, _ in pairs):
+                continue
+            lengths = fitted_lengths(model).tolist()
+            for bond, k in pairs:
+                if bond is not None:
+                    bond.length = lengths[k]
+                    data.addConstraint(system, bond.atom1, bond.atom2, lengths[k])
 
     def postprocessSystem(self, system: openmm.System, data: Any, args: Any) -> None:  # noqa: N802
         """Add the energy inside our molecules."""
-        for model, copies in self._copies(data):
-            nonbonded = nonbonded_of(system)
-            exceptions = exceptions_of(nonbonded)
-            pairs = pairs_inside(model)
-            for copy in copies:
-                for (i, j), pair in pairs.items():
-                    set_pair(nonbonded, exceptions, int(copy[i]), int(copy[j]), pair)
-            add_inside(system, model, copies)
+        for model, copies, route in self._copies(data):
+            add_model(system, model, copies, route)
+            exclude(system, (pair for copy in copies for pair in combinations(sorted(copy.tolist()), 2)))
 
-    def _copies(self, data: Any) -> list[tuple[ForceField, list[Copy]]]:
-        """Particles of each copy of each model."""
+    def _copies(self, data: Any) -> list[tuple[ForceField, list[Copy], Route]]:
+        """Particles of each copy of each model, and its route."""
         residues: dict[str, dict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
         for atom, kind in data.atomType.items():
             name = kind.partition("-")[0]
@@ -133,17 +148,23 @@ class _Forces:
                 residues[name][atom.residue].append(atom)
         found = []
         for name, own in residues.items():
-            model, positions = self._models[name]
+            model, generator = self._models[name]
             copies = []
             for atoms in own.values():
                 particles = sorted(atom.index for atom in atoms)
                 elements = [data.atoms[i].element.atomic_number for i in particles]
-                bonds = [(b.atom1, b.atom2) for b in data.bonds if b.atom1 in set(particles)]
-                copy = assign(model, particles, elements, bonds, positions)
+                numbers = sorted({number for particle in particles for number in data.atomBonds[particle]})
+                bonds = sorted({(data.bonds[k].atom1, data.bonds[k].atom2) for k in numbers})
+                copy = assign(model, particles, elements, bonds, generator.positions)
                 assert copy is not None
                 copies.append(copy)
-            found.append((model, copies))
+            found.append((model, copies, generator.route))
         return found
+
+
+def _bonds(model: ForceField) -> list[tuple[int, list[int]]]:
+    """Numbered."""
+    return list(enumerate(model.molecule.bonds.tolist()))
 
 
 def _forces_of(forcefield: app.ForceField) -> _Forces:

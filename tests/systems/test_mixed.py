@@ -48,6 +48,17 @@ def test_only_the_energy_inside_the_molecule_changes(box: tuple[openmm.System, a
     np.testing.assert_allclose(off[:9], new - old, atol=1e-6)
 
 
+def test_the_compiled_route_has_the_same_energy_and_forces(box: tuple[openmm.System, app.Topology, np.ndarray]) -> None:
+    system, topology, x = box
+    native, compiled = (add_hybrid(system, topology, rich(), route=route) for route in ("native", "compiled"))
+    assert sum(type(force).__name__ == "PythonForce" for force in compiled.getForces()) == 1
+    assert not any(isinstance(force, openmm.CustomCompoundBondForce) for force in compiled.getForces())
+    assert energy(compiled, x) == pytest.approx(energy(native, x), abs=1e-7)
+    np.testing.assert_allclose(forces(compiled, x), forces(native, x), atol=1e-5)
+    with pytest.raises(InputError, match="a lambda needs the native route"):
+        add_hybrid(system, topology, rich(), route="compiled", interpolate="scale")
+
+
 def test_the_given_system_is_left_alone(box: tuple[openmm.System, app.Topology, np.ndarray]) -> None:
     system, topology, _ = box
     before = openmm.XmlSerializer.serialize(system)
@@ -197,3 +208,48 @@ def test_what_cannot_be_replaced_is_refused() -> None:
         add_hybrid(system, topology, model, interpolate="scale")
     mixed = add_hybrid(system, topology, model)
     assert energy(mixed, geometry("ethanol")) == pytest.approx(inner(model, geometry("ethanol")), rel=1e-12)
+
+
+def test_what_would_be_half_replaced_is_refused() -> None:
+    stock, model = force_field("ethanol"), rich()
+    topology = stock.molecule.to_openmm_topology()
+    again = add_hybrid(to_openmm(stock), topology, model, interpolate="scale")
+    with pytest.raises(InputError, match="the System's parameter scale changes pairs inside the molecule already"):
+        add_hybrid(again, topology, model)
+    field = to_openmm(stock)
+    (nonbonded,) = [force for force in field.getForces() if isinstance(force, openmm.NonbondedForce)]
+    nonbonded.setNonbondedMethod(openmm.NonbondedForce.CutoffNonPeriodic)
+    with pytest.raises(InputError, match="with a reaction field"):
+        add_hybrid(field, topology, model, interpolate="scale")
+    scaled = to_openmm(stock)
+    (nonbonded,) = [force for force in scaled.getForces() if isinstance(force, openmm.NonbondedForce)]
+    nonbonded.addGlobalParameter("charging", 1.0)
+    nonbonded.addParticleParameterOffset("charging", 2, 0.1, 0, 0)
+    with pytest.raises(InputError, match="parameter charging changes charges of the molecule"):
+        add_hybrid(scaled, topology, model, interpolate="scale")
+    held = to_openmm(stock)
+    held.addConstraint(3, 4, 0.18)
+    with pytest.raises(InputError, match="a constraint holds atoms 4 and 5 of ethanol, which are not bonded"):
+        add_hybrid(held, topology, model)
+    pair = to_openmm(stock)
+    pair.addParticle(0)
+    pair.setVirtualSite(9, openmm.TwoParticleAverageSite(0, 1, 0.5, 0.5))
+    (nonbonded,) = [force for force in pair.getForces() if isinstance(force, openmm.NonbondedForce)]
+    nonbonded.addParticle(0, 0.1, 0)
+    wider = stock.molecule.to_openmm_topology()
+    wider.addAtom("EP", None, next(iter(wider.residues())))
+    with pytest.raises(InputError, match="particle 10 is a virtual site of ethanol"):
+        add_hybrid(pair, wider, model)
+    with pytest.raises(InputError, match="atoms names no atom"):
+        add_hybrid(to_openmm(stock), topology, model, [])
+
+
+def test_fading_forces_keep_their_group_and_name() -> None:
+    stock, model = force_field("ethanol"), rich()
+    system = to_openmm(stock)
+    for force in system.getForces():
+        if isinstance(force, openmm.PeriodicTorsionForce):
+            force.setForceGroup(5)
+            force.setName("old torsions")
+    mixed = add_hybrid(system, stock.molecule.to_openmm_topology(), model, interpolate="scale")
+    assert [f.getForceGroup() for f in mixed.getForces() if f.getName() == "old torsions"] == [5, 5]

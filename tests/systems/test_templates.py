@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import openmm
 import pytest
@@ -6,8 +8,11 @@ from boxes import FILES, energy, geometry, in_water, rich, topology_of
 from models import force_field
 from openmm import app, unit
 
+from hybridff.corrections.descriptor import Descriptor
+from hybridff.corrections.kernel import KernelExpansion
+from hybridff.corrections.term import KernelTerm
 from hybridff.errors import InputError
-from hybridff.export import to_openmm
+from hybridff.export import Route, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form
 from hybridff.modelfile import SavedModel, write_model
@@ -55,6 +60,25 @@ def test_two_ligands_twice_each_in_water_are_the_sum_of_parts() -> None:
 
 
 SHIFTS = [[0.0, 0.0, 0.0], [0.9, 0.0, 0.0], [0.0, 0.9, 0.0], [0.9, 0.9, 0.0]]
+
+
+def test_the_compiled_route_has_the_same_energy() -> None:
+    model = rich()
+    topology, x = (
+        topology_of([model, model], [range(9)] * 2),
+        np.concatenate([geometry("ethanol"), geometry("ethanol", 1) + 0.6]),
+    )
+    found = []
+    for route in ROUTES:
+        forcefield = app.ForceField(*FILES)
+        forcefield.registerTemplateGenerator(HybridFFTemplateGenerator(model, route=route).generator)
+        system = forcefield.createSystem(topology)
+        found.append(energy(system, x))
+    assert found[0] == pytest.approx(found[1], rel=1e-10)
+    assert sum(type(force).__name__ == "PythonForce" for force in system.getForces()) == 2
+
+
+ROUTES: tuple[Route, ...] = ("native", "compiled")
 
 
 def test_charges_and_lennard_jones_towards_others_are_those_of_the_start() -> None:
@@ -126,8 +150,17 @@ def residue_without(topology: app.Topology, names: set[str]) -> app.Topology:
 def test_what_is_wrong_is_said() -> None:
     model = rich()
     topology = model.molecule.to_openmm_topology()
-    with pytest.raises(InputError, match="has the heavy atoms of ethanol, but 5 of its 6 hydrogens"):
+    hydrogens = {atom.name for atom in topology.atoms() if atom.element.symbol == "H"}
+    with pytest.raises(InputError, match="has the heavy atoms of ethanol, but 0 of its 6 hydrogens"):
+        forcefield_with(model).createSystem(residue_without(topology, hydrogens))
+    with pytest.raises(ValueError, match="No template found for residue"):  # others may know an ion
         forcefield_with(model).createSystem(residue_without(topology, {"H9"}))
+    with pytest.raises(InputError, match="two models are of the same molecule, ethanol"):
+        forcefield_with(model, force_field("ethanol"))
+    with pytest.raises(InputError, match="as CHARMM's do"):
+        charmm = app.ForceField("charmm36.xml")
+        charmm.registerTemplateGenerator(HybridFFTemplateGenerator(rich("acetaldehyde")).generator)
+        charmm.createSystem(rich("acetaldehyde").molecule.to_openmm_topology())
     with pytest.raises(ValueError, match="No template found for residue"):
         forcefield_with(model).createSystem(force_field("propane").molecule.to_openmm_topology())
     with pytest.raises(InputError, match="use constraints=HBonds"):
@@ -136,3 +169,47 @@ def test_what_is_wrong_is_said() -> None:
         HybridFFTemplateGenerator([])
     with pytest.raises(InputError, match="no model in nowhere"):
         HybridFFTemplateGenerator("nowhere")
+
+
+def swapped() -> tuple[ForceField, np.ndarray]:
+    """A model whose kernel tells the hydrogens of the methylene group apart, and a geometry that has them exchanged."""
+    model = rich().with_corrections(())
+    random = np.random.default_rng(4)
+    descriptor, x = Descriptor(4), geometry("ethanol")
+    atoms = (8, 2, 1, 6)
+    known = descriptor.of(torch.as_tensor(x[list(atoms)] + random.normal(0, 0.003, (5, 4, 3))))
+    weights = torch.as_tensor(random.normal(0, 9, known.shape))
+    kernel = KernelExpansion(descriptor, known, weights, None, torch.arange(4)[None], 20.0)
+    moved = x.copy()
+    moved[[6, 7]] = x[[7, 6]]
+    return model.with_corrections([KernelTerm(atoms, kernel)]), moved
+
+
+def test_positions_tell_apart_atoms_that_elements_and_bonds_do_not() -> None:
+    model, moved = swapped()
+    topology, order = model.molecule.to_openmm_topology(), [0, 1, 2, 3, 4, 5, 7, 6, 8]
+    best = inner(model, moved[order])
+    assert abs(inner(model, moved) - best) > 0.01
+    for positions in (moved, moved * 10 * unit.angstrom, [openmm.Vec3(*row) for row in moved] * unit.nanometer):
+        system = forcefield_with(model, positions=positions).createSystem(topology)
+        assert energy(system, moved) == pytest.approx(best, rel=1e-9)
+
+
+def test_other_generators_are_asked_for_other_isomers() -> None:
+    forcefield = forcefield_with(rich())
+    asked: list[str] = []
+
+    def other(_: app.ForceField, residue: Any) -> bool:
+        asked.append(residue.name)
+        return False
+
+    forcefield.registerTemplateGenerator(other)
+    molecule = rich().molecule
+    ether = app.Topology()
+    residue = ether.addResidue("DME", ether.addChain())
+    atoms = [ether.addAtom(f"X{k}", app.Element.getByAtomicNumber(n), residue) for k, n in enumerate(molecule.numbers)]
+    for i, j in [(0, 2), (1, 2), (0, 3), (0, 4), (0, 5), (1, 6), (1, 7), (1, 8)]:
+        ether.addBond(atoms[i], atoms[j])
+    with pytest.raises(ValueError, match="No template found"):
+        forcefield.createSystem(ether)
+    assert asked == ["DME"]
