@@ -74,7 +74,9 @@ _TINY = 1e-9
 _SILENT = 5.0
 """Seconds without a word."""
 _ANCHORS, _ANCHORED = 40, 1.0 * KCAL_MOL
-"""Conformers that no frame shows, and deviation that kernels give their energies."""
+"""Conformers that no frame shows, and the least deviation that kernels give their energies."""
+_AS_WRONG = 2.0
+"""That deviation where the terms are poor, in units of what they leave of the energies of validation frames."""
 _HOT, _DOUBT = 200, 3.0
 """Geometries of hot dynamics, where kernels with few points leave what the terms say as it is: energies give or take
 what the terms leave of those of validation frames, forces so many times what they leave of theirs."""
@@ -166,7 +168,7 @@ class Corrected:
         if self.n_anchors and any(self.n_points):
             found.append(
                 f"At {self.n_anchors} conformers that no training frame shows, kernels were told to leave relative "
-                f"energies as they are, give or take {_ANCHORED / KCAL_MOL:g} kcal/mol."
+                "energies about as they are."
             )
         if self.joint:
             found.append("The coefficients of the terms were solved for together with the kernels.")
@@ -369,7 +371,8 @@ class _Problem:
 
     def _anchors_at(self, positions: Float[np.ndarray, "anchors atoms 3"]) -> Anchors:
         """Whose deviation compares with what the terms leave of forces as noise, whatever the kernels call noise."""
-        return Anchors.at(positions, _ANCHORED / max(self._left_by_terms()[0], _TINY))
+        force, energy = self._left_by_terms()
+        return Anchors.at(positions, max(_ANCHORED, _AS_WRONG * energy) / max(force, _TINY))
 
     def _left_by_terms(self) -> tuple[float, float]:
         """Deviations of forces and energies of the validation frames [kJ/mol/nm, kJ/mol]."""
@@ -379,10 +382,11 @@ class _Problem:
     def _hot_frames(self) -> Leftover | None:
         """Geometries of hot dynamics, where the terms leave nothing, by themselves.
 
-        Only for kernels with fewer points than frames: others would have to have these as points, which cost time in
-        dynamics.
+        Only beside linear forms with their posterior, which know hot geometries better than kernels do, and harmonic
+        GAFF does not. Only for kernels with fewer points than frames: others would have to have these as points, which
+        cost time in dynamics.
         """
-        if self._points_wanted() is None or not len(self._force_field.table.products):
+        if self._points_wanted() is None or self._posterior is None:
             return None
         hot = hot_geometries(self._force_field, self._frames.positions, _HOT)
         if not len(hot):
@@ -554,7 +558,7 @@ class _Problem:
             frozen = [places.tolist() for places in self._frozen[before:]]
             return {"score": found if math.isfinite(found) else None, "frozen": frozen}
 
-        key = {"what": "score of kernels, 4", "problem": self._digest, "frozen": before, "state": asdict(state)}
+        key = {"what": "score of kernels, 5", "problem": self._digest, "frozen": before, "state": asdict(state)}
         kept = cached_json(key, judged)
         if len(self._frozen) == before:
             for places in kept["frozen"]:
