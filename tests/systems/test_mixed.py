@@ -196,6 +196,12 @@ def test_what_cannot_be_replaced_is_refused() -> None:
         add_hybrid(system, force_field("propane").molecule.to_openmm_topology(), model)
     with pytest.raises(InputError, match="has the heavy atoms of ethanol, but 0 of its 8 bonds"):
         add_hybrid(system, without_bonds(topology), model)
+    ether = without_bonds(topology)
+    atoms = list(ether.atoms())
+    for i, j in [(0, 2), (1, 2), (0, 3), (0, 4), (0, 5), (1, 6), (1, 7), (1, 8)]:
+        ether.addBond(atoms[i], atoms[j])
+    with pytest.raises(InputError, match="bonds them otherwise; it is another isomer"):
+        add_hybrid(system, ether, model)
     with pytest.raises(InputError, match="no molecule of the topology has the 11 atoms and the bonds of propane"):
         add_hybrid(system, topology, rich("propane"))
     with pytest.raises(InputError, match="atom 1 of the topology was named, but belongs to no ethanol"):
