@@ -78,8 +78,9 @@ _ANCHORS, _ANCHORED = 40, 1.0 * KCAL_MOL
 _AS_WRONG = 2.0
 """That deviation where the terms are poor, in units of what they leave of the energies of validation frames."""
 _HOT, _DOUBT = 200, 3.0
-"""Geometries of hot dynamics, where kernels with few points leave what the terms say as it is: energies give or take
-what the terms leave of those of validation frames, forces so many times what they leave of theirs."""
+"""Geometries of hot dynamics, at most half as many as frames, where kernels with few points leave what the terms say as
+it is: energies give or take what the terms leave of those of validation frames, forces so many times what they leave of
+theirs."""
 _LOOKS = 3
 """For wells at others of these."""
 _NOISIER = (1.0, 3.0, 10.0)
@@ -388,7 +389,7 @@ class _Problem:
         """
         if self._points_wanted() is None or self._posterior is None:
             return None
-        hot = hot_geometries(self._force_field, self._frames.positions, _HOT)
+        hot = hot_geometries(self._force_field, self._frames.positions, min(_HOT, len(self._frames) // 2))
         if not len(hot):
             return None
         labels = predict(self._force_field, hot)
@@ -558,7 +559,7 @@ class _Problem:
             frozen = [places.tolist() for places in self._frozen[before:]]
             return {"score": found if math.isfinite(found) else None, "frozen": frozen}
 
-        key = {"what": "score of kernels, 5", "problem": self._digest, "frozen": before, "state": asdict(state)}
+        key = {"what": "score of kernels, 6", "problem": self._digest, "frozen": before, "state": asdict(state)}
         kept = cached_json(key, judged)
         if len(self._frozen) == before:
             for places in kept["frozen"]:
@@ -660,9 +661,10 @@ class _Problem:
         size = max(1, _BLOCK_BYTES // (8 * _FUNCTIONS * (self._leftover.freedoms + 1)))
         for first in range(0, len(self._order), size):
             yield self._block(self._leftover, self._order[first : first + size])
-        for first in range(0, _HOT if self._hot is not None else 0, size):
+        hot = np.arange(0 if self._hot is None else len(self._hot.frames))
+        for first in range(0, len(hot), size):
             assert self._hot is not None
-            yield self._block(self._hot, np.arange(len(self._hot.frames))[first : first + size])
+            yield self._block(self._hot, hot[first : first + size])
         if len(self._anchors):
             yield self._block(self._leftover, self._order[:0], self._anchors)
 
