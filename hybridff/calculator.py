@@ -8,20 +8,21 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from hybridff.errors import InputError
 from hybridff.gaff.compiled import CompiledEnergy
-from hybridff.gaff.forcefield import ForceField
+from hybridff.modelfile import Model, force_field_of
 from hybridff.units import ANGSTROM, EV
 
 
 class HybridFFCalculator(Calculator):  # type: ignore[misc]
-    """Energy [eV] and forces [eV/Å] of the isolated molecule, its atoms in the order of the model's.
+    """Energy [eV] and forces [eV/Å] of the isolated molecule, its atoms in the order of the model's; cells are ignored.
 
     Raises ``InputError`` for atoms of another molecule.
     """
 
     implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ASE's own way)
 
-    def __init__(self, model: ForceField, **options: Any) -> None:
+    def __init__(self, model: Model, **options: Any) -> None:
         super().__init__(**options)
+        model = force_field_of(model)
         self._numbers, self._name = model.molecule.numbers, model.molecule.name
         self._terms = CompiledEnergy(model.table, model.parameter_table.values).into
         self._corrections = [correction.compiled() for correction in model.corrections]

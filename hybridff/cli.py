@@ -38,7 +38,7 @@ from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
 from hybridff.simulate import simulate as run_simulation
 from hybridff.stable import GateOptions
 from hybridff.start import PRMTOP_SUFFIXES, StartOptions
-from hybridff.systems.engines import write_for_engine
+from hybridff.systems.engines import files_for_engine, write_files
 from hybridff.verify import verify as verify_model
 from hybridff.workflow import (
     Data,
@@ -252,15 +252,16 @@ def export(
     for option, path, suffix in (("amber", amber, ".prmtop"), ("gromacs", gromacs, ".top")):
         if path is not None and path.suffix != suffix:
             raise InputError(f"the name after --{option} has to end in {suffix}, and {path} does not.")
-    written: list[Path] = []
     if system is not None:
         check_new_file(system)
+    engines: dict[Path, bytes] = {}
     for path in (amber, gromacs):
         if path is not None:
-            written += write_for_engine(force_field, _positions(force_field.molecule), path)
+            engines |= files_for_engine(force_field, _positions(force_field.molecule), path)
+    # all that can be refused was, but for the structure, which comes first
     if structure is not None:
         write_structure(force_field.molecule, _positions(force_field.molecule), structure)
-        written.append(structure)
+    written = [*write_files(engines), *([] if structure is None else [structure])]
     if system is not None:
         write_system(to_openmm(force_field), system)
         written.append(system)

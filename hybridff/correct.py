@@ -353,10 +353,11 @@ class _Problem:
         if self._conformers is None:
             return hybrid
         for _ in range(_LOOKS):
-            self._anchors = self._anchors.with_energy(self._zero(hybrid))
-            for problem in self._sparse.values():
-                problem.move(self._anchors.energies)
-            hybrid = self._trained(state)
+            if len(self._anchors):
+                self._anchors = self._anchors.with_energy(self._zero(hybrid))
+                for problem in self._sparse.values():
+                    problem.move(self._anchors.energies)
+                hybrid = self._trained(state)
             wells = self.wells(hybrid)
             if wells is None:
                 break
@@ -676,7 +677,6 @@ class _Problem:
         deviations, doubt = np.zeros(0) if anchors is None else anchors.deviations, 1.0
         if leftover is self._hot:
             force, energy = self._left_by_terms()
-            data.values[data.n_forces :] = 0.0
             deviations, doubt = np.full(len(rows), max(energy, _TINY) / max(force, _TINY)), _DOUBT
         return Block(data.values, data.n_forces, data.points(self._fragments), others, deviations, doubt)
 

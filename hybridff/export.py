@@ -103,10 +103,15 @@ def _nothing(_: Float[np.ndarray, "atoms 3"], forces: Float[np.ndarray, "atoms 3
 
 def best_route(force_field: ForceField, platform: str) -> Route:
     """The faster route on a platform: compiled on Reference and CPU where anything needs custom forces."""
-    products, names = force_field.table.products, {rows.feature.name for rows in force_field.table.features}
-    own = names <= OPENMMS_OWN and bool(((products >= 0).sum(1) <= 1).all()) and not force_field.corrections
-    slow = platform.lower() in ("reference", "cpu") and not own
+    slow = platform.lower() in ("reference", "cpu") and bool(custom_terms(force_field) or force_field.corrections)
     return "compiled" if slow and hasattr(openmm, "PythonForce") else "native"
+
+
+def custom_terms(force_field: ForceField) -> list[str]:
+    """Names of features that OpenMM has no formula for, and "couplings" where it has, but not for their products."""
+    names = {rows.feature.name for rows in force_field.table.features}
+    several = bool(((force_field.table.products >= 0).sum(1) > 1).any())
+    return sorted(names - OPENMMS_OWN) or (["couplings"] if several else [])
 
 
 def write_system(system: openmm.System, path: str | Path) -> None:

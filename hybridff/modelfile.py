@@ -40,6 +40,17 @@ class SavedModel:
     """Program version, options, inputs with their hashes, level of theory, seeds, errors."""
 
 
+Model = ForceField | SavedModel | str | Path
+"""A force field, what ``read_model`` returns, or the folder of a model."""
+
+
+def force_field_of(model: Model) -> ForceField:
+    """The force field of a model, read from a folder if need be."""
+    if isinstance(model, ForceField):
+        return model
+    return (model if isinstance(model, SavedModel) else read_model(model)).force_field
+
+
 def write_model(model: SavedModel, folder: Path) -> None:
     """Write the model file into a folder."""
     text = json.dumps(_to_json(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))

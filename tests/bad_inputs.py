@@ -760,6 +760,16 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         _rich_model,
     ),
     BadInput(
+        "a structure of an unknown format beside AMBER's files",
+        "export model --amber model.prmtop --structure structure.doc",
+        "its name has to end in .pdb or .cif",
+    ),
+    BadInput(
+        "a good file for AMBER and a bad one for GROMACS",
+        "export model --amber model.prmtop --gromacs none/model.top",
+        "cannot write none/model.top: the folder none does not exist; make it first",
+    ),
+    BadInput(
         "a folder in the place of the JSON file",
         "evaluate model ethanol.npz --json old",
         "cannot write old: it is a folder; give the name of a file",

@@ -22,6 +22,8 @@ from hybridff.holes import BIAS_GROUP, minimise, new_context
 from hybridff.molecule import Molecule
 from hybridff.units import DEGREE, KCAL_MOL
 
+LOOKS = 4
+"""For wells that a fit has at unseen conformers, each followed by another solution."""
 DEVIATION = 3.0 * KCAL_MOL
 """Of the energies of unseen conformers from those of the start."""
 Rotor = tuple[int, int, int, int]
@@ -111,6 +113,8 @@ class Unseen:
 
     def wells(self, fitted: ForceField) -> Lessons | None:
         """Minima of a fitted force field at unseen angles, far below what the start makes of them; None without any."""
+        if not self.rotors:
+            return None
         relax = _Relaxation(fitted, self._start.torsions, "compiled")
         references, zero = relax.references(self._some)
         found: dict[int, tuple[Float[np.ndarray, "atoms 3"], float]] = {}

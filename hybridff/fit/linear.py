@@ -18,7 +18,7 @@ from scipy.linalg import blas, cho_solve, cholesky, lapack, solve_triangular
 from hybridff.analysis.errors import evaluate
 from hybridff.dataset import Frames
 from hybridff.errors import FitError
-from hybridff.fit.conformers import DEVIATION, Lessons, Unseen
+from hybridff.fit.conformers import DEVIATION, LOOKS, Lessons, Unseen
 from hybridff.fit.gauss_newton import bounded_quadratic
 from hybridff.fit.normal import Normal, move_columns, normal_equations
 from hybridff.fit.options import FitOptions
@@ -31,8 +31,6 @@ from hybridff.gaff.parameters import Parameters, Quantity
 from hybridff.gaff.restraints import restraints
 
 _ROUNDS = 4
-_LOOKS = 4
-"""At the wells that an estimate makes up where there are no frames, at most."""
 _EVIDENCE_ROUNDS = 10
 _TOLERANCE = 0.03
 _FIRST_NOISE = 0.03
@@ -258,7 +256,7 @@ class LinearProblem:
         if not any(unseen.rotors for unseen in self.unseen):
             return None
         wells = [
-            unseen.wells(force_field) if unseen.rotors else None
+            unseen.wells(force_field)
             for unseen, force_field in zip(self.unseen, self.force_fields(found.moves), strict=True)
         ]
         return None if not any(wells) else _heights_in_moves(self, wells)
@@ -279,7 +277,7 @@ class LinearProblem:
         weighted = Noise(noise.energy / math.sqrt(_ENERGY_WEIGHT * self.options.energy_weight), noise.force)
         everything, conformers = normal if lessons is None else lessons + normal, self.conformers
         found = self._bounded(self._solve(everything, weighted, precision, conformers))
-        for _ in range(_LOOKS):
+        for _ in range(LOOKS):
             wells = self._wells(found)
             if wells is None:
                 break

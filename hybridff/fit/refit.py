@@ -10,7 +10,7 @@ from jaxtyping import Float
 from hybridff.analysis.errors import evaluate
 from hybridff.dataset import Frames
 from hybridff.errors import FitError, InputError
-from hybridff.fit.conformers import Lessons, Unseen
+from hybridff.fit.conformers import LOOKS, Lessons, Unseen
 from hybridff.fit.gauss_newton import Minimum, minimise
 from hybridff.fit.linear import fit_linear
 from hybridff.fit.options import FitOptions
@@ -21,8 +21,6 @@ from hybridff.molecule import check_same_elements
 
 _NOISE_ROUNDS = 6
 _NOISE_TOLERANCE = 0.02
-_LOOKS = 4
-"""For wells at conformers that no frame shows."""
 _PRIOR_SCALES = (0.1, 0.3, 1.0)
 _TOLERANCE = 1e-7
 _COARSE_TOLERANCE = 3e-4
@@ -140,9 +138,9 @@ def _search(
 ) -> _Solution:
     """The solution, once more for as long as it has wells at conformers that no frame shows."""
     solution = _first(pairs, problem, judge, options, [own.first for own in unseen])
-    for _ in range(_LOOKS):
+    for _ in range(LOOKS):
         force_fields = problem.force_fields(solution.minimum.point)
-        wells = [own.wells(fitted) if own.rotors else None for own, fitted in zip(unseen, force_fields, strict=True)]
+        wells = [own.wells(fitted) for own, fitted in zip(unseen, force_fields, strict=True)]
         if not any(wells):
             break
         problem.teach(wells)

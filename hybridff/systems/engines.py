@@ -11,9 +11,9 @@ from jaxtyping import Float
 from openmm import app
 
 from hybridff.errors import InputError, MissingProgramError
-from hybridff.export import to_openmm
+from hybridff.export import custom_terms, to_openmm
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.openmm_forces import OPENMMS_OWN
+from hybridff.holes import new_context
 from hybridff.output import check_new_file, new_file
 from hybridff.units import ANGSTROM, KCAL_MOL
 
@@ -26,10 +26,28 @@ _DISPLACED, _GEOMETRIES = 0.1 * ANGSTROM, 5
 
 def write_for_engine(
     force_field: ForceField, positions: Float[np.ndarray, "atoms 3"], path: str | Path, residue: str = "MOL"
-) -> tuple[Path, Path]:
+) -> tuple[Path, ...]:
     """Write AMBER's ``.prmtop`` or GROMACS's ``.top``, and coordinates beside it; returns the two paths.
 
-    What was written is read by OpenMM again, and its energies are compared with the model's. ``positions`` in nm.
+    ``positions`` in nm. Raises what ``files_for_engine`` does.
+    """
+    return write_files(files_for_engine(force_field, positions, path, residue))
+
+
+def write_files(files: Mapping[Path, bytes]) -> tuple[Path, ...]:
+    """Write what ``files_for_engine`` has made; returns the paths."""
+    for path, content in files.items():
+        with new_file(path) as temporary:
+            temporary.write_bytes(content)
+    return tuple(files)
+
+
+def files_for_engine(
+    force_field: ForceField, positions: Float[np.ndarray, "atoms 3"], path: str | Path, residue: str = "MOL"
+) -> dict[Path, bytes]:
+    """What ``write_for_engine`` writes: parameters and coordinates.
+
+    They are read by OpenMM, and the energies compared with the model's.
 
     Raises ``InputError`` for what these programs have no form for: any term but harmonic bonds and angles, Fourier
     torsions, and pairs as GAFF scales them; ``MissingProgramError`` without ParmEd.
@@ -55,23 +73,16 @@ def write_for_engine(
         for part in parts:
             structure.save(str(part))
         _check(force_field, positions, parts[0], program)
-        for part, own in zip(parts, paths, strict=True):
-            with new_file(own) as temporary:
-                temporary.write_bytes(part.read_bytes())
-    return paths
+        return {own: part.read_bytes() for own, part in zip(paths, parts, strict=True)}
 
 
 def _refuse_other_terms(force_field: ForceField, program: str) -> None:
-    names = {rows.feature.name for rows in force_field.table.features}
-    several = bool(((force_field.table.products >= 0).sum(1) > 1).any())
-    unknown = sorted(names - OPENMMS_OWN)
     if force_field.corrections:
         raise InputError(f"{program} has no form for kernels; export the model for OpenMM, with --system.")
-    if unknown or several:
-        what = ", ".join(unknown) if unknown else "couplings"
+    if custom := custom_terms(force_field):
         raise InputError(
-            f"{program} has no form for terms of this model ({what}); fit --form harmonic --pairs none, or export the "
-            "model for OpenMM, with --system."
+            f"{program} has no form for terms of this model ({', '.join(custom)}); fit --form harmonic --pairs none, "
+            "or export the model for OpenMM, with --system."
         )
 
 
@@ -80,8 +91,7 @@ def _check(force_field: ForceField, positions: Float[np.ndarray, "atoms 3"], pat
     read = app.AmberPrmtopFile(str(path)) if path.suffix == ".prmtop" else app.GromacsTopFile(str(path))
     random, contexts = np.random.default_rng(0), []
     for system in (to_openmm(force_field), read.createSystem()):
-        platform = openmm.Platform.getPlatformByName("Reference")
-        contexts.append(openmm.Context(system, openmm.VerletIntegrator(0.001), platform))
+        contexts.append(new_context(system, openmm.VerletIntegrator(0.001)))
     for _ in range(_GEOMETRIES):
         moved = positions + random.normal(0, _DISPLACED, positions.shape)
         for context in contexts:

@@ -17,6 +17,7 @@ from openmm import unit
 from hybridff.errors import InputError
 from hybridff.export import Route, compiled_forces
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.systems.matching import Copy
 from hybridff.units import COULOMB
 
@@ -75,11 +76,10 @@ def add_model(system: openmm.System, force_field: ForceField, copies: Sequence[C
     Reference, but bound to this process.
     """
     nonbonded = nonbonded_of(system)
-    exceptions, pairs = exceptions_of(nonbonded), pairs_inside(force_field)
-    for copy in copies:
-        for (i, j), (charges, sigma, epsilon) in pairs.items():
-            own = (charges, sigma, epsilon) if route == "native" else (0.0, sigma, 0.0)
-            set_pair(nonbonded, exceptions, int(copy[i]), int(copy[j]), own)
+    exceptions, pairs = exceptions_of(nonbonded), pairs_inside(force_field, copies)
+    for (i, j), (charges, sigma, epsilon) in pairs.items():
+        set_pair(nonbonded, exceptions, i, j, (charges, sigma, epsilon) if route == "native" else (0.0, sigma, 0.0))
+    exclude(system, pairs)
     if route == "native":
         add_inside(system, force_field, copies)
         return
@@ -94,10 +94,16 @@ def add_model(system: openmm.System, force_field: ForceField, copies: Sequence[C
         system.addForce(bonds)
 
 
-def pairs_inside(force_field: ForceField) -> dict[tuple[int, int], Pair]:
-    """What every pair of the molecule's atoms does."""
-    (force,) = [own for own in force_field.openmm_forces() if isinstance(own, openmm.NonbondedForce)]
-    return pairs_of(force, [np.arange(len(force_field.molecule.numbers))])
+def pairs_inside(force_field: ForceField, copies: Sequence[Copy]) -> dict[tuple[int, int], Pair]:
+    """What every pair inside each copy does by the model."""
+    force = nonbonded_force(force_field.table, force_field.parameter_table.values, force_field.nonbonded)
+    pairs = pairs_of(force, [np.arange(len(force_field.molecule.numbers))])
+    return {
+        (min(a, b), max(a, b)): pair
+        for copy in copies
+        for (i, j), pair in pairs.items()
+        for a, b in [(int(copy[i]), int(copy[j]))]
+    }
 
 
 def pairs_of(force: openmm.NonbondedForce, copies: Sequence[Copy]) -> dict[tuple[int, int], Pair]:

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from openmm import app, unit
 from rdkit import Chem
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from hybridff.errors import InputError
 from hybridff.gaff.forcefield import ForceField
@@ -38,6 +40,8 @@ def find_copies(
     """
     molecule, wanted = force_field.molecule, None if atoms is None else {int(getattr(a, "index", a)) for a in atoms}
     elements, bonds = elements_of(topology), bonds_of(topology)
+    if positions is not None:
+        positions = in_nanometers(positions, len(elements))
     if wanted is not None and not wanted:
         raise InputError("atoms names no atom; leave it out for all copies of the molecule.")
     own_bonds: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -48,7 +52,7 @@ def find_copies(
         if len(own) != len(molecule.numbers) or (wanted is not None and not wanted.issuperset(own)):
             continue
         inner = [bond for atom in own for bond in own_bonds[atom]]
-        order = assign(force_field, sorted(own), [elements[i] for i in sorted(own)], inner, positions)
+        order = assign(force_field, own, [elements[i] for i in own], inner, positions)
         if order is not None:
             found.append(order)
     if wanted is not None and sum(map(len, found)) < len(wanted):
@@ -65,9 +69,12 @@ def assign(
     particles: Sequence[int],
     elements: Sequence[int],
     bonds: Sequence[tuple[int, int]],
-    positions: Any = None,
+    positions: Float[np.ndarray, "particles 3"] | None = None,
 ) -> Copy | None:
-    """Particles in the order of the molecule's atoms; None where they are no such molecule."""
+    """Particles in the order of the molecule's atoms; None where they are no such molecule.
+
+    ``positions`` [nm] are those of all particles.
+    """
     molecule = force_field.molecule
     if sorted(elements) != sorted(molecule.numbers.tolist()) or len(bonds) != len(molecule.bonds):
         return None
@@ -93,7 +100,7 @@ def assign(
             "whose kernels tell apart atoms that bonds do not: give positions, which say which is which."
         )
     known = np.array(particles)[orders]
-    distances = force_field.distance(in_nanometers(positions)[known])
+    distances = force_field.distance(positions[known])
     best = int(distances.argmin())
     if as_given:
         here = int((orders == np.arange(len(particles))).all(1).argmax())
@@ -101,13 +108,13 @@ def assign(
     return known[best]
 
 
-def in_nanometers(positions: Any) -> Float[np.ndarray, "particles 3"]:
-    """Positions without a unit, which are in nm, or with one, as ``Modeller`` has them."""
+def in_nanometers(positions: Any, n: int) -> Float[np.ndarray, "particles 3"]:
+    """Positions of so many particles without a unit, which are in nm, or with one, as ``Modeller`` has them."""
     if unit.is_quantity(positions):
         positions = positions.value_in_unit(unit.nanometer)
     found = np.array([list(position) for position in positions], dtype=float)
-    if found.ndim != 2 or found.shape[1] != 3:
-        raise InputError(f"positions have the shape {found.shape}, and need three numbers for every particle.")
+    if found.shape != (n, 3):
+        raise InputError(f"positions have the shape {found.shape}, and need three numbers for each of {n} particles.")
     return found
 
 
@@ -121,22 +128,14 @@ def bonds_of(topology: app.Topology) -> list[tuple[int, int]]:
     return sorted({(min(a.index, b.index), max(a.index, b.index)) for a, b in topology.bonds()})
 
 
-def _molecules(n: int, bonds: Sequence[tuple[int, int]]) -> Iterator[set[int]]:
-    """Particles that bonds connect."""
-    neighbours = defaultdict(list)
-    for i, j in bonds:
-        neighbours[i].append(j)
-        neighbours[j].append(i)
-    seen: set[int] = set()
-    for first in range(n):
-        if first in seen:
-            continue
-        own, front = {first}, [first]
-        while front:
-            front = [other for atom in front for other in neighbours[atom] if other not in own]
-            own.update(front)
-        seen |= own
-        yield own
+def _molecules(n: int, bonds: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+    """Particles that bonds connect, ascending."""
+    first, second = np.array(bonds, dtype=int).reshape(-1, 2).T
+    graph = sparse.coo_array((np.ones(len(bonds)), (first, second)), shape=(n, n))
+    count, labels = connected_components(graph, directed=False)
+    ends = np.searchsorted(np.sort(labels), np.arange(1, count))
+    for own in np.split(np.argsort(labels, kind="stable"), ends):
+        yield own.tolist()
 
 
 def _isomorphisms(

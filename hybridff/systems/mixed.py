@@ -10,8 +10,10 @@ from jaxtyping import Float
 from openmm import app
 
 from hybridff.errors import InputError
-from hybridff.export import Route
+from hybridff.export import Route, to_openmm
 from hybridff.gaff.forcefield import ForceField
+from hybridff.holes import minimise, new_context
+from hybridff.modelfile import Model, force_field_of
 from hybridff.systems.inside import (
     NATIVE,
     Pair,
@@ -20,7 +22,6 @@ from hybridff.systems.inside import (
     add_model,
     check_offsets,
     exceptions_of,
-    exclude,
     nonbonded_of,
     numbers,
     owners,
@@ -44,7 +45,7 @@ _MINIMISER = 0.01, 10000
 def add_hybrid(
     system: openmm.System,
     topology: app.Topology,
-    model: ForceField,
+    model: Model,
     atoms: Collection[int] | None = None,
     *,
     positions: Any = None,
@@ -70,6 +71,9 @@ def add_hybrid(
     """
     if interpolate is not None and route != "native":
         raise InputError("a lambda needs the native route; leave route out, or interpolate.")
+    if interpolate is not None and not interpolate.isidentifier():
+        raise InputError(f"{interpolate!r} is no name for a parameter; take letters, digits and underscores.")
+    model = force_field_of(model)
     if system.getNumParticles() != topology.getNumAtoms():
         raise InputError(
             f"the System has {system.getNumParticles()} particles and the topology {topology.getNumAtoms()} atoms; "
@@ -82,23 +86,17 @@ def add_hybrid(
     check_offsets(nonbonded_of(system), copies, particles=interpolate is not None)
     kept, removed = _divided(system, owners(copies))
     nonbonded = nonbonded_of(kept)
-    new = {
-        (min(a, b), max(a, b)): pair
-        for (i, j), pair in pairs_inside(model).items()
-        for copy in copies
-        for a, b in [(int(copy[i]), int(copy[j]))]
-    }
     if interpolate is None:
         add_model(kept, model, copies, route)
         _constrain(kept, model, copies)
     else:
         _no_pair_forces(kept)
         _no_reaction_field(nonbonded)
+        new = pairs_inside(model, copies)
         _interpolate_pairs(kept, nonbonded, pairs_of(nonbonded, copies), new, interpolate)
         for force in removed:
             kept.addForce(_fading(force, Scale(f"1-{interpolate}", interpolate, 1.0)))
         add_inside(kept, model, copies, Scale(interpolate, interpolate, 1.0))
-    exclude(kept, new)
     return kept
 
 
@@ -142,7 +140,7 @@ def why_not(model: ForceField, topology: app.Topology) -> str:
         if sorted(elements[i] for i in own if elements[i] > 1) != heavy:
             continue
         where = f"residue {residue.name} {residue.id} has the heavy atoms of {molecule.name}"
-        hydrogens, wanted = (numbers.count(1) for numbers in ([elements[i] for i in own], molecule.numbers.tolist()))
+        hydrogens, wanted = [elements[i] for i in own].count(1), molecule.numbers.tolist().count(1)
         if hydrogens != wanted:
             return (
                 f"{where}, but {hydrogens} of its {wanted} hydrogens; add them, with Modeller.addHydrogens or before."
@@ -161,19 +159,17 @@ def why_not(model: ForceField, topology: app.Topology) -> str:
 
 
 def fitted_lengths(model: ForceField) -> Float[np.ndarray, " bonds"]:
-    """Bond lengths at the model's minimum [nm], those of equivalent bonds averaged."""
+    """Bond lengths at the model's minimum [nm], those of equivalent bonds averaged.
+
+    Raises ``InputError`` where relaxing ends in no numbers.
+    """
     molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
     assert molecule.positions is not None
-    alone = openmm.System()
-    for number in molecule.numbers.tolist():
-        alone.addParticle(app.Element.getByAtomicNumber(number).mass)
-    for force in model.openmm_forces():
-        alone.addForce(force)
-    platform = openmm.Platform.getPlatformByName("Reference")
-    context = openmm.Context(alone, openmm.VerletIntegrator(0.001), platform)
+    context = new_context(to_openmm(model), openmm.VerletIntegrator(0.001))
     context.setPositions(molecule.positions)
-    openmm.LocalEnergyMinimizer.minimize(context, *_MINIMISER)
-    x = context.getState(getPositions=True).getPositions(asNumpy=True)._value
+    x, energy = minimise(context, *_MINIMISER)
+    if not np.isfinite(energy):
+        raise InputError(f"the model of {molecule.name} has no minimum that constraints could take their lengths from.")
     kinds = molecule.equivalent_atoms()
     lengths = np.linalg.norm(x[molecule.bonds[:, 0]] - x[molecule.bonds[:, 1]], axis=1)
     alike = np.sort(kinds[molecule.bonds], axis=1)

@@ -13,10 +13,11 @@ from openmmml.mlpotential import MLPotentialImpl, MLPotentialImplFactory
 
 from hybridff.errors import InputError
 from hybridff.gaff.forcefield import ForceField
+from hybridff.modelfile import Model, force_field_of
 from hybridff.systems.inside import add_inside, pair_force, pairs_inside
 from hybridff.systems.matching import find_copies
 from hybridff.systems.mixed import add_hybrid, why_not
-from hybridff.systems.templates import HybridFFTemplateGenerator, Model, force_field_of
+from hybridff.systems.templates import HybridFFTemplateGenerator
 
 _LAMBDA = "lambda_interpolate"
 """Openmm-ml's name."""
@@ -86,9 +87,7 @@ class _Potential(MLPotentialImpl):
         if not copies:
             raise InputError(why_not(self._model, topology))
         add_inside(system, self._model, copies)
-        pairs = pairs_inside(self._model)
-        every = {(int(copy[i]), int(copy[j])): pair for copy in copies for (i, j), pair in pairs.items()}
-        system.addForce(pair_force(every, system.usesPeriodicBoundaryConditions()))
+        system.addForce(pair_force(pairs_inside(self._model, copies), system.usesPeriodicBoundaryConditions()))
 
 
 def _check_group(group: int) -> None:

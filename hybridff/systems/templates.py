@@ -15,16 +15,13 @@ from hybridff.errors import InputError
 from hybridff.export import Route
 from hybridff.gaff.classone import NonbondedParameters
 from hybridff.gaff.forcefield import ForceField
-from hybridff.modelfile import SavedModel, read_model
-from hybridff.systems.inside import add_model, exclude
-from hybridff.systems.matching import Copy, assign
+from hybridff.modelfile import Model, SavedModel, force_field_of
+from hybridff.systems.inside import add_model
+from hybridff.systems.matching import Copy, assign, in_nanometers
 from hybridff.systems.mixed import fitted_lengths, why_not
 
 _COULOMB_14, _LENNARD_JONES_14 = 5 / 6, 0.5
 """Of AMBER, where no other file has said; pairs inside our molecules do not depend on them."""
-
-Model = ForceField | SavedModel | str | Path
-"""A force field, what ``read_model`` returns, or the folder of a model."""
 
 
 class HybridFFTemplateGenerator:
@@ -137,7 +134,6 @@ class _Forces:
         """Add the energy inside our molecules."""
         for model, copies, route in self._copies(data):
             add_model(system, model, copies, route)
-            exclude(system, (pair for copy in copies for pair in combinations(sorted(copy.tolist()), 2)))
 
     def _copies(self, data: Any) -> list[tuple[ForceField, list[Copy], Route]]:
         """Particles of each copy of each model, and its route."""
@@ -149,13 +145,14 @@ class _Forces:
         found = []
         for name, own in residues.items():
             model, generator = self._models[name]
+            positions = None if generator.positions is None else in_nanometers(generator.positions, len(data.atoms))
             copies = []
             for atoms in own.values():
                 particles = sorted(atom.index for atom in atoms)
                 elements = [data.atoms[i].element.atomic_number for i in particles]
                 numbers = sorted({number for particle in particles for number in data.atomBonds[particle]})
                 bonds = sorted({(data.bonds[k].atom1, data.bonds[k].atom2) for k in numbers})
-                copy = assign(model, particles, elements, bonds, generator.positions)
+                copy = assign(model, particles, elements, bonds, positions)
                 assert copy is not None
                 copies.append(copy)
             found.append((model, copies, generator.route))
@@ -171,13 +168,6 @@ def _forces_of(forcefield: app.ForceField) -> _Forces:
     """The forces that a ``ForceField`` has of us already, or new ones."""
     present = [generator for generator in forcefield.getGenerators() if isinstance(generator, _Forces)]
     return present[0] if present else _Forces(forcefield)
-
-
-def force_field_of(model: Model) -> ForceField:
-    """The force field of a model, read from a folder if need be."""
-    if isinstance(model, ForceField):
-        return model
-    return (model if isinstance(model, SavedModel) else read_model(model)).force_field
 
 
 def _ffxml(model: ForceField, name: str, coulomb14: float, lennard_jones14: float) -> str:

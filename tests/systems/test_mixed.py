@@ -246,6 +246,12 @@ def test_what_would_be_half_replaced_is_refused() -> None:
     wider.addAtom("EP", None, next(iter(wider.residues())))
     with pytest.raises(InputError, match="particle 10 is a virtual site of ethanol"):
         add_hybrid(pair, wider, model)
+    with pytest.raises(InputError, match=r"'my lambda' is no name for a parameter"):
+        add_hybrid(to_openmm(stock), topology, model, interpolate="my lambda")
+    with pytest.raises(InputError, match="no model in nowhere"):
+        add_hybrid(to_openmm(stock), topology, "nowhere")
+    with pytest.raises(InputError, match=r"the shape \(8, 3\), and need three numbers for each of 9 particles"):
+        add_hybrid(to_openmm(stock), topology, model, positions=geometry("ethanol")[:8])
     with pytest.raises(InputError, match="atoms names no atom"):
         add_hybrid(to_openmm(stock), topology, model, [])
 

@@ -165,6 +165,8 @@ def test_what_is_wrong_is_said() -> None:
         forcefield_with(model).createSystem(force_field("propane").molecule.to_openmm_topology())
     with pytest.raises(InputError, match="use constraints=HBonds"):
         forcefield_with(model).createSystem(topology, constraints=app.HAngles)
+    with pytest.raises(InputError, match=r"the shape \(3, 3\), and need three numbers for each of 9 particles"):
+        forcefield_with(model, positions=np.zeros((3, 3))).createSystem(topology)
     with pytest.raises(InputError, match="at least one model"):
         HybridFFTemplateGenerator([])
     with pytest.raises(InputError, match="no model in nowhere"):
