@@ -1,15 +1,19 @@
-"""What the benchmarks share: fits without the stability gate, and steps timed by turns."""
+"""What the benchmarks share: fits without the stability gate, kernels of nothing, and steps timed by turns."""
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import openmm
+import torch
 from jaxtyping import Float
 
 from hybridff import FitOptions, ForceField
+from hybridff.corrections.fragment import Fragment
+from hybridff.corrections.kernel import KernelExpansion
+from hybridff.corrections.term import KernelTerm
 from hybridff.gaff.forms import Form
 from hybridff.stable import GateOptions
 from hybridff.trials import TrialSet, read_trial_set
@@ -17,6 +21,8 @@ from hybridff.trials import TrialSet, read_trial_set
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 FRICTION = 1.0
 """Of Langevin dynamics [1/ps]."""
+_WIDTH = 20.0
+"""Of kernels [1/nm]."""
 
 
 def read_set(name: str) -> TrialSet:
@@ -44,17 +50,38 @@ def new_context(
 
 
 def step_times(
-    contexts: Mapping[str, openmm.Context], steps: int, repeats: int
+    contexts: Mapping[str, openmm.Context], steps: int | Mapping[str, int], repeats: int
 ) -> dict[str, Float[np.ndarray, " repeats"]]:
-    """Time of a step [µs], measured by turns after one turn that does not count."""
+    """Time of a step [µs], measured by turns of so many steps after one turn that does not count."""
     times = {key: np.empty(repeats + 1) for key in contexts}
     for turn in range(repeats + 1):
         for key, context in contexts.items():
+            own = steps if isinstance(steps, int) else steps[key]
             begin = time.perf_counter()
-            context.getIntegrator().step(steps)
+            context.getIntegrator().step(own)
             context.getState(getEnergy=True)
-            times[key][turn] = (time.perf_counter() - begin) / steps * 1e6
+            times[key][turn] = (time.perf_counter() - begin) / own * 1e6
     return {key: values[1:] for key, values in times.items()}
+
+
+def steps_within(contexts: Mapping[str, openmm.Context], seconds: float) -> dict[str, int]:
+    """How many steps of each take about so long."""
+    once = step_times(contexts, 2, 2)
+    more = step_times(contexts, {key: _count(values.min(), seconds / 10) for key, values in once.items()}, 1)
+    return {key: _count(values.min(), seconds) for key, values in more.items()}
+
+
+def _count(step: float, seconds: float) -> int:
+    return max(2, round(seconds * 1e6 / step))
+
+
+def kernel(data: TrialSet, atoms: Sequence[int], n_points: int, *, angular: bool = False) -> KernelTerm:
+    """On frames of the set, with forces of nothing."""
+    positions = torch.as_tensor(data.frames.positions)
+    fragment = Fragment.find(data.molecule, atoms, positions[:1000], angular=angular)
+    points = fragment.descriptor.of(positions[np.arange(n_points) % len(positions)][:, list(atoms)])
+    weights = torch.as_tensor(1e-6 * np.random.default_rng(0).normal(size=points.shape))
+    return KernelTerm(atoms, KernelExpansion(fragment.descriptor, points, weights, None, fragment.permutations, _WIDTH))
 
 
 def cells(times: Float[np.ndarray, " repeats"], reference: Float[np.ndarray, " repeats"]) -> str:

@@ -2,13 +2,13 @@
 
 The kernels have points of real geometries and weights of nothing: what they cost depends on atoms, points and
 permutations, not on what they were trained to. "compiled" is one ``PythonForce`` with a compiled evaluator, "native" a
-``CustomCompoundBondForce``. Permutations are those that 1000 frames reach. In a water box, the solute has one kernel.
+``CustomCompoundBondForce``. Permutations are those that 1000 frames reach. In water: ``water_box.py``.
 
 The program sgdml steps through its own ASE calculator (velocity Verlet); its models are trained on 200 points of the
 same frames, and repeated for more of them. It needs the program (``pip install sgdml``).
 
 Usage: python benchmarks/kernel_step.py [--platform Reference] [--points 50 200 1000] [--steps 500] [--repeats 9]
-                                        [--angular] [--water]
+                                        [--angular]
 """
 
 import argparse
@@ -27,16 +27,11 @@ import torch
 from ase import Atoms, units
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
-from common import cells, new_context, read_set, step_times
+from common import cells, kernel, new_context, read_set, step_times
 from sgdml.intf.ase_calc import SGDMLCalculator
-from sgdml_training import sgdml_model
-from water_box import settled, water_around, with_molecule
+from sgdml_training import repeated_model
 
-from hybridff import ForceField, to_openmm
-from hybridff.corrections.choice import n_pi_star
-from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.kernel import KernelExpansion
-from hybridff.corrections.term import KernelTerm
+from hybridff import to_openmm
 from hybridff.export import Route
 from hybridff.simulate import platform_names
 from hybridff.trials import TrialSet
@@ -44,14 +39,8 @@ from hybridff.units import ANGSTROM
 
 STEP = 0.0005
 """[ps]"""
-WATER_STEP = 0.001
-WIDTH = 20.0
-"""[1/nm]"""
 LOCAL = ((8, 11, 12, 13), (8, 11, 12, 13, 5, 6), (8, 11, 12, 13, 5, 6, 10, 4, 20, 9))
 """Atoms of aspirin."""
-EDGE = 3.2
-"""Of the water box [nm]."""
-SGDML_POINTS = 200
 
 
 def main() -> None:
@@ -61,7 +50,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--angular", action="store_true", help="kernels see angles and torsions too")
-    parser.add_argument("--water", action="store_true", help="aspirin with its n→π* kernel in a water box instead")
     options = parser.parse_args()
     logging.disable(logging.WARNING)  # what sgdml says
     route: Route = "compiled" if options.platform in ("Reference", "CPU") else "native"
@@ -71,9 +59,6 @@ def main() -> None:
     )
     print("| molecule | kernel | permutations | context | step | least | ratio to GAFF | ratio of the least |")
     print("| --- " * 8 + "|")
-    if options.water:
-        in_water(read_set("aspirin_rmd17"), route, options)
-        return
     ethanol, aspirin = read_set("ethanol_rmd17"), read_set("aspirin_rmd17")
     alone(ethanol, [range(9)], route, options)
     alone(aspirin, LOCAL, route, options)
@@ -102,40 +87,11 @@ def alone(data: TrialSet, groups: Sequence[Sequence[int]], route: Route, options
     report(data.molecule.name, contexts, about, options)
 
 
-def in_water(data: TrialSet, route: Route, options: argparse.Namespace) -> None:
-    """The molecule in rigid TIP3P water with particle-mesh Ewald."""
-    solute = data.molecule.positions
-    assert solute is not None
-    water, positions = water_around(solute, EDGE)
-    positions = settled(with_molecule(water, data.stock, "native"), positions)
-    atoms = n_pi_star(data.molecule, data.frames.positions)[0].atoms
-    contexts, about = {}, {}
-    plans: dict[str, tuple[ForceField, Route]] = {"GAFF": (data.stock, "native")}
-    for n_points in options.points:
-        term = kernel(data, atoms, n_points, angular=options.angular)
-        plans[f"n→π*, {len(atoms)} atoms, {n_points} points"] = data.stock.with_corrections([term]), route
-    for key, (force_field, own) in plans.items():
-        begin = time.perf_counter()
-        contexts[key] = new_context(with_molecule(water, force_field, own), positions, options.platform, WATER_STEP)
-        contexts[key].getIntegrator().step(2)
-        about[key] = f"– | {time.perf_counter() - begin:.1f} s"
-    report(f"{data.molecule.name}, {len(positions)} atoms", contexts, about, options)
-
-
 def report(name: str, contexts: dict[str, openmm.Context], about: dict[str, str], options: argparse.Namespace) -> None:
     """One row for each context; the first is what the others are compared with."""
     times = step_times(contexts, options.steps, options.repeats)
     for key, values in times.items():
         print(f"| {name} | {key} | {about[key]} | {cells(values, times['GAFF'])} |", flush=True)
-
-
-def kernel(data: TrialSet, atoms: Sequence[int], n_points: int, *, angular: bool) -> KernelTerm:
-    """On frames of the set, with forces of nothing."""
-    positions = torch.as_tensor(data.frames.positions)
-    fragment = Fragment.find(data.molecule, atoms, positions[:1000], angular=angular)
-    points = fragment.descriptor.of(positions[np.arange(n_points) % len(positions)][:, list(atoms)])
-    weights = torch.as_tensor(1e-6 * np.random.default_rng(0).normal(size=points.shape))
-    return KernelTerm(atoms, KernelExpansion(fragment.descriptor, points, weights, None, fragment.permutations, WIDTH))
 
 
 def sgdml_step(data: TrialSet, n_points: int, options: argparse.Namespace) -> float:
@@ -156,19 +112,6 @@ def sgdml_step(data: TrialSet, n_points: int, options: argparse.Namespace) -> fl
             dynamics.run(steps)
             found.append((time.perf_counter() - begin) / steps * 1e6)
     return float(np.median(found))
-
-
-def repeated_model(data: TrialSet, n_points: int) -> dict:
-    """A model of the program, its training points repeated until they are enough."""
-    n_trained = min(n_points, SGDML_POINTS)
-    train, test = data.frames.subset(np.arange(n_trained)), data.frames.subset(np.arange(n_trained, n_trained + 10))
-    positions = torch.as_tensor(data.frames.positions[:1000])
-    fragment = Fragment.find(data.molecule, range(len(data.molecule.numbers)), positions)
-    model = dict(sgdml_model(train, test, fragment.permutations.numpy(), 20.0))
-    for name in ("R_desc", "R_d_desc_alpha"):
-        axis = model[name].shape.index(n_trained)
-        model[name] = model[name].take(np.arange(n_points) % n_trained, axis=axis)
-    return model
 
 
 if __name__ == "__main__":

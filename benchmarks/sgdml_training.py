@@ -29,6 +29,7 @@ from hybridff import Frames, read_frames
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.term import KernelTerm
 from hybridff.corrections.train import train_forces
+from hybridff.trials import TrialSet
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
 SETS = {"ethanol": "ethanol_rmd17", "aspirin": "aspirin_rmd17"}
@@ -37,6 +38,8 @@ PROGRAMS = ("sgdml", "hybridff")
 RIDGE = 1e-10
 """[1/Å²]"""
 N_TEST = 200
+MOST_POINTS = 200
+"""That models of steps to be timed are trained on."""
 _MB = 1024
 """Of ``ru_maxrss`` on Linux."""
 
@@ -146,6 +149,19 @@ def sgdml_model(train: Frames, test: Frames, permutations: np.ndarray, width: fl
     for key in "RFE":  # it has drawn others
         task[f"{key}_train"] = data[key][: len(train)]
     return trainer.train(task)
+
+
+def repeated_model(data: TrialSet, n_points: int) -> dict:
+    """A model of the program, its training points repeated until they are enough."""
+    n_trained = min(n_points, MOST_POINTS)
+    train, test = data.frames.subset(np.arange(n_trained)), data.frames.subset(np.arange(n_trained, n_trained + 10))
+    positions = torch.as_tensor(data.frames.positions[:1000])
+    fragment = Fragment.find(data.molecule, range(len(data.molecule.numbers)), positions)
+    model = dict(sgdml_model(train, test, fragment.permutations.numpy(), 20.0))
+    for name in ("R_desc", "R_d_desc_alpha"):
+        axis = model[name].shape.index(n_trained)
+        model[name] = model[name].take(np.arange(n_points) % n_trained, axis=axis)
+    return model
 
 
 def _peak() -> float:

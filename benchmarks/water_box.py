@@ -1,201 +1,265 @@
-"""Time of a step in a water box: the molecule with class II against stock GAFF, run by turns.
+"""Speed of dynamics, in vacuum and in a water box: every kind of model against stock GAFF, run by turns.
 
 Rigid TIP3P water, particle-mesh Ewald and a flexible solute; Langevin steps of 1 fs at 300 K. In every System, the
-solute meets water by GAFF's charges and Lennard-Jones parameters. "native" are fused custom forces; "compiled" is one
-``PythonForce`` on the solute's particles, which only Reference and CPU run fast. Before the timing, the energy that the
-solute's own forces add in the box is compared with that of the isolated molecule.
+solute meets water by GAFF's charges and Lennard-Jones parameters. Models are made with the template generator, by
+OpenMM's own forces ("native") and on the platforms CPU and Reference also by the compiled evaluator. Kernels have
+points of real geometries and weights of nothing: what they cost depends on atoms, points and permutations alone.
 
-Usage: python benchmarks/water_box.py [--platforms CPU OpenCL] [--edge 3.2] [--sizes medium] [set of frames …]
+Beside them, what one would take instead, by openmm-ml's mixed Systems: the program sgdml (``pip install sgdml``) and
+GFN2-xTB (``pip install tblite``) by their ASE calculators, and a MACE network (``pip install mace-torch``) from a file.
+What is not installed has no row.
+
+Before the timing, what the model adds to the box is compared with the molecule alone.
+
+Usage: python benchmarks/water_box.py [--platforms CPU OpenCL] [--edge 3.2] [--rows "class2, medium" …]
+                                      [--mace aspirin.model] [set of frames …]
 """
 
 import argparse
+import importlib.util
+import logging
+import os
 import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import openmm
 import torch
-from common import CELLS, cells, fitted, new_context, read_set, step_times
+from common import CELLS, cells, fitted, kernel, new_context, read_set, step_times, steps_within
 from jaxtyping import Float
 from openmm import app, unit
 
-from hybridff import FitOptions, ForceField, Molecule
-from hybridff.export import Route, compiled_forces
+from hybridff import FitOptions, ForceField, HybridFFTemplateGenerator
+from hybridff.corrections.choice import chosen_atoms
+from hybridff.export import Route, custom_terms
 from hybridff.simulate import platform_names
 from hybridff.trials import TrialSet
+from hybridff.units import KCAL_MOL
 
-SETS = ("ethanol_rmd17", "aspirin_rmd17", "3bpa_300k")
-SIZES = ("small", "medium", "full")
+SETS = ("aspirin_rmd17",)
+ROWS = (
+    "stock GAFF + n→π*",
+    "harmonic",
+    "morse",
+    "neural",
+    "class2, small",
+    "class2, medium",
+    "class2, full",
+    "class2, medium + n→π*",
+    "class2, medium + fragments",
+    "class2, medium + all atoms",
+)
+OTHERS = ("sgdml", "GFN2-xTB", "MACE")
 STEP = 0.001
 """[ps]"""
-_CUTOFF = 0.9
+CUTOFF = 0.9
 """[nm]"""
-_CONTACT = 0.24
-"""Water that is nearer to the solute is left out [nm]."""
-_SETTLE = 2000
+SETTLE = 2000
 """Steps that the box runs with GAFF before any timing."""
-_NO_LENGTH = 0.1
-"""Of a bond without stiffness [nm]."""
-_TOLERANCE = 0.5
+TOLERANCE = 0.5
 """Largest deviation of the solute's energy in the box [kJ/mol]: its forces in single precision, and the rounding of a
 total energy some hundred times larger."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A molecule alone or in water."""
+
+    topology: app.Topology
+    positions: Float[np.ndarray, "atoms 3"]
+    """The solute's first [nm]."""
+
+    @property
+    def periodic(self) -> bool:
+        """Whether there is a box."""
+        return self.topology.getPeriodicBoxVectors() is not None
+
+    def system(self, force_field: ForceField, route: Route = "native") -> openmm.System:
+        """With the solute by this force field."""
+        method = {"nonbondedMethod": app.PME, "nonbondedCutoff": CUTOFF * unit.nanometer} if self.periodic else {}
+        return files_with(force_field, route).createSystem(self.topology, rigidWater=True, **method)
+
+
+def files_with(force_field: ForceField, route: Route = "native") -> app.ForceField:
+    """Water and a molecule."""
+    files = app.ForceField("amber14/tip3p.xml")
+    files.registerTemplateGenerator(HybridFFTemplateGenerator(force_field, route=route).generator)
+    return files
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="*", default=SETS, help="names of sets of frames")
-    fast = [name for name in platform_names() if name != "Reference"]
-    parser.add_argument("--platforms", nargs="*", default=fast, choices=platform_names())
+    parser.add_argument("--platforms", nargs="*", default=platform_names(), choices=platform_names())
+    parser.add_argument("--only", choices=("vacuum", "water"), help="one of the two")
     parser.add_argument("--edge", type=float, default=3.2, help="of the box [nm]")
-    parser.add_argument("--sizes", nargs="*", default=("medium",), choices=SIZES, help="of class2")
+    parser.add_argument("--rows", nargs="*", default=(*ROWS, *OTHERS), choices=(*ROWS, *OTHERS))
+    parser.add_argument("--points", type=int, default=200, help="of every kernel, sgdml's too")
+    parser.add_argument("--mace", type=Path, help="file of a trained MACE network")
     parser.add_argument("--frames", type=int, default=250, help="that the force fields are fitted to")
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--repeats", type=int, default=21)
+    parser.add_argument("--seconds", type=float, default=0.4, help="that a row runs in its turn")
+    parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
-    print(f"{options.steps} Langevin steps of 1 fs, {options.repeats} runs by turns: median, ratio to stock GAFF")
-    print("with half the distance of its quartiles")
-    print(f"| set | atoms | platform | force field | terms | context | {CELLS} | solute's energy off by |")
-    print("| --- " * 11 + "|")
+    logging.disable(logging.WARNING)  # what sgdml says
+    print(f"Langevin steps of 1 fs, {options.repeats} turns of {options.seconds:g} s; {os.cpu_count()} cores, torch")
+    print(
+        f"with {torch.get_num_threads()} threads; kernels of {options.points} points. Ratio: time of a step over that"
+    )
+    print("of stock GAFF in the same turn, median with half the distance of the quartiles.")
+    print(f"| set | atoms | platform | force field | terms | context | {CELLS} | ns/day | energy off by |")
+    print("| --- " * 12 + "|")
     for name in options.sets:
-        _one_set(read_set(name), options)
+        one_set(read_set(name), options)
 
 
-def _one_set(data: TrialSet, options: argparse.Namespace) -> None:
-    solute = data.molecule.positions
-    assert solute is not None
-    water, positions = water_around(solute, options.edge)
-    positions = settled(with_molecule(water, data.stock, "native"), positions)
-    fits = {size: fitted(data, "class2", FitOptions(size=size), options.frames) for size in options.sizes}
-    for platform in options.platforms:
-        plans: dict[str, tuple[ForceField, Route]] = {"GAFF": (data.stock, "native")}
-        for size, force_field in fits.items():
-            for route in ("native", "compiled") if platform in ("CPU", "Reference") else ("native",):
-                plans[f"class2, {size}, {route}"] = force_field, route
-        contexts, built, off = {}, {}, {}
-        for key, (force_field, route) in plans.items():
-            system = with_molecule(water, force_field, route)
-            begin = time.perf_counter()
-            contexts[key] = new_context(system, positions, platform, STEP)
-            contexts[key].getIntegrator().step(1)
-            built[key] = time.perf_counter() - begin
-            contexts[key].setPositions(positions)
-            off[key] = "" if key == "GAFF" else f"{_deviation(contexts[key], water, force_field, positions):.3f} kJ/mol"
-        times = step_times(contexts, options.steps, options.repeats)
-        for key, values in times.items():
-            print(
-                f"| {data.name} | {len(positions)} | {platform} | {key} | {len(plans[key][0].table.products)} | "
-                f"{built[key]:.1f} s | {cells(values, times['GAFF'])} | {off[key]} |",
-                flush=True,
+def one_set(data: TrialSet, options: argparse.Namespace) -> None:
+    """Rows of a molecule."""
+    models = {row: force_field(data, row, options) for row in ROWS if row in options.rows}
+    assert data.molecule.positions is not None
+    alone = Box(data.molecule.to_openmm_topology("LIG"), data.molecule.positions)
+    boxes = [alone] if options.only != "water" else []
+    if options.only != "vacuum":
+        boxes.append(settled(in_water(alone, data.stock, options.edge), data.stock))
+    with TemporaryDirectory() as folder:
+        others = dict(alternatives(data, Path(folder), options))
+        for box in boxes:
+            for platform in options.platforms:
+                measure(data, box, platform, models, others, options)
+
+
+def measure(
+    data: TrialSet,
+    box: Box,
+    platform: str,
+    models: dict[str, ForceField],
+    others: dict[str, Callable[[Box, openmm.System], openmm.System]],
+    options: argparse.Namespace,
+) -> None:
+    """Rows of a box on a platform."""
+    stock = box.system(data.stock)
+    plans: dict[str, Callable[[], openmm.System]] = {"stock GAFF": lambda: stock}
+    of_model: dict[str, ForceField] = {}
+    for row, model in models.items():
+        if not custom_terms(model) and not model.corrections:
+            routes: Sequence[Route] = ("native",)
+        else:
+            routes = ("native", "compiled") if platform in ("CPU", "Reference") else ("native",)
+        for route in routes:
+            if route == "native" and any(len(term.atoms) > 12 for term in model.corrections):
+                continue  # a single expression of all pairs takes OpenMM minutes to compile
+            plans[f"{row}, {route}"] = lambda model=model, route=route: box.system(model, route)  # type: ignore[misc]
+            of_model[f"{row}, {route}"] = model
+    plans |= {row: lambda build=build: build(box, stock) for row, build in others.items()}  # type: ignore[misc]
+    contexts, built, off = {}, {}, {}
+    for key, build in plans.items():
+        begin = time.perf_counter()
+        contexts[key] = new_context(build(), box.positions, platform, STEP)
+        contexts[key].getIntegrator().step(1)
+        built[key] = time.perf_counter() - begin
+        contexts[key].setPositions(box.positions)
+        off[key] = deviation(contexts[key], box, of_model[key]) if key in of_model else ""
+    times = step_times(contexts, steps_within(contexts, options.seconds), options.repeats)
+    for key, values in times.items():
+        terms = len(of_model[key].table.products) if key in of_model else ""
+        per_day = 86400 * STEP / 1000 / (np.median(values) * 1e-6)
+        print(
+            f"| {data.name} | {len(box.positions)} | {platform} | {key} | {terms} | {built[key]:.1f} s | "
+            f"{cells(values, times['stock GAFF'])} | {per_day:.3g} | {off[key]} |",
+            flush=True,
+        )
+
+
+def force_field(data: TrialSet, row: str, options: argparse.Namespace) -> ForceField:
+    """A fit, with kernels on request."""
+    terms, _, correction = row.partition(" + ")
+    form, _, size = terms.partition(", ")
+    fit = data.stock
+    if form != "stock GAFF":
+        fit = fitted(data, form, FitOptions(size=size or "full"), options.frames)  # type: ignore[arg-type]
+    if not correction:
+        return fit
+    wanted = {"n→π*": "n-pi-star", "fragments": "auto", "all atoms": "all"}[correction]
+    groups = chosen_atoms(wanted, data.molecule, data.frames.positions)
+    return fit.with_corrections([kernel(data, atoms, options.points) for atoms in groups])
+
+
+def alternatives(
+    data: TrialSet, folder: Path, options: argparse.Namespace
+) -> Iterator[tuple[str, Callable[[Box, openmm.System], openmm.System]]]:
+    """Mixed Systems of other programs."""
+    everything = list(range(len(data.molecule.numbers)))
+
+    def by_ase(calculator: Any) -> Callable[[Box, openmm.System], openmm.System]:
+        from ase import Atoms
+        from openmmml import MLPotential
+
+        def build(box: Box, stock: openmm.System) -> openmm.System:
+            atoms = Atoms(data.molecule.numbers, calculator=calculator)
+            return MLPotential("ase").createMixedSystem(
+                box.topology, stock, everything, aseAtoms=atoms, mlLongRange=False
             )
 
+        return build
 
-def add_to_system(system: openmm.System, force_field: ForceField, route: Route) -> list[int]:
-    """Append a molecule's particles and forces to a System that has a ``NonbondedForce``; returns its particles."""
-    molecule = force_field.molecule
-    particles = [system.addParticle(app.Element.getByAtomicNumber(number).mass) for number in molecule.numbers.tolist()]
-    if route == "native":
-        forces = force_field.openmm_forces()
-    else:
-        forces = [*compiled_forces(force_field, alone=False), _connections(molecule)]
-    (target,) = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
-    for force in forces:
-        if isinstance(force, openmm.NonbondedForce):
-            _merge(target, force, particles)
-            continue
-        _move(force, particles)
-        system.addForce(force)
-    return particles
+    if "sgdml" in options.rows and importlib.util.find_spec("sgdml"):
+        from ase import units
+        from sgdml.intf.ase_calc import SGDMLCalculator
+        from sgdml_training import repeated_model
 
+        np.savez_compressed(folder / "model.npz", **repeated_model(data, options.points))
+        per_ev = units.kcal / units.mol
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            calculator = SGDMLCalculator(str(folder / "model.npz"), E_to_eV=per_ev, F_to_eV_Ang=per_ev)
+        yield f"sgdml, {options.points} points (openmm-ml, ASE)", by_ase(calculator)
+    if "GFN2-xTB" in options.rows and importlib.util.find_spec("tblite"):
+        from tblite.ase import TBLite
 
-def _connections(molecule: Molecule) -> openmm.HarmonicBondForce:
-    """Bonds without energy: a ``PythonForce`` does not tell OpenMM what a molecule is."""
-    force = openmm.HarmonicBondForce()
-    for i, j in molecule.bonds.tolist():
-        force.addBond(i, j, _NO_LENGTH, 0.0)
-    return force
+        yield "GFN2-xTB (openmm-ml, ASE, tblite)", by_ase(TBLite(method="GFN2-xTB", verbosity=0))
+    if "MACE" in options.rows and options.mace and importlib.util.find_spec("mace"):
+        from mace.calculators import MACECalculator
+
+        calculator = MACECalculator(model_paths=str(options.mace), device="cpu")
+        yield "MACE (openmm-ml, ASE)", by_ase(calculator)
 
 
-def _merge(target: openmm.NonbondedForce, force: openmm.NonbondedForce, particles: list[int]) -> None:
-    for i in range(force.getNumParticles()):
-        target.addParticle(*force.getParticleParameters(i))
-    for row in range(force.getNumExceptions()):
-        i, j, *values = force.getExceptionParameters(row)
-        target.addException(particles[i], particles[j], *values)
+def in_water(alone: Box, stock: ForceField, edge: float) -> Box:
+    """The solute in a cubic box."""
+    modeller = app.Modeller(alone.topology, alone.positions * unit.nanometer)
+    modeller.addSolvent(files_with(stock), boxSize=openmm.Vec3(1, 1, 1) * edge, neutralize=False)
+    return Box(modeller.topology, np.array(modeller.positions.value_in_unit(unit.nanometer)))
 
 
-def _move(force: openmm.Force, particles: list[int]) -> None:
-    """Let a force act on other particles than 0, 1, 2 …"""
-    if isinstance(force, openmm.CustomCompoundBondForce):
-        for row in range(force.getNumBonds()):
-            atoms, values = force.getBondParameters(row)
-            force.setBondParameters(row, [particles[i] for i in atoms], values)
-        return
-    if type(force).__name__ == "PythonForce":
-        force.setParticles(particles)
-        return
-    kind, n_atoms = {
-        openmm.HarmonicBondForce: ("Bond", 2),
-        openmm.HarmonicAngleForce: ("Angle", 3),
-        openmm.PeriodicTorsionForce: ("Torsion", 4),
-    }[type(force)]
-    for row in range(getattr(force, f"getNum{kind}s")()):
-        values = getattr(force, f"get{kind}Parameters")(row)
-        atoms = [particles[i] for i in values[:n_atoms]]
-        getattr(force, f"set{kind}Parameters")(row, *atoms, *values[n_atoms:])
-
-
-def water_around(
-    solute: Float[np.ndarray, "solute 3"], edge: float
-) -> tuple[openmm.System, Float[np.ndarray, "atoms 3"]]:
-    """Water with a cavity for the solute in the middle of a cubic box, and positions with the solute last [nm]."""
-    modeller = app.Modeller(app.Topology(), [])
-    tip3p = app.ForceField("amber14/tip3p.xml")
-    modeller.addSolvent(tip3p, boxSize=openmm.Vec3(edge, edge, edge) * unit.nanometer, neutralize=False)
-    water = np.array(modeller.positions.value_in_unit(unit.nanometer))
-    solute = solute - solute.mean(0) + edge / 2
-    near = np.linalg.norm(water[:, None] - solute, axis=-1).min(1) < _CONTACT
-    modeller.delete([w for w in modeller.topology.residues() if any(near[atom.index] for atom in w.atoms())])
-    system = tip3p.createSystem(
-        modeller.topology, nonbondedMethod=app.PME, nonbondedCutoff=_CUTOFF * unit.nanometer, rigidWater=True
-    )
-    return system, np.concatenate([modeller.positions.value_in_unit(unit.nanometer), solute])
-
-
-def with_molecule(water: openmm.System, force_field: ForceField, route: Route) -> openmm.System:
-    """A copy of the water with a molecule."""
-    system = openmm.XmlSerializer.clone(water)
-    add_to_system(system, force_field, route)
-    return system
-
-
-def settled(system: openmm.System, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
-    """Positions after some dynamics on the CPU."""
-    context = new_context(system, positions, "CPU", STEP)
+def settled(box: Box, stock: ForceField) -> Box:
+    """After some dynamics on the CPU."""
+    context = new_context(box.system(stock), box.positions, "CPU", STEP)
     openmm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
     context.setVelocitiesToTemperature(300, 1)
-    context.getIntegrator().step(_SETTLE)
-    return context.getState(getPositions=True).getPositions(asNumpy=True)._value
+    context.getIntegrator().step(SETTLE)
+    return Box(box.topology, context.getState(getPositions=True).getPositions(asNumpy=True)._value)
 
 
-def _deviation(
-    context: openmm.Context, water: openmm.System, force_field: ForceField, positions: Float[np.ndarray, "atoms 3"]
-) -> float:
-    """What the solute's forces add in the box against its energy in vacuum [kJ/mol]; fails where they differ."""
-    system = openmm.XmlSerializer.clone(water)
-    (target,) = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
-    _, nonbonded = compiled_forces(force_field, alone=False)
-    n_solute = len(force_field.molecule.numbers)
-    particles = [system.addParticle(1.0) for _ in range(n_solute)]
-    _merge(target, nonbonded, particles)
-    without = openmm.Context(system, openmm.VerletIntegrator(STEP), context.getPlatform())
-    without.setPositions(positions)
-    added = _energy(context) - _energy(without)
-    alone = float(force_field.energy(torch.as_tensor(positions[-n_solute:])))
-    if abs(added - alone) > _TOLERANCE:
-        raise SystemExit(f"the solute has {added:.3f} kJ/mol in the box but {alone:.3f} kJ/mol in vacuum")
-    return added - alone
+def deviation(context: openmm.Context, box: Box, model: ForceField) -> str:
+    """How far what the model adds to the box is from its energy in vacuum; fails where they differ."""
+    nothing = openmm.Context(
+        box.system(model.with_corrections(()).bare()), openmm.VerletIntegrator(STEP), context.getPlatform()
+    )
+    nothing.setPositions(box.positions)
+    n_solute = len(model.molecule.numbers)
+    alone = float(model.energy(torch.as_tensor(box.positions[:n_solute])))
+    off = energy(context) - energy(nothing) - alone
+    if not abs(off) < TOLERANCE:
+        raise SystemExit(f"the solute's energy in the box is off by {off:.3f} kJ/mol")
+    return f"{off / KCAL_MOL:.4f} kcal/mol"
 
 
-def _energy(context: openmm.Context) -> float:
+def energy(context: openmm.Context) -> float:
+    """[kJ/mol]"""
     return context.getState(getEnergy=True).getPotentialEnergy()._value
 
 
