@@ -244,18 +244,21 @@ def export(
     structure: Annotated[Path | None, Parameter(help="File for the structure, .pdb or .cif.")] = None,
     amber: Annotated[Path | None, Parameter(help="File for AMBER, .prmtop; coordinates go beside it.")] = None,
     gromacs: Annotated[Path | None, Parameter(help="File for GROMACS, .top; coordinates go beside it.")] = None,
+    ffxml: Annotated[
+        Path | None, Parameter(help="File for OpenMM's ForceField, .xml, which needs no hybridff.")
+    ] = None,
 ) -> None:
-    """Write a model as an ordinary OpenMM System, or for AMBER and GROMACS what these have forms for."""
+    """Write a model as an ordinary OpenMM System, or for AMBER, GROMACS, OpenMM's ForceField what these can express."""
     force_field = read_model(model).force_field
-    if system is None and amber is None and gromacs is None:
-        raise InputError("name a file to write: --system, --amber or --gromacs.")
-    for option, path, suffix in (("amber", amber, ".prmtop"), ("gromacs", gromacs, ".top")):
+    if system is None and amber is None and gromacs is None and ffxml is None:
+        raise InputError("name a file to write: --system, --amber, --gromacs or --ffxml.")
+    for option, path, suffix in (("amber", amber, ".prmtop"), ("gromacs", gromacs, ".top"), ("ffxml", ffxml, ".xml")):
         if path is not None and path.suffix != suffix:
             raise InputError(f"the name after --{option} has to end in {suffix}, and {path} does not.")
     if system is not None:
         check_new_file(system)
     engines: dict[Path, bytes] = {}
-    for path in (amber, gromacs):
+    for path in (amber, gromacs, ffxml):
         if path is not None:
             engines |= files_for_engine(force_field, _positions(force_field.molecule), path)
     # all that can be refused was, but for the structure, which comes first

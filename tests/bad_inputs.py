@@ -741,7 +741,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "export model --system system.xml --structure structure.doc",
         "its name has to end in .pdb or .cif",
     ),
-    BadInput("export of nothing", "export model", "name a file to write: --system, --amber or --gromacs"),
+    BadInput("export of nothing", "export model", "name a file to write: --system, --amber, --gromacs or --ffxml"),
     BadInput(
         "a file for AMBER with another name",
         "export model --amber model.top",
@@ -768,6 +768,17 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "a good file for AMBER and a bad one for GROMACS",
         "export model --amber model.prmtop --gromacs none/model.top",
         "cannot write none/model.top: the folder none does not exist; make it first",
+    ),
+    BadInput(
+        "class II for OpenMM's ForceField",
+        "export rich --ffxml model.xml",
+        "a file for OpenMM's ForceField has no form for terms of this model (",
+        _rich_model,
+    ),
+    BadInput(
+        "a file for OpenMM's ForceField with another name",
+        "export model --ffxml model.ffxml",
+        "the name after --ffxml has to end in .xml, and model.ffxml does not",
     ),
     BadInput(
         "a folder in the place of the JSON file",

@@ -21,7 +21,7 @@ ORDER = """
     export holes analysis.errors
     fit.conformers fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
     start simulate gate stable anchors residuals correct trials modelfile
-    systems.matching systems.inside systems.mixed systems.templates systems.mlpotential
+    systems.ffxml systems.matching systems.inside systems.mixed systems.templates systems.mlpotential
     systems.engines calculator verify workflow plots report cli __main__
 """
 LAYERS = ORDER.split()

@@ -1,5 +1,7 @@
-"""Models of class I for AMBER and GROMACS, by ParmEd."""
+"""Models of class I for AMBER and GROMACS, by ParmEd, and as files that OpenMM's ForceField reads without hybridff."""
 
+import io
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +17,12 @@ from hybridff.export import custom_terms, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.holes import new_context
 from hybridff.output import check_new_file, new_file
+from hybridff.systems.ffxml import standalone
 from hybridff.units import ANGSTROM, KCAL_MOL
 
-_FILES: Mapping[str, tuple[str, str]] = MappingProxyType({".prmtop": ("AMBER", ".rst7"), ".top": ("GROMACS", ".gro")})
+_FILES: Mapping[str, tuple[str, str | None]] = MappingProxyType(
+    {".prmtop": ("AMBER", ".rst7"), ".top": ("GROMACS", ".gro"), ".xml": ("a file of OpenMM's ForceField", None)}
+)
 """Program and the file of coordinates, for each file of parameters."""
 _TOLERANCE = 0.05 * KCAL_MOL
 """Of energies of displaced geometries: GROMACS's file has five digits of a bond length in nm."""
@@ -27,7 +32,7 @@ _DISPLACED, _GEOMETRIES = 0.1 * ANGSTROM, 5
 def write_for_engine(
     force_field: ForceField, positions: Float[np.ndarray, "atoms 3"], path: str | Path, residue: str = "MOL"
 ) -> tuple[Path, ...]:
-    """Write AMBER's ``.prmtop`` or GROMACS's ``.top``, and coordinates beside it; returns the two paths.
+    """Write AMBER's ``.prmtop`` or GROMACS's ``.top``, and coordinates beside it, or OpenMM's ``.xml``; returns paths.
 
     ``positions`` in nm. Raises what ``files_for_engine`` does.
     """
@@ -49,13 +54,19 @@ def files_for_engine(
 
     They are read by OpenMM, and the energies compared with the model's.
 
-    Raises ``InputError`` for what these programs have no form for: any term but harmonic bonds and angles, Fourier
-    torsions, and pairs as GAFF scales them; ``MissingProgramError`` without ParmEd.
+    Raises ``InputError`` for what there is no form for: any term but harmonic bonds and angles (OpenMM's files may have
+    others), Fourier torsions, and pairs as GAFF scales them; ``MissingProgramError`` without ParmEd.
     """
     path = Path(path)
     if path.suffix not in _FILES:
         raise InputError(f"cannot write {path}: its name has to end in {' or '.join(_FILES)}.")
     program, suffix = _FILES[path.suffix]
+    if suffix is None:
+        check_new_file(path)
+        name = re.sub(r"\W+", "-", f"hybridff-{force_field.molecule.name}")
+        text = standalone(force_field, name)
+        _check(force_field, positions, _read_xml(text, force_field), program)
+        return {path: text.encode()}
     _refuse_other_terms(force_field, program)
     try:
         import parmed
@@ -72,7 +83,8 @@ def files_for_engine(
         parts = [Path(folder) / own.name for own in paths]
         for part in parts:
             structure.save(str(part))
-        _check(force_field, positions, parts[0], program)
+        read = app.AmberPrmtopFile(str(parts[0])) if path.suffix == ".prmtop" else app.GromacsTopFile(str(parts[0]))
+        _check(force_field, positions, read.createSystem(), program)
         return {own: part.read_bytes() for own, part in zip(paths, parts, strict=True)}
 
 
@@ -86,11 +98,15 @@ def _refuse_other_terms(force_field: ForceField, program: str) -> None:
         )
 
 
-def _check(force_field: ForceField, positions: Float[np.ndarray, "atoms 3"], path: Path, program: str) -> None:
+def _read_xml(text: str, force_field: ForceField) -> openmm.System:
+    """The molecule as OpenMM makes it."""
+    return app.ForceField(io.StringIO(text)).createSystem(force_field.molecule.to_openmm_topology())
+
+
+def _check(force_field: ForceField, positions: Float[np.ndarray, "atoms 3"], read: openmm.System, program: str) -> None:
     """Raise where OpenMM gets other energies from a file than from the model."""
-    read = app.AmberPrmtopFile(str(path)) if path.suffix == ".prmtop" else app.GromacsTopFile(str(path))
     random, contexts = np.random.default_rng(0), []
-    for system in (to_openmm(force_field), read.createSystem()):
+    for system in (to_openmm(force_field), read):
         contexts.append(new_context(system, openmm.VerletIntegrator(0.001)))
     for _ in range(_GEOMETRIES):
         moved = positions + random.normal(0, _DISPLACED, positions.shape)

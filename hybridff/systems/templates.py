@@ -13,15 +13,12 @@ from openmm import app
 
 from hybridff.errors import InputError
 from hybridff.export import Route
-from hybridff.gaff.classone import NonbondedParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.modelfile import Model, SavedModel, force_field_of
+from hybridff.systems.ffxml import template
 from hybridff.systems.inside import add_model
 from hybridff.systems.matching import Copy, assign, in_nanometers
 from hybridff.systems.mixed import fitted_lengths, why_not
-
-_COULOMB_14, _LENNARD_JONES_14 = 5 / 6, 0.5
-"""Of AMBER, where no other file has said; pairs inside our molecules do not depend on them."""
 
 
 class HybridFFTemplateGenerator:
@@ -103,7 +100,8 @@ class _Forces:
             for generator in self._forcefield.getGenerators()
             if isinstance(generator, app.forcefield.NonbondedGenerator)
         ]
-        text = _ffxml(model, name, *(scales[0] if scales else (_COULOMB_14, _LENNARD_JONES_14)))
+        # pairs inside our molecules do not depend on factors of other files
+        text = ET.tostring(template(model, name, *(scales[0] if scales else ())), encoding="unicode")
         self._forcefield.loadFile(io.StringIO(text))
         # the generator of NonbondedForce may be new, and exceptions of ours come after its own
         generators = self._forcefield.getGenerators()
@@ -168,29 +166,6 @@ def _forces_of(forcefield: app.ForceField) -> _Forces:
     """The forces that a ``ForceField`` has of us already, or new ones."""
     present = [generator for generator in forcefield.getGenerators() if isinstance(generator, _Forces)]
     return present[0] if present else _Forces(forcefield)
-
-
-def _ffxml(model: ForceField, name: str, coulomb14: float, lennard_jones14: float) -> str:
-    """Types, a template, charges and Lennard-Jones parameters; nothing of what is inside the molecule."""
-    molecule, nonbonded = model.molecule, model.nonbonded
-    root = ET.Element("ForceField")
-    types, residues = ET.SubElement(root, "AtomTypes"), ET.SubElement(root, "Residues")
-    residue = ET.SubElement(residues, "Residue", name=name)
-    force = ET.SubElement(root, "NonbondedForce", coulomb14scale=repr(coulomb14), lj14scale=repr(lennard_jones14))
-    ET.SubElement(force, "UseAttributeFromResidue", name="charge")
-    for i, number in enumerate(molecule.numbers.tolist()):
-        element, kind = app.Element.getByAtomicNumber(number), f"{name}-{i}"
-        mass = repr(element.mass._value)
-        ET.SubElement(types, "Type", {"name": kind, "class": kind, "element": element.symbol, "mass": mass})
-        ET.SubElement(residue, "Atom", name=f"A{i}", type=kind, charge=_of(nonbonded, "charge", i))
-        ET.SubElement(force, "Atom", {key: _of(nonbonded, key, i) for key in ("sigma", "epsilon")} | {"type": kind})
-    for i, j in molecule.bonds.tolist():
-        ET.SubElement(residue, "Bond", atomName1=f"A{i}", atomName2=f"A{j}")
-    return ET.tostring(root, encoding="unicode")
-
-
-def _of(nonbonded: NonbondedParameters, name: str, atom: int) -> str:
-    return repr(float(getattr(nonbonded, name)[atom]))
 
 
 def _only(residue: Any) -> app.Topology:

@@ -43,6 +43,6 @@ def test_what_they_have_no_form_for_is_refused_by_name(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             write_for_engine(model, x, tmp_path / "model.prmtop")
-    with pytest.raises(InputError, match=r"has to end in \.prmtop or \.top"):
+    with pytest.raises(InputError, match=r"has to end in \.prmtop or \.top or \.xml"):
         write_for_engine(force_field("ethanol"), x, tmp_path / "model.frcmod")
     assert not any(tmp_path.iterdir())

@@ -1,0 +1,179 @@
+"""Force field files of OpenMM: templates for the generator, and files that need nothing but OpenMM.
+
+Every atom has a type of its own, so that nothing in a file is ambiguous.
+"""
+
+import xml.etree.ElementTree as ET
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+
+from openmm import app
+
+from hybridff.errors import InputError
+from hybridff.gaff.features import Feature
+from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.nonbonded import PAIR_FEATURES
+from hybridff.molecule import Molecule
+
+COULOMB_14, LENNARD_JONES_14 = 5 / 6, 0.5
+"""AMBER's factors of pairs three bonds apart."""
+_OWN: Mapping[str, str] = MappingProxyType(
+    {"harmonic_bond": "HarmonicBondForce", "harmonic_angle": "HarmonicAngleForce", "fourier": "PeriodicTorsionForce"}
+)
+"""Features that OpenMM has a force for."""
+_CUSTOM: Mapping[str, tuple[str, str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "bond": ("CustomBondForce", "Bond", {"r": "r"}),
+        "angle": ("CustomAngleForce", "Angle", {"theta": "theta"}),
+    }
+)
+"""Force, element, and OpenMM's names of variables, of features that have to be written out."""
+_COEFFICIENT = "coefficient"
+
+
+def template(
+    force_field: ForceField, name: str, coulomb14: float = COULOMB_14, lennard_jones14: float = LENNARD_JONES_14
+) -> ET.Element:
+    """Types, a residue, charges and Lennard-Jones parameters; nothing of what is inside the molecule."""
+    molecule, nonbonded = force_field.molecule, force_field.nonbonded
+    root = ET.Element("ForceField")
+    types, residues = ET.SubElement(root, "AtomTypes"), ET.SubElement(root, "Residues")
+    residue = ET.SubElement(residues, "Residue", name=name)
+    force = ET.SubElement(root, "NonbondedForce", coulomb14scale=repr(coulomb14), lj14scale=repr(lennard_jones14))
+    ET.SubElement(force, "UseAttributeFromResidue", name="charge")
+    for i, number in enumerate(molecule.numbers.tolist()):
+        element, kind = app.Element.getByAtomicNumber(number), f"{name}-{i}"
+        mass = repr(element.mass._value)
+        ET.SubElement(types, "Type", {"name": kind, "class": kind, "element": element.symbol, "mass": mass})
+        charge, sigma, epsilon = (
+            repr(float(values[i])) for values in (nonbonded.charge, nonbonded.sigma, nonbonded.epsilon)
+        )
+        ET.SubElement(residue, "Atom", name=f"A{i}", type=kind, charge=charge)
+        ET.SubElement(force, "Atom", type=kind, sigma=sigma, epsilon=epsilon)
+    for i, j in molecule.bonds.tolist():
+        ET.SubElement(residue, "Bond", atomName1=f"A{i}", atomName2=f"A{j}")
+    return root
+
+
+def standalone(force_field: ForceField, name: str) -> str:
+    """A file with everything, for Python with OpenMM alone.
+
+    Raises ``InputError`` for what such files have no form for without running code: couplings, kernels, and terms but
+    those on single bonds and angles, and Fourier torsions. Pairs are those of GAFF, whatever the model's are.
+    """
+    if force_field.corrections:
+        raise InputError(
+            "a file for OpenMM's ForceField has no form for kernels; use HybridFFTemplateGenerator, or export --system."
+        )
+    root = template(force_field, name)
+    forces: dict[str, ET.Element] = {}
+    torsions: dict[tuple[int, ...], list[tuple[float, float, float]]] = defaultdict(list)
+    bonds = {frozenset(bond) for bond in force_field.molecule.bonds.tolist()}
+    for feature, atoms, coefficient, values in _terms(force_field):
+        if feature.name == "fourier":
+            torsions[min(atoms, atoms[::-1])].append((values["n"], values["phase"], coefficient))
+        elif feature.name in _OWN:
+            kind, constants = ("Bond", ("length",)) if len(atoms) == 2 else ("Angle", ("angle",))
+            own = _force(root, forces, _OWN[feature.name])
+            numbers = {constant: repr(value) for constant, value in zip(constants, values.values(), strict=True)}
+            ET.SubElement(own, kind, _types(name, atoms) | numbers | {"k": repr(coefficient)})
+            bonds.discard(frozenset(atoms))
+        else:
+            _custom(root, forces, name, feature, atoms, {_COEFFICIENT: coefficient, **values})
+            if "r0" in values and frozenset(atoms) in bonds:  # a length for constraints, and no energy
+                own = _force(root, forces, "HarmonicBondForce")
+                ET.SubElement(own, "Bond", _types(name, atoms) | {"length": repr(values["r0"]), "k": "0.0"})
+                bonds.discard(frozenset(atoms))
+    for atoms, terms in torsions.items():
+        _torsion(_force(root, forces, "PeriodicTorsionForce"), name, force_field.molecule, atoms, terms)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _terms(force_field: ForceField) -> Iterator[tuple[Feature, tuple[int, ...], float, dict[str, float]]]:
+    """Feature, atoms, coefficient and parameters of each term but pairs; couplings are refused."""
+    table, vector = force_field.table, force_field.parameter_table.values
+    rows = [
+        (block.feature, tuple(atoms), {name: float(vector[index[i]]) for name, index in block.parameters.items()})
+        for block in table.features
+        for i, atoms in enumerate(table.coordinates[block.feature.coordinate][block.coordinate].tolist())
+    ]
+    coefficients = (vector[table.coefficients] * table.multipliers).tolist()
+    for product, coefficient in zip(table.products.tolist(), coefficients, strict=True):
+        own = [row for row in product if row >= 0]
+        feature, atoms, values = rows[own[0]]
+        if coefficient == 0.0 or (len(own) == 1 and feature.name in PAIR_FEATURES):
+            continue
+        known = feature.name in _OWN or (
+            feature.coordinate in _CUSTOM and set(feature.variables) <= set(_CUSTOM[feature.coordinate][2])
+        )
+        if len(own) > 1 or not known:
+            what = "couplings" if len(own) > 1 else feature.name
+            raise InputError(
+                f"a file for OpenMM's ForceField has no form for terms of this model ({what}); use "
+                "HybridFFTemplateGenerator, or export --system."
+            )
+        yield feature, atoms, coefficient, values
+
+
+def _force(root: ET.Element, forces: dict[str, ET.Element], name: str) -> ET.Element:
+    if name not in forces:
+        attributes = {"ordering": "amber"} if name == "PeriodicTorsionForce" else {}
+        forces[name] = ET.SubElement(root, name, attributes)
+    return forces[name]
+
+
+def _types(name: str, atoms: Sequence[int]) -> dict[str, str]:
+    return {f"type{place + 1}": f"{name}-{atom}" for place, atom in enumerate(atoms)}
+
+
+def _custom(
+    root: ET.Element,
+    forces: dict[str, ET.Element],
+    name: str,
+    feature: Feature,
+    atoms: Sequence[int],
+    values: Mapping[str, float],
+) -> None:
+    kind, element, variables = _CUSTOM[feature.coordinate]
+    if feature.name not in forces:
+        own = {variable: variables[variable] for variable in feature.variables}
+        energy = f"{_COEFFICIENT}*({feature.expression.openmm({**own, **{key: key for key in feature.parameters}})})"
+        forces[feature.name] = ET.SubElement(root, kind, energy=energy)
+        for key in values:
+            ET.SubElement(forces[feature.name], f"Per{element}Parameter", name=key)
+    numbers = {key: repr(value) for key, value in values.items()}
+    ET.SubElement(forces[feature.name], element, _types(name, atoms) | numbers)
+
+
+def _torsion(
+    force: ET.Element,
+    name: str,
+    molecule: Molecule,
+    atoms: tuple[int, ...],
+    terms: Sequence[tuple[float, float, float]],
+) -> None:
+    bonded = {frozenset(bond) for bond in molecule.bonds.tolist()}
+    proper = all(frozenset(pair) in bonded for pair in pairwise(atoms))
+    kind, order = "Proper", atoms
+    if not proper:
+        # AMBER's order: the central atom is the third, and stands first in these files
+        i, j, k, m = next(
+            (own for own in (atoms, atoms[::-1]) if all(frozenset((own[2], own[x])) in bonded for x in (0, 1, 3))),
+            (-1, -1, -1, -1),
+        )
+        if k < 0:
+            raise InputError(
+                f"a file for OpenMM's ForceField has no form for a torsion of the atoms "
+                f"{', '.join(molecule.label(atom) for atom in atoms)}, which neither follow each other nor surround "
+                "one of them; use HybridFFTemplateGenerator, or export --system."
+            )
+        kind, order = "Improper", (k, i, j, m)
+    numbers = {
+        f"{key}{number + 1}": value
+        for number, (n, phase, k) in enumerate(terms)
+        for key, value in (("periodicity", repr(round(n))), ("phase", repr(phase)), ("k", repr(k)))
+    }
+    ET.SubElement(force, kind, _types(name, order) | numbers)
