@@ -16,6 +16,7 @@ from typing import Annotated, Protocol
 import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Toml
+from openmm import unit
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -32,6 +33,7 @@ from hybridff.gaff.forms import FormOptions
 from hybridff.gate import StabilityOptions, stability
 from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
+from hybridff.openmm_files import read_structure, read_system
 from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
 from hybridff.report import Document, correction_document, fit_document, simulation_section, stock_document
 from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
@@ -39,6 +41,10 @@ from hybridff.simulate import simulate as run_simulation
 from hybridff.stable import GateOptions
 from hybridff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.systems.engines import files_for_engine, write_files
+from hybridff.systems.matching import find_copies
+from hybridff.systems.mixed import add_hybrid
+from hybridff.units import KCAL_MOL
+from hybridff.verify import Comparison, openmm_energies_forces, verify_system
 from hybridff.verify import verify as verify_model
 from hybridff.workflow import (
     Data,
@@ -272,6 +278,44 @@ def export(
 
 
 @app.command
+def mix(
+    system: Path,
+    structure: Path,
+    models: list[Path],
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="File for the new System, as XML.")],
+    interpolate: Annotated[
+        str | None, Parameter(help="Name of a parameter that goes from the old energy, 0, to the models', 1.")
+    ] = None,
+) -> None:
+    """Replace the energy inside molecules of an OpenMM System by that of fitted models.
+
+    SYSTEM is the XML of any System, STRUCTURE its .pdb or .cif file with bonds, MODELS are folders. Every copy of the
+    models' molecules is replaced; energies between molecules stay what they were.
+    """
+    check_new_file(out)
+    read = read_structure(structure)
+    old, positions = read_system(system), np.array(read.positions.value_in_unit(unit.nanometer))
+    force_fields = [read_model(model).force_field for model in models]
+    new = old
+    for force_field in force_fields:
+        new = add_hybrid(new, read.topology, force_field, positions=positions, interpolate=interpolate)
+    write_system(new, out)
+    for force_field in force_fields:
+        copies = len(find_copies(force_field, read.topology, positions=positions))
+        _say(f"{force_field.molecule.name}: {copies} {'copy' if copies == 1 else 'copies'}.")
+    box = read.topology.getPeriodicBoxVectors()
+    box = None if box is None else box.value_in_unit(unit.nanometer)
+    before, after = (float(openmm_energies_forces(own, positions[None], box=box)[0][0]) for own in (old, new))
+    _say(f"Energy of the structure: {before / KCAL_MOL:.2f} kcal/mol before, {after / KCAL_MOL:.2f} now.")
+    agree = _table(verify_system(new, positions, box))
+    _say(f"Written: {out}.")
+    if not agree:
+        raise SystemExit(1)
+
+
+@app.command
 def simulate(
     model: Path,
     /,
@@ -356,7 +400,10 @@ def _distances(force_field: ForceField, frames: Frames) -> dict[str, float | int
 
 def _compare(force_field: ForceField) -> bool:
     """Print how far the routes agree; whether they all do."""
-    comparisons = verify_model(force_field)
+    return _table(verify_model(force_field))
+
+
+def _table(comparisons: Sequence[Comparison]) -> bool:
     _say(f"{'largest relative deviation':44s} {'energy':>9s} {'force':>9s} {'allowed':>9s}")
     for item in comparisons:
         energy = "–" if item.energy is None else f"{item.energy:.1e}"

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import openmm
 from openmm import app
 
 from hybridff.errors import InputError
@@ -13,6 +12,7 @@ from hybridff.gaff.charges import METHODS, assign_charges
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.openmm_source import class_one_from_openmm, class_one_from_prmtop
 from hybridff.molecule import Molecule
+from hybridff.openmm_files import read_structure, read_system
 
 DEFAULT_CHARGES = "resp"
 PRMTOP_SUFFIXES = (".prmtop", ".parm7")
@@ -63,7 +63,7 @@ def starting_parameters(molecule: Molecule, options: StartOptions) -> ClassOnePa
     elif path.suffix.lower() == ".xml":
         topology = _read_topology(options.topology, path)
         owner = Molecule.from_openmm(topology, path.stem)
-        parameters = class_one_from_openmm(_read_system(path), topology)
+        parameters = class_one_from_openmm(read_system(path), topology)
     else:
         raise InputError(f"the starting force field {path} has to be an AMBER .prmtop or an OpenMM System .xml.")
     _check_same_molecule(molecule, owner, path)
@@ -73,23 +73,7 @@ def starting_parameters(molecule: Molecule, options: StartOptions) -> ClassOnePa
 def _read_topology(path: Path | None, system: Path) -> app.Topology:
     if path is None:
         raise InputError(f"the System {system} has no names or bonds of atoms: give them with --topology FILE.pdb.")
-    readers = {".pdb": app.PDBFile, ".cif": app.PDBxFile}
-    if path.suffix.lower() not in readers or not path.is_file():
-        raise InputError(f"the topology {path} has to be an existing .pdb or .cif file.")
-    try:
-        return readers[path.suffix.lower()](str(path)).topology
-    except Exception as error:
-        raise InputError(f"OpenMM cannot read the topology {path}: {error}.") from None
-
-
-def _read_system(path: Path) -> openmm.System:
-    try:
-        system = openmm.XmlSerializer.deserialize(path.read_text())
-    except (openmm.OpenMMException, OSError, ValueError) as error:
-        raise InputError(f"OpenMM cannot read the System {path}: {error}; write it with XmlSerializer.") from None
-    if not isinstance(system, openmm.System):
-        raise InputError(f"{path} holds no OpenMM System but a {type(system).__name__}.")
-    return system
+    return read_structure(path).topology
 
 
 def _check_same_molecule(molecule: Molecule, owner: Molecule, path: Path) -> None:

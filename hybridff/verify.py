@@ -75,15 +75,46 @@ def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> lis
     return results
 
 
+def verify_system(
+    system: openmm.System, positions: Float[np.ndarray, "particles 3"], box: Sequence[openmm.Vec3] | None = None
+) -> list[Comparison]:
+    """Compare every platform present with Reference, for a System of any kind at one geometry [nm].
+
+    Tolerance, relative to the energy and to the root mean square force: 1e-3, as particle-mesh Ewald and sums over many
+    particles in single precision leave; 1e-4 in double precision, where only the mesh differs.
+    """
+    expected = openmm_energies_forces(system, positions[None], box=box)
+    results = []
+    for name in platform_names():
+        for precision in _precisions(name) if name != "Reference" else ():
+            properties = {} if precision is None else {"Precision": precision}
+            try:
+                actual = openmm_energies_forces(system, positions[None], name, properties, box)
+            except openmm.OpenMMException:
+                continue  # a platform that is installed without its device
+            results.append(
+                Comparison(
+                    f"OpenMM {name}" if precision is None else f"OpenMM {name}, {precision} precision",
+                    _relative(actual[0], expected[0], expected[0]),
+                    _relative(actual[1], expected[1], expected[1]),
+                    1e-4 if precision == "double" else 1e-3,
+                )
+            )
+    return results
+
+
 def openmm_energies_forces(
     system: openmm.System,
     geometries: Float[np.ndarray, "frames atoms 3"],
     platform: str = "Reference",
     properties: dict[str, str] | None = None,
+    box: Sequence[openmm.Vec3] | None = None,
 ) -> tuple[Float[np.ndarray, " frames"], Float[np.ndarray, "frames atoms 3"]]:
     """Energies [kJ/mol] and forces [kJ/mol/nm] of a System at several geometries."""
     integrator = openmm.VerletIntegrator(0.001)
     context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(platform), properties or {})
+    if box is not None and system.usesPeriodicBoundaryConditions():
+        context.setPeriodicBoxVectors(*box)
     energies, forces = [], []
     for positions in geometries:
         context.setPositions(positions)

@@ -122,6 +122,21 @@ def write_prmtop(molecule: Molecule, system: openmm.System, path: Path) -> None:
         structure.save(str(path), overwrite=True)
 
 
+def _water() -> None:
+    water = Molecule.from_smiles("O", "water").with_embedded_positions()
+    system = openmm.System()
+    for number in water.numbers.tolist():
+        system.addParticle(app.Element.getByAtomicNumber(number).mass)
+    write_system(system, "water.xml")
+    assert water.positions is not None
+    write_structure(water, water.positions, "water.pdb")
+
+
+def _without_conect() -> None:
+    lines = Path("ethanol.pdb").read_text().splitlines(keepends=True)
+    Path("bare.pdb").write_text("".join(line for line in lines if not line.startswith("CONECT")))
+
+
 def load() -> dict[str, np.ndarray]:
     """The arrays of the good data."""
     with np.load("ethanol.npz") as data:
@@ -779,6 +794,39 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "a file for OpenMM's ForceField with another name",
         "export model --ffxml model.ffxml",
         "the name after --ffxml has to end in .xml, and model.ffxml does not",
+    ),
+    BadInput(
+        "a System without the model's molecule",
+        "mix water.xml water.pdb model --out mixed.xml",
+        "no molecule of the topology has the 9 atoms and the bonds of CCO; fit a model of what is there",
+        _water,
+    ),
+    BadInput(
+        "a System and another structure",
+        "mix ethanol.xml water.pdb model --out mixed.xml",
+        "the System has 9 particles and the topology 3 atoms; give the topology that the System was made from",
+        _water,
+    ),
+    BadInput(
+        "a structure without bonds",
+        "mix ethanol.xml bare.pdb model --out mixed.xml",
+        "has the heavy atoms of CCO, but 0 of its 8 bonds; a PDB file names them in CONECT records",
+        _without_conect,
+    ),
+    BadInput(
+        "something else than a System",
+        "mix charges.txt ethanol.pdb model --out mixed.xml",
+        "OpenMM cannot read the System charges.txt",
+    ),
+    BadInput(
+        "a lambda that is no name",
+        "mix ethanol.xml ethanol.pdb model --out mixed.xml --interpolate 'my lambda'",
+        "'my lambda' is no name for a parameter; take letters, digits and underscores",
+    ),
+    BadInput(
+        "a mixed System into no folder",
+        "mix ethanol.xml ethanol.pdb model --out none/mixed.xml",
+        "cannot write none/mixed.xml: the folder none does not exist; make it first",
     ),
     BadInput(
         "a folder in the place of the JSON file",

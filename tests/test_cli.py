@@ -235,6 +235,30 @@ def test_the_system_of_a_fit_has_only_native_forces(workplace):
     }
 
 
+@pytest.mark.parametrize("interpolate", [None, "lambda_interpolate"])
+def test_mix_puts_a_model_into_a_system(workplace, interpolate):
+    succeed(f"{FIT} --out out")
+    lambdas = "" if interpolate is None else f" --interpolate {interpolate}"
+    said = succeed(f"mix ethanol.xml ethanol.pdb out --out mixed.xml{lambdas}")
+    assert "ethanol: 1 copy." in said
+    assert "Written: mixed.xml." in said
+    assert all(line.endswith("agrees") for line in said.splitlines() if line.startswith("OpenMM"))
+    mixed = openmm.XmlSerializer.deserialize(Path("mixed.xml").read_text())
+    x = np.array(app.PDBFile("ethanol.pdb").getPositions(asNumpy=True)._value)
+    context = openmm.Context(mixed, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    context.setPositions(x)
+    found = context.getState(getEnergy=True).getPotentialEnergy()._value
+    energy, _ = read_model("out").force_field.energy_forces(torch.as_tensor(x))
+    # sums of the same terms in double precision
+    assert found == pytest.approx(energy.item(), rel=1e-9)
+    now = float(re.search(r"before, (-?[0-9.]+) now", said)[1])
+    assert now == pytest.approx(energy.item() / 4.184, abs=0.006)
+    if interpolate is not None:
+        context.setParameter(interpolate, 0.0)
+        (old, _) = read_model("model").force_field.energy_forces(torch.as_tensor(x))
+        assert context.getState(getEnergy=True).getPotentialEnergy()._value == pytest.approx(old.item(), rel=1e-9)
+
+
 def test_simulate_writes_a_trajectory_and_tells_the_temperature(workplace):
     text = succeed('simulate model --temperature 300 --time "0.2 ps" --interval "20 fs" --out run')
     assert "0.2 ps at 300 K on the Reference platform: 400 steps" in text

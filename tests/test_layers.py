@@ -18,7 +18,7 @@ ORDER = """
     gaff.userform gaff.formfile gaff.class2
     gaff.rows gaff.morse gaff.neural gaff.forms gaff.restraints gaff.energy gaff.openmm_forces gaff.forcefield
     gaff.slopes gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
-    export holes analysis.errors
+    export holes openmm_files analysis.errors
     fit.conformers fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
     start simulate gate stable anchors residuals correct trials modelfile
     systems.ffxml systems.matching systems.inside systems.mixed systems.templates systems.mlpotential

@@ -1,13 +1,16 @@
 import sys
 
+import numpy as np
 import openmm
 import pytest
 from bad_inputs import run
 from models import EXAMPLES, class_one_of, distorted, force_field, lone_atom, molecule
+from openmm import app, unit
 
 from hybridff.export import to_openmm
 from hybridff.gaff.forcefield import ForceField
-from hybridff.verify import Comparison, openmm_energies_forces, verify
+from hybridff.systems.templates import HybridFFTemplateGenerator
+from hybridff.verify import Comparison, openmm_energies_forces, verify, verify_system
 
 MODULE = sys.modules["hybridff.verify"]  # the package has a function of that name
 
@@ -120,3 +123,31 @@ def test_the_command_fails_when_the_export_is_wrong(workplace, monkeypatch):
     assert (good.code, bad.code) == (0, 1)
     assert "DIFFERS" not in good.stdout
     assert "DIFFERS" in bad.stdout
+
+
+def test_a_system_in_a_box_is_compared_on_all_platforms(monkeypatch):
+    model = force_field("ethanol", form="class2")
+    forcefield = app.ForceField("amber14/tip3p.xml")
+    forcefield.registerTemplateGenerator(HybridFFTemplateGenerator(model).generator)
+    modeller = app.Modeller(model.molecule.to_openmm_topology("LIG"), model.molecule.positions * unit.nanometer)
+    modeller.addSolvent(forcefield, boxSize=openmm.Vec3(2, 2, 2), neutralize=False)
+    system = forcefield.createSystem(
+        modeller.topology, nonbondedMethod=app.PME, nonbondedCutoff=0.9 * unit.nanometer, rigidWater=True
+    )
+    x = np.array(modeller.positions.value_in_unit(unit.nanometer))
+    box = modeller.topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer)
+    found = verify_system(system, x, box)
+    assert [item.name for item in found if not item.passed] == []
+    assert any(item.name == "OpenMM CPU" for item in found)
+    # another box is another energy
+    larger = [1.1 * vector for vector in box]
+    energies = [openmm_energies_forces(system, x[None], box=own)[0][0] for own in (box, larger)]
+    assert abs(energies[0] - energies[1]) > 1
+    honest = MODULE.openmm_energies_forces
+
+    def off(system, geometries, platform="Reference", *arguments, **named):
+        energies, forces = honest(system, geometries, platform, *arguments, **named)
+        return energies, forces * (1.01 if platform != "Reference" else 1)
+
+    monkeypatch.setattr(MODULE, "openmm_energies_forces", off)
+    assert not any(item.passed for item in verify_system(system, x, box))
