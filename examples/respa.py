@@ -3,7 +3,7 @@
 Kernels are smooth corrections, and stand in force group 1. Shown is how well a short run at constant energy conserves
 it, with single steps and with several inner steps to an outer one, which computes the kernels that much less often.
 
-Usage: python examples/respa.py MODEL [--inner 4] [--step 0.5] [--time 10] [--platform Reference]
+Usage: python examples/respa.py MODEL [--inner 4] [--step 0.5] [--time 10] [--platform CPU]
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--inner", type=int, default=4, help="steps to an outer one")
     parser.add_argument("--step", type=float, default=0.5, help="inner step [fs]")
     parser.add_argument("--time", type=float, default=10.0, help="[ps]")
-    parser.add_argument("--platform", default="Reference")
+    parser.add_argument("--platform", default="CPU")
     options = parser.parse_args()
     model = hf.read_model(options.model).force_field
     if not model.corrections:
