@@ -26,20 +26,21 @@ Copy = Int[np.ndarray, " atoms"]
 def find_copies(
     force_field: ForceField,
     topology: app.Topology,
-    atoms: Collection[int] | None = None,
+    atoms: Collection[int] | np.ndarray | None = None,
     positions: Any = None,
 ) -> list[Copy]:
     """Each copy of a molecule in a topology, by elements and bonds, whatever the order of the atoms.
 
-    ``atoms`` are the particles that may belong to copies, by number or as the topology's atoms; all if not given. A
+    ``atoms`` are the particles that may belong to copies, by number, as a mask, or as the topology's atoms; all if not
+    given. A
     kernel tells apart atoms that the graph does not, such as the two hydrogens of a methylene group: ``positions``, in
     nm or with a unit, of whole molecules, choose the assignment that its training data know best. They are needed where
     the order of the atoms is not the model's.
 
     Raises ``InputError`` where atoms that were named are no copies, and where positions are needed.
     """
-    molecule, wanted = force_field.molecule, None if atoms is None else {int(getattr(a, "index", a)) for a in atoms}
-    elements, bonds = elements_of(topology), bonds_of(topology)
+    molecule, elements, bonds = force_field.molecule, elements_of(topology), bonds_of(topology)
+    wanted = None if atoms is None else _named(list(atoms), len(elements))
     if positions is not None:
         positions = in_nanometers(positions, len(elements))
     if wanted is not None and not wanted:
@@ -62,6 +63,15 @@ def find_copies(
             f"elements and bonds of the model, {len(molecule.numbers)} atoms, and be named as a whole."
         )
     return found
+
+
+def _named(atoms: Sequence[Any], n: int) -> set[int]:
+    """By number, as atoms of a topology, or as a mask."""
+    if any(isinstance(atom, bool | np.bool_) for atom in atoms):
+        if len(atoms) != n:
+            raise InputError(f"atoms is a mask of {len(atoms)} values for a topology of {n} atoms; give one for each.")
+        return set(np.flatnonzero(atoms).tolist())
+    return {int(getattr(atom, "index", atom)) for atom in atoms}
 
 
 def assign(

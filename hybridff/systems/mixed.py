@@ -46,7 +46,7 @@ def add_hybrid(
     system: openmm.System,
     topology: app.Topology,
     model: Model,
-    atoms: Collection[int] | None = None,
+    atoms: Collection[int] | np.ndarray | None = None,
     *,
     positions: Any = None,
     interpolate: str | None = None,

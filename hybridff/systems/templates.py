@@ -1,6 +1,7 @@
 """Fitted molecules in ``openmm.app.ForceField``, by a template generator."""
 
 import io
+import warnings
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -69,10 +70,12 @@ class HybridFFTemplateGenerator:
                 return True
         for model in self._models:
             numbers = model.molecule.numbers.tolist()
-            same = sorted(n for n in elements if n > 1) == sorted(n for n in numbers if n > 1)
-            # other isomers and protonation states may be known to other generators
-            if same and ((1 in numbers and 1 not in elements) or (len(model.molecule.bonds) and not bonds)):
+            if sorted(n for n in elements if n > 1) != sorted(n for n in numbers if n > 1):
+                continue
+            if (1 in numbers and 1 not in elements) or (len(model.molecule.bonds) and not bonds):
                 raise InputError(why_not(model, _only(residue)))
+            if elements.count(1) != numbers.count(1):  # another state of protonation, which others may know
+                warnings.warn(why_not(model, _only(residue)), stacklevel=2)
         return False
 
 

@@ -138,8 +138,9 @@ def test_several_copies_in_any_order_of_their_atoms() -> None:
     turns = [[0, 1, 2, *methyl, *rest, 8] for methyl in permutations((3, 4, 5)) for rest in permutations((6, 7))]
     known = min((other[turn] for turn in turns), key=lambda frame: float(model.distance(frame[None])[0]))
     assert energy(mixed, x) == pytest.approx(inner(model, one) + inner(model, known), rel=1e-9)
-    only = add_hybrid(start, topology, model, range(9))
-    assert energy(only, x) == pytest.approx(inner(model, one), rel=1e-12)
+    for first in (range(9), [True] * 9 + [False] * 9, np.arange(18) < 9):
+        only = add_hybrid(start, topology, model, first)
+        assert energy(only, x) == pytest.approx(inner(model, one), rel=1e-12)
 
 
 def test_constraints_get_the_fitted_lengths(box: tuple[openmm.System, app.Topology, np.ndarray]) -> None:
@@ -252,6 +253,10 @@ def test_what_would_be_half_replaced_is_refused() -> None:
         add_hybrid(to_openmm(stock), topology, "nowhere")
     with pytest.raises(InputError, match=r"the shape \(8, 3\), and need three numbers for each of 9 particles"):
         add_hybrid(to_openmm(stock), topology, model, positions=geometry("ethanol")[:8])
+    with pytest.raises(InputError, match="a mask of 8 values for a topology of 9 atoms"):
+        add_hybrid(to_openmm(stock), topology, model, [True] * 8)
+    with pytest.raises(InputError, match="atoms names no atom"):
+        add_hybrid(to_openmm(stock), topology, model, np.zeros(9, dtype=bool))
     with pytest.raises(InputError, match="atoms names no atom"):
         add_hybrid(to_openmm(stock), topology, model, [])
 
