@@ -12,15 +12,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.linalg import orth
 
 from hybridff.analysis.errors import evaluate, predict
 from hybridff.anchors import Anchors, hot_geometries
 from hybridff.cache import cached_json
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.gram import add_squares, n_internal
 from hybridff.corrections.learn import (
-    SAMPLE,
     WORTH,
     Judge,
     Part,
@@ -32,8 +29,6 @@ from hybridff.corrections.learn import (
     single_precision,
     too_bad_alone,
 )
-from hybridff.corrections.process import Hyperparameters, Targets, solve
-from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.corrections.term import KernelTerm
 from hybridff.dataset import Frames
 from hybridff.errors import FitError, InputError
@@ -43,6 +38,7 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.gate import Finding, StabilityReport, stability
 from hybridff.residuals import Leftover
 from hybridff.stable import GateOptions, Say
+from hybridff.training import Training
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
 _JUDGED = 6000
@@ -57,15 +53,6 @@ _MOST = 22000
 """Forces and energies that kernels are trained on at once: 3.9 GB of covariance, twice."""
 _LOCAL_POINTS = 200
 """Points of a kernel on some atoms alone, which dynamics can afford."""
-_FUNCTIONS = 7000
-"""Of all kernels together, where they have fewer points than there are frames: 0.4 GB."""
-_BLOCK_BYTES = 1 << 28
-_OUT = 1e-3
-"""Of its prior deviation: how far a coefficient may be moved back into its bounds."""
-_CHEAP = 2e12
-"""Products that the equations of kernels with few points may take, if they are to be made for other length scales."""
-_KEPT = 2
-"""Equations that are kept."""
 _SPARSE_NOISE = 0.3
 """Where the search for the noise of kernels with fewer points than frames begins: they leave something of their own. In
 units of what the terms alone leave."""
@@ -77,9 +64,9 @@ _ANCHORS, _ANCHORED = 40, 1.0 * KCAL_MOL
 """Conformers that no frame shows, and the least deviation that kernels give their energies."""
 _AS_WRONG = 2.0
 """That deviation where the terms are poor, in units of what they leave of the energies of validation frames."""
-_HOT, _DOUBT = 200, 3.0
+_HOT = 200
 """Geometries of hot dynamics, at most half as many as frames, where kernels with few points leave what the terms say as
-it is: energies give or take what the terms leave of those of validation frames, forces so many times what they leave of
+it is: energies give or take what the terms leave of those of validation frames, forces more than what they leave of
 theirs."""
 _LOOKS = 3
 """For wells at others of these."""
@@ -286,7 +273,6 @@ class _Problem:
             raise FitError(f"{force_field.molecule.name} has corrections already; correct the model without them.")
         begin = perf_counter()
         self._force_field, self._frames, self._posterior = force_field, frames, posterior
-        self._frozen: list[Int[np.ndarray, " frozen"]] = []
         self._options = options or CorrectionOptions()
         self._validation, self._atoms = validation, atoms
         self._before = _left(force_field, validation)
@@ -301,7 +287,7 @@ class _Problem:
         self._unseen = Leftover(force_field, validation, self._leftover.atoms)
         self._unseen_rows = np.arange(min(len(validation), _UNSEEN))
         self._conformers = self._unseen_conformers()
-        self._anchors, self._hot = self._first_anchors(), self._hot_frames()
+        self._n_points = self._points_wanted()
         self._choose(choices)
         self._learn(say, progress)
         self._seconds = perf_counter() - begin
@@ -349,19 +335,17 @@ class _Problem:
 
     def _anchored(self, state: State) -> ForceField:
         """With kernels that leave energies of unseen conformers about where the terms have them."""
-        hybrid = self._trained(state)
+        hybrid = self._training.trained(state)
         if self._conformers is None:
             return hybrid
         for _ in range(_LOOKS):
-            if len(self._anchors):
-                self._anchors = self._anchors.with_energy(self._zero(hybrid))
-                for problem in self._sparse.values():
-                    problem.move(self._anchors.energies)
-                hybrid = self._trained(state)
+            if len(self._training.anchors):
+                self._training.move(self._zero(hybrid))
+                hybrid = self._training.trained(state)
             wells = self.wells(hybrid)
             if wells is None:
                 break
-            self._anchor(wells)
+            self._training.add(self._anchors_at(wells))
         return hybrid
 
     def _first_anchors(self) -> Anchors:
@@ -406,13 +390,6 @@ class _Problem:
             zeros.append(float(np.mean(energies[0] - energies[1])))
         return zeros[0] - zeros[1]
 
-    def _anchor(self, positions: Float[np.ndarray, "anchors atoms 3"]) -> None:
-        """Keep the energies of some geometries where the terms alone have them."""
-        own = self._anchors_at(positions)
-        self._anchors += own
-        for problem in self._sparse.values():
-            problem.add([self._block(self._leftover, self._order[:0], own)])
-
     def _result(self, hybrid: ForceField, state: State, seconds: float, remarks: tuple[str, ...]) -> Corrected:
         kernels = [term.expansion for term in hybrid.corrections if isinstance(term, KernelTerm)]
         sizes = iter([int(kernel.force_weights.any(1).sum()) for kernel in kernels])
@@ -420,50 +397,59 @@ class _Problem:
         return Corrected(
             hybrid,
             evaluate(hybrid, self._frames).energy_offset,
-            tuple(fragment.atoms for fragment in self._fragments),
+            tuple(fragment.atoms for fragment in self._training.fragments),
             state,
             self._learnt.gains,
             tuple(points),
             len(self._frames) if any(points) else 0,
             seconds,
-            any(fragment.descriptor.angles for fragment in self._fragments),
+            any(fragment.descriptor.angles for fragment in self._training.fragments),
             any(points) and self._posterior is not None,
-            len(self._anchors),
+            len(self._training.anchors),
             remarks=remarks,
         )
 
     def _choose(self, choices: Sequence[list[Fragment]]) -> None:
         """Take the descriptors that do best, of what mostly is good, on the validation frames."""
+        force, energy = self._left_by_terms()
+        self._begin = self._usual(len(choices[0]))
+        first = Training(
+            self._leftover,
+            self._order,
+            choices[0],
+            self._begin,
+            self._posterior,
+            self._n_points,
+            self._first_anchors(),
+            self._hot_frames(),
+            max(energy, _TINY) / max(force, _TINY),
+        )
+        self._take(first)
         n_rows = len(self._frames) * (self._leftover.freedoms + 1)
-        self._n_points = self._points_wanted()
-        self._sparse: dict[tuple[float, ...], SparseProblem] = {}
         if self._n_points is not None or n_rows > _JUDGED:
             self._judge: Judge = self._remembered
             self._judgements = _TRAININGS
-            self._take(choices[0])
             self._digest = self._digested()
             return
         self._judgements = _JUDGEMENTS
-        begin = self._usual(len(choices[0]))
-        self._take(choices[0])
         with suppress(InputError):
-            self._trained(begin)  # freezes what would leave its bounds, for the judges to know
+            first.trained(self._begin)  # freezes what would leave its bounds, for the judges to know
         judges: list[Judge] = [
             Predictions(
-                self._part(self._leftover, self._order, own, self._anchors),
+                self._part(self._leftover, self._order, own, first.anchors),
                 self._part(self._unseen, self._unseen_rows, own),
                 own,
             )
             for own in choices
         ]
-        scores = [judge(begin) for judge in judges]
+        scores = [judge(self._begin) for judge in judges]
         best = scores.index(min(scores))
         self._judge = judges[best]
-        self._take(choices[best])
+        self._take(first.with_fragments(choices[best]))
 
-    def _take(self, fragments: list[Fragment]) -> None:
-        self._fragments, self._begin = fragments, self._usual(len(fragments))
-        self._unseen_points = self._unseen.of(self._unseen_rows).points(fragments)
+    def _take(self, training: Training) -> None:
+        self._training = training
+        self._unseen_points = self._unseen.of(self._unseen_rows).points(training.fragments)
 
     def _usual(self, n: int) -> State:
         """Of so many kernels."""
@@ -489,8 +475,8 @@ class _Problem:
                 say(f"kernels: {n} strengths tried; forces and energies of the validation frames {better} …")
 
         wanted = changes(
-            len(self._fragments),
-            width=options.kernel_width is None and self._widths_are_cheap(),
+            len(self._training.fragments),
+            width=options.kernel_width is None and self._training.widths_are_cheap(),
             noise=options.kernel_noise is None,
             terms=self._posterior is not None,
         )
@@ -504,7 +490,8 @@ class _Problem:
         anchors: Anchors | None = None,
     ) -> Part:
         data = leftover.of(rows, anchors)
-        terms = None if self._posterior is None else leftover.posterior_rows(self._posterior, rows, anchors)
+        posterior = self._training.posterior
+        terms = None if posterior is None else leftover.posterior_rows(posterior, rows, anchors)
         deviations = np.zeros(0) if anchors is None else anchors.deviations
         return Part(data.values, data.n_forces, data.offset, data.points(fragments), terms, deviations)
 
@@ -515,69 +502,34 @@ class _Problem:
         wanted = self._options.points or (n if everything else _LOCAL_POINTS)
         return None if wanted >= n and n * (self._leftover.freedoms + 1) <= _MOST else min(wanted, n)
 
-    def _sparse_problem(self, widths: tuple[float, ...]) -> SparseProblem:
-        """Of kernels with fewer points than there are frames."""
-        if widths not in self._sparse:
-            if len(self._sparse) == _KEPT:
-                del self._sparse[next(iter(self._sparse))]
-            positions = self._frames.positions[self._order]
-            n_points, fragments = self._points_of_each(), self._fragments
-            centres = [
-                positions[farthest(fragment, positions, width, n_points)]
-                for fragment, width in zip(fragments, widths, strict=True)
-            ]
-            found = self._hyperparameters(replace(self._begin, widths=widths))
-            self._sparse[widths] = SparseProblem(self._blocks(), fragments, centres, found)
-        return self._sparse[widths]
-
-    def _points_of_each(self) -> int:
-        """Points of each kernel, as far as memory allows."""
-        assert self._n_points is not None
-        return min(self._n_points, max(1, _FUNCTIONS // self._functions_of_a_point()))
-
-    def _functions_of_a_point(self) -> int:
-        """Of all kernels together."""
-        return sum(n_internal(len(fragment.atoms)) + 1 for fragment in self._fragments)
-
-    def _widths_are_cheap(self) -> bool:
-        """Whether other length scales can be tried: with few points, all rows of the equations change."""
-        if self._n_points is None:
-            return True
-        n_functions = self._points_of_each() * self._functions_of_a_point()
-        n_unknowns = n_functions + len(self._force_field.parameter_table)
-        return len(self._frames) * (self._leftover.freedoms + 1) * n_unknowns**2 < _CHEAP
-
-    def _hyperparameters(self, state: State) -> Hyperparameters:
-        points = self._leftover.of(self._order[:SAMPLE]).points(self._fragments)
-        return state.hyperparameters(self._fragments, points)
-
     def _remembered(self, state: State) -> float:
         """The score of a state, kept with the coefficients that it froze: a search that was stopped goes on there."""
-        before = len(self._frozen)
+        frozen = self._training.frozen
+        before = len(frozen)
 
         def judged() -> dict[str, Any]:
             found = self._score_of(state)
-            frozen = [places.tolist() for places in self._frozen[before:]]
-            return {"score": found if math.isfinite(found) else None, "frozen": frozen}
+            new = [places.tolist() for places in frozen[before:]]
+            return {"score": found if math.isfinite(found) else None, "frozen": new}
 
         key = {"what": "score of kernels, 6", "problem": self._digest, "frozen": before, "state": asdict(state)}
         kept = cached_json(key, judged)
-        if len(self._frozen) == before:
+        if len(frozen) == before:
             for places in kept["frozen"]:
-                self._freeze(np.array(places))
+                self._training.freeze(np.array(places))
         return math.inf if kept["score"] is None else float(kept["score"])
 
     def _digested(self) -> str:
         """A hash of all that scores depend on."""
         table = self._force_field.parameter_table
         parts: list[Any] = [
-            self._anchors.positions,
-            self._anchors.deviations,
-            None if self._hot is None else self._hot.frames.positions,
+            self._training.anchors.positions,
+            self._training.anchors.deviations,
+            None if self._training.hot is None else self._training.hot.frames.positions,
             table.values,
             *table.bounds,
             self._order,
-            [fragment.atoms for fragment in self._fragments],
+            [fragment.atoms for fragment in self._training.fragments],
         ]
         for frames in (self._frames, self._validation):
             parts += [frames.positions, frames.energies, frames.forces]
@@ -591,7 +543,7 @@ class _Problem:
     def _score_of(self, state: State) -> float:
         """Of kernels that are trained so; infinite where the terms alone would be bad, or double precision fails."""
         try:
-            hybrid = self._trained(state)
+            hybrid = self._training.trained(state)
         except InputError:
             return math.inf
         if self._posterior is not None and too_bad_alone(self._score(hybrid.with_corrections(()))):
@@ -602,83 +554,13 @@ class _Problem:
         """How much worse than without kernels a model is on the validation frames."""
         kernels = {term.atoms: term.expansion for term in model.corrections if isinstance(term, KernelTerm)}
         points = [
-            own for fragment, own in zip(self._fragments, self._unseen_points, strict=True) if fragment.atoms in kernels
+            own
+            for fragment, own in zip(self._training.fragments, self._unseen_points, strict=True)
+            if fragment.atoms in kernels
         ]
         rounding = single_precision(list(kernels.values()), points)
         left = _left(model, self._validation)
         return score(self._before, left, self._before.size - len(self._validation), rounding)
-
-    def _trained(self, state: State) -> ForceField:
-        """With kernels; a coefficient that would leave its bounds stays where it was."""
-        while True:
-            terms, amounts = self._solved(state)
-            if self._posterior is None:
-                return self._force_field.with_corrections(terms)
-            parameters, fitted = self._force_field.parameter_table, self._posterior.fitted
-            values, (lower, upper) = parameters.values.copy(), parameters.bounds
-            moved = values[fitted] + self._posterior.spread.T @ amounts
-            values[fitted] = np.clip(moved, lower[fitted], upper[fitted])
-            out = np.abs(values[fitted] - moved) > _OUT * parameters.prior_widths[fitted]
-            if not out.any():
-                return self._force_field.with_values(values).with_corrections(terms)
-            self._freeze(np.flatnonzero(out))
-
-    def _freeze(self, places: Int[np.ndarray, " frozen"]) -> None:
-        """Keep some coefficients where their fit has left them."""
-        assert self._posterior is not None
-        self._frozen.append(places)
-        spread = self._posterior.spread
-        directions = orth(spread[:, places])
-        self._posterior = replace(self._posterior, spread=spread - directions @ (directions.T @ spread))
-        for problem in self._sparse.values():
-            problem.restrict(np.concatenate([np.zeros((1, directions.shape[1])), directions]))
-
-    def _solved(self, state: State) -> tuple[list[KernelTerm], Float[np.ndarray, " coefficients"]]:
-        """Kernels, and the moves of the coefficients in units of the deviations that their fit has left."""
-        found = self._hyperparameters(state)
-        if self._n_points is not None:
-            n_others = 1 if self._posterior is None else 1 + len(self._posterior.spread)
-            scale = np.full(n_others, state.freedom)
-            scale[0] = 1.0  # the zero of energy
-            terms, others = self._sparse_problem(state.widths).solved(found, scale)
-            return terms, others[1:]
-        data = self._leftover.of(self._order, self._anchors)
-        known = data.offset @ data.offset.T
-        own = state.freedom * self._term_rows(self._leftover, self._order, self._anchors)
-        add_squares(known, own)
-        targets = Targets(data.values, data.n_forces, known, self._anchors.deviations)
-        terms, weights = solve(targets, self._fragments, data.points(self._fragments), found)
-        return terms, state.freedom * (own @ weights)
-
-    def _term_rows(
-        self, leftover: Leftover, rows: Int[np.ndarray, " rows"], anchors: Anchors | None
-    ) -> Float[np.ndarray, "coefficients n"]:
-        """What the coefficients do to some frames and anchors, each by the deviation that its fit has left."""
-        if self._posterior is None:
-            return np.zeros((0, len(rows) * (leftover.freedoms + 1) + (0 if anchors is None else len(anchors))))
-        return leftover.posterior_rows(self._posterior, rows, anchors)
-
-    def _blocks(self) -> Iterator[Block]:
-        size = max(1, _BLOCK_BYTES // (8 * _FUNCTIONS * (self._leftover.freedoms + 1)))
-        for first in range(0, len(self._order), size):
-            yield self._block(self._leftover, self._order[first : first + size])
-        hot = np.arange(0 if self._hot is None else len(self._hot.frames))
-        for first in range(0, len(hot), size):
-            assert self._hot is not None
-            yield self._block(self._hot, hot[first : first + size])
-        if len(self._anchors):
-            yield self._block(self._leftover, self._order[:0], self._anchors)
-
-    def _block(self, leftover: Leftover, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None) -> Block:
-        """Of frames, or of anchors."""
-        data = leftover.of(rows, anchors)
-        offset = np.where(data.offset > 0, self._leftover.scale, 0.0)
-        others = np.concatenate([offset.T, self._term_rows(leftover, rows, anchors)])
-        deviations, doubt = np.zeros(0) if anchors is None else anchors.deviations, 1.0
-        if leftover is self._hot:
-            force, energy = self._left_by_terms()
-            deviations, doubt = np.full(len(rows), max(energy, _TINY) / max(force, _TINY)), _DOUBT
-        return Block(data.values, data.n_forces, data.points(self._fragments), others, deviations, doubt)
 
 
 def _left(model: ForceField, frames: Frames) -> Float[np.ndarray, " n"]:

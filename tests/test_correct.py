@@ -19,6 +19,7 @@ from hybridff.fit.conformers import Lessons, Unseen
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gate import Finding, StabilityOptions, StabilityReport
 from hybridff.stable import GateOptions
+from hybridff.training import Training
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 ATOMS = (0, 1, 2, 8)
@@ -321,3 +322,34 @@ def test_without_a_stable_correction_there_is_none(monkeypatch: pytest.MonkeyPat
     assert found.report.passed
     assert "No correction passed the stability gate" in found.sentences()[-1]
     assert said.count("not stable; training again: a hole of the test") == 3
+
+
+def test_a_resumed_search_keeps_coefficients_where_the_first_one_froze_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Bounds so narrow that trainings leave them; scores that are remembered train nothing."""
+    everything = read_frames("hybridff/data/ethanol.npz")
+    frames, held = (everything.subset(np.arange(first, first + n)) for first, n in ((0, 60), (60, 40)))
+    fitted = fit(force_field("ethanol", form="class2"), frames)
+    alone = fitted.force_fields[0]
+    narrow = property(lambda self: (self.values - 1e-2 * self.prior_widths, self.values + 1e-2 * self.prior_widths))
+    monkeypatch.setattr(type(alone.parameter_table), "bounds", narrow)
+    monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path))
+    module, freeze, frozen = sys.modules["hybridff.training"], Training.freeze, []
+
+    def noted(training: Training, places: np.ndarray) -> None:
+        frozen.append(places.tolist())
+        freeze(training, places)
+
+    monkeypatch.setattr(module.Training, "freeze", noted)
+    found, orders = [], []
+    for _ in range(2):
+        frozen.clear()
+        options = CorrectionOptions(points=10, descriptor="distances")
+        found.append(correct(alone, frames, held, [range(9)], options, posterior=fitted.posteriors[0]))
+        orders.append(list(frozen))
+    assert orders[0]
+    assert orders[0] == orders[1]
+    vectors = [own.force_field.parameter_table.values for own in found]
+    # equations that are restricted later are rounded otherwise
+    np.testing.assert_allclose(*vectors, rtol=1e-4, atol=1e-9)

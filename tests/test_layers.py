@@ -20,7 +20,7 @@ ORDER = """
     gaff.slopes gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
     export holes openmm_files analysis.errors
     fit.conformers fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
-    start simulate gate stable anchors residuals correct trials modelfile
+    start simulate gate stable anchors residuals training correct trials modelfile
     systems.ffxml systems.matching systems.inside systems.mixed systems.templates systems.mlpotential
     systems.engines calculator verify workflow plots report cli __main__
 """
