@@ -3,25 +3,22 @@
 import json
 import signal
 import sys
-import time
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Toml
 from openmm import unit
-from rich.console import Console
 from rich.markdown import Markdown
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hybridff.analysis.errors import evaluate as evaluate_model
+from hybridff.cli_analyse import analyse
 from hybridff.correct import CorrectionOptions
 from hybridff.dataset import Frames
 from hybridff.errors import HybridFFError, InputError
@@ -43,6 +40,7 @@ from hybridff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.systems.engines import files_for_engine, write_files
 from hybridff.systems.matching import find_copies
 from hybridff.systems.mixed import add_hybrid
+from hybridff.terminal import console, error_console, progress, say
 from hybridff.units import KCAL_MOL
 from hybridff.verify import Comparison, openmm_energies_forces, verify_system
 from hybridff.verify import verify as verify_model
@@ -58,9 +56,6 @@ from hybridff.workflow import (
 )
 from hybridff.workflow import parametrize as make_stock
 
-console = Console()
-error_console = Console(stderr=True)
-
 app = App(
     name="hybridff",
     help="Force fields refit to quantum-chemical energies and forces, for OpenMM.",
@@ -71,6 +66,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.meta.suppress_keyboard_interrupt = False
+app.command(analyse)
 
 Flat = Parameter(name="*")
 Out = Annotated[Path, Parameter(help="Folder for the results; made by the command.")]
@@ -111,7 +107,7 @@ def parametrize(
         document = stock_document(model)
         _write(model, document, folder)
     _show(document)
-    _say(f"Written to {out}.")
+    say(f"Written to {out}.")
 
 
 @app.command
@@ -152,12 +148,12 @@ def fit(
             if keep_posterior and item.posterior is not None and not item.model.force_field.corrections:
                 item.posterior.write(place / POSTERIOR)
     if keep_posterior and any(item.model.force_field.corrections for item in fitted):
-        _say("Note: the posterior is that of the terms alone, so that with kernels it is not kept.")
+        say("Note: the posterior is that of the terms alone, so that with kernels it is not kept.")
     elif keep_posterior and any(item.posterior is None for item in fitted):
-        _say("Note: this form is not linear in its parameters, so there is no posterior to keep.")
+        say("Note: this form is not linear in its parameters, so there is no posterior to keep.")
     for document in documents:
         _show(document.without("Provenance", "Data"))
-    _say(f"Written to {out}: model.json, summary.md, report.html.")
+    say(f"Written to {out}: model.json, summary.md, report.html.")
 
 
 @app.command
@@ -191,13 +187,13 @@ def correct(
     saved = read_model(model)
     item = _data_of(saved, data, reading)
     posterior = _posterior_of(saved, model)
-    with _progress("kernels") as advance:
-        corrected = correct_model(saved, item, correction or (), split, gate, _say, kernels, posterior, advance, alone)
+    with progress("kernels") as advance:
+        corrected = correct_model(saved, item, correction or (), split, gate, say, kernels, posterior, advance, alone)
     document = correction_document(corrected)
     with new_folder(out, overwrite=overwrite) as folder:
         _write(corrected.model, document, folder)
     _show(document)
-    _say(f"Written to {out}: model.json, summary.md, report.html.")
+    say(f"Written to {out}: model.json, summary.md, report.html.")
 
 
 @app.command
@@ -224,7 +220,7 @@ def evaluate(
     item = _data_of(saved, data, reading)
     known = inputs_of(saved, item.files)
     if known:
-        _say(f"Note: the model was fitted to frames of {', '.join(known)}; these errors include them.")
+        say(f"Note: the model was fitted to frames of {', '.join(known)}; these errors include them.")
     found = evaluate_model(saved.force_field, item.frames, saved.energy_offset)
     posterior = _posterior_of(saved, model)
     predicted = {} if posterior is None else predicted_errors(posterior, saved.force_field, item.frames)
@@ -238,7 +234,7 @@ def evaluate(
         with new_file(json_file) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for name, value in result.items():
-        _say(f"{name:32s} {value:.4f}" if isinstance(value, float) else f"{name:32s} {value}")
+        say(f"{name:32s} {value:.4f}" if isinstance(value, float) else f"{name:32s} {value}")
 
 
 @app.command
@@ -274,7 +270,7 @@ def export(
     if system is not None:
         write_system(to_openmm(force_field), system)
         written.append(system)
-    _say(f"Written: {', '.join(map(str, written))}.")
+    say(f"Written: {', '.join(map(str, written))}.")
 
 
 @app.command
@@ -304,13 +300,13 @@ def mix(
     write_system(new, out)
     for force_field in force_fields:
         copies = len(find_copies(force_field, read.topology, positions=positions))
-        _say(f"{force_field.molecule.name}: {copies} {'copy' if copies == 1 else 'copies'}.")
+        say(f"{force_field.molecule.name}: {copies} {'copy' if copies == 1 else 'copies'}.")
     box = read.topology.getPeriodicBoxVectors()
     box = None if box is None else box.value_in_unit(unit.nanometer)
     before, after = (float(openmm_energies_forces(own, positions[None], box=box)[0][0]) for own in (old, new))
-    _say(f"Energy of the structure: {before / KCAL_MOL:.2f} kcal/mol before, {after / KCAL_MOL:.2f} now.")
+    say(f"Energy of the structure: {before / KCAL_MOL:.2f} kcal/mol before, {after / KCAL_MOL:.2f} now.")
     agree = _table(verify_system(new, positions, box))
-    _say(f"Written: {out}.")
+    say(f"Written: {out}.")
     if not agree:
         raise SystemExit(1)
 
@@ -340,8 +336,8 @@ def simulate(
     with new_folder(out, overwrite=overwrite) as folder:
         result = _simulate(saved, folder, temperature, time, platform, options, route)
     for sentence in simulation_section(result, temperature, platform).sentences:
-        _say(sentence)
-    _say(f"Written to {out}.")
+        say(sentence)
+    say(f"Written to {out}.")
 
 
 @app.command
@@ -363,10 +359,10 @@ def verify(
     force_field = read_model(model).force_field
     agree = _compare(force_field)
     if dynamics:
-        with _progress("stability") as advance:
+        with progress("stability") as advance:
             report = stability(force_field, options, advance)
         for sentence in report.sentences():
-            _say(sentence)
+            say(sentence)
         agree = agree and report.passed
     if not agree:
         raise SystemExit(1)
@@ -376,7 +372,7 @@ def _data_of(saved: SavedModel, paths: list[Path], reading: DataOptions | None) 
     """Reference data of a model's molecule, with notes on what is odd about them."""
     (item,) = read_data(paths, saved.force_field.molecule, reading)
     for message in item.report.messages():
-        _say(f"Note: {message}")
+        say(f"Note: {message}")
     return item
 
 
@@ -404,11 +400,11 @@ def _compare(force_field: ForceField) -> bool:
 
 
 def _table(comparisons: Sequence[Comparison]) -> bool:
-    _say(f"{'largest relative deviation':44s} {'energy':>9s} {'force':>9s} {'allowed':>9s}")
+    say(f"{'largest relative deviation':44s} {'energy':>9s} {'force':>9s} {'allowed':>9s}")
     for item in comparisons:
         energy = "–" if item.energy is None else f"{item.energy:.1e}"
         verdict = "agrees" if item.passed else "DIFFERS"
-        _say(f"{item.name:44s} {energy:>9s} {item.force:9.1e} {item.tolerance:9.1e}  {verdict}")
+        say(f"{item.name:44s} {energy:>9s} {item.force:9.1e} {item.tolerance:9.1e}  {verdict}")
     return all(item.passed for item in comparisons)
 
 
@@ -429,7 +425,7 @@ def demo(*, out: Out = Path("hybridff-demo"), overwrite: Overwrite = False) -> N
             document = replace(document, sections=(*document.sections, simulation_section(result, 300.0, "Reference")))
             _write(item.model, document, place)
             _show(replace(document, sections=(document.sections[0], document.sections[-1])))
-    _say(f"Written to {out}: open report.html in each of its folders.")
+    say(f"Written to {out}: open report.html in each of its folders.")
 
 
 @app.meta.default
@@ -470,17 +466,12 @@ def _fail(sentence: str, code: int) -> None:
     sys.exit(code)
 
 
-def _say(text: str) -> None:
-    """Print one line as it is, however long."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
 def _show(document: Document) -> None:
     """Tables fitted to the terminal; plain Markdown, with nothing cut off, where the output goes elsewhere."""
     if console.is_terminal:
         console.print(Markdown(document.markdown()))
     else:
-        _say(document.markdown())
+        say(document.markdown())
 
 
 def _check_toml(path: Path) -> None:
@@ -529,8 +520,8 @@ def _fit(
     data = read_data(paths, molecule, reading)
     for item in data:
         for message in item.report.messages():
-            _say(f"Note: {item.molecule.name}: {message}")
-    with _progress("fit") as advance:
+            say(f"Note: {item.molecule.name}: {message}")
+    with progress("fit") as advance:
         total, done = sum(len(item.frames) for item in data), [0]
 
         def visited(frames: int) -> None:
@@ -541,7 +532,7 @@ def _fit(
             advance(fraction, "kernels")
 
         return fit_data(
-            data, start, split, form, options, visited, _say, sources, gate, corrections or (), kernels, judged
+            data, start, split, form, options, visited, say, sources, gate, corrections or (), kernels, judged
         )
 
 
@@ -560,7 +551,7 @@ def _simulate(
             "option stop_beyond: a model without corrections does not know its training data; leave it out."
         )
     chosen = best_route(force_field, platform) if route == "auto" else route
-    with _progress("dynamics") as advance:
+    with progress("dynamics") as advance:
         return run_simulation(
             to_openmm(force_field, chosen),
             force_field.molecule.to_openmm_topology(),
@@ -593,37 +584,3 @@ def _write(model: SavedModel, document: Document, folder: Path) -> None:
     write_model(model, folder)
     (folder / "summary.md").write_text(document.markdown(), encoding="utf-8")
     (folder / "report.html").write_text(document.html(), encoding="utf-8")
-
-
-class Advance(Protocol):
-    """Tells a bar how far the work is."""
-
-    def __call__(self, fraction: float, name: str = ..., /) -> None:
-        """``fraction`` of the work, and another name of it."""
-
-
-@contextmanager
-def _progress(task: str) -> Iterator[Advance]:
-    """A bar, shown only once the work has taken two seconds; what is done may change its name."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
-    bar, begin = Progress(*columns, console=console, transient=True), time.perf_counter()
-    identity = bar.add_task(task, total=1.0)
-    started = False
-
-    def advance(fraction: float, name: str = task) -> None:
-        nonlocal started
-        if not started and time.perf_counter() - begin > 2.0:
-            bar.start()
-            started = True
-        bar.update(identity, completed=fraction, description=name)
-
-    try:
-        yield advance
-    finally:
-        if started:
-            bar.stop()

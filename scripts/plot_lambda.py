@@ -46,8 +46,8 @@ def main() -> None:
         old = files.createSystem(modeller.topology, rigidWater=True, **settings)
         new = hf.add_hybrid(old, modeller.topology, model)
         mixed = hf.add_hybrid(old, modeller.topology, model, interpolate=NAME)
-        x = np.array(modeller.positions.value_in_unit(unit.nanometer))
-        x[: len(molecule.numbers)] += np.random.default_rng(0).normal(0, 0.005, molecule.positions.shape)
+        x: np.ndarray = np.array(modeller.positions.value_in_unit(unit.nanometer))
+        x[: len(molecule.numbers)] += np.random.default_rng(0).normal(0, 0.005, (len(molecule.numbers), 3))
         print(f"{molecule.name} in {place}, {len(x)} atoms,")
         print(f"{options.windows} windows of {options.time:g} ps at {KELVIN:g} K\n")
         for value, system in ((0.0, old), (1.0, new)):

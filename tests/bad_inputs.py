@@ -829,6 +829,38 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "cannot write none/mixed.xml: the folder none does not exist; make it first",
     ),
     BadInput(
+        "a method that is none",
+        "analyse modes model gaff",
+        "gaff is no method: give stock, uff, mmff94, gfn1-xtb, gfn2-xtb, the folder of a model",
+    ),
+    BadInput(
+        "a calculator that is not installed",
+        "analyse modes model nowhere:Class",
+        "there is no nowhere:Class (No module named 'nowhere'); install what it belongs to",
+    ),
+    BadInput(
+        "a Hessian that is none",
+        "analyse modes model uff --reference ethanol.npz",
+        "ethanol.npz is no file with z, R and hessian",
+    ),
+    BadInput(
+        "a Hessian of another size",
+        "analyse modes model uff --reference hessian.npz",
+        "hessian.npz: R has the shape (9, 3) and hessian (9, 9); 9 atoms need (9, 3) and (27, 27), of finite numbers",
+        lambda: np.savez("hessian.npz", z=load()["z"], R=np.zeros((9, 3)), hessian=np.zeros((9, 9))),
+    ),
+    BadInput(
+        "a Hessian of another molecule",
+        "analyse modes model uff --reference hessian.npz",
+        "in hessian.npz; give the molecule in the atom order of the data",
+        lambda: np.savez("hessian.npz", z=load()["z"][::-1], R=np.zeros((9, 3)), hessian=np.zeros((27, 27))),
+    ),
+    BadInput(
+        "a table into no folder",
+        "analyse modes model uff --table none/modes.csv",
+        "cannot write none/modes.csv: the folder none does not exist; make it first",
+    ),
+    BadInput(
         "a folder in the place of the JSON file",
         "evaluate model ethanol.npz --json old",
         "cannot write old: it is a folder; give the name of a file",

@@ -1,4 +1,4 @@
-import io
+import csv
 import json
 import re
 import subprocess
@@ -6,17 +6,19 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import ase
 import numpy as np
 import openmm
 import pytest
 import torch
 from bad_inputs import run, zero_charges
 from openmm import app
-from rich.console import Console
 from test_workflow import write_frames
 
 from hybridff import cli
 from hybridff.analysis.errors import evaluate, predict
+from hybridff.analysis.modes import hessian, modes, relaxed
+from hybridff.calculator import HybridFFCalculator
 from hybridff.dataset import read_frames
 from hybridff.modelfile import read_model
 
@@ -403,29 +405,6 @@ def test_the_version_is_the_packages():
     assert succeed("--version").strip() == version("hybridff")
 
 
-def test_a_bar_appears_once_work_has_taken_two_seconds(monkeypatch):
-    now = [0.0]
-    screen = io.StringIO()
-    monkeypatch.setattr(cli.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(cli, "console", Console(file=screen, force_terminal=True, width=80))
-    with cli._progress("fit") as advance:
-        now[0] = 1.9
-        advance(0.4)
-        assert screen.getvalue() == ""
-        now[0] = 2.1
-        advance(0.5)
-    assert "fit" in screen.getvalue()
-    assert "50 %" in screen.getvalue()
-
-
-def test_quick_work_shows_no_bar(monkeypatch):
-    screen = io.StringIO()
-    monkeypatch.setattr(cli, "console", Console(file=screen, force_terminal=True, width=80))
-    with cli._progress("fit") as advance:
-        advance(1.0)
-    assert screen.getvalue() == ""
-
-
 @pytest.mark.slow
 def test_the_demo_fits_reports_and_simulates_the_bundled_molecules(workplace):
     with zero_charges():
@@ -446,3 +425,20 @@ def test_evaluate_says_when_the_frames_were_trained_on(workplace):
     assert "fitted to frames of ethanol.npz; these errors include them" in run("evaluate fitted ethanol.npz").stdout
     read_frames("ethanol.npz").write("copy.npz")
     assert "fitted to frames" not in run("evaluate fitted copy.npz").stdout
+
+
+def test_analyse_modes_compares_methods_with_a_reference(workplace):
+    model = read_model("model").force_field
+    placed = model.molecule.with_embedded_positions()
+    found = relaxed(ase.Atoms(placed.numbers, placed.positions * 10), HybridFFCalculator(model))
+    second = hessian(found, HybridFFCalculator(model))
+    # eV to kcal/mol
+    np.savez("reference.npz", z=found.numbers, R=found.positions, hessian=second * 23.060548)
+    said = succeed("analyse modes model mmff94 --reference reference.npz --table modes.csv").splitlines()
+    own, other = (re.search(r"off by ([0-9.]+) cm", line) for line in said[:2])
+    assert float(own[1]) < 0.1  # its own Hessian
+    assert float(other[1]) > 5
+    rows = list(csv.reader(Path("modes.csv").read_text().splitlines()))
+    assert rows[0] == ["mode", "reference.npz", "model", "mmff94"]
+    assert len(rows) == 22
+    assert float(rows[21][1]) == pytest.approx(modes(found, second).frequencies[-1], abs=1e-2)

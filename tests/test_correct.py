@@ -350,6 +350,6 @@ def test_a_resumed_search_keeps_coefficients_where_the_first_one_froze_them(
         orders.append(list(frozen))
     assert orders[0]
     assert orders[0] == orders[1]
-    vectors = [own.force_field.parameter_table.values for own in found]
+    one, other = (own.force_field.parameter_table.values for own in found)
     # equations that are restricted later are rounded otherwise
-    np.testing.assert_allclose(*vectors, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-9)

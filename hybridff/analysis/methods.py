@@ -1,0 +1,155 @@
+"""Methods by name, as calculators of ASE: fitted models and what they are compared with."""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
+from rdkit import Chem
+from rdkit.Chem import rdForceFieldHelpers
+
+from hybridff.calculator import HybridFFCalculator
+from hybridff.corrections.sgdmlfile import read_sgdml
+from hybridff.corrections.term import KernelTerm
+from hybridff.errors import InputError, MissingProgramError
+from hybridff.gaff.forcefield import ForceField
+from hybridff.modelfile import FILE_NAME
+from hybridff.molecule import Molecule
+from hybridff.start import StartOptions, starting_parameters
+from hybridff.units import ANGSTROM, EV, KCAL_MOL
+
+_XTB: Mapping[str, str] = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}
+_RDKIT = "uff", "mmff94"
+STOCK = "stock"
+NAMES = (STOCK, *_RDKIT, *_XTB)
+"""Methods that need nothing but their name."""
+_NO_CUTOFF = 1e6
+"""[Å]"""
+
+
+def method(
+    name: str, molecule: Molecule, start: StartOptions | None = None, options: Mapping[str, Any] | None = None
+) -> BaseCalculator:
+    """A calculator [eV, eV/Å] of the isolated molecule, its atoms in their order.
+
+    ``name`` is one of ``NAMES`` ("stock" is GAFF with the charges of ``start``), the folder of a model, a model file of
+    the program sgdml, or ``module:Class`` of any calculator of ASE, made with ``options``.
+
+    Raises ``InputError`` for any other name, for models of other molecules and for what RDKit has no parameters of;
+    ``MissingProgramError`` without the package that a method needs.
+    """
+    if name.lower() in _RDKIT:
+        return RDKitCalculator(name.lower(), molecule)
+    if name.lower() in _XTB:
+        return _xtb(_XTB[name.lower()], molecule)
+    if name == STOCK:
+        return HybridFFCalculator(ForceField.build(molecule, starting_parameters(molecule, start or StartOptions())))
+    path = Path(name)
+    if (path / FILE_NAME).is_file():
+        return HybridFFCalculator(path)
+    if path.suffix == ".npz" and path.is_file():
+        return SGDMLCalculator(path)
+    if ":" in name and not path.exists():
+        return _of_class(name, options or {})
+    raise InputError(
+        f"{name} is no method: give {', '.join(NAMES)}, the folder of a model, a model file of sgdml (.npz), or "
+        "module:Class of a calculator of ASE."
+    )
+
+
+class RDKitCalculator(Calculator):  # type: ignore[misc]
+    """UFF (A. K. Rappé et al., J. Am. Chem. Soc. 114, 10024 (1992)) or MMFF94 (T. A. Halgren, J. Comput. Chem. 17, 490
+    (1996)) by RDKit, without cutoff.
+
+    Raises ``InputError`` where these have no parameters.
+    """
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's own way)
+
+    def __init__(self, name: str, molecule: Molecule, **options: Any) -> None:
+        super().__init__(**options)
+        placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+        self._mol = Chem.Mol(placed.to_rdkit())
+        if name == "uff":
+            known = rdForceFieldHelpers.UFFHasAllMoleculeParams(self._mol)
+        else:
+            known = rdForceFieldHelpers.MMFFHasAllMoleculeParams(self._mol)
+        if not known:
+            raise InputError(f"RDKit has no parameters of {name.upper()} for {molecule.name}; leave this method out.")
+        if name == "uff":
+            self._field = rdForceFieldHelpers.UFFGetMoleculeForceField(self._mol, vdwThresh=_NO_CUTOFF)
+        else:
+            properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(self._mol)
+            self._field = rdForceFieldHelpers.MMFFGetMoleculeForceField(
+                self._mol, properties, nonBondedThresh=_NO_CUTOFF
+            )
+        self._field.Initialize()
+
+    def calculate(
+        self,
+        atoms: Any = None,
+        properties: tuple[str, ...] | list[str] = ("energy",),
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """What ASE calls."""
+        super().calculate(atoms, properties, system_changes)
+        flat = self.atoms.positions.ravel().tolist()
+        kcal = KCAL_MOL / EV
+        self.results = {
+            "energy": self._field.CalcEnergy(flat) * kcal,
+            "forces": -np.array(self._field.CalcGrad(flat)).reshape(-1, 3) * kcal,
+        }
+
+
+class SGDMLCalculator(Calculator):  # type: ignore[misc]
+    """A model file of the program sgdml, evaluated by our kernels.
+
+    Raises ``InputError`` for atoms of another molecule.
+    """
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's own way)
+
+    def __init__(self, path: str | Path, **options: Any) -> None:
+        super().__init__(**options)
+        self._path = path
+        self._numbers, expansion = read_sgdml(path)
+        self._add = KernelTerm(range(len(self._numbers)), expansion).compiled()
+
+    def calculate(
+        self,
+        atoms: Any = None,
+        properties: tuple[str, ...] | list[str] = ("energy",),
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """What ASE calls."""
+        super().calculate(atoms, properties, system_changes)
+        if not np.array_equal(self.atoms.numbers, self._numbers):
+            raise InputError(f"the model {self._path} is of another molecule, or of another order of its atoms.")
+        positions = np.ascontiguousarray(self.atoms.positions * ANGSTROM)
+        forces = np.zeros_like(positions)
+        self.results = {"energy": self._add(positions, forces) / EV, "forces": forces / (EV / ANGSTROM)}
+
+
+def _xtb(name: str, molecule: Molecule) -> BaseCalculator:
+    try:
+        from tblite.ase import TBLite
+    except ImportError as error:
+        raise MissingProgramError(f"{name} needs tblite: pip install hybridff[reference].") from error
+    return TBLite(method=name, charge=molecule.charge, verbosity=0)
+
+
+def _of_class(name: str, options: Mapping[str, Any]) -> BaseCalculator:
+    module, _, kind = name.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), kind)
+    except (ImportError, AttributeError) as error:
+        raise MissingProgramError(f"there is no {name} ({error}); install what it belongs to.") from error
+    try:
+        found = made(**options)
+    except Exception as error:
+        raise InputError(f"{name} cannot be made with the options {dict(options)}: {error}.") from error
+    if not isinstance(found, BaseCalculator):
+        raise InputError(f"{name} is no calculator of ASE.")
+    return found

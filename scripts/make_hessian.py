@@ -1,0 +1,97 @@
+"""A minimum and its Hessian at the level of theory of a set of frames, by PySCF: ``docs/data/hessian-<set>.npz``.
+
+The minimum is the one next to the frame of lowest energy. Hessians are analytic; ``hybridff analyse modes --reference``
+reads them. Functionals are evaluated on a fine grid and without density fitting.
+
+Usage: python scripts/make_hessian.py ethanol_rmd17 [--out docs/data]
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import ase
+import numpy as np
+import pyscf
+from ase.calculators.calculator import Calculator, all_changes
+from ase.optimize import BFGS
+from pyscf import dft, gto
+
+from hybridff.analysis.modes import modes
+from hybridff.output import new_file
+from hybridff.trials import read_trial_set
+from hybridff.units import ANGSTROM, BOHR, EV, HARTREE, KCAL_MOL
+
+DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
+LEVELS = {
+    "ethanol_rmd17": ("pbe", "def2-svp"),
+    "aspirin_rmd17": ("pbe", "def2-svp"),
+    "nma_b3lyp": ("b3lyp5", "cc-pvdz"),
+}
+"""Functional and basis; B3LYP5 is B3LYP with VWN5, as the source of the frames has it."""
+GRID = 5
+LARGEST_FORCE = 2e-4
+"""Of the minimum [eV/Å]."""
+
+
+class KohnSham(Calculator):
+    """Restricted Kohn-Sham energies and forces by PySCF."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's name)
+
+    def __init__(self, functional: str, basis: str) -> None:
+        super().__init__()
+        self._functional, self._basis = functional, basis
+        self._density: np.ndarray | None = None
+
+    def solved(self, atoms: ase.Atoms) -> dft.rks.RKS:
+        """The solution at some geometry, begun with the last one."""
+        mol = gto.M(atom=list(zip(atoms.symbols, atoms.positions.tolist(), strict=True)), basis=self._basis, verbose=0)
+        found = dft.RKS(mol, xc=self._functional)
+        found.grids.level, found.conv_tol, found.conv_tol_grad = GRID, 1e-11, 1e-6
+        found.kernel(self._density)
+        if not found.converged:
+            raise SystemExit("the Kohn-Sham equations did not converge")
+        self._density = found.make_rdm1()
+        return found
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        """Energy [eV] and forces [eV/Å]."""
+        super().calculate(atoms, properties, system_changes)
+        found = self.solved(self.atoms)
+        slope = found.nuc_grad_method().set(grid_response=True).kernel()
+        hartree, length = HARTREE / EV, BOHR / ANGSTROM
+        self.results = {"energy": found.e_tot * hartree, "forces": -slope * hartree / length}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("set", choices=LEVELS)
+    parser.add_argument("--out", type=Path, default=Path("docs/data"))
+    options = parser.parse_args()
+    data = read_trial_set(DATA / f"{options.set}.npz")
+    lowest = data.frames.positions[int(data.frames.energies.argmin())] / ANGSTROM
+    atoms, calculator = ase.Atoms(data.molecule.numbers, lowest), KohnSham(*LEVELS[options.set])
+    atoms.calc = calculator
+    BFGS(atoms).run(fmax=LARGEST_FORCE, steps=200)
+    solution = calculator.solved(atoms)
+    second = solution.Hessian().kernel().transpose(0, 2, 1, 3).reshape(3 * len(atoms), -1)
+    second = (second + second.T) / 2 * (HARTREE / KCAL_MOL) / (BOHR / ANGSTROM) ** 2
+    found = modes(atoms, second * (KCAL_MOL / EV))
+    print(f"frequencies [1/cm]: {' '.join(f'{value:.1f}' for value in found.frequencies)}")
+    if found.frequencies.min() < 0:
+        raise SystemExit("this is no minimum")
+    theory = f"{LEVELS[options.set][0]}/{LEVELS[options.set][1]}, grid level {GRID}, PySCF {pyscf.__version__}"
+    with new_file(options.out / f"hessian-{options.set}.npz") as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            z=atoms.numbers.astype(np.int8),
+            R=atoms.positions,
+            hessian=second,
+            energy=solution.e_tot * HARTREE / KCAL_MOL,
+            theory=np.str_(theory),
+        )
+
+
+if __name__ == "__main__":
+    main()
