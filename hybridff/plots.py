@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import matplotlib as mpl
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from hybridff.analysis.errors import predict
+from hybridff.analysis.scan import Scan
 from hybridff.dataset import Frames
 from hybridff.model import EnergyModel
 from hybridff.units import FORCE_KCAL, KCAL_MOL
@@ -109,6 +111,39 @@ def _draw_curve(axes: Axes, curve: Curve, label: str, colour: str, mark: str) ->
         markerfacecolor="white" if curve.published else colour,
         label=label,
     )
+
+
+def scans(found: Mapping[str, Scan], labels: Sequence[str]) -> bytes:
+    """Scans of one torsion as curves in one panel, of two as maps, one for each method, with one scale."""
+    with mpl.rc_context({"font.size": 9}):
+        if len(labels) == 1:
+            figure = Figure(figsize=(6.0, 3.6), layout="constrained")
+            axes = figure.subplots()
+            for (name, own), (colour, mark) in zip(found.items(), cycle(_STYLES), strict=False):
+                axes.plot(
+                    own.angles[0], own.energies, color=colour, marker=mark, markersize=3, linewidth=1.3, label=name
+                )
+            axes.set(xlabel=f"{labels[0]} [degrees]", ylabel="energy [kcal/mol]", xticks=range(-180, 181, 60))
+            axes.grid(color="0.9", linewidth=0.7)
+            axes.set_axisbelow(True)
+            axes.spines[["top", "right"]].set_visible(False)
+            figure.legend(loc="outside right center", frameon=False)
+            return _png(figure)
+        highest = max(float(np.nanmax(own.energies)) for own in found.values())
+        width = min(len(found), _ABREAST)
+        height = math.ceil(len(found) / width)
+        figure = Figure(figsize=(3.0 * width + 1.0, 3.0 * height), layout="constrained")
+        grid = figure.subplots(height, width, squeeze=False, sharex=True, sharey=True)
+        for unused in grid.flat[len(found) :]:
+            unused.set_visible(False)
+        for axes, (name, own) in zip(grid.flat, found.items(), strict=False):
+            image = axes.pcolormesh(*own.angles[::-1], own.energies, vmin=0, vmax=highest, shading="nearest")
+            axes.set(title=name, xticks=range(-180, 181, 90), yticks=range(-180, 181, 90), aspect="equal")
+            axes.label_outer()
+        figure.supxlabel(f"{labels[1]} [degrees]", fontsize="medium")
+        figure.supylabel(f"{labels[0]} [degrees]", fontsize="medium")
+        figure.colorbar(image, ax=grid.ravel().tolist(), label="energy [kcal/mol]")
+        return _png(figure)
 
 
 def calibration(

@@ -856,6 +856,31 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         lambda: np.savez("hessian.npz", z=load()["z"][::-1], R=np.zeros((9, 3)), hessian=np.zeros((27, 27))),
     ),
     BadInput(
+        "a torsion that is none",
+        "analyse scan model uff --torsion 1,2,3",
+        "1,2,3 is no torsion of CCO: give four numbers of atoms from 1 to 9",
+    ),
+    BadInput(
+        "a torsion whose atoms are not bonded",
+        "analyse scan model uff --torsion 1,2,3,9",
+        "are not bonded in a chain; give a torsion",
+    ),
+    BadInput(
+        "three torsions",
+        "analyse scan model uff --torsion 2,1,3,9 --torsion 3,1,2,6 --torsion 3,1,2,7",
+        "a scan takes one or two torsions, not 3",
+    ),
+    BadInput(
+        "a scan without steps",
+        "analyse scan model uff --torsion 2,1,3,9 --every 0",
+        "option every has to be from 1 to 180 degrees, not 0",
+    ),
+    BadInput(
+        "a picture of an unknown format",
+        "analyse scan model uff --torsion 2,1,3,9 --picture scan.gif",
+        "the name after --picture has to end in .png, and scan.gif does not",
+    ),
+    BadInput(
         "a table into no folder",
         "analyse modes model uff --table none/modes.csv",
         "cannot write none/modes.csv: the folder none does not exist; make it first",

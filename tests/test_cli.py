@@ -442,3 +442,16 @@ def test_analyse_modes_compares_methods_with_a_reference(workplace):
     assert rows[0] == ["mode", "reference.npz", "model", "mmff94"]
     assert len(rows) == 22
     assert float(rows[21][1]) == pytest.approx(modes(found, second).frequencies[-1], abs=1e-2)
+
+
+def test_analyse_scan_prints_compares_and_draws(workplace):
+    said = succeed("analyse scan model uff --torsion 2,1,3,9 --every 60 --table scan.csv --picture scan.png")
+    assert "relaxed scan of C2-C1-O3-H9, 6 points" in said
+    assert re.search(r"^uff: up to [0-9.]+ kcal/mol; off model by [0-9.]+ on average", said, re.MULTILINE)
+    rows = list(csv.reader(Path("scan.csv").read_text().splitlines()))
+    assert rows[0] == ["C2-C1-O3-H9 [degrees]", "model [kcal/mol]", "uff [kcal/mol]"]
+    assert [row[0] for row in rows[1:]] == ["-180", "-120", "-60", "0", "60", "120"]
+    assert Path("scan.png").read_bytes().startswith(b"\x89PNG")
+    said = succeed("analyse scan model uff --torsion 2,1,3,9 --torsion 3,1,2,6 --every 120 --rigid --picture map.png")
+    assert "rigid scan of C2-C1-O3-H9 and O3-C1-C2-H6, 9 points" in said
+    assert Path("map.png").stat().st_size > 5000

@@ -15,8 +15,8 @@ from hybridff.corrections.sgdmlfile import read_sgdml
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.gaff.forcefield import ForceField
-from hybridff.modelfile import FILE_NAME
-from hybridff.molecule import Molecule
+from hybridff.modelfile import FILE_NAME, read_model
+from hybridff.molecule import Molecule, check_same_elements
 from hybridff.start import StartOptions, starting_parameters
 from hybridff.units import ANGSTROM, EV, KCAL_MOL
 
@@ -48,7 +48,7 @@ def method(
         return HybridFFCalculator(ForceField.build(molecule, starting_parameters(molecule, start or StartOptions())))
     path = Path(name)
     if (path / FILE_NAME).is_file():
-        return HybridFFCalculator(path)
+        return _of_model(path, molecule)
     if path.suffix == ".npz" and path.is_file():
         return SGDMLCalculator(path)
     if ":" in name and not path.exists():
@@ -130,6 +130,19 @@ class SGDMLCalculator(Calculator):  # type: ignore[misc]
         positions = np.ascontiguousarray(self.atoms.positions * ANGSTROM)
         forces = np.zeros_like(positions)
         self.results = {"energy": self._add(positions, forces) / EV, "forces": forces / (EV / ANGSTROM)}
+
+
+def _of_model(path: Path, molecule: Molecule) -> BaseCalculator:
+    model = read_model(path).force_field
+    check_same_elements(molecule, model.molecule.numbers, str(path))
+    bonds, others = ({frozenset(bond) for bond in own.bonds.tolist()} for own in (molecule, model.molecule))
+    if bonds != others:
+        i, j = sorted(min(bonds ^ others, key=sorted))
+        raise InputError(
+            f"{molecule.label(i)} and {molecule.label(j)} are bonded in {molecule.name} or in {path}, but not in both: "
+            "take models of the same molecule, in the same order of atoms."
+        )
+    return HybridFFCalculator(model)
 
 
 def _xtb(name: str, molecule: Molecule) -> BaseCalculator:

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import ase
@@ -77,6 +78,17 @@ def test_what_is_no_method_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         with pytest.raises(InputError, match=message):
             method(name, own, options={"nonsense": 1} if "tip3p" in name else {})
+    for other, message in (
+        ("propane", "atom 3 is O in the molecule ethanol but C in"),
+        ("reversed ethanol", "in the molecule ethanol but"),
+    ):
+        write_model(SavedModel(force_field(other), None), tmp_path)
+        with pytest.raises(InputError, match=message):
+            method(str(tmp_path), own)
+    write_model(SavedModel(force_field("ethanol"), None), tmp_path)
+    swapped = replace(own, bonds=np.array([[0, 2], [0, 1], *own.bonds[2:].tolist()]))
+    with pytest.raises(InputError, match="but not in both: take models of the same molecule"):
+        method(str(tmp_path), swapped)
     with pytest.raises(MissingProgramError, match="there is no nowhere:Class"):
         method("nowhere:Class", own)
     monkeypatch.setitem(sys.modules, "tblite.ase", None)

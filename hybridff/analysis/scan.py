@@ -1,0 +1,159 @@
+"""Energies along torsions: relaxed and rigid scans of one or two of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import ase
+import numpy as np
+from ase.calculators.calculator import BaseCalculator
+from ase.constraints import FixInternals
+from ase.optimize import BFGS
+from jaxtyping import Float
+
+from hybridff.errors import InputError
+from hybridff.molecule import Molecule
+from hybridff.units import EV, KCAL_MOL
+
+LARGEST_FORCE = 2e-3
+"""Of a relaxed geometry, along what may relax [eV/Å]."""
+_MOST_STEPS = 500
+_FARTHEST = 30.0
+"""Turn of a torsion at once, before what is in the way can relax [degrees]."""
+Torsion = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Energies and geometries on a grid of one or two torsions."""
+
+    angles: tuple[Float[np.ndarray, " _"], ...]
+    """Of each torsion [degrees]."""
+    energies: Float[np.ndarray, "*grid"]
+    """Above the lowest [kcal/mol]; NaN where no relaxation ended."""
+    positions: Float[np.ndarray, "*grid atoms 3"]
+    """[Å]"""
+
+    def deviation(self, other: "Scan") -> tuple[float, float]:
+        """Mean and largest absolute difference of energies from another scan's, each less its mean [kcal/mol]."""
+        off = self.energies - other.energies
+        off = np.abs(off - np.nanmean(off))
+        return float(np.nanmean(off)), float(np.nanmax(off))
+
+
+def parse_torsion(text: str, molecule: Molecule) -> Torsion:
+    """Atoms of "3,1,2,9", counted from 1, as counted from 0.
+
+    Raises ``InputError`` for what are no four atoms bonded in a chain, and where the middle bond is in a ring.
+    """
+    try:
+        atoms = tuple(int(part) - 1 for part in text.split(","))
+    except ValueError:
+        atoms = ()
+    n = len(molecule.numbers)
+    if len(atoms) != 4 or len(set(atoms)) != 4 or not all(0 <= atom < n for atom in atoms):
+        raise InputError(f"{text} is no torsion of {molecule.name}: give four numbers of atoms from 1 to {n}.")
+    i, j, k, m = atoms
+    bonds = {frozenset(bond) for bond in molecule.bonds.tolist()}
+    if not all(frozenset(pair) in bonds for pair in ((i, j), (j, k), (k, m))):
+        raise InputError(
+            f"the atoms {', '.join(molecule.label(atom) for atom in atoms)} are not bonded in a chain; give a torsion."
+        )
+    if j in moving(molecule, (i, j, k, m)):
+        raise InputError(f"the bond {molecule.label(j)}-{molecule.label(k)} is in a ring, which cannot be turned.")
+    return i, j, k, m
+
+
+def moving(molecule: Molecule, torsion: Torsion) -> list[int]:
+    """Atoms on the far side of a torsion's middle bond; those of the near side too where a ring joins them."""
+    _, j, k, _ = torsion
+    found, front = {k}, [k]
+    while front:
+        atom = front.pop()
+        for other in molecule.neighbours[atom]:
+            if other not in found and {atom, other} != {j, k}:
+                found.add(other)
+                front.append(other)
+    return sorted(found)
+
+
+def scan(
+    atoms: ase.Atoms,
+    calculator: BaseCalculator,
+    molecule: Molecule,
+    torsions: Sequence[Torsion],
+    angles: Sequence[Float[np.ndarray, " _"]],
+    *,
+    rigid: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> Scan:
+    """Turn torsions to all combinations of their angles [degrees], all else relaxed, or with ``rigid`` as it is.
+
+    A relaxation begins at its neighbour's end, and every row once from either side: the lower energy counts.
+    """
+    shape = tuple(map(len, angles))
+    energies = np.full(shape, np.inf)
+    positions = np.zeros((*shape, len(atoms), 3))
+    places = list(product(*(range(n) for n in shape)))
+    sweeps = [places] if rigid else [_serpentine(places, shape), _serpentine(places, shape)[::-1]]
+    done = 0
+    for sweep in sweeps:
+        last = atoms.copy()
+        for place in sweep:
+            wanted = [float(own[i]) for own, i in zip(angles, place, strict=True)]
+            here = atoms.copy() if rigid else last
+            found = _turned(here, calculator, molecule, torsions, wanted, rigid=rigid)
+            done += 1
+            if progress is not None:
+                progress(done / (len(sweeps) * len(places)))
+            if found is None:
+                continue
+            last = found
+            energy = found.get_potential_energy() / (KCAL_MOL / EV)
+            if energy < energies[place]:
+                energies[place], positions[place] = energy, found.positions
+    energies[~np.isfinite(energies)] = np.nan
+    if np.isnan(energies).all():
+        raise InputError("no relaxation of the scan ended; begin with another geometry, or scan with --rigid.")
+    return Scan(tuple(angles), energies - np.nanmin(energies), positions)
+
+
+def _serpentine(places: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Places of a grid so that each is the neighbour of the last."""
+    if len(shape) == 1:
+        return list(places)
+    return sorted(places, key=lambda place: (place[0], place[1] if place[0] % 2 == 0 else -place[1]))
+
+
+def _turned(
+    atoms: ase.Atoms,
+    calculator: BaseCalculator,
+    molecule: Molecule,
+    torsions: Sequence[Torsion],
+    wanted: Sequence[float],
+    *,
+    rigid: bool,
+) -> ase.Atoms | None:
+    """At some angles; None where the relaxation does not end."""
+    found = atoms.copy()
+    found.set_constraint()
+    ways = [
+        (angle - found.get_dihedral(*torsion) + 180) % 360 - 180
+        for torsion, angle in zip(torsions, wanted, strict=True)
+    ]
+    n_steps = 1 if rigid else max(1, int(np.ceil(max(map(abs, ways)) / _FARTHEST)))
+    for _ in range(n_steps):
+        found.set_constraint()
+        for torsion, way in zip(torsions, ways, strict=True):
+            found.rotate_dihedral(*torsion, angle=way / n_steps, indices=moving(molecule, torsion))
+        found.calc = calculator
+        if rigid:
+            return found
+        held = [[found.get_dihedral(*torsion), list(torsion)] for torsion in torsions]
+        found.set_constraint(FixInternals(dihedrals_deg=held, epsilon=1e-6))
+        try:
+            if not BFGS(found, logfile=None, maxstep=0.1).run(fmax=LARGEST_FORCE, steps=_MOST_STEPS):
+                return None
+        except (ValueError, ZeroDivisionError):  # of ASE, where the angles can no longer be held
+            return None
+    return found
