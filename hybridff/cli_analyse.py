@@ -5,19 +5,23 @@ from pathlib import Path
 from typing import Annotated
 
 import ase
+import ase.io
 import numpy as np
 from cyclopts import App, Parameter
 
 from hybridff.analysis.methods import NAMES, STOCK, method
+from hybridff.analysis.minima import Minimum, positions_of, rmsd, search
+from hybridff.analysis.minima import relaxed as relaxed_minimum
 from hybridff.analysis.modes import Modes, hessian, matching, modes, read_reference, relaxed
 from hybridff.analysis.scan import parse_torsion, scan
+from hybridff.dataset import read_frames
 from hybridff.errors import InputError
 from hybridff.modelfile import read_model
-from hybridff.molecule import Molecule
+from hybridff.molecule import Molecule, check_same_elements
 from hybridff.output import check_new_file, new_file
 from hybridff.plots import scans
 from hybridff.terminal import progress, say
-from hybridff.units import ANGSTROM
+from hybridff.units import ANGSTROM, KCAL_MOL
 
 analyse = App(name="analyse", help="Compare a model with other methods.", help_format="markdown")
 Others = Annotated[
@@ -49,7 +53,7 @@ def normal_modes(
     molecule = read_model(model).force_field.molecule
     names = [str(model), *others]
     calculators = {name: method(name, molecule) for name in names}
-    begin = _atoms(molecule)
+    begin = ase.Atoms(molecule.numbers, positions_of(molecule))
     found: dict[str, Modes] = {}
     if reference is not None:
         begin, second = read_reference(reference, molecule)
@@ -115,7 +119,7 @@ def torsion_scan(
     angles = [np.arange(-180.0, 180.0 - 1e-9, every) for _ in torsions]
     names = [str(model), *others]
     calculators = {name: method(name, molecule) for name in names}
-    begin, found = _atoms(molecule), {}
+    begin, found = ase.Atoms(molecule.numbers, positions_of(molecule)), {}
     with progress("scan") as advance:
         for number, (name, calculator) in enumerate(calculators.items()):
 
@@ -148,7 +152,82 @@ def torsion_scan(
         say(f"Written: {picture}.")
 
 
-def _atoms(molecule: Molecule) -> ase.Atoms:
-    placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
-    assert placed.positions is not None
-    return ase.Atoms(placed.numbers, placed.positions / ANGSTROM)
+@analyse.command
+def minima(
+    model: Path,
+    others: Others = [STOCK],  # noqa: B006 (cyclopts reads it, nothing changes it)
+    /,
+    *,
+    reference: Annotated[
+        Path | None, Parameter(help="Minima with energies, in any format that fit reads; MODEL's own if left out.")
+    ] = None,
+    window: Annotated[float, Parameter(help="Of MODEL's minima above the lowest [kcal/mol].")] = 6.0,
+    conformers: Annotated[int, Parameter(help="That the search for MODEL's minima begins with.")] = 100,
+    table: Annotated[Path | None, Parameter(help="File for the energies, as CSV.")] = None,
+    structures: Annotated[Path | None, Parameter(help="File for MODEL's minima, .xyz.")] = None,
+) -> None:
+    """Minima and their energies, each method relaxed from the same geometries.
+
+    Printed are energies above that of the first minimum [kcal/mol], and how far each method moves it (RMSD [Å]).
+    """
+    if not window > 0:
+        raise InputError(f"option window has to be a positive number, not {window:g}.")
+    if conformers < 1:
+        raise InputError(f"option conformers has to be at least 1, not {conformers}.")
+    if structures is not None and structures.suffix != ".xyz":
+        raise InputError(f"the name after --structures has to end in .xyz, and {structures} does not.")
+    for path in (table, structures):
+        if path is not None:
+            check_new_file(path)
+    molecule = read_model(model).force_field.molecule
+    calculators = {name: method(name, molecule) for name in [str(model), *others]}
+    known = None if reference is None else _given(reference, molecule)
+    found: dict[str, list[Minimum | None]] = {} if known is None else {str(reference): list(known)}
+    with progress("minima") as advance:
+        if known is None:
+            first = next(iter(calculators))
+            known = search(
+                molecule, calculators.pop(first), window, conformers, progress=lambda done: advance(done / 2)
+            )
+            found[first] = list(known)
+        for number, (name, calculator) in enumerate(calculators.items()):
+            advance(0.5 + number / len(calculators) / 2, name)
+            found[name] = [relaxed_minimum(molecule, calculator, own.positions) for own in known]
+    rows = []
+    for number, minimum in enumerate(known):
+        row = [str(number + 1)]
+        for minima_of in found.values():
+            here, zero = minima_of[number], minima_of[0]
+            if here is None or zero is None:
+                row += ["", ""]
+                continue
+            moved = rmsd(molecule, here.positions, minimum.positions)
+            row += [f"{here.energy - zero.energy:.2f}", f"{moved:.2f}"]
+        rows.append(row)
+    say(" | ".join(["minimum", *(f"{Path(name).name:>16s}" for name in found)]))
+    for row in rows:
+        cells = [f"{energy:>8s} ({shape:>4s})" for energy, shape in zip(row[1::2], row[2::2], strict=True)]
+        say(" | ".join([f"{row[0]:>7s}", *(f"{cell:>16s}" for cell in cells)]))
+    header = ["minimum", *(title for name in found for title in (f"{name} [kcal/mol]", f"{name} RMSD [Å]"))]
+    if table is not None:
+        with new_file(table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([header, *rows])
+        say(f"Written: {table}.")
+    if structures is not None:
+        with new_file(structures) as temporary:
+            frames = [
+                ase.Atoms(molecule.numbers, own.positions, info={"energy_kcal_mol": own.energy - known[0].energy})
+                for own in known
+            ]
+            ase.io.write(temporary, frames, format="extxyz")
+        say(f"Written: {structures}.")
+
+
+def _given(path: Path, molecule: Molecule) -> list[Minimum]:
+    """Minima of a file, lowest first."""
+    frames = read_frames(path)
+    check_same_elements(molecule, frames.numbers, str(path))
+    return [
+        Minimum(float(frames.energies[i]) / KCAL_MOL, frames.positions[i] / ANGSTROM)
+        for i in np.argsort(frames.energies, kind="stable")
+    ]

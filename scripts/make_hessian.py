@@ -1,7 +1,7 @@
 """A minimum and its Hessian at the level of theory of a set of frames, by PySCF: ``docs/data/hessian-<set>.npz``.
 
 The minimum is the one next to the frame of lowest energy. Hessians are analytic; ``hybridff analyse modes --reference``
-reads them. Functionals are evaluated on a fine grid and without density fitting.
+reads them. The search begins with the Hessian of GFN2-xTB. Functionals are evaluated on a fine grid and without density fitting.
 
 Usage: python scripts/make_hessian.py ethanol_rmd17 [--out docs/data]
 """
@@ -15,9 +15,11 @@ import numpy as np
 import pyscf
 from ase.calculators.calculator import Calculator, all_changes
 from ase.optimize import BFGS
+from make_minima import positive
 from pyscf import dft, gto
 
-from hybridff.analysis.modes import modes
+from hybridff.analysis.methods import method
+from hybridff.analysis.modes import hessian, modes
 from hybridff.output import new_file
 from hybridff.trials import read_trial_set
 from hybridff.units import ANGSTROM, BOHR, EV, HARTREE, KCAL_MOL
@@ -73,7 +75,9 @@ def main() -> None:
     lowest = data.frames.positions[int(data.frames.energies.argmin())] / ANGSTROM
     atoms, calculator = ase.Atoms(data.molecule.numbers, lowest), KohnSham(*LEVELS[options.set])
     atoms.calc = calculator
-    BFGS(atoms).run(fmax=LARGEST_FORCE, steps=200)
+    search = BFGS(atoms, maxstep=0.1)
+    search.H0 = positive(hessian(atoms, method("gfn2-xtb", data.molecule)))
+    search.run(fmax=LARGEST_FORCE, steps=200)
     solution = calculator.solved(atoms)
     second = solution.Hessian().kernel().transpose(0, 2, 1, 3).reshape(3 * len(atoms), -1)
     second = (second + second.T) / 2 * (HARTREE / KCAL_MOL) / (BOHR / ANGSTROM) ** 2

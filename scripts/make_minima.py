@@ -20,18 +20,16 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.optimize import BFGS
 from jaxtyping import Float
 from pbe import energy_forces, theory
-from rdkit import Chem
-from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
-from tblite.ase import TBLite
 
+from hybridff.analysis.methods import method
+from hybridff.analysis.minima import search
+from hybridff.analysis.modes import hessian
 from hybridff.molecule import Molecule
 from hybridff.trials import read_trial_set
 from hybridff.units import EV, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 CONFORMERS, SEED = 200, 1
-SAME_ENERGY, SAME_SHAPE = 0.1, 0.25
-"""Two minima are one if their energies [kcal/mol] and positions (RMSD [Å]) differ by less."""
 LARGEST_FORCE = 0.2
 """Of a relaxed geometry [kcal/mol/Å]."""
 _SOFTEST = 0.1
@@ -62,10 +60,10 @@ def main() -> None:
     path = options.out / f"minima-{options.set}.json"
     starts = conformers(molecule, options.window)
     finished: list[dict[str, Any]] = json.loads(path.read_text())["minima"] if path.is_file() else []
-    for i, (guess, hessian) in enumerate(starts):
+    for i, (guess, curvature) in enumerate(starts):
         if any(minimum["start"] == i for minimum in finished):
             continue
-        energy, relaxed = relax(molecule, guess, hessian, f"minimum {i + 1} of {len(starts)}")
+        energy, relaxed = relax(molecule, guess, curvature, f"minimum {i + 1} of {len(starts)}")
         finished.append({"start": i, "energy": round(energy, 4), "positions": relaxed.round(5).tolist()})
         finished.sort(key=lambda minimum: minimum["energy"])
         whole = {"set": options.set, "theory": theory(dispersion=False), "minima": finished}
@@ -78,60 +76,16 @@ def main() -> None:
 
 def conformers(molecule: Molecule, window: float) -> list[tuple[Float[np.ndarray, "atoms 3"], np.ndarray]]:
     """Minima of GFN2-xTB [Å] with their Hessians [eV/Å²], lowest first."""
-    mol = molecule.to_rdkit()
-    mol.RemoveAllConformers()
-    how: Any = rdDistGeom.ETKDGv3()
-    how.randomSeed = SEED
-    how.useExpTorsionAnglePrefs = how.useBasicKnowledge = how.forceTransAmides = False  # rare conformers too
-    rdDistGeom.EmbedMultipleConfs(mol, CONFORMERS, how)
-    energies = [energy for _, energy in rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, maxIters=5000)]
-    guesses = unlike(mol, [(e, c.GetPositions()) for e, c in zip(energies, mol.GetConformers(), strict=True)])
-    relaxed = []
-    for _, guess in guesses:
-        atoms = ase.Atoms(molecule.numbers, guess, calculator=TBLite(method="GFN2-xTB", verbosity=0))
-        BFGS(atoms, logfile=None).run(fmax=0.005, steps=500)
-        relaxed.append((atoms.get_potential_energy() / _KCAL, atoms.positions.copy()))
-    found = unlike(mol, relaxed)
-    print("GFN2-xTB [kcal/mol]:", *(f"{energy - found[0][0]:.2f}" for energy, _ in found), flush=True)
-    return [(positions, hessian(molecule, positions)) for energy, positions in found if energy - found[0][0] < window]
+    xtb = method("gfn2-xtb", molecule)
+    found = search(molecule, xtb, wanted=CONFORMERS, seed=SEED)
+    print("GFN2-xTB [kcal/mol]:", *(f"{own.energy - found[0].energy:.2f}" for own in found), flush=True)
+    near = [own.positions for own in found if own.energy - found[0].energy < window]
+    return [(positions, positive(hessian(ase.Atoms(molecule.numbers, positions), xtb))) for positions in near]
 
 
-def unlike(mol: Chem.Mol, minima: list[tuple[float, np.ndarray]]) -> list[tuple[float, np.ndarray]]:
-    """The different ones, lowest first."""
-    found: list[tuple[float, np.ndarray]] = []
-    for minimum in sorted(minima, key=lambda minimum: minimum[0]):
-        if not any(same(mol, minimum, other) for other in found):
-            found.append(minimum)
-    return found
-
-
-def same(mol: Chem.Mol, one: tuple[float, np.ndarray], other: tuple[float, np.ndarray]) -> bool:
-    """Whether two minima [kcal/mol, Å] are equal or mirror images."""
-    if abs(one[0] - other[0]) > SAME_ENERGY:
-        return False
-    probe, reference = Chem.Mol(mol, confId=-1), Chem.Mol(mol, confId=-1)
-    reference.GetConformer().SetPositions(other[1])
-    for sign in (1, -1):
-        probe.GetConformer().SetPositions(one[1] * sign)
-        if rdMolAlign.GetBestRMS(probe, reference) < SAME_SHAPE:
-            return True
-    return False
-
-
-def hessian(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> np.ndarray:
-    """By GFN2-xTB [eV/Å²], without negative curvature."""
-    atoms = ase.Atoms(molecule.numbers, positions, calculator=TBLite(method="GFN2-xTB", verbosity=0))
-    step, columns = 0.005, []
-    for atom in range(len(atoms)):
-        for axis in range(3):
-            forces = []
-            for sign in (1, -1):
-                atoms.positions[atom, axis] += sign * step
-                forces.append(atoms.get_forces().ravel())
-                atoms.positions[atom, axis] -= sign * step
-            columns.append((forces[1] - forces[0]) / (2 * step))
-    found = np.array(columns)
-    values, vectors = np.linalg.eigh((found + found.T) / 2)
+def positive(second: np.ndarray) -> np.ndarray:
+    """A Hessian [eV/Å²] without negative curvature."""
+    values, vectors = np.linalg.eigh(second)
     return vectors @ np.diag(np.maximum(np.abs(values), _SOFTEST)) @ vectors.T
 
 

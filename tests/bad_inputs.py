@@ -881,6 +881,21 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "the name after --picture has to end in .png, and scan.gif does not",
     ),
     BadInput(
+        "a window of nothing",
+        "analyse minima model uff --window 0",
+        "option window has to be a positive number, not 0",
+    ),
+    BadInput(
+        "a search without conformers",
+        "analyse minima model uff --conformers 0",
+        "option conformers has to be at least 1, not 0",
+    ),
+    BadInput(
+        "minima into a file of an unknown format",
+        "analyse minima model uff --structures minima.sdf",
+        "the name after --structures has to end in .xyz, and minima.sdf does not",
+    ),
+    BadInput(
         "a table into no folder",
         "analyse modes model uff --table none/modes.csv",
         "cannot write none/modes.csv: the folder none does not exist; make it first",

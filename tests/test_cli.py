@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import ase
+import ase.io
 import numpy as np
 import openmm
 import pytest
@@ -455,3 +456,22 @@ def test_analyse_scan_prints_compares_and_draws(workplace):
     said = succeed("analyse scan model uff --torsion 2,1,3,9 --torsion 3,1,2,6 --every 120 --rigid --picture map.png")
     assert "rigid scan of C2-C1-O3-H9 and O3-C1-C2-H6, 9 points" in said
     assert Path("map.png").stat().st_size > 5000
+
+
+def test_analyse_minima_relaxes_the_same_geometries_with_every_method(workplace):
+    files = "--table minima.csv --structures minima.xyz"
+    said = [line for line in succeed(f"analyse minima model mmff94 --conformers 10 {files}").splitlines() if line]
+    assert said[0].split() == ["minimum", "|", "model", "|", "mmff94"]
+    rows = list(csv.reader(Path("minima.csv").read_text().splitlines()))
+    assert rows[0][1:3] == ["model [kcal/mol]", "model RMSD [Å]"]
+    assert rows[1][1:4] == ["0.00", "0.00", "0.00"]
+    assert len(rows) == 3  # trans and gauche
+    frames = ase.io.read("minima.xyz", index=":")
+    assert frames[1].info["energy_kcal_mol"] == pytest.approx(float(rows[2][1]), abs=0.006)
+    with np.load("ethanol.npz") as data:
+        few = {key: data[key][:3] if key in ("R", "E", "F") else data[key] for key in data.files}
+    np.savez("few.npz", **few)
+    again = [line for line in succeed("analyse minima model mmff94 --reference few.npz").splitlines() if line]
+    assert again[0].split() == ["minimum", "|", "few.npz", "|", "model", "|", "mmff94"]
+    assert len(again) == 4
+    assert float(again[3].split()[2]) == pytest.approx(np.ptp(few["E"]), abs=0.006)

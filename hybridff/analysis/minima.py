@@ -1,0 +1,120 @@
+"""Minima of a molecule: a conformer search, relaxation by any method, and which minima are one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ase
+import numpy as np
+from ase.calculators.calculator import BaseCalculator
+from ase.optimize import BFGS
+from jaxtyping import Float
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
+
+from hybridff.errors import InputError
+from hybridff.molecule import Molecule
+from hybridff.units import ANGSTROM, EV, KCAL_MOL
+
+SAME_ENERGY, SAME_SHAPE = 0.1, 0.25
+"""Two minima are one if their energies [kcal/mol] and positions (RMSD [Å]) differ by less."""
+LARGEST_FORCE = 5e-3
+"""Of a relaxed geometry [eV/Å]."""
+_MOST_STEPS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """A relaxed geometry."""
+
+    energy: float
+    """[kcal/mol]"""
+    positions: Float[np.ndarray, "atoms 3"]
+    """[Å]"""
+
+
+def guesses(molecule: Molecule, wanted: int = 100, seed: int = 1) -> list[Minimum]:
+    """Different conformers by distance geometry and MMFF94 (UFF where that has no parameters), lowest first.
+
+    Torsions are not drawn towards those of crystals, so that rare conformers are among them. Raises ``InputError``
+    where there is none.
+    """
+    mol = molecule.to_rdkit()
+    mol.RemoveAllConformers()
+    how: Any = rdDistGeom.ETKDGv3()
+    how.randomSeed = seed
+    how.useExpTorsionAnglePrefs = how.useBasicKnowledge = how.forceTransAmides = False
+    rdDistGeom.EmbedMultipleConfs(mol, wanted, how)
+    if not mol.GetNumConformers():
+        raise InputError(f"RDKit finds no 3D geometry for {molecule.name}.")
+    if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
+        relaxed = rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, maxIters=5000)
+    else:
+        relaxed = rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, maxIters=5000)
+    return unlike(
+        molecule,
+        [Minimum(e, c.GetPositions()) for (_, e), c in zip(relaxed, mol.GetConformers(), strict=True)],
+    )
+
+
+def relaxed(molecule: Molecule, calculator: BaseCalculator, begin: Float[np.ndarray, "atoms 3"]) -> Minimum | None:
+    """The minimum next to some positions [Å]; None where the search does not end."""
+    atoms = ase.Atoms(molecule.numbers, begin, calculator=calculator)
+    if not BFGS(atoms, logfile=None, maxstep=0.1).run(fmax=LARGEST_FORCE, steps=_MOST_STEPS):
+        return None
+    return Minimum(atoms.get_potential_energy() / (KCAL_MOL / EV), atoms.positions.copy())
+
+
+def search(
+    molecule: Molecule,
+    calculator: BaseCalculator,
+    window: float = np.inf,
+    wanted: int = 100,
+    seed: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> list[Minimum]:
+    """Different minima of a method up to so much above the lowest [kcal/mol], lowest first.
+
+    Raises ``InputError`` where no relaxation ends.
+    """
+    begins, found = guesses(molecule, wanted, seed), []
+    for number, guess in enumerate(begins):
+        own = relaxed(molecule, calculator, guess.positions)
+        if own is not None:
+            found.append(own)
+        if progress is not None:
+            progress((number + 1) / len(begins))
+    if not found:
+        raise InputError(f"no relaxation of {molecule.name} ended; is the method made for such molecules?")
+    different = unlike(molecule, found)
+    return [own for own in different if own.energy - different[0].energy <= window]
+
+
+def unlike(molecule: Molecule, minima: Sequence[Minimum]) -> list[Minimum]:
+    """The different ones, lowest first."""
+    found: list[Minimum] = []
+    for minimum in sorted(minima, key=lambda minimum: minimum.energy):
+        near = (own for own in found if abs(own.energy - minimum.energy) < SAME_ENERGY)
+        if not any(rmsd(molecule, minimum.positions, own.positions) < SAME_SHAPE for own in near):
+            found.append(minimum)
+    return found
+
+
+def rmsd(molecule: Molecule, one: Float[np.ndarray, "atoms 3"], other: Float[np.ndarray, "atoms 3"]) -> float:
+    """Least root mean square distance of atoms, with equal atoms exchanged, also of the mirror image [Å]."""
+    if molecule.positions is None:
+        molecule = molecule.with_embedded_positions()
+    probe, reference = (Chem.Mol(molecule.to_rdkit()) for _ in range(2))
+    reference.GetConformer().SetPositions(np.ascontiguousarray(other))
+    found = []
+    for sign in (1, -1):
+        probe.GetConformer().SetPositions(np.ascontiguousarray(one * sign))
+        found.append(rdMolAlign.GetBestRMS(probe, reference))
+    return min(found)
+
+
+def positions_of(molecule: Molecule) -> Float[np.ndarray, "atoms 3"]:
+    """Those of a molecule, or embedded ones [Å]."""
+    placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    assert placed.positions is not None
+    return placed.positions / ANGSTROM

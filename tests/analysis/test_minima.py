@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from models import force_field, molecule
+from scipy.spatial.transform import Rotation
+
+from hybridff.analysis.methods import method
+from hybridff.analysis.minima import Minimum, guesses, relaxed, rmsd, search, unlike
+from hybridff.calculator import HybridFFCalculator
+from hybridff.errors import InputError
+
+
+def test_ethanol_has_two_minima_whatever_the_method() -> None:
+    for calculator in (method("mmff94", molecule("ethanol")), HybridFFCalculator(force_field("ethanol"))):
+        found = search(molecule("ethanol"), calculator, wanted=15)
+        assert len(found) == 2  # trans and gauche; the other gauche is a mirror image
+        assert 0 < found[1].energy - found[0].energy < 1
+        one, other = (
+            relaxed(molecule("ethanol"), calculator, own.positions + 0.01 * np.eye(9)[:, :3]) for own in found
+        )
+        assert one is not None
+        assert other is not None
+        # kcal/mol: forces of 5 meV/Å are left
+        assert one.energy == pytest.approx(found[0].energy, abs=0.02)
+        assert rmsd(molecule("ethanol"), other.positions, found[1].positions) < 0.1
+        assert len(search(molecule("ethanol"), calculator, window=0.01, wanted=15)) == 1
+
+
+def test_the_distance_of_shapes_knows_symmetry_and_mirror_images() -> None:
+    own = molecule("ethanol")
+    assert own.positions is not None
+    x = own.positions * 10
+    turned = Rotation.from_rotvec([0.3, 1.0, -0.4]).apply(x) + 2.0
+    exchanged = turned[[0, 1, 2, 4, 5, 3, 6, 7, 8]]
+    # RDKit's alignment in double precision
+    assert rmsd(own, exchanged, x) == pytest.approx(0, abs=1e-3)
+    assert rmsd(own, -x, x) == pytest.approx(0, abs=1e-3)
+    moved = x.copy()
+    moved[8] += [0.0, 0.0, 0.3]
+    assert 0.02 < rmsd(own, moved, x) < 0.1
+
+
+def test_equal_minima_are_one_and_others_are_not() -> None:
+    own = molecule("ethanol")
+    assert own.positions is not None
+    x = own.positions * 10
+    far = x.copy()
+    far[8] += 1.0
+    given = [Minimum(0.05, -x), Minimum(0.0, x), Minimum(0.02, far), Minimum(0.5, x)]
+    assert [minimum.energy for minimum in unlike(own, given)] == [0.0, 0.02, 0.5]
+
+
+def test_guesses_are_the_same_for_a_seed() -> None:
+    one, other = (guesses(molecule("ethanol"), 5, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(one[0].positions, other[0].positions)
+
+
+def test_a_search_in_which_nothing_relaxes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hybridff.analysis.minima._MOST_STEPS", 0)
+    with pytest.raises(InputError, match="no relaxation of ethanol ended"):
+        search(molecule("ethanol"), HybridFFCalculator(force_field("ethanol")), wanted=2)
