@@ -1,7 +1,8 @@
 """A minimum and its Hessian at the level of theory of a set of frames, by PySCF: ``docs/data/hessian-<set>.npz``.
 
-The minimum is the one next to the frame of lowest energy. Hessians are analytic; ``hybridff analyse modes --reference``
-reads them. The search begins with the Hessian of GFN2-xTB. Functionals are evaluated on a fine grid and without density fitting.
+The minimum is the one next to the frame of lowest energy; the search for it begins with the Hessian of GFN2-xTB. The
+Hessian is analytic, the functional evaluated on a fine grid and without density fitting. ``hybridff analyse modes
+--reference`` reads the file.
 
 Usage: python scripts/make_hessian.py ethanol_rmd17 [--out docs/data]
 """
