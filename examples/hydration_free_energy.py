@@ -14,6 +14,7 @@ import numpy as np
 import openmm
 from openmm import app, unit
 from pymbar import MBAR
+from pymbar.timeseries import statistical_inefficiency
 
 import hybridff as hf
 
@@ -37,7 +38,7 @@ SAMPLE = 100
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="folder that 'hybridff fit' wrote")
-    parser.add_argument("--stock", action="store_true", help="take the GAFF that the fit started from")
+    parser.add_argument("--stock", action="store_true", help="take stock GAFF with the model's charges")
     parser.add_argument("--time", type=float, default=100.0, help="of a window [ps]")
     parser.add_argument("--windows", type=int, default=len(WINDOWS), help="some of the windows, for a trial")
     parser.add_argument("--edge", type=float, default=2.2, help="of the box [nm]")
@@ -46,7 +47,9 @@ def main() -> None:
     options = parser.parse_args()
     model = hf.read_model(options.model).force_field
     if options.stock:
-        model = hf.ForceField.build(model.molecule, hf.starting_parameters(model.molecule, hf.StartOptions()))
+        model = hf.stock_of(model)
+    if model.molecule.charge:
+        sys.exit("the molecule is charged, and its free energy in a small periodic box is not that in water.")
     molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
     n_solute = len(molecule.numbers)
 
@@ -82,7 +85,8 @@ def main() -> None:
             integrator.step(SAMPLE)
             energies.append([energy(context, own) / THERMAL for own in windows])
             change(context, window)
-    found = MBAR(np.array(energies).T, [samples] * len(windows)).compute_free_energy_differences()
+    kept, counts = independent(np.array(energies).reshape(len(windows), samples, -1))
+    found = MBAR(kept.T, counts).compute_free_energy_differences()
     # the solvation is the way back
     free, error = -found["Delta_f"][0, -1] * THERMAL / KCAL, found["dDelta_f"][0, -1] * THERMAL / KCAL
     name = "stock GAFF" if options.stock else "the model"
@@ -113,6 +117,17 @@ def decouple(system: openmm.System, n_solute: int) -> None:
         i, j, *_ = nonbonded.getExceptionParameters(row)
         soft.addExclusion(i, j)
     system.addForce(soft)
+
+
+def independent(energies: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Samples of each window that are so far apart that they know little of each other."""
+    kept, counts = [], []
+    for number, own in enumerate(energies):
+        slope = own[:, min(number + 1, len(energies) - 1)] - own[:, max(number - 1, 0)]
+        every = int(np.ceil(statistical_inefficiency(slope))) if np.ptp(slope) > 0 else 1
+        kept.append(own[::every])
+        counts.append(len(kept[-1]))
+    return np.concatenate(kept), counts
 
 
 def change(context: openmm.Context, window: tuple[float, float]) -> None:

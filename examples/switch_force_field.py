@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     model = hf.read_model(options.model).force_field
     molecule = model.molecule
-    start = hf.ForceField.build(molecule, hf.starting_parameters(molecule, hf.StartOptions()))
+    start = hf.stock_of(model)
 
     forcefield = app.ForceField("amber14-all.xml", "amber14/tip3p.xml")
     forcefield.registerTemplateGenerator(hf.HybridFFTemplateGenerator(models=[start]).generator)

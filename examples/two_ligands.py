@@ -16,7 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="folders that 'hybridff fit' wrote; one alone is there twice")
     parser.add_argument("--time", type=float, default=10.0, help="[ps]")
-    parser.add_argument("--edge", type=float, default=2.5, help="of the box [nm]")
+    parser.add_argument("--edge", type=float, default=2.5, help="of the box, at least [nm]")
     parser.add_argument("--platform", default="CPU")
     options = parser.parse_args()
     models = [hf.read_model(path).force_field for path in options.models]
@@ -30,11 +30,12 @@ def main() -> None:
         x = molecule.positions - molecule.positions.min(0) + [place, 0.0, 0.0]
         place = x[:, 0].max() + 0.5
         modeller.add(molecule.to_openmm_topology("LIG"), x * unit.nanometer)
-    modeller.addSolvent(forcefield, boxSize=openmm.Vec3(1, 1, 1) * options.edge, neutralize=False)
+    edge = max(options.edge, place + 0.5)
+    modeller.addSolvent(forcefield, boxSize=openmm.Vec3(1, 1, 1) * edge, neutralize=False)
     system = forcefield.createSystem(
         modeller.topology,
         nonbondedMethod=app.PME,
-        nonbondedCutoff=min(0.9, 0.45 * options.edge) * unit.nanometer,
+        nonbondedCutoff=min(0.9, 0.45 * edge) * unit.nanometer,
         constraints=app.HBonds,
         hydrogenMass=3 * unit.dalton,
     )

@@ -14,7 +14,7 @@ from hybridff.gate import StabilityOptions, StabilityReport, stability
 from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
 from hybridff.simulate import SimulationOptions, simulate
-from hybridff.start import StartOptions, starting_parameters
+from hybridff.start import StartOptions, starting_parameters, stock_of
 from hybridff.systems.mixed import add_hybrid
 from hybridff.systems.templates import HybridFFTemplateGenerator
 from hybridff.verify import verify
@@ -46,6 +46,7 @@ __all__ = [
     "simulate",
     "stability",
     "starting_parameters",
+    "stock_of",
     "to_openmm",
     "usable_frames",
     "verify",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import openmm
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Toml
 from openmm import unit
@@ -38,7 +39,7 @@ from hybridff.simulate import simulate as run_simulation
 from hybridff.stable import GateOptions
 from hybridff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.systems.engines import files_for_engine, write_files
-from hybridff.systems.matching import find_copies
+from hybridff.systems.matching import check_different, find_copies
 from hybridff.systems.mixed import add_hybrid
 from hybridff.terminal import console, error_console, progress, say
 from hybridff.units import KCAL_MOL
@@ -254,6 +255,9 @@ def export(
     force_field = read_model(model).force_field
     if system is None and amber is None and gromacs is None and ffxml is None:
         raise InputError("name a file to write: --system, --amber, --gromacs or --ffxml.")
+    named = [path for path in (system, structure, amber, gromacs, ffxml) if path is not None]
+    if len({path.absolute() for path in named}) < len(named):
+        raise InputError("two files have the same name; give each a name of its own.")
     for option, path, suffix in (("amber", amber, ".prmtop"), ("gromacs", gromacs, ".top"), ("ffxml", ffxml, ".xml")):
         if path is not None and path.suffix != suffix:
             raise InputError(f"the name after --{option} has to end in {suffix}, and {path} does not.")
@@ -291,21 +295,28 @@ def mix(
     models' molecules is replaced; energies between molecules stay what they were.
     """
     check_new_file(out)
+    for path in (system, structure):
+        if path.exists() and out.exists() and out.samefile(path):
+            raise InputError(f"{out} is also what is read; give another name to what is written.")
     read = read_structure(structure)
     old, positions = read_system(system), np.array(read.positions.value_in_unit(unit.nanometer))
     force_fields = [read_model(model).force_field for model in models]
+    check_different(force_fields)
+    box = read.topology.getPeriodicBoxVectors()
+    box = None if box is None else box.value_in_unit(unit.nanometer)
     new = old
     for force_field in force_fields:
         new = add_hybrid(new, read.topology, force_field, positions=positions, interpolate=interpolate)
-    write_system(new, out)
+    try:
+        before, after = (float(openmm_energies_forces(own, positions[None], box=box)[0][0]) for own in (old, new))
+    except openmm.OpenMMException as error:
+        raise InputError(f"OpenMM has no energy for {structure} ({error}); is the box that of the System?") from None
     for force_field in force_fields:
         copies = len(find_copies(force_field, read.topology, positions=positions))
         say(f"{force_field.molecule.name}: {copies} {'copy' if copies == 1 else 'copies'}.")
-    box = read.topology.getPeriodicBoxVectors()
-    box = None if box is None else box.value_in_unit(unit.nanometer)
-    before, after = (float(openmm_energies_forces(own, positions[None], box=box)[0][0]) for own in (old, new))
     say(f"Energy of the structure: {before / KCAL_MOL:.2f} kcal/mol before, {after / KCAL_MOL:.2f} now.")
     agree = _table(verify_system(new, positions, box))
+    write_system(new, out)
     say(f"Written: {out}.")
     if not agree:
         raise SystemExit(1)

@@ -10,7 +10,7 @@ import numpy as np
 from cyclopts import App, Parameter
 
 from hybridff.analysis.methods import NAMES, STOCK, method
-from hybridff.analysis.minima import Minimum, positions_of, rmsd, search
+from hybridff.analysis.minima import SAME_SHAPE, Minimum, positions_of, rmsd, search
 from hybridff.analysis.minima import relaxed as relaxed_minimum
 from hybridff.analysis.modes import Modes, hessian, matching, modes, read_reference, relaxed
 from hybridff.analysis.scan import parse_torsion, scan
@@ -50,9 +50,10 @@ def normal_modes(
     """
     if table is not None:
         check_new_file(table)
-    molecule = read_model(model).force_field.molecule
+    force_field = read_model(model).force_field
+    molecule = force_field.molecule
     names = [str(model), *others]
-    calculators = {name: method(name, molecule) for name in names}
+    calculators = {name: method(name, molecule, force_field) for name in names}
     begin = ase.Atoms(molecule.numbers, positions_of(molecule))
     found: dict[str, Modes] = {}
     if reference is not None:
@@ -67,6 +68,13 @@ def normal_modes(
     first, *rest = found
     columns = {first: found[first].frequencies}
     columns |= {name: found[name].frequencies[matching(found[first], found[name])] for name in rest}
+    for name in found if reference is None else rest:
+        where = found[name]
+        away = rmsd(molecule, where.positions, found[first].positions)
+        if away > SAME_SHAPE:
+            say(f"Note: {name} relaxes to another conformer, {away:.2f} Å from that of {first}, with other modes.")
+        if where.frequencies.min() < 0:
+            say(f"Note: {name} ends at no minimum; its lowest frequency is {where.frequencies.min():.0f}i cm⁻¹.")
     for name in rest:
         off = columns[name] - columns[first]
         worst = int(np.abs(off).argmax())
@@ -114,11 +122,12 @@ def torsion_scan(
     for path in (table, picture):
         if path is not None:
             check_new_file(path)
-    molecule = read_model(model).force_field.molecule
+    force_field = read_model(model).force_field
+    molecule = force_field.molecule
     torsions = [parse_torsion(text, molecule) for text in torsion]
     angles = [np.arange(-180.0, 180.0 - 1e-9, every) for _ in torsions]
     names = [str(model), *others]
-    calculators = {name: method(name, molecule) for name in names}
+    calculators = {name: method(name, molecule, force_field) for name in names}
     begin, found = ase.Atoms(molecule.numbers, positions_of(molecule)), {}
     with progress("scan") as advance:
         for number, (name, calculator) in enumerate(calculators.items()):
@@ -179,8 +188,9 @@ def minima(
     for path in (table, structures):
         if path is not None:
             check_new_file(path)
-    molecule = read_model(model).force_field.molecule
-    calculators = {name: method(name, molecule) for name in [str(model), *others]}
+    force_field = read_model(model).force_field
+    molecule = force_field.molecule
+    calculators = {name: method(name, molecule, force_field) for name in [str(model), *others]}
     known = None if reference is None else _given(reference, molecule)
     found: dict[str, list[Minimum | None]] = {} if known is None else {str(reference): list(known)}
     with progress("minima") as advance:

@@ -10,6 +10,7 @@ from hybridff.gaff.assign import gaff_parameters
 from hybridff.gaff.atomtypes import DEFAULT_VERSION, assign_types
 from hybridff.gaff.charges import METHODS, assign_charges
 from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.openmm_source import class_one_from_openmm, class_one_from_prmtop
 from hybridff.molecule import Molecule
 from hybridff.openmm_files import read_structure, read_system
@@ -68,6 +69,14 @@ def starting_parameters(molecule: Molecule, options: StartOptions) -> ClassOnePa
         raise InputError(f"the starting force field {path} has to be an AMBER .prmtop or an OpenMM System .xml.")
     _check_same_molecule(molecule, owner, path)
     return parameters
+
+
+def stock_of(model: ForceField, version: str = DEFAULT_VERSION) -> ForceField:
+    """Stock GAFF with the charges of a model: what its fit started from, unless that was a force field of the user's.
+
+    Raises ``InputError`` and ``MissingParameterError`` as ``gaff_parameters`` does.
+    """
+    return ForceField.build(model.molecule, gaff_parameters(model.molecule, model.nonbonded.charge, version))
 
 
 def _read_topology(path: Path | None, system: Path) -> app.Topology:

@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     model = hf.read_model(options.model).force_field
     molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
-    start = hf.ForceField.build(molecule, hf.starting_parameters(molecule, hf.StartOptions()))
+    start = hf.stock_of(model)
     files = app.ForceField("amber14/tip3p.xml")
     files.registerTemplateGenerator(hf.HybridFFTemplateGenerator(start).generator)
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")

@@ -76,7 +76,7 @@ def main() -> None:
     per_block = round(options.time / STEP / EVERY / options.blocks)
     print("| time [ps] | density [g/mL] | potential energy [kcal/mol] | inside [kcal/mol] | T [K] | jump [kcal/mol] |")
     print("| --- " * 6 + "|")
-    everything, start, crossed, cell = [], None, 0, None
+    everything, crossed, cell = [], 0, None
     for block in range(options.blocks):
         values = []
         for _ in range(per_block):
@@ -87,7 +87,6 @@ def main() -> None:
             centre = np.floor(solute.mean(0) / edges)
             crossed += 0 if cell is None else int(np.abs(centre - cell).sum())
             cell = centre
-            start = solute.mean(0) if start is None else start
             inside = float(model.energy(torch.as_tensor(solute)))
             kinetic = 2 * state.getKineticEnergy()._value / (degrees(system) * 0.00831446261815324)
             density = mass / edges.prod() * _PER_DALTON

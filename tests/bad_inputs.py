@@ -30,6 +30,7 @@ from hybridff.export import to_openmm, write_structure, write_system
 from hybridff.gaff.forcefield import ForceField
 from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
+from hybridff.openmm_files import read_system
 from hybridff.start import StartOptions, starting_parameters
 
 N_FRAMES = 60
@@ -130,6 +131,17 @@ def _water() -> None:
     write_system(system, "water.xml")
     assert water.positions is not None
     write_structure(water, water.positions, "water.pdb")
+
+
+def _small_box() -> None:
+    system = read_system("ethanol.xml")
+    for force in system.getForces():
+        if isinstance(force, openmm.NonbondedForce):
+            force.setNonbondedMethod(openmm.NonbondedForce.PME)
+            force.setCutoffDistance(0.9)
+    write_system(system, "boxed.xml")
+    line = "CRYST1    1.000    1.000    1.000  90.00  90.00  90.00 P 1           1 \n"
+    Path("boxed.pdb").write_text(line + Path("ethanol.pdb").read_text())
 
 
 def _without_conect() -> None:
@@ -821,7 +833,33 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "a lambda that is no name",
         "mix ethanol.xml ethanol.pdb model --out mixed.xml --interpolate 'my lambda'",
-        "'my lambda' is no name for a parameter; take letters, digits and underscores",
+        "'my lambda' is no name for the parameter: take one that begins with lambda",
+    ),
+    BadInput(
+        "a lambda that formulas use for something else",
+        "mix ethanol.xml ethanol.pdb model --out mixed.xml --interpolate theta",
+        "'theta' is no name for the parameter: take one that begins with lambda",
+    ),
+    BadInput(
+        "a model twice",
+        "mix ethanol.xml ethanol.pdb model model --out mixed.xml",
+        "two models are of the same molecule, CCO; leave one of them out",
+    ),
+    BadInput(
+        "a mixed System in the place of the old one",
+        "mix ethanol.xml ethanol.pdb model --out ethanol.xml",
+        "ethanol.xml is also what is read; give another name to what is written",
+    ),
+    BadInput(
+        "a box that is too small",
+        "mix boxed.xml boxed.pdb model --out mixed.xml",
+        "OpenMM has no energy for boxed.pdb (",
+        _small_box,
+    ),
+    BadInput(
+        "two files of one name",
+        "export model --system model.xml --ffxml model.xml",
+        "two files have the same name; give each a name of its own",
     ),
     BadInput(
         "a mixed System into no folder",
@@ -842,6 +880,24 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "a Hessian that is none",
         "analyse modes model uff --reference ethanol.npz",
         "ethanol.npz is no file with z, R and hessian",
+    ),
+    BadInput(
+        "a Hessian that is cut off",
+        "analyse modes model uff --reference cut.npz",
+        "cut.npz is no file with z, R and hessian (",
+        lambda: Path("cut.npz").write_bytes(Path("ethanol.npz").read_bytes()[:500]),  # type: ignore[arg-type,return-value]
+    ),
+    BadInput(
+        "a Hessian in other units",
+        "analyse modes model uff --reference hessian.npz",
+        "which no molecule has at a minimum; R has to be in Å and hessian in kcal/mol/Å²",
+        lambda: np.savez("hessian.npz", z=load()["z"], R=load()["R"][0], hessian=np.eye(27)),
+    ),
+    BadInput(
+        "a minimum in nanometres",
+        "analyse modes model uff --reference hessian.npz",
+        "Å apart; R has to be in Å, its atoms in the order of the molecule",
+        lambda: np.savez("hessian.npz", z=load()["z"], R=load()["R"][0] / 10, hessian=np.eye(27)),
     ),
     BadInput(
         "a Hessian of another size",

@@ -1,6 +1,7 @@
 """Methods by name, as calculators of ASE: fitted models and what they are compared with."""
 
 import importlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hybridff.errors import InputError, MissingProgramError
 from hybridff.gaff.forcefield import ForceField
 from hybridff.modelfile import FILE_NAME, read_model
 from hybridff.molecule import Molecule, check_same_elements
-from hybridff.start import StartOptions, starting_parameters
+from hybridff.start import StartOptions, starting_parameters, stock_of
 from hybridff.units import ANGSTROM, EV, KCAL_MOL
 
 _XTB: Mapping[str, str] = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}
@@ -30,12 +31,12 @@ _NO_CUTOFF = 1e6
 
 
 def method(
-    name: str, molecule: Molecule, start: StartOptions | None = None, options: Mapping[str, Any] | None = None
+    name: str, molecule: Molecule, model: ForceField | None = None, options: Mapping[str, Any] | None = None
 ) -> BaseCalculator:
     """A calculator [eV, eV/Å] of the isolated molecule, its atoms in their order.
 
-    ``name`` is one of ``NAMES`` ("stock" is GAFF with the charges of ``start``), the folder of a model, a model file of
-    the program sgdml, or ``module:Class`` of any calculator of ASE, made with ``options``.
+    ``name`` is one of ``NAMES`` ("stock" is GAFF with the charges of ``model``, or RESP charges), the folder of a
+    model, a model file of the program sgdml, or ``module:Class`` of any calculator of ASE, made with ``options``.
 
     Raises ``InputError`` for any other name, for models of other molecules and for what RDKit has no parameters of;
     ``MissingProgramError`` without the package that a method needs.
@@ -45,7 +46,9 @@ def method(
     if name.lower() in _XTB:
         return _xtb(_XTB[name.lower()], molecule)
     if name == STOCK:
-        return HybridFFCalculator(ForceField.build(molecule, starting_parameters(molecule, start or StartOptions())))
+        if model is not None:
+            return HybridFFCalculator(stock_of(model))
+        return HybridFFCalculator(ForceField.build(molecule, starting_parameters(molecule, StartOptions())))
     path = Path(name)
     if (path / FILE_NAME).is_file():
         return _of_model(path, molecule)
@@ -155,10 +158,13 @@ def _xtb(name: str, molecule: Molecule) -> BaseCalculator:
 
 def _of_class(name: str, options: Mapping[str, Any]) -> BaseCalculator:
     module, _, kind = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))  # a module of the user's own
     try:
         made = getattr(importlib.import_module(module), kind)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise MissingProgramError(f"there is no {name} ({error}); install what it belongs to.") from error
+    finally:
+        sys.path.pop(0)
     try:
         found = made(**options)
     except Exception as error:

@@ -1,5 +1,6 @@
 """Normal modes: Hessians by central differences of forces, frequencies, and which mode is which."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from ase import units
 from ase.build import minimize_rotation_and_translation
 from ase.calculators.calculator import BaseCalculator
+from ase.data import covalent_radii
 from ase.optimize import BFGS
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
@@ -21,6 +23,8 @@ STEP = 0.005
 LARGEST_FORCE = 1e-4
 """Of a relaxed geometry [eV/Å]."""
 _MOST_STEPS = 2000
+_SOFTEST, _STIFFEST = 200.0, 6000.0
+"""The highest frequency of any molecule lies between [1/cm]."""
 _LINEAR = 1e-3
 """Least moment of inertia of a molecule that turns about three axes, over the largest."""
 _PER_CM = np.sqrt(units._e / units._amu) * 1e10 / (2 * np.pi * units._c * 100)
@@ -113,14 +117,33 @@ def read_reference(path: str | Path, molecule: Molecule) -> tuple[ase.Atoms, Flo
         raise InputError(f"there is no file {path}, which is to hold a minimum and its Hessian.")
     try:
         with np.load(path) as file:
-            numbers, positions, second = (np.asarray(file[key]) for key in ("z", "R", "hessian"))
-    except (OSError, ValueError, KeyError) as error:
+            numbers = np.asarray(file["z"]).astype(np.int64).ravel()
+            positions, second = (np.asarray(file[key]).astype(np.float64) for key in ("R", "hessian"))
+    except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is no file with z, R and hessian ({error}).") from None
-    n = len(numbers)
-    if positions.shape != (n, 3) or second.shape != (3 * n, 3 * n) or not np.isfinite(second).all():
+    n, finite = len(numbers), bool(np.isfinite(positions).all() and np.isfinite(second).all())
+    if positions.shape != (n, 3) or second.shape != (3 * n, 3 * n) or not finite:
         raise InputError(
             f"{path}: R has the shape {positions.shape} and hessian {second.shape}; {n} atoms need ({n}, 3) and "
             f"({3 * n}, {3 * n}), of finite numbers."
         )
-    check_same_elements(molecule, numbers.astype(np.int64), str(path))
-    return ase.Atoms(numbers, positions), (second + second.T) / 2 * (KCAL_MOL / EV)
+    check_same_elements(molecule, numbers, str(path))
+    atoms, second = ase.Atoms(numbers, positions), (second + second.T) / 2 * (KCAL_MOL / EV)
+    _check_bonds(atoms, molecule, path)
+    found = modes(atoms, second).frequencies
+    if found.min() < 0 or not _SOFTEST < found.max() < _STIFFEST:
+        raise InputError(
+            f"{path}: the frequencies of its Hessian are from {found.min():.0f} to {found.max():.0f} cm⁻¹, which no "
+            "molecule has at a minimum; R has to be in Å and hessian in kcal/mol/Å²."
+        )
+    return atoms, second
+
+
+def _check_bonds(atoms: ase.Atoms, molecule: Molecule, path: Path) -> None:
+    for i, j in molecule.bonds.tolist():
+        length, usual = atoms.get_distance(i, j), covalent_radii[atoms.numbers[[i, j]]].sum()
+        if not 0.6 < length / usual < 1.6:
+            raise InputError(
+                f"{path}: {molecule.label(i)} and {molecule.label(j)} are bonded and {length:.2f} Å apart; R has to be "
+                "in Å, its atoms in the order of the molecule."
+            )

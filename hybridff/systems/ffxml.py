@@ -5,7 +5,7 @@ Every atom has a type of its own, so that nothing in a file is ambiguous.
 
 import xml.etree.ElementTree as ET
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -86,6 +86,7 @@ def standalone(force_field: ForceField, name: str) -> str:
                 own = _force(root, forces, "HarmonicBondForce")
                 ET.SubElement(own, "Bond", _types(name, atoms) | {"length": repr(values["r0"]), "k": "0.0"})
                 bonds.discard(frozenset(atoms))
+    _one_improper_each(force_field.molecule, torsions)
     for atoms, terms in torsions.items():
         _torsion(_force(root, forces, "PeriodicTorsionForce"), name, force_field.molecule, atoms, terms)
     ET.indent(root)
@@ -146,6 +147,22 @@ def _custom(
             ET.SubElement(forces[feature.name], f"Per{element}Parameter", name=key)
     numbers = {key: repr(value) for key, value in values.items()}
     ET.SubElement(forces[feature.name], element, _types(name, atoms) | numbers)
+
+
+def _one_improper_each(molecule: Molecule, torsions: Iterable[tuple[int, ...]]) -> None:
+    """Refuse several impropers on the same atoms, of which OpenMM would take one."""
+    seen: set[frozenset[int]] = set()
+    bonded = {frozenset(bond) for bond in molecule.bonds.tolist()}
+    for atoms in torsions:
+        if all(frozenset(pair) in bonded for pair in pairwise(atoms)):
+            continue
+        if frozenset(atoms) in seen:
+            raise InputError(
+                "a file for OpenMM's ForceField has no form for several impropers of the atoms "
+                f"{', '.join(molecule.label(atom) for atom in sorted(atoms))}; use HybridFFTemplateGenerator, or "
+                "export --system."
+            )
+        seen.add(frozenset(atoms))
 
 
 def _torsion(

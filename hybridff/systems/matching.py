@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,15 @@ def _named(atoms: Sequence[Any], n: int) -> set[int]:
     return {int(getattr(atom, "index", atom)) for atom in atoms}
 
 
+def check_different(models: Sequence[ForceField]) -> None:
+    """Raise ``InputError`` where two models are of the same molecule."""
+    for one, other in combinations(models, 2):
+        molecule, bonds = one.molecule, [(int(i), int(j)) for i, j in one.molecule.bonds]
+        everything = range(len(molecule.numbers))
+        if assign(other.with_corrections(()), everything, molecule.numbers.tolist(), bonds) is not None:
+            raise InputError(f"two models are of the same molecule, {molecule.name}; leave one of them out.")
+
+
 def assign(
     force_field: ForceField,
     particles: Sequence[int],
@@ -118,12 +128,12 @@ def assign(
     return known[best]
 
 
-def in_nanometers(positions: Any, n: int) -> Float[np.ndarray, "particles 3"]:
-    """Positions of so many particles without a unit, which are in nm, or with one, as ``Modeller`` has them."""
+def in_nanometers(positions: Any, n: int, *, more: bool = False) -> Float[np.ndarray, "particles 3"]:
+    """Positions of so many particles, or ``more``, without a unit, which are in nm, or with one, as ``Modeller``'s."""
     if unit.is_quantity(positions):
         positions = positions.value_in_unit(unit.nanometer)
     found = np.array([list(position) for position in positions], dtype=float)
-    if found.shape != (n, 3):
+    if found.ndim != 2 or found.shape[1] != 3 or len(found) < n or (len(found) > n and not more):
         raise InputError(f"positions have the shape {found.shape}, and need three numbers for each of {n} particles.")
     return found
 

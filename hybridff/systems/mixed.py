@@ -1,5 +1,6 @@
 """A molecule of an existing System with a fitted force field inside, and the way there from the old one by a lambda."""
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -71,8 +72,11 @@ def add_hybrid(
     """
     if interpolate is not None and route != "native":
         raise InputError("a lambda needs the native route; leave route out, or interpolate.")
-    if interpolate is not None and not interpolate.isidentifier():
-        raise InputError(f"{interpolate!r} is no name for a parameter; take letters, digits and underscores.")
+    if interpolate is not None and not (interpolate.isidentifier() and interpolate.startswith("lambda")):
+        raise InputError(
+            f"{interpolate!r} is no name for the parameter: take one that begins with lambda, of letters, digits and "
+            "underscores, which formulas of forces do not use for anything else."
+        )
     model = force_field_of(model)
     if system.getNumParticles() != topology.getNumAtoms():
         raise InputError(
@@ -95,6 +99,8 @@ def add_hybrid(
         new = pairs_inside(model, copies)
         _interpolate_pairs(kept, nonbonded, pairs_of(nonbonded, copies), new, interpolate)
         for force in removed:
+            if hasattr(force, "getEnergyFunction") and re.search(rf"\b{interpolate}\b", force.getEnergyFunction()):
+                raise InputError(f"the System's {type(force).__name__} has a {interpolate} already; take another name.")
             kept.addForce(_fading(force, Scale(f"1-{interpolate}", interpolate, 1.0)))
         add_inside(kept, model, copies, Scale(interpolate, interpolate, 1.0))
     return kept

@@ -5,7 +5,6 @@ import warnings
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.modelfile import Model, SavedModel, force_field_of
 from hybridff.systems.ffxml import template
 from hybridff.systems.inside import add_model
-from hybridff.systems.matching import Copy, assign, in_nanometers
+from hybridff.systems.matching import Copy, assign, check_different, in_nanometers
 from hybridff.systems.mixed import fitted_lengths, why_not
 
 
@@ -49,11 +48,7 @@ class HybridFFTemplateGenerator:
         self._models = [force_field_of(model) for model in given]
         if not self._models:
             raise InputError("a template generator needs at least one model.")
-        for one, other in combinations(self._models, 2):
-            molecule, bonds = one.molecule, [(int(i), int(j)) for i, j in one.molecule.bonds]
-            everything = range(len(molecule.numbers))
-            if assign(other.with_corrections(()), everything, molecule.numbers.tolist(), bonds) is not None:
-                raise InputError(f"two models are of the same molecule, {molecule.name}; leave one of them out.")
+        check_different(self._models)
         self.positions, self.route = positions, route
 
     def generator(self, forcefield: app.ForceField, residue: Any) -> bool:
@@ -146,7 +141,10 @@ class _Forces:
         found = []
         for name, own in residues.items():
             model, generator = self._models[name]
-            positions = None if generator.positions is None else in_nanometers(generator.positions, len(data.atoms))
+            positions = None
+            if generator.positions is not None:  # those of the water that follows need not be there
+                last = max(atom.index for atoms in own.values() for atom in atoms)
+                positions = in_nanometers(generator.positions, last + 1, more=True)
             copies = []
             for atoms in own.values():
                 particles = sorted(atom.index for atom in atoms)

@@ -12,23 +12,17 @@ from rdkit.Chem import rdForceFieldHelpers
 from hybridff.analysis.methods import NAMES, method
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.modelfile import SavedModel, write_model
-from hybridff.start import StartOptions
 
 
 def energy(calculator: BaseCalculator, x: np.ndarray) -> float:
     return float(ase.Atoms(molecule("ethanol").numbers, x * 10, calculator=calculator).get_potential_energy())
 
 
-def charges(folder: Path) -> StartOptions:
-    (folder / "charges.txt").write_text("0\n" * 9)
-    return StartOptions(charges=str(folder / "charges.txt"))
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_forces_are_minus_the_slopes_of_the_energy(name: str, tmp_path: Path) -> None:
+def test_forces_are_minus_the_slopes_of_the_energy(name: str) -> None:
     if "xtb" in name:
         pytest.importorskip("tblite", reason="needs hybridff[reference]")
-    calculator, (x,) = method(name, molecule("ethanol"), charges(tmp_path)), distorted("ethanol", 1)
+    calculator, (x,) = method(name, molecule("ethanol"), force_field("ethanol")), distorted("ethanol", 1)
     atoms = ase.Atoms(molecule("ethanol").numbers, x * 10, calculator=calculator)
     forces, direction = atoms.get_forces(), np.random.default_rng(0).normal(size=x.shape)
     up, down = (energy(calculator, x + sign * 1e-5 * direction) for sign in (1, -1))

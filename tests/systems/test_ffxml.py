@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import openmm
 import pytest
 import torch
 from boxes import FILES, energy, geometry, in_water, rich, topology_of
-from models import corrected, force_field, perturbed
+from models import class_one_of, corrected, force_field, molecule, perturbed
 from openmm import app, unit
 
 from hybridff.errors import InputError
@@ -107,17 +108,33 @@ def test_what_has_no_form_is_refused_by_name(tmp_path: Path) -> None:
         (corrected(force_field("ethanol")), "no form for kernels; use HybridFFTemplateGenerator"),
         (rich().with_corrections(()), "no form for terms of this model"),
         (perturbed(force_field("ethanol", form="neural"), 0.05), r"no form for terms of this model \(torsion_unit\)"),
+        (trefoil(), "no form for several impropers of the atoms C1, C2, O3, H7"),
         (moved_pairs(force_field("ethanol")), "cannot express this model: its energies would be off by .* pairs"),
     ):
         with pytest.raises(InputError, match=message):
-            write_for_engine(model, x, tmp_path / "model.xml")
+            own = geometry("acetaldehyde") if len(model.molecule.numbers) == 7 else x
+            write_for_engine(model, own, tmp_path / "model.xml")
     assert not any(tmp_path.iterdir())
+
+
+def trefoil() -> ForceField:
+    """With impropers in several orders of the same atoms, as OpenFF has them."""
+    start = class_one_of("acetaldehyde")
+    torsions = start.torsions
+    (row,) = np.flatnonzero(torsions.improper)
+    other = torsions.atoms[row][[1, 0, 2, 3]]
+    atoms = np.concatenate([torsions.atoms, other[None]])
+    again = {
+        name: np.append(getattr(torsions, name), getattr(torsions, name)[row])
+        for name in ("periodicity", "phase", "k", "improper")
+    }
+    return ForceField.build(molecule("acetaldehyde"), replace(start, torsions=replace(torsions, atoms=atoms, **again)))
 
 
 def moved_pairs(model: ForceField) -> ForceField:
     vector = model.parameter_table.values.copy()
     for terms in model.table.single_feature_terms("coulomb"):
-        vector[terms.coefficients] *= 1.2
+        vector[terms.coefficients] *= 1.0001
     return model.with_values(vector)
 
 

@@ -56,7 +56,7 @@ def test_the_compiled_route_has_the_same_energy_and_forces(box: tuple[openmm.Sys
     assert energy(compiled, x) == pytest.approx(energy(native, x), abs=1e-7)
     np.testing.assert_allclose(forces(compiled, x), forces(native, x), atol=1e-5)
     with pytest.raises(InputError, match="a lambda needs the native route"):
-        add_hybrid(system, topology, rich(), route="compiled", interpolate="scale")
+        add_hybrid(system, topology, rich(), route="compiled", interpolate="lambda_s")
 
 
 def test_the_given_system_is_left_alone(box: tuple[openmm.System, app.Topology, np.ndarray]) -> None:
@@ -89,9 +89,9 @@ def test_pairs_whose_sigma_changes_are_interpolated_too() -> None:
     for i in range(9):
         charge, sigma, epsilon = nonbonded.getParticleParameters(i)
         nonbonded.setParticleParameters(i, charge * 1.1, sigma * 1.05, epsilon * 0.9)
-    both = add_hybrid(system, topology, model, interpolate="scale")
-    assert energy(both, x, scale=0.0) == pytest.approx(energy(system, x), rel=1e-12)
-    assert energy(both, x, scale=1.0) == pytest.approx(inner(model, x), rel=1e-12)
+    both = add_hybrid(system, topology, model, interpolate="lambda_s")
+    assert energy(both, x, lambda_s=0.0) == pytest.approx(energy(system, x), rel=1e-12)
+    assert energy(both, x, lambda_s=1.0) == pytest.approx(inner(model, x), rel=1e-12)
 
 
 def test_forces_of_every_kind_inside_the_molecule_fade() -> None:
@@ -111,10 +111,10 @@ def test_forces_of_every_kind_inside_the_molecule_fade() -> None:
     assert abs(energy(system, x) - inner(stock, x)) > 1
     model = rich()
     assert energy(add_hybrid(system, topology, model), x) == pytest.approx(inner(model, x), rel=1e-12)
-    both = add_hybrid(system, topology, model, interpolate="scale_")
+    both = add_hybrid(system, topology, model, interpolate="lambda_s")
     for value in (0.0, 0.3, 1.0):
         expected = (1 - value) * energy(system, x) + value * inner(model, x)
-        assert energy(both, x, scale_=value) == pytest.approx(expected, rel=1e-12)
+        assert energy(both, x, lambda_s=value) == pytest.approx(expected, rel=1e-12)
 
 
 def test_several_copies_in_any_order_of_their_atoms() -> None:
@@ -212,7 +212,7 @@ def test_what_cannot_be_replaced_is_refused() -> None:
         pairs.addParticle([])
     system.addForce(pairs)
     with pytest.raises(InputError, match="computes pairs by a formula of its own"):
-        add_hybrid(system, topology, model, interpolate="scale")
+        add_hybrid(system, topology, model, interpolate="lambda_s")
     mixed = add_hybrid(system, topology, model)
     assert energy(mixed, geometry("ethanol")) == pytest.approx(inner(model, geometry("ethanol")), rel=1e-12)
 
@@ -220,20 +220,20 @@ def test_what_cannot_be_replaced_is_refused() -> None:
 def test_what_would_be_half_replaced_is_refused() -> None:
     stock, model = force_field("ethanol"), rich()
     topology = stock.molecule.to_openmm_topology()
-    again = add_hybrid(to_openmm(stock), topology, model, interpolate="scale")
-    with pytest.raises(InputError, match="the System's parameter scale changes pairs inside the molecule already"):
+    again = add_hybrid(to_openmm(stock), topology, model, interpolate="lambda_s")
+    with pytest.raises(InputError, match="the System's parameter lambda_s changes pairs inside the molecule already"):
         add_hybrid(again, topology, model)
     field = to_openmm(stock)
     (nonbonded,) = [force for force in field.getForces() if isinstance(force, openmm.NonbondedForce)]
     nonbonded.setNonbondedMethod(openmm.NonbondedForce.CutoffNonPeriodic)
     with pytest.raises(InputError, match="with a reaction field"):
-        add_hybrid(field, topology, model, interpolate="scale")
+        add_hybrid(field, topology, model, interpolate="lambda_s")
     scaled = to_openmm(stock)
     (nonbonded,) = [force for force in scaled.getForces() if isinstance(force, openmm.NonbondedForce)]
     nonbonded.addGlobalParameter("charging", 1.0)
     nonbonded.addParticleParameterOffset("charging", 2, 0.1, 0, 0)
     with pytest.raises(InputError, match="parameter charging changes charges of the molecule"):
-        add_hybrid(scaled, topology, model, interpolate="scale")
+        add_hybrid(scaled, topology, model, interpolate="lambda_s")
     held = to_openmm(stock)
     held.addConstraint(3, 4, 0.18)
     with pytest.raises(InputError, match="a constraint holds atoms 4 and 5 of ethanol, which are not bonded"):
@@ -247,8 +247,18 @@ def test_what_would_be_half_replaced_is_refused() -> None:
     wider.addAtom("EP", None, next(iter(wider.residues())))
     with pytest.raises(InputError, match="particle 10 is a virtual site of ethanol"):
         add_hybrid(pair, wider, model)
-    with pytest.raises(InputError, match=r"'my lambda' is no name for a parameter"):
-        add_hybrid(to_openmm(stock), topology, model, interpolate="my lambda")
+    for name in ("my lambda", "k", "theta", "epsilon", "x1", "lambda 1"):
+        with pytest.raises(
+            InputError, match=f"'{name}' is no name for the parameter: take one that begins with lambda"
+        ):
+            add_hybrid(to_openmm(stock), topology, model, interpolate=name)
+    named = to_openmm(stock)
+    own = openmm.CustomBondForce("lambda_k*r^2")
+    own.addPerBondParameter("lambda_k")
+    own.addBond(0, 1, [2.0])
+    named.addForce(own)
+    with pytest.raises(InputError, match="the System's CustomBondForce has a lambda_k already; take another name"):
+        add_hybrid(named, topology, model, interpolate="lambda_k")
     with pytest.raises(InputError, match="no model in nowhere"):
         add_hybrid(to_openmm(stock), topology, "nowhere")
     with pytest.raises(InputError, match=r"the shape \(8, 3\), and need three numbers for each of 9 particles"):
@@ -268,5 +278,5 @@ def test_fading_forces_keep_their_group_and_name() -> None:
         if isinstance(force, openmm.PeriodicTorsionForce):
             force.setForceGroup(5)
             force.setName("old torsions")
-    mixed = add_hybrid(system, stock.molecule.to_openmm_topology(), model, interpolate="scale")
+    mixed = add_hybrid(system, stock.molecule.to_openmm_topology(), model, interpolate="lambda_s")
     assert [f.getForceGroup() for f in mixed.getForces() if f.getName() == "old torsions"] == [5, 5]

@@ -170,6 +170,11 @@ def test_what_is_wrong_is_said() -> None:
         forcefield_with(model).createSystem(topology, constraints=app.HAngles)
     with pytest.raises(InputError, match=r"the shape \(3, 3\), and need three numbers for each of 9 particles"):
         forcefield_with(model, positions=np.zeros((3, 3))).createSystem(topology)
+    water = HybridFFTemplateGenerator(model, positions=geometry("ethanol"))
+    forcefield = app.ForceField(*FILES)
+    forcefield.registerTemplateGenerator(water.generator)
+    whole, _ = in_water(forcefield, topology, geometry("ethanol"))
+    forcefield.createSystem(whole)  # positions of the ligand alone say enough
     with pytest.raises(InputError, match="at least one model"):
         HybridFFTemplateGenerator([])
     with pytest.raises(InputError, match="no model in nowhere"):
