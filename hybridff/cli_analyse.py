@@ -9,7 +9,7 @@ import ase.io
 import numpy as np
 from cyclopts import App, Parameter
 
-from hybridff.analysis.methods import NAMES, STOCK, method
+from hybridff.analysis.methods import NAMES, STOCK, method, running
 from hybridff.analysis.minima import SAME_SHAPE, Minimum, positions_of, rmsd, search
 from hybridff.analysis.minima import relaxed as relaxed_minimum
 from hybridff.analysis.modes import Modes, hessian, matching, modes, read_reference, relaxed
@@ -62,8 +62,9 @@ def normal_modes(
     with progress("modes") as advance:
         for number, (name, calculator) in enumerate(calculators.items()):
             advance(number / len(calculators), name)
-            own = relaxed(begin, calculator)
-            found[name] = modes(own, hessian(own, calculator))
+            with running(name):
+                own = relaxed(begin, calculator)
+                found[name] = modes(own, hessian(own, calculator))
             begin = begin if reference is not None or number else own
     first, *rest = found
     columns = {first: found[first].frequencies}
@@ -135,7 +136,8 @@ def torsion_scan(
             def share(done: float, number: int = number, name: str = name) -> None:
                 advance((number + done) / len(calculators), name)
 
-            found[name] = scan(begin, calculator, molecule, torsions, angles, rigid=rigid, progress=share)
+            with running(name):
+                found[name] = scan(begin, calculator, molecule, torsions, angles, rigid=rigid, progress=share)
     first = names[0]
     labels = ["-".join(molecule.label(atom) for atom in own) for own in torsions]
     say(f"{'rigid' if rigid else 'relaxed'} scan of {' and '.join(labels)}, {found[first].energies.size} points")
@@ -202,7 +204,8 @@ def minima(
             found[first] = list(known)
         for number, (name, calculator) in enumerate(calculators.items()):
             advance(0.5 + number / len(calculators) / 2, name)
-            found[name] = [relaxed_minimum(molecule, calculator, own.positions) for own in known]
+            with running(name):
+                found[name] = [relaxed_minimum(molecule, calculator, own.positions) for own in known]
     rows = []
     for number, minimum in enumerate(known):
         row = [str(number + 1)]

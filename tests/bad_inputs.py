@@ -877,6 +877,11 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "there is no nowhere:Class (No module named 'nowhere'); install what it belongs to",
     ),
     BadInput(
+        "a calculator of something else",
+        "analyse modes model ase.calculators.tip3p:TIP3P",
+        "ase.calculators.tip3p:TIP3P failed (AssertionError",
+    ),
+    BadInput(
         "a Hessian that is none",
         "analyse modes model uff --reference ethanol.npz",
         "ethanol.npz is no file with z, R and hessian",

@@ -2,7 +2,8 @@
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from rdkit.Chem import rdForceFieldHelpers
 from hybridff.calculator import HybridFFCalculator
 from hybridff.corrections.sgdmlfile import read_sgdml
 from hybridff.corrections.term import KernelTerm
-from hybridff.errors import InputError, MissingProgramError
+from hybridff.errors import HybridFFError, InputError, MissingProgramError
 from hybridff.gaff.forcefield import ForceField
 from hybridff.modelfile import FILE_NAME, read_model
 from hybridff.molecule import Molecule, check_same_elements
@@ -60,6 +61,17 @@ def method(
         f"{name} is no method: give {', '.join(NAMES)}, the folder of a model, a model file of sgdml (.npz), or "
         "module:Class of a calculator of ASE."
     )
+
+
+@contextmanager
+def running(name: str) -> Iterator[None]:
+    """Say in a sentence that a method failed while it was used."""
+    try:
+        yield
+    except HybridFFError:
+        raise
+    except Exception as error:
+        raise InputError(f"{name} failed ({type(error).__name__}: {error}); leave this method out.") from error
 
 
 class RDKitCalculator(Calculator):  # type: ignore[misc]
