@@ -67,7 +67,6 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.meta.suppress_keyboard_interrupt = False
-app.command(analyse)
 
 Flat = Parameter(name="*")
 Out = Annotated[Path, Parameter(help="Folder for the results; made by the command.")]
@@ -310,7 +309,8 @@ def mix(
     try:
         before, after = (float(openmm_energies_forces(own, positions[None], box=box)[0][0]) for own in (old, new))
     except openmm.OpenMMException as error:
-        raise InputError(f"OpenMM has no energy for {structure} ({error}); is the box that of the System?") from None
+        reason = str(error).rstrip(".")
+        raise InputError(f"OpenMM has no energy for {structure} ({reason}); give it the box of the System.") from None
     for force_field in force_fields:
         copies = len(find_copies(force_field, read.topology, positions=positions))
         say(f"{force_field.molecule.name}: {copies} {'copy' if copies == 1 else 'copies'}.")
@@ -437,6 +437,9 @@ def demo(*, out: Out = Path("hybridff-demo"), overwrite: Overwrite = False) -> N
             _write(item.model, document, place)
             _show(replace(document, sections=(document.sections[0], document.sections[-1])))
     say(f"Written to {out}: open report.html in each of its folders.")
+
+
+app.command(analyse)
 
 
 @app.meta.default

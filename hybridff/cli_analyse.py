@@ -75,7 +75,7 @@ def normal_modes(
         if away > SAME_SHAPE:
             say(f"Note: {name} relaxes to another conformer, {away:.2f} Å from that of {first}, with other modes.")
         if where.frequencies.min() < 0:
-            say(f"Note: {name} ends at no minimum; its lowest frequency is {where.frequencies.min():.0f}i cm⁻¹.")
+            say(f"Note: {name} ends at no minimum; its lowest frequency is {-where.frequencies.min():.0f}i cm⁻¹.")
     for name in rest:
         off = columns[name] - columns[first]
         worst = int(np.abs(off).argmax())

@@ -475,3 +475,19 @@ def test_analyse_minima_relaxes_the_same_geometries_with_every_method(workplace)
     assert again[0].split() == ["minimum", "|", "few.npz", "|", "model", "|", "mmff94"]
     assert len(again) == 4
     assert float(again[3].split()[2]) == pytest.approx(np.ptp(few["E"]), abs=0.006)
+
+
+def test_analyse_modes_says_where_conformers_differ(workplace, monkeypatch):
+    model = read_model("model").force_field
+    placed = model.molecule.with_embedded_positions()
+    found = {}
+    for angle in (60, 180):
+        atoms = ase.Atoms(placed.numbers, placed.positions * 10)
+        atoms.set_dihedral(1, 0, 2, 8, angle, indices=[8])
+        found[angle] = relaxed(atoms, HybridFFCalculator(model))
+    second = hessian(found[60], HybridFFCalculator(model)) * 23.060548
+    np.savez("gauche.npz", z=found[60].numbers, R=found[60].positions, hessian=second)
+    assert "Note" not in succeed("analyse modes model model --reference gauche.npz")
+    monkeypatch.setattr("hybridff.cli_analyse.relaxed", lambda begin, calculator: found[180])
+    said = succeed("analyse modes model model --reference gauche.npz")
+    assert re.search(r"Note: model relaxes to another conformer, 0\.[0-9]+ Å from that of gauche.npz", said)

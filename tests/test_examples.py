@@ -1,5 +1,6 @@
 """The scripts of ``examples``, each in a short version."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -7,12 +8,15 @@ from pathlib import Path
 
 import ase
 import numpy as np
+import openmm
 import pytest
 import torch
 from ase.calculators.socketio import SocketIOCalculator
 from models import corrected, distorted, force_field
+from openmm import app, unit
 
 from hybridff.modelfile import SavedModel, write_model
+from hybridff.systems.templates import HybridFFTemplateGenerator
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SHORT = {
@@ -69,3 +73,45 @@ def test_lammps_conserves_the_energy(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     totals = [float(line.split(",")[2]) for line in done.stdout.splitlines()[1:]]
     assert max(totals) - min(totals) < 0.1  # kcal/mol, steps of 0.5 fs
+
+
+@pytest.mark.filterwarnings("ignore")  # of pymbar, when it is imported
+def test_decoupling_begins_with_the_whole_and_ends_with_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    hydration = importlib.import_module("hydration_free_energy")
+    model = force_field("ethanol")
+    forcefield = app.ForceField("amber14/tip3p.xml")
+    forcefield.registerTemplateGenerator(HybridFFTemplateGenerator(model).generator)
+    modeller = app.Modeller(model.molecule.to_openmm_topology("LIG"), model.molecule.positions * unit.nanometer)
+    modeller.addSolvent(forcefield, boxSize=openmm.Vec3(1.9, 1.9, 1.9), neutralize=False)
+    system = forcefield.createSystem(
+        modeller.topology, nonbondedMethod=app.PME, nonbondedCutoff=0.85 * unit.nanometer, rigidWater=True
+    )
+    alone = openmm.XmlSerializer.clone(system)
+    (nonbonded,) = [force for force in alone.getForces() if isinstance(force, openmm.NonbondedForce)]
+    for particle in range(9):
+        nonbonded.setParticleParameters(particle, 0.0, 0.3, 0.0)
+    mixed = openmm.XmlSerializer.clone(system)
+    hydration.decouple(mixed, 9)
+    energies = []
+    for own in (system, alone, mixed):
+        context = openmm.Context(own, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+        context.setPositions(modeller.positions)
+        energies.append(context.getState(getEnergy=True).getPotentialEnergy()._value)
+    # kJ/mol: the dispersion beyond the cutoff that the solute has with itself is left out; nothing else differs
+    assert hydration.energy(context, (1.0, 1.0)) == pytest.approx(energies[0], abs=0.1)
+    assert hydration.energy(context, (0.0, 0.0)) == pytest.approx(energies[1], abs=1e-6 * abs(energies[1]))
+    assert abs(energies[0] - energies[1]) > 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_samples_that_know_of_each_other_are_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    hydration = importlib.import_module("hydration_free_energy")
+    random = np.random.default_rng(0)
+    single = np.cumsum(random.normal(size=(2, 200, 2)), axis=1)  # walks
+    white = random.normal(size=(2, 200, 2))
+    for energies, most in ((single, 60), (white, 400)):
+        kept, counts = hydration.independent(energies)
+        assert len(kept) == sum(counts) <= most
+    assert sum(hydration.independent(white)[1]) > 200

@@ -116,7 +116,7 @@ def read_reference(path: str | Path, molecule: Molecule) -> tuple[ase.Atoms, Flo
     if not path.is_file():
         raise InputError(f"there is no file {path}, which is to hold a minimum and its Hessian.")
     try:
-        with np.load(path) as file:
+        with path.open("rb") as stream, np.load(stream) as file:
             numbers = np.asarray(file["z"]).astype(np.int64).ravel()
             positions, second = (np.asarray(file[key]).astype(np.float64) for key in ("R", "hessian"))
     except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
