@@ -50,7 +50,7 @@ def main() -> None:
         model = hf.stock_of(model)
     if model.molecule.charge:
         sys.exit("the molecule is charged, and its free energy in a small periodic box is not that in water.")
-    molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
+    molecule = model.molecule.placed()
     n_solute = len(molecule.numbers)
 
     forcefield = app.ForceField("amber14/tip3p.xml")

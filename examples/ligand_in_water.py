@@ -21,8 +21,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("ligand-in-water"))
     options = parser.parse_args()
     ligand = hf.read_model(options.model).force_field.molecule
-    if ligand.positions is None:
-        ligand = ligand.with_embedded_positions()
+    ligand = ligand.placed()
 
     # The two lines that make a ligand a hybridff model:
     forcefield = app.ForceField("amber14-all.xml", "amber14/tip3p.xml")

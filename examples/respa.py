@@ -31,7 +31,7 @@ def main() -> None:
     model = hf.read_model(options.model).force_field
     if not model.corrections:
         sys.exit("the model has no kernels, and nothing to gain; fit it with --correction.")
-    molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
+    molecule = model.molecule.placed()
     system = hf.to_openmm(model)
     if options.platform in ("CPU", "Reference"):  # where native kernels are slow
         for number in reversed(range(system.getNumForces())):

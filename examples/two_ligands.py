@@ -26,7 +26,7 @@ def main() -> None:
     # side by side, half a nanometre apart
     modeller, place = app.Modeller(app.Topology(), []), 0.0
     for model in models if len(models) > 1 else models * 2:
-        molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
+        molecule = model.molecule.placed()
         x = molecule.positions - molecule.positions.min(0) + [place, 0.0, 0.0]
         place = x[:, 0].max() + 0.5
         modeller.add(molecule.to_openmm_topology("LIG"), x * unit.nanometer)

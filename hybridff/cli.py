@@ -22,6 +22,7 @@ from hybridff.analysis.errors import evaluate as evaluate_model
 from hybridff.cli_analyse import analyse
 from hybridff.correct import CorrectionOptions
 from hybridff.dataset import Frames
+from hybridff.document import Document
 from hybridff.errors import HybridFFError, InputError
 from hybridff.export import RouteOption, best_route, to_openmm, write_structure, write_system
 from hybridff.fit.options import FitOptions
@@ -33,7 +34,7 @@ from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
 from hybridff.openmm_files import read_structure, read_system
 from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
-from hybridff.report import Document, correction_document, fit_document, simulation_section, stock_document
+from hybridff.report import correction_document, fit_document, simulation_section, stock_document
 from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
 from hybridff.simulate import simulate as run_simulation
 from hybridff.stable import GateOptions
@@ -581,7 +582,7 @@ def _simulate(
 
 
 def _positions(molecule: Molecule) -> np.ndarray:
-    placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    placed = molecule.placed()
     assert placed.positions is not None
     return placed.positions
 

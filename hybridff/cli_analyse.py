@@ -1,12 +1,14 @@
 """``hybridff analyse``: a model beside other methods."""
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import ase
 import ase.io
 import numpy as np
+from ase.calculators.calculator import BaseCalculator
 from cyclopts import App, Parameter
 
 from hybridff.analysis.methods import NAMES, STOCK, method, running
@@ -16,6 +18,7 @@ from hybridff.analysis.modes import Modes, hessian, matching, modes, read_refere
 from hybridff.analysis.scan import parse_torsion, scan
 from hybridff.dataset import read_frames
 from hybridff.errors import InputError
+from hybridff.gaff.forcefield import ForceField
 from hybridff.modelfile import read_model
 from hybridff.molecule import Molecule, check_same_elements
 from hybridff.output import check_new_file, new_file
@@ -51,9 +54,7 @@ def normal_modes(
     if table is not None:
         check_new_file(table)
     force_field = read_model(model).force_field
-    molecule = force_field.molecule
-    names = [str(model), *others]
-    calculators = {name: method(name, molecule, force_field) for name in names}
+    molecule, calculators = force_field.molecule, _methods(force_field, model, others)
     begin = ase.Atoms(molecule.numbers, positions_of(molecule))
     found: dict[str, Modes] = {}
     if reference is not None:
@@ -89,11 +90,8 @@ def normal_modes(
     for number, row in enumerate(rows, start=1):
         say(" ".join([f"{number:{width}d}", *(f"{value:{width}.1f}" for value in row)]))
     if table is not None:
-        with new_file(table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows([number, *(f"{value:.3f}" for value in row)] for number, row in enumerate(rows, start=1))
-        say(f"Written: {table}.")
+        cells = ([number, *(f"{value:.3f}" for value in row)] for number, row in enumerate(rows, start=1))
+        _write_table(table, [header, *cells])
 
 
 @analyse.command(name="scan")
@@ -126,9 +124,8 @@ def torsion_scan(
     force_field = read_model(model).force_field
     molecule = force_field.molecule
     torsions = [parse_torsion(text, molecule) for text in torsion]
+    calculators = _methods(force_field, model, others)
     angles = [np.arange(-180.0, 180.0 - 1e-9, every) for _ in torsions]
-    names = [str(model), *others]
-    calculators = {name: method(name, molecule, force_field) for name in names}
     begin, found = ase.Atoms(molecule.numbers, positions_of(molecule)), {}
     with progress("scan") as advance:
         for number, (name, calculator) in enumerate(calculators.items()):
@@ -138,7 +135,7 @@ def torsion_scan(
 
             with running(name):
                 found[name] = scan(begin, calculator, molecule, torsions, angles, rigid=rigid, progress=share)
-    first = names[0]
+    first = str(model)
     labels = ["-".join(molecule.label(atom) for atom in own) for own in torsions]
     say(f"{'rigid' if rigid else 'relaxed'} scan of {' and '.join(labels)}, {found[first].energies.size} points")
     for name, own in found.items():
@@ -150,13 +147,13 @@ def torsion_scan(
         ends = f"; {lost} points without end" if lost else ""
         say(f"{name}: up to {np.nanmax(own.energies):.2f} kcal/mol{off}{ends}")
     if table is not None:
-        with new_file(table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*(f"{label} [degrees]" for label in labels), *(f"{name} [kcal/mol]" for name in found)])
-            for place in np.ndindex(*found[first].energies.shape):
-                at = [f"{own[i]:g}" for own, i in zip(angles, place, strict=True)]
-                writer.writerow([*at, *(f"{own.energies[place]:.4f}" for own in found.values())])
-        say(f"Written: {table}.")
+        header = [*(f"{label} [degrees]" for label in labels), *(f"{name} [kcal/mol]" for name in found)]
+        cells = [
+            [f"{own[i]:g}" for own, i in zip(angles, place, strict=True)]
+            + [f"{own.energies[place]:.4f}" for own in found.values()]
+            for place in np.ndindex(*found[first].energies.shape)
+        ]
+        _write_table(table, [header, *cells])
     if picture is not None:
         with new_file(picture) as temporary:
             temporary.write_bytes(scans(found, labels))
@@ -191,13 +188,12 @@ def minima(
         if path is not None:
             check_new_file(path)
     force_field = read_model(model).force_field
-    molecule = force_field.molecule
-    calculators = {name: method(name, molecule, force_field) for name in [str(model), *others]}
+    molecule, calculators = force_field.molecule, _methods(force_field, model, others)
     known = None if reference is None else _given(reference, molecule)
     found: dict[str, list[Minimum | None]] = {} if known is None else {str(reference): list(known)}
     with progress("minima") as advance:
         if known is None:
-            first = next(iter(calculators))
+            first = str(model)
             known = search(
                 molecule, calculators.pop(first), window, conformers, progress=lambda done: advance(done / 2)
             )
@@ -223,9 +219,7 @@ def minima(
         say(" | ".join([f"{row[0]:>7s}", *(f"{cell:>16s}" for cell in cells)]))
     header = ["minimum", *(title for name in found for title in (f"{name} [kcal/mol]", f"{name} RMSD [Å]"))]
     if table is not None:
-        with new_file(table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([header, *rows])
-        say(f"Written: {table}.")
+        _write_table(table, [header, *rows])
     if structures is not None:
         with new_file(structures) as temporary:
             frames = [
@@ -234,6 +228,18 @@ def minima(
             ]
             ase.io.write(temporary, frames, format="extxyz")
         say(f"Written: {structures}.")
+
+
+def _methods(force_field: ForceField, model: Path, others: list[str]) -> dict[str, BaseCalculator]:
+    """What is compared, by name, the model first."""
+    return {name: method(name, force_field.molecule, force_field) for name in [str(model), *others]}
+
+
+def _write_table(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """As CSV."""
+    with new_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    say(f"Written: {path}.")
 
 
 def _given(path: Path, molecule: Molecule) -> list[Minimum]:

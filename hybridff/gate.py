@@ -152,8 +152,7 @@ def stability(
     """
     options = options or StabilityOptions()
     molecule = force_field.molecule
-    if molecule.positions is None:
-        molecule = molecule.with_embedded_positions()
+    molecule = molecule.placed()
     assert molecule.positions is not None
     system = to_openmm(force_field, best_route(force_field, "Reference"))
     judge = Judge(molecule, system, molecule.positions)

@@ -216,6 +216,10 @@ class Molecule:
             topology.addBond(atoms[i], atoms[j], type=_OPENMM_TYPES.get(order), order=order or None)
         return topology
 
+    def placed(self) -> "Molecule":
+        """Itself, or if it has no positions a copy with embedded ones."""
+        return self if self.positions is not None else self.with_embedded_positions()
+
     def with_embedded_positions(self, seed: int = 0) -> "Molecule":
         """Copy with a geometry from RDKit's ETKDG, relaxed with MMFF94 (UFF where that has no parameters)."""
         mol = self.to_rdkit()

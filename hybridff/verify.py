@@ -1,6 +1,6 @@
 """Does the exported System say what the model says? Torch against every OpenMM platform, forces against energies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,26 +47,19 @@ def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> lis
     precision there); 1e-6 for central differences (rounding of an energy over the displacement).
     """
     molecule = force_field.molecule
-    if molecule.positions is None:
-        molecule = molecule.with_embedded_positions()
+    molecule = molecule.placed()
     assert molecule.positions is not None
     noise = np.random.default_rng(seed).normal(scale=_DISPLACEMENT, size=(n_geometries, *molecule.positions.shape))
     geometries = molecule.positions + noise
     energies, forces = predict(force_field, geometries)
     system = to_openmm(force_field)
-    results = []
+    results, present = [], bool(force_field.table.groups)
     for name in platform_names():
         # A System without any term can crash a GPU platform (seen with OpenCL on pocl).
-        for precision in _precisions(name) if force_field.table.groups or name == "Reference" else ():
-            properties = {} if precision is None else {"Precision": precision}
-            label = name if precision is None else f"{name}, {precision} precision"
-            try:
-                actual = openmm_energies_forces(system, geometries, name, properties)
-            except openmm.OpenMMException:
-                continue  # a platform that is installed without its device
+        for label, precision, actual in _on(name, system, geometries) if present or name == "Reference" else ():
             allowed = "single" if precision == "mixed" and force_field.corrections else precision or "single"
             tolerance = _REFERENCE if name == "Reference" else _TOLERANCES[allowed]
-            results.append(_compare(f"OpenMM {label}", (energies, forces), actual, tolerance))
+            results.append(_compare(label, (energies, forces), actual, tolerance))
     if best_route(force_field, "Reference") == "compiled":
         actual = openmm_energies_forces(to_openmm(force_field, "compiled"), geometries)
         results.append(_compare("compiled evaluator", (energies, forces), actual, _REFERENCE))
@@ -86,21 +79,33 @@ def verify_system(
     expected = openmm_energies_forces(system, positions[None], box=box)
     results = []
     for name in platform_names():
-        for precision in _precisions(name) if name != "Reference" else ():
-            properties = {} if precision is None else {"Precision": precision}
-            try:
-                actual = openmm_energies_forces(system, positions[None], name, properties, box)
-            except openmm.OpenMMException:
-                continue  # a platform that is installed without its device
+        for label, precision, actual in _on(name, system, positions[None], box) if name != "Reference" else ():
             results.append(
                 Comparison(
-                    f"OpenMM {name}" if precision is None else f"OpenMM {name}, {precision} precision",
+                    label,
                     _relative(actual[0], expected[0], expected[0]),
                     _relative(actual[1], expected[1], expected[1]),
                     1e-4 if precision == "double" else 1e-3,
                 )
             )
     return results
+
+
+def _on(
+    platform: str,
+    system: openmm.System,
+    geometries: Float[np.ndarray, "frames atoms 3"],
+    box: Sequence[openmm.Vec3] | None = None,
+) -> Iterator[tuple[str, str | None, tuple[np.ndarray, np.ndarray]]]:
+    """A name, the precision, energies and forces for each precision that a platform has, if its device is there."""
+    for precision in _precisions(platform):
+        properties = {} if precision is None else {"Precision": precision}
+        label = f"OpenMM {platform}" if precision is None else f"OpenMM {platform}, {precision} precision"
+        try:
+            found = openmm_energies_forces(system, geometries, platform, properties, box)
+        except openmm.OpenMMException:
+            continue
+        yield label, precision, found
 
 
 def openmm_energies_forces(

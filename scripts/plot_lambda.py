@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=Path("docs/images/lambda.png"))
     options = parser.parse_args()
     model = hf.read_model(options.model).force_field
-    molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
+    molecule = model.molecule.placed()
     start = hf.stock_of(model)
     files = app.ForceField("amber14/tip3p.xml")
     files.registerTemplateGenerator(hf.HybridFFTemplateGenerator(start).generator)

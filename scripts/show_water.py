@@ -19,6 +19,7 @@ from openmm import app, unit
 import hybridff as hf
 from hybridff.analysis.errors import predict
 from hybridff.units import KCAL_MOL
+from hybridff.verify import openmm_energies_forces
 
 KELVIN, CUTOFF, STEP, EVERY = 300.0, 0.9, 0.004, 250
 """[K], [nm], [ps], steps between two values."""
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     model = hf.read_model(options.model).force_field
-    molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
+    molecule = model.molecule.placed()
     n_solute = len(molecule.numbers)
     modeller = app.Modeller(molecule.to_openmm_topology("LIG"), molecule.positions * unit.nanometer)
     modeller.addSolvent(files(model), boxSize=openmm.Vec3(1, 1, 1) * options.edge, neutralize=False)
@@ -52,7 +53,7 @@ def main() -> None:
     empty = files(model.with_corrections(()).bare()).createSystem(modeller.topology, rigidWater=True, **settings)
     x = np.array(modeller.positions.value_in_unit(unit.nanometer))
     x[:n_solute] += np.random.default_rng(options.seed).normal(0, 0.005, (n_solute, 3))
-    (whole, forces), (rest, others) = (energy_forces(system, x) for system in (flexible, empty))
+    (whole, forces), (rest, others) = (reference(system, x) for system in (flexible, empty))
     alone, own = predict(model, x[None, :n_solute])
     others[:n_solute] += own[0]
     scale = np.sqrt((forces**2).mean())
@@ -116,13 +117,10 @@ def files(model: hf.ForceField, route: str = "native") -> app.ForceField:
     return found
 
 
-def energy_forces(system: openmm.System, positions: np.ndarray) -> tuple[float, np.ndarray]:
+def reference(system: openmm.System, positions: np.ndarray) -> tuple[float, np.ndarray]:
     """By Reference [kJ/mol], [kJ/mol/nm]."""
-    platform = openmm.Platform.getPlatformByName("Reference")
-    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
-    context.setPositions(positions)
-    state = context.getState(getEnergy=True, getForces=True)
-    return state.getPotentialEnergy()._value, state.getForces(asNumpy=True)._value.copy()
+    energies, forces = openmm_energies_forces(system, positions[None])
+    return float(energies[0]), forces[0]
 
 
 def jump(context: openmm.Context, n_solute: int) -> float:

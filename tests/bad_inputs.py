@@ -105,7 +105,7 @@ def make_material(folder: Path) -> None:
 
 
 def _placed(molecule: Molecule) -> Molecule:
-    return molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    return molecule.placed()
 
 
 def write_prmtop(molecule: Molecule, system: openmm.System, path: Path) -> None:

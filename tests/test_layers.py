@@ -23,7 +23,7 @@ ORDER = """
     start simulate gate stable anchors residuals training correct trials modelfile
     systems.ffxml systems.matching systems.inside systems.mixed systems.templates systems.mlpotential
     systems.engines calculator analysis.methods analysis.modes analysis.scan analysis.minima verify workflow
-    plots report terminal cli_analyse cli __main__
+    plots document report terminal cli_analyse cli __main__
 """
 LAYERS = ORDER.split()
 

@@ -81,10 +81,10 @@ def test_forces_that_are_no_gradient_are_found(monkeypatch):
 
 
 def test_a_platform_whose_device_is_missing_is_left_out(monkeypatch):
-    def without_cpu(system, geometries, platform="Reference", properties=None):
+    def without_cpu(system, geometries, platform="Reference", properties=None, box=None):
         if platform != "Reference":
             raise openmm.OpenMMException("No compatible device")
-        return openmm_energies_forces(system, geometries, platform, properties)
+        return openmm_energies_forces(system, geometries, platform, properties, box)
 
     monkeypatch.setattr(MODULE, "openmm_energies_forces", without_cpu)
     names = [item.name for item in verify(force_field("ethanol"), n_geometries=2)]
@@ -94,7 +94,7 @@ def test_a_platform_whose_device_is_missing_is_left_out(monkeypatch):
 def test_gpu_platforms_are_compared_in_each_precision(monkeypatch):
     asked = []
 
-    def pretended(system, geometries, platform="Reference", properties=None):
+    def pretended(system, geometries, platform="Reference", properties=None, box=None):
         asked.append((platform, (properties or {}).get("Precision")))
         return openmm_energies_forces(system, geometries)
 

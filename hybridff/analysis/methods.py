@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
+from ase.calculators.calculator import BaseCalculator
+from jaxtyping import Float
 from rdkit import Chem
 from rdkit.Chem import rdForceFieldHelpers
 
-from hybridff.calculator import HybridFFCalculator
+from hybridff.calculator import HybridFFCalculator, MoleculeCalculator
 from hybridff.corrections.sgdmlfile import read_sgdml
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import HybridFFError, InputError, MissingProgramError
@@ -20,7 +21,7 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.modelfile import FILE_NAME, read_model
 from hybridff.molecule import Molecule, check_same_elements
 from hybridff.start import StartOptions, starting_parameters, stock_of
-from hybridff.units import ANGSTROM, EV, KCAL_MOL
+from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
 _XTB: Mapping[str, str] = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}
 _RDKIT = "uff", "mmff94"
@@ -74,18 +75,16 @@ def running(name: str) -> Iterator[None]:
         raise InputError(f"{name} failed ({type(error).__name__}: {error}); leave this method out.") from error
 
 
-class RDKitCalculator(Calculator):  # type: ignore[misc]
+class RDKitCalculator(MoleculeCalculator):
     """UFF (A. K. Rappé et al., J. Am. Chem. Soc. 114, 10024 (1992)) or MMFF94 (T. A. Halgren, J. Comput. Chem. 17, 490
     (1996)) by RDKit, without cutoff.
 
     Raises ``InputError`` where these have no parameters.
     """
 
-    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's own way)
-
     def __init__(self, name: str, molecule: Molecule, **options: Any) -> None:
         super().__init__(**options)
-        placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+        placed = molecule.placed()
         self._mol = Chem.Mol(placed.to_rdkit())
         if name == "uff":
             known = rdForceFieldHelpers.UFFHasAllMoleculeParams(self._mol)
@@ -102,29 +101,19 @@ class RDKitCalculator(Calculator):  # type: ignore[misc]
             )
         self._field.Initialize()
 
-    def calculate(
-        self,
-        atoms: Any = None,
-        properties: tuple[str, ...] | list[str] = ("energy",),
-        system_changes: list[str] = all_changes,
-    ) -> None:
-        """What ASE calls."""
-        super().calculate(atoms, properties, system_changes)
-        flat = self.atoms.positions.ravel().tolist()
-        kcal = KCAL_MOL / EV
-        self.results = {
-            "energy": self._field.CalcEnergy(flat) * kcal,
-            "forces": -np.array(self._field.CalcGrad(flat)).reshape(-1, 3) * kcal,
-        }
+    def energy_forces(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
+        """Energy [kJ/mol] and forces [kJ/mol/nm]."""
+        flat = (positions / ANGSTROM).ravel().tolist()
+        energy = self._field.CalcEnergy(flat)  # first: CalcGrad takes distances of atoms from it
+        slopes = np.array(self._field.CalcGrad(flat)).reshape(-1, 3)
+        return energy * KCAL_MOL, -slopes * FORCE_KCAL
 
 
-class SGDMLCalculator(Calculator):  # type: ignore[misc]
+class SGDMLCalculator(MoleculeCalculator):
     """A model file of the program sgdml, evaluated by our kernels.
 
     Raises ``InputError`` for atoms of another molecule.
     """
-
-    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's own way)
 
     def __init__(self, path: str | Path, **options: Any) -> None:
         super().__init__(**options)
@@ -132,19 +121,12 @@ class SGDMLCalculator(Calculator):  # type: ignore[misc]
         self._numbers, expansion = read_sgdml(path)
         self._add = KernelTerm(range(len(self._numbers)), expansion).compiled()
 
-    def calculate(
-        self,
-        atoms: Any = None,
-        properties: tuple[str, ...] | list[str] = ("energy",),
-        system_changes: list[str] = all_changes,
-    ) -> None:
-        """What ASE calls."""
-        super().calculate(atoms, properties, system_changes)
+    def energy_forces(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
+        """Energy [kJ/mol] and forces [kJ/mol/nm]."""
         if not np.array_equal(self.atoms.numbers, self._numbers):
             raise InputError(f"the model {self._path} is of another molecule, or of another order of its atoms.")
-        positions = np.ascontiguousarray(self.atoms.positions * ANGSTROM)
         forces = np.zeros_like(positions)
-        self.results = {"energy": self._add(positions, forces) / EV, "forces": forces / (EV / ANGSTROM)}
+        return self._add(positions, forces), forces
 
 
 def _of_model(path: Path, molecule: Molecule) -> BaseCalculator:

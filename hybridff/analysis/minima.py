@@ -102,8 +102,7 @@ def unlike(molecule: Molecule, minima: Sequence[Minimum]) -> list[Minimum]:
 
 def rmsd(molecule: Molecule, one: Float[np.ndarray, "atoms 3"], other: Float[np.ndarray, "atoms 3"]) -> float:
     """Least root mean square distance of atoms, with equal atoms exchanged, also of the mirror image [Å]."""
-    if molecule.positions is None:
-        molecule = molecule.with_embedded_positions()
+    molecule = molecule.placed()
     probe, reference = (Chem.Mol(molecule.to_rdkit()) for _ in range(2))
     reference.GetConformer().SetPositions(np.ascontiguousarray(other))
     found = []
@@ -115,6 +114,6 @@ def rmsd(molecule: Molecule, one: Float[np.ndarray, "atoms 3"], other: Float[np.
 
 def positions_of(molecule: Molecule) -> Float[np.ndarray, "atoms 3"]:
     """Those of a molecule, or embedded ones [Å]."""
-    placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    placed = molecule.placed()
     assert placed.positions is not None
     return placed.positions / ANGSTROM

@@ -44,7 +44,7 @@ def assign_charges(molecule: Molecule, method: str | Path) -> Float[np.ndarray, 
             raise InputError(f"'{method}' is no kind of charges: give resp, am1bcc or the name of a file with charges.")
         return read_charges(method, molecule)
     version, calculate = calculations[str(method)]
-    placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+    placed = molecule.placed()
     assert placed.positions is not None
     places = np.rint(placed.positions / _RESOLUTION).astype(int)
     key = {

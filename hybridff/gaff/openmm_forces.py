@@ -143,13 +143,20 @@ def _connect(force: openmm.HarmonicBondForce, table: TermTable) -> None:
             force.addBond(i, j, _NO_LENGTH, 0.0)
 
 
-def _factors(table: TermTable, values: Float[np.ndarray, " parameters"]) -> list[_Factor]:
-    """All feature rows in turn."""
-    rows = [
+def feature_rows(
+    table: TermTable, values: Float[np.ndarray, " parameters"]
+) -> list[tuple[Feature, tuple[int, ...], dict[str, float]]]:
+    """Feature, atoms and parameters of all feature rows in turn, as ``table.products`` counts them."""
+    return [
         (block.feature, tuple(atoms), {name: float(values[index[i]]) for name, index in block.parameters.items()})
         for block in table.features
         for i, atoms in enumerate(table.coordinates[block.feature.coordinate][block.coordinate].tolist())
     ]
+
+
+def _factors(table: TermTable, values: Float[np.ndarray, " parameters"]) -> list[_Factor]:
+    """All feature rows in turn."""
+    rows = feature_rows(table, values)
     here: dict[tuple, list[Mapping[str, float]]] = defaultdict(list)
     for feature, atoms, parameters in rows:
         here[feature.name, _smallest(feature, atoms)].append(parameters)

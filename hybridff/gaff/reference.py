@@ -45,7 +45,7 @@ def reference(
     which are the same in every molecule. Without geometries, pairs have the distances of the molecule's own positions.
     """
     if geometries is None:
-        placed = molecule if molecule.positions is not None else molecule.with_embedded_positions()
+        placed = molecule.placed()
         assert placed.positions is not None
         frames = placed.positions[None]
     else:

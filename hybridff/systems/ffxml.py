@@ -15,6 +15,7 @@ from hybridff.errors import InputError
 from hybridff.gaff.features import Feature
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import PAIR_FEATURES
+from hybridff.gaff.openmm_forces import feature_rows
 from hybridff.molecule import Molecule
 
 COULOMB_14, LENNARD_JONES_14 = 5 / 6, 0.5
@@ -70,7 +71,8 @@ def standalone(force_field: ForceField, name: str) -> str:
     root = template(force_field, name)
     forces: dict[str, ET.Element] = {}
     torsions: dict[tuple[int, ...], list[tuple[float, float, float]]] = defaultdict(list)
-    bonds = {frozenset(bond) for bond in force_field.molecule.bonds.tolist()}
+    bonded = {frozenset(bond) for bond in force_field.molecule.bonds.tolist()}
+    bonds = set(bonded)
     for feature, atoms, coefficient, values in _terms(force_field):
         if feature.name == "fourier":
             torsions[min(atoms, atoms[::-1])].append((values["n"], values["phase"], coefficient))
@@ -86,9 +88,9 @@ def standalone(force_field: ForceField, name: str) -> str:
                 own = _force(root, forces, "HarmonicBondForce")
                 ET.SubElement(own, "Bond", _types(name, atoms) | {"length": repr(values["r0"]), "k": "0.0"})
                 bonds.discard(frozenset(atoms))
-    _one_improper_each(force_field.molecule, torsions)
+    _one_improper_each(force_field.molecule, (atoms for atoms in torsions if not _proper(atoms, bonded)))
     for atoms, terms in torsions.items():
-        _torsion(_force(root, forces, "PeriodicTorsionForce"), name, force_field.molecule, atoms, terms)
+        _torsion(_force(root, forces, "PeriodicTorsionForce"), name, force_field.molecule, bonded, atoms, terms)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode") + "\n"
 
@@ -96,11 +98,7 @@ def standalone(force_field: ForceField, name: str) -> str:
 def _terms(force_field: ForceField) -> Iterator[tuple[Feature, tuple[int, ...], float, dict[str, float]]]:
     """Feature, atoms, coefficient and parameters of each term but pairs; couplings are refused."""
     table, vector = force_field.table, force_field.parameter_table.values
-    rows = [
-        (block.feature, tuple(atoms), {name: float(vector[index[i]]) for name, index in block.parameters.items()})
-        for block in table.features
-        for i, atoms in enumerate(table.coordinates[block.feature.coordinate][block.coordinate].tolist())
-    ]
+    rows = feature_rows(table, vector)
     coefficients = (vector[table.coefficients] * table.multipliers).tolist()
     for product, coefficient in zip(table.products.tolist(), coefficients, strict=True):
         own = [row for row in product if row >= 0]
@@ -149,13 +147,15 @@ def _custom(
     ET.SubElement(forces[feature.name], element, _types(name, atoms) | numbers)
 
 
-def _one_improper_each(molecule: Molecule, torsions: Iterable[tuple[int, ...]]) -> None:
+def _proper(atoms: Sequence[int], bonded: set[frozenset[int]]) -> bool:
+    """Whether atoms follow each other."""
+    return all(frozenset(pair) in bonded for pair in pairwise(atoms))
+
+
+def _one_improper_each(molecule: Molecule, impropers: Iterable[tuple[int, ...]]) -> None:
     """Refuse several impropers on the same atoms, of which OpenMM would take one."""
     seen: set[frozenset[int]] = set()
-    bonded = {frozenset(bond) for bond in molecule.bonds.tolist()}
-    for atoms in torsions:
-        if all(frozenset(pair) in bonded for pair in pairwise(atoms)):
-            continue
+    for atoms in impropers:
         if frozenset(atoms) in seen:
             raise InputError(
                 "a file for OpenMM's ForceField has no form for several impropers of the atoms "
@@ -169,13 +169,12 @@ def _torsion(
     force: ET.Element,
     name: str,
     molecule: Molecule,
+    bonded: set[frozenset[int]],
     atoms: tuple[int, ...],
     terms: Sequence[tuple[float, float, float]],
 ) -> None:
-    bonded = {frozenset(bond) for bond in molecule.bonds.tolist()}
-    proper = all(frozenset(pair) in bonded for pair in pairwise(atoms))
     kind, order = "Proper", atoms
-    if not proper:
+    if not _proper(atoms, bonded):
         # AMBER's order: the central atom is the third, and stands first in these files
         i, j, k, m = next(
             (own for own in (atoms, atoms[::-1]) if all(frozenset((own[2], own[x])) in bonded for x in (0, 1, 3))),

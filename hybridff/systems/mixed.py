@@ -169,7 +169,7 @@ def fitted_lengths(model: ForceField) -> Float[np.ndarray, " bonds"]:
 
     Raises ``InputError`` where relaxing ends in no numbers.
     """
-    molecule = model.molecule if model.molecule.positions is not None else model.molecule.with_embedded_positions()
+    molecule = model.molecule.placed()
     assert molecule.positions is not None
     context = new_context(to_openmm(model), openmm.VerletIntegrator(0.001))
     context.setPositions(molecule.positions)

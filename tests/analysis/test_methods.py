@@ -22,7 +22,8 @@ def energy(calculator: BaseCalculator, x: np.ndarray) -> float:
 def test_forces_are_minus_the_slopes_of_the_energy(name: str) -> None:
     if "xtb" in name:
         pytest.importorskip("tblite", reason="needs hybridff[reference]")
-    calculator, (x,) = method(name, molecule("ethanol"), force_field("ethanol")), distorted("ethanol", 1)
+    calculator, (x, elsewhere) = method(name, molecule("ethanol"), force_field("ethanol")), distorted("ethanol", 2)
+    energy(calculator, elsewhere)
     atoms = ase.Atoms(molecule("ethanol").numbers, x * 10, calculator=calculator)
     forces, direction = atoms.get_forces(), np.random.default_rng(0).normal(size=x.shape)
     up, down = (energy(calculator, x + sign * 1e-5 * direction) for sign in (1, -1))
