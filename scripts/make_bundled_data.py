@@ -2,6 +2,7 @@
 
     python scripts/make_bundled_data.py ethanol --work DIR
     python scripts/make_bundled_data.py methoxymethylacetamide --work DIR
+    python scripts/make_bundled_data.py malonaldehyde --work DIR --out docs/data   # propanedial, for its two rotors
     python scripts/make_bundled_data.py ethanol --work DIR --check 0   # forces of one frame against energy differences
 
 Geometries come from hot Langevin dynamics with GFN2-xTB, labels from PBE-D3(BJ)/def2-SVP (``pbe.py``). Every label
@@ -56,6 +57,13 @@ TASKS = {
         "2-methoxy-N-methylacetamide",
         "[C:1]([O:2][C:3]([C:4](=[O:5])[N:6]([C:7]([H:14])([H:15])[H:16])[H:13])([H:11])[H:12])([H:8])([H:9])[H:10]",
         frames=360,
+        runs=8,
+        spacing=60.0,
+    ),
+    "malonaldehyde": Task(
+        "keto-malonaldehyde",
+        "[C:1]([C:2](=[O:4])[H:8])([C:3](=[O:5])[H:9])([H:6])[H:7]",
+        frames=400,
         runs=8,
         spacing=60.0,
     ),

@@ -22,8 +22,8 @@ ORDER = """
     fit.conformers fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
     start simulate gate stable anchors residuals training correct trials modelfile
     systems.ffxml systems.matching systems.inside systems.mixed systems.templates systems.mlpotential
-    systems.engines calculator analysis.methods analysis.modes analysis.scan analysis.minima verify workflow
-    plots document report terminal cli_analyse cli __main__
+    systems.engines calculator analysis.methods analysis.dynamics analysis.modes analysis.scan analysis.minima
+    verify workflow plots document report terminal cli_analyse cli __main__
 """
 LAYERS = ORDER.split()
 
