@@ -23,6 +23,8 @@ ORDER = """
     start simulate gate stable anchors residuals training correct trials modelfile
     systems.ffxml systems.matching systems.inside systems.mixed systems.templates systems.mlpotential
     systems.engines calculator analysis.methods analysis.dynamics analysis.modes analysis.scan analysis.minima
+    analysis.groups analysis.sampling analysis.populations analysis.distances analysis.vibrations analysis.along
+    analysis.path analysis.extrapolation
     verify workflow plots document report terminal cli_analyse cli __main__
 """
 LAYERS = ORDER.split()

@@ -1,0 +1,143 @@
+"""Thermal samples of a molecule by any method: simulated tempering, which crosses barriers, or plain dynamics."""
+
+import math
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import openmm
+from jaxtyping import Float
+from openmm import app, unit
+
+from hybridff.errors import InputError
+from hybridff.holes import raise_unless_nan
+from hybridff.molecule import Molecule
+from hybridff.simulate import DynamicsError
+
+LADDER = 1.13
+"""Ratio of neighbouring temperatures, about."""
+FRICTION = 2.0
+"""[1/ps]"""
+SAMPLE = 0.1
+"""Between two frames, and between two attempts to change the temperature [ps]."""
+WARM = 0.1
+"""Share of a run that is not counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingOptions:
+    """How to sample."""
+
+    temperatures: tuple[float, ...] = (300.0,)
+    """Temperatures to sample [K]."""
+
+    hottest: float = 800.0
+    """Temperature up to which runs climb to cross barriers [K]; no higher than the temperatures for none of that."""
+
+    runs: int = 4
+    """Independent runs, whose scatter gives the errors."""
+
+    time: float = 0.5
+    """Of each run [ns]."""
+
+    step: float = 1.0
+    """Time step [fs]."""
+
+    seed: int = 0
+    """Seed of the first run; the others count on."""
+
+    def __post_init__(self) -> None:
+        if not self.temperatures or not all(0 < kelvin < math.inf for kelvin in self.temperatures):
+            raise InputError(f"option temperatures has to be of positive numbers, not {self.temperatures}.")
+        if len(set(self.temperatures)) < len(self.temperatures):
+            raise InputError("option temperatures names one twice; leave it out.")
+        for name in ("hottest", "time", "step"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"option {name} has to be a positive number, not {getattr(self, name):g}.")
+        if self.runs < 1:
+            raise InputError(f"option runs has to be at least 1, not {self.runs}.")
+        if self.seed < 0:
+            raise InputError(f"option seed has to be at least 0, not {self.seed}.")
+
+    def ladder(self) -> list[float]:
+        """Ascending temperatures of the tempering [K]."""
+        wanted = sorted({*self.temperatures, max(self.hottest, *self.temperatures)})
+        found = wanted[:1]
+        for low, high in pairwise(wanted):
+            n_steps = max(1, round(math.log(high / low) / math.log(LADDER)))
+            found += [*np.geomspace(low, high, n_steps + 1)[1:-1].tolist(), high]
+        return found
+
+
+def sample(
+    system: openmm.System,
+    molecule: Molecule,
+    start: Float[np.ndarray, "atoms 3"],
+    options: SamplingOptions,
+    run: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> dict[float, Float[np.ndarray, "frames atoms 3"]]:
+    """Frames [nm] of one run at each of the temperatures asked for; deterministic for a seed.
+
+    Several temperatures, or a hotter one to climb to, by simulated tempering (E. Marinari, G. Parisi, Europhys. Lett.
+    19, 451 (1992)). Raises ``DynamicsError`` where the energy is no longer finite.
+    """
+    ladder, seed, step = options.ladder(), options.seed + run + 1, options.step / 1000
+    every = max(1, round(SAMPLE / step))
+    integrator = openmm.LangevinMiddleIntegrator(ladder[-1], FRICTION, step)
+    integrator.setRandomNumberSeed(seed)
+    platform = openmm.Platform.getPlatformByName("Reference")
+    simulation = app.Simulation(molecule.to_openmm_topology(), system, integrator, platform)
+    simulation.context.setPositions(start)
+    simulation.minimizeEnergy(maxIterations=500)
+    simulation.context.setVelocitiesToTemperature(ladder[-1], seed)
+    frames: dict[float, list[Float[np.ndarray, "atoms 3"]]] = {kelvin: [] for kelvin in options.temperatures}
+    steps = max(every, round(options.time * 1000 / step))
+    try:
+        with _drawing(seed), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            tempered = None
+            if len(ladder) > 1:
+                kelvins = [kelvin * unit.kelvin for kelvin in ladder]
+                tempered = app.SimulatedTempering(
+                    simulation, kelvins, tempChangeInterval=every, reportInterval=10**9, reportFile=nowhere
+                )
+            for done in range(0, steps, every):
+                (simulation if tempered is None else tempered).step(every)
+                now = ladder[0 if tempered is None else tempered.currentTemperature]
+                if done >= WARM * steps and now in frames:
+                    places = simulation.context.getState(getPositions=True).getPositions(asNumpy=True)._value
+                    frames[now].append(places)
+                if progress is not None:
+                    progress(min(1.0, (done + every) / steps))
+    except (openmm.OpenMMException, ValueError) as error:
+        raise_unless_nan(error)
+        raise DynamicsError(
+            "the sampling blew up: the energy is no longer finite; verify --dynamics looks why."
+        ) from None
+    return {kelvin: np.array(own).reshape(-1, *start.shape) for kelvin, own in frames.items()}
+
+
+@contextmanager
+def _drawing(seed: int) -> Iterator[None]:
+    """Let the numbers that OpenMM's class draws from Python's own generator depend on the seed."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def mean_and_error(
+    values: Sequence[Float[np.ndarray, "*n"]],
+) -> tuple[Float[np.ndarray, "*n"], Float[np.ndarray, "*n"]]:
+    """Mean of runs, weighed alike, and its standard error; not numbers where there is one run alone."""
+    stacked = np.array(values)
+    if len(stacked) < 2:
+        return stacked[0], np.full_like(stacked[0], np.nan)
+    return stacked.mean(0), stacked.std(0, ddof=1) / math.sqrt(len(stacked))
