@@ -18,6 +18,7 @@ from cyclopts.config import Toml
 from openmm import unit
 from rich.markdown import Markdown
 
+from hybridff import cli_landscape, cli_sampling  # noqa: F401 (they add commands to analyse)
 from hybridff.analysis.errors import evaluate as evaluate_model
 from hybridff.cli_analyse import analyse
 from hybridff.correct import CorrectionOptions

@@ -1,21 +1,23 @@
 """``hybridff analyse``: a model beside other methods."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import ase
 import ase.io
 import numpy as np
 from ase.calculators.calculator import BaseCalculator
 from cyclopts import App, Parameter
+from jaxtyping import Float
 
-from hybridff.analysis.methods import NAMES, STOCK, method, running
+from hybridff import plots_analysis
+from hybridff.analysis.methods import NAMES, STOCK, method, read_options, running
 from hybridff.analysis.minima import SAME_SHAPE, Minimum, positions_of, rmsd, search
 from hybridff.analysis.minima import relaxed as relaxed_minimum
 from hybridff.analysis.modes import Modes, hessian, matching, modes, read_reference, relaxed
-from hybridff.analysis.scan import parse_torsion, scan
+from hybridff.analysis.scan import Scan, Torsion, on_grid, parse_torsion, scan
 from hybridff.dataset import read_frames
 from hybridff.errors import InputError
 from hybridff.gaff.forcefield import ForceField
@@ -26,7 +28,12 @@ from hybridff.plots import scans
 from hybridff.terminal import progress, say
 from hybridff.units import ANGSTROM, KCAL_MOL
 
-analyse = App(name="analyse", help="Compare a model with other methods.", help_format="markdown")
+analyse = App(
+    name="analyse",
+    help="Compare a model with other methods.",
+    help_format="markdown",
+    default_parameter=Parameter(consume_multiple=True),
+)
 Others = Annotated[
     list[str],
     Parameter(
@@ -34,6 +41,12 @@ Others = Annotated[
         "module:Class of any calculator of ASE."
     ),
 ]
+MethodOptions = Annotated[
+    Path | None,
+    Parameter(name="--options", help='TOML file with options of methods, in tables such as ["module:Class"].'),
+]
+Table = Annotated[Path | None, Parameter(help="File for the table, as CSV.")]
+Picture = Annotated[Path | None, Parameter(help="File for a picture, .png.")]
 
 
 @analyse.command(name="modes")
@@ -45,16 +58,16 @@ def normal_modes(
     reference: Annotated[
         Path | None, Parameter(help="File with a minimum and its Hessian (npz: z, R [Å], hessian [kcal/mol/Å²]).")
     ] = None,
-    table: Annotated[Path | None, Parameter(help="File for the table, as CSV.")] = None,
+    options: MethodOptions = None,
+    table: Table = None,
 ) -> None:
     """Frequencies of normal modes, each method at its own minimum.
 
     Modes are told by their overlap with those of the reference, or of MODEL without one.
     """
-    if table is not None:
-        check_new_file(table)
+    check_outputs(table)
     force_field = read_model(model).force_field
-    molecule, calculators = force_field.molecule, _methods(force_field, model, others)
+    molecule, calculators = force_field.molecule, methods(force_field, model, others, options)
     begin = ase.Atoms(molecule.numbers, positions_of(molecule))
     found: dict[str, Modes] = {}
     if reference is not None:
@@ -91,7 +104,7 @@ def normal_modes(
         say(" ".join([f"{number:{width}d}", *(f"{value:{width}.1f}" for value in row)]))
     if table is not None:
         cells = ([number, *(f"{value:.3f}" for value in row)] for number, row in enumerate(rows, start=1))
-        _write_table(table, [header, *cells])
+        write_table(table, [header, *cells])
 
 
 @analyse.command(name="scan")
@@ -105,8 +118,18 @@ def torsion_scan(
     ],
     every: Annotated[float, Parameter(help="Degrees from one angle to the next.")] = 15.0,
     rigid: Annotated[bool, Parameter(help="Turn the molecule as it is, and relax nothing.", negative="")] = False,
-    table: Annotated[Path | None, Parameter(help="File for the energies, as CSV.")] = None,
-    picture: Annotated[Path | None, Parameter(help="File for a picture, .png.")] = None,
+    reference: Annotated[
+        Path | None, Parameter(help="Geometries on the grid with their energies, in any format that fit reads.")
+    ] = None,
+    options: MethodOptions = None,
+    table: Table = None,
+    picture: Picture = None,
+    differences: Annotated[
+        Path | None, Parameter(help="File for a picture of the differences from the reference, or from MODEL, .png.")
+    ] = None,
+    structures: Annotated[
+        Path | None, Parameter(help="File for MODEL's geometries, .xyz, so that a reference can label them.")
+    ] = None,
 ) -> None:
     """Energies along one or two torsions, all else relaxed.
 
@@ -116,15 +139,11 @@ def torsion_scan(
         raise InputError(f"a scan takes one or two torsions, not {len(torsion)}.")
     if not 1 <= every <= 180:
         raise InputError(f"option every has to be from 1 to 180 degrees, not {every:g}.")
-    if picture is not None and picture.suffix != ".png":
-        raise InputError(f"the name after --picture has to end in .png, and {picture} does not.")
-    for path in (table, picture):
-        if path is not None:
-            check_new_file(path)
+    check_outputs(table, picture, structures, differences)
     force_field = read_model(model).force_field
     molecule = force_field.molecule
     torsions = [parse_torsion(text, molecule) for text in torsion]
-    calculators = _methods(force_field, model, others)
+    calculators = methods(force_field, model, others, options)
     angles = [np.arange(-180.0, 180.0 - 1e-9, every) for _ in torsions]
     begin, found = ase.Atoms(molecule.numbers, positions_of(molecule)), {}
     with progress("scan") as advance:
@@ -135,7 +154,9 @@ def torsion_scan(
 
             with running(name):
                 found[name] = scan(begin, calculator, molecule, torsions, angles, rigid=rigid, progress=share)
-    first = str(model)
+    if reference is not None:
+        found = {str(reference): _scan_of(reference, molecule, torsions, angles), **found}
+    first = next(iter(found))
     labels = ["-".join(molecule.label(atom) for atom in own) for own in torsions]
     say(f"{'rigid' if rigid else 'relaxed'} scan of {' and '.join(labels)}, {found[first].energies.size} points")
     for name, own in found.items():
@@ -153,11 +174,13 @@ def torsion_scan(
             + [f"{own.energies[place]:.4f}" for own in found.values()]
             for place in np.ndindex(*found[first].energies.shape)
         ]
-        _write_table(table, [header, *cells])
+        write_table(table, [header, *cells])
     if picture is not None:
-        with new_file(picture) as temporary:
-            temporary.write_bytes(scans(found, labels))
-        say(f"Written: {picture}.")
+        write_picture(picture, scans(found, labels))
+    if differences is not None:
+        write_picture(differences, _differences(found, first, labels))
+    if structures is not None:
+        write_structures(structures, molecule, found[str(model)].positions.reshape(-1, len(molecule.numbers), 3))
 
 
 @analyse.command
@@ -171,7 +194,8 @@ def minima(
     ] = None,
     window: Annotated[float, Parameter(help="Of MODEL's minima above the lowest [kcal/mol].")] = 6.0,
     conformers: Annotated[int, Parameter(help="That the search for MODEL's minima begins with.")] = 100,
-    table: Annotated[Path | None, Parameter(help="File for the energies, as CSV.")] = None,
+    options: MethodOptions = None,
+    table: Table = None,
     structures: Annotated[Path | None, Parameter(help="File for MODEL's minima, .xyz.")] = None,
 ) -> None:
     """Minima and their energies, each method relaxed from the same geometries.
@@ -182,14 +206,10 @@ def minima(
         raise InputError(f"option window has to be a positive number, not {window:g}.")
     if conformers < 1:
         raise InputError(f"option conformers has to be at least 1, not {conformers}.")
-    if structures is not None and structures.suffix != ".xyz":
-        raise InputError(f"the name after --structures has to end in .xyz, and {structures} does not.")
-    for path in (table, structures):
-        if path is not None:
-            check_new_file(path)
+    check_outputs(table, structures=structures)
     force_field = read_model(model).force_field
-    molecule, calculators = force_field.molecule, _methods(force_field, model, others)
-    known = None if reference is None else _given(reference, molecule)
+    molecule, calculators = force_field.molecule, methods(force_field, model, others, options)
+    known = None if reference is None else given(reference, molecule)
     found: dict[str, list[Minimum | None]] = {} if known is None else {str(reference): list(known)}
     with progress("minima") as advance:
         if known is None:
@@ -219,30 +239,109 @@ def minima(
         say(" | ".join([f"{row[0]:>7s}", *(f"{cell:>16s}" for cell in cells)]))
     header = ["minimum", *(title for name in found for title in (f"{name} [kcal/mol]", f"{name} RMSD [Å]"))]
     if table is not None:
-        _write_table(table, [header, *rows])
+        write_table(table, [header, *rows])
     if structures is not None:
-        with new_file(structures) as temporary:
-            frames = [
-                ase.Atoms(molecule.numbers, own.positions, info={"energy_kcal_mol": own.energy - known[0].energy})
-                for own in known
-            ]
-            ase.io.write(temporary, frames, format="extxyz")
-        say(f"Written: {structures}.")
+        heights = [own.energy - known[0].energy for own in known]
+        write_structures(structures, molecule, np.array([own.positions for own in known]), heights)
 
 
-def _methods(force_field: ForceField, model: Path, others: list[str]) -> dict[str, BaseCalculator]:
+def methods(force_field: ForceField, model: Path, others: list[str], options: Path | None) -> dict[str, BaseCalculator]:
     """What is compared, by name, the model first."""
-    return {name: method(name, force_field.molecule, force_field) for name in [str(model), *others]}
+    known, molecule = options_of(options), force_field.molecule
+    names = [str(model), *others]
+    for name in known:
+        if ":" not in name:
+            raise InputError(f"{options}: {name} takes no options; only methods given as module:Class do.")
+    return {name: method(name, molecule, force_field, known.get(name)) for name in names}
 
 
-def _write_table(path: Path, rows: Iterable[Iterable[object]]) -> None:
+def options_of(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Options of methods by name."""
+    return {} if path is None else read_options(path)
+
+
+def check_outputs(
+    table: Path | None, picture: Path | None = None, structures: Path | None = None, differences: Path | None = None
+) -> None:
+    """Refuse early what could not be written, or not under its name."""
+    named = {"picture": (picture, ".png"), "structures": (structures, ".xyz"), "differences": (differences, ".png")}
+    for option, (path, suffix) in named.items():
+        if path is not None and path.suffix != suffix:
+            raise InputError(f"the name after --{option} has to end in {suffix}, and {path} does not.")
+    given_paths = [path for path in (table, picture, structures, differences) if path is not None]
+    if len({path.absolute() for path in given_paths}) < len(given_paths):
+        raise InputError("two files have the same name; give each a name of its own.")
+    for path in given_paths:
+        check_new_file(path)
+
+
+def write_structures(
+    path: Path,
+    molecule: Molecule,
+    positions: Float[np.ndarray, "frames atoms 3"],
+    energies: Sequence[float] | None = None,
+) -> None:
+    """Geometries [Å], with energies [kcal/mol] where there are any."""
+    infos = [{} if energies is None else {"energy_kcal_mol": energies[i]} for i in range(len(positions))]
+    frames = [ase.Atoms(molecule.numbers, own, info=info) for own, info in zip(positions, infos, strict=True)]
+    with new_file(path) as temporary:
+        ase.io.write(temporary, frames, format="extxyz")
+    say(f"Written: {path}.")
+
+
+def write_picture(path: Path, content: bytes) -> None:
+    """As PNG."""
+    with new_file(path) as temporary:
+        temporary.write_bytes(content)
+    say(f"Written: {path}.")
+
+
+def write_table(path: Path, rows: Iterable[Iterable[object]]) -> None:
     """As CSV."""
     with new_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
     say(f"Written: {path}.")
 
 
-def _given(path: Path, molecule: Molecule) -> list[Minimum]:
+def _scan_of(
+    path: Path, molecule: Molecule, torsions: Sequence[Torsion], angles: Sequence[Float[np.ndarray, " _"]]
+) -> Scan:
+    """Energies of a file at the places of a grid that its geometries are at."""
+    frames = read_frames(path)
+    check_same_elements(molecule, frames.numbers, str(path))
+    return on_grid(frames.positions / ANGSTROM, frames.energies / KCAL_MOL, torsions, angles, str(path))
+
+
+def _differences(found: dict[str, Scan], first: str, labels: Sequence[str]) -> bytes:
+    """Of all other scans from the first, each less its mean."""
+    off = {name: own.difference(found[first]) for name, own in found.items() if name != first}
+    if not off:
+        raise InputError("there is nothing to take differences from; name another method or a --reference.")
+    if len(labels) == 1:
+        angles = found[first].angles[0]
+        return plots_analysis.lines(
+            angles, off, f"{labels[0]} [degrees]", what=f"energy less that of {first} [kcal/mol]"
+        )
+    largest = max(float(np.nanmax(np.abs(own))) for own in off.values())
+    maps = {name: (found[first].angles, own) for name, own in off.items()}
+    return plots_analysis.torsion_maps(
+        maps, labels, f"energy less that of {first} [kcal/mol]", -largest, largest, "RdBu_r"
+    )
+
+
+def parse_pair(text: str, molecule: Molecule) -> tuple[int, int]:
+    """Atoms of "3,9", counted from 1, as counted from 0."""
+    try:
+        i, j = (int(part) - 1 for part in text.split(","))
+    except ValueError:
+        i, j = -1, -1
+    n = len(molecule.numbers)
+    if i == j or not (0 <= i < n and 0 <= j < n):
+        raise InputError(f"{text} is no pair of atoms of {molecule.name}: give two numbers from 1 to {n}, such as 1,2.")
+    return i, j
+
+
+def given(path: Path, molecule: Molecule) -> list[Minimum]:
     """Minima of a file, lowest first."""
     frames = read_frames(path)
     check_same_elements(molecule, frames.numbers, str(path))

@@ -1,13 +1,14 @@
 """A minimum and its Hessian at the level of theory of a set of frames, by PySCF: ``docs/data/hessian-<set>.npz``.
 
-The minimum is the one next to the frame of lowest energy; the search for it begins with the Hessian of GFN2-xTB. The
-Hessian is analytic, the functional evaluated on a fine grid and without density fitting. ``hybridff analyse modes
---reference`` reads the file.
+The minimum is the one next to the frame of lowest energy, or to the lowest minimum that ``make_minima.py`` has found;
+the search for it begins with the Hessian of GFN2-xTB. The Hessian is analytic, with density fitting. ``hybridff analyse
+modes --reference`` reads the file.
 
 Usage: python scripts/make_hessian.py ethanol_rmd17 [--out docs/data]
 """
 
 import argparse
+import json
 import os
 from pathlib import Path
 
@@ -27,12 +28,11 @@ from hybridff.units import ANGSTROM, BOHR, EV, HARTREE, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 LEVELS = {
-    "ethanol_rmd17": ("pbe", "def2-svp"),
-    "aspirin_rmd17": ("pbe", "def2-svp"),
-    "nma_b3lyp": ("b3lyp5", "cc-pvdz"),
+    "ethanol_rmd17": ("pbe", "def2-svp", 4),
+    "aspirin_rmd17": ("pbe", "def2-svp", 3),
+    "nma_b3lyp": ("b3lyp5", "cc-pvdz", 4),
 }
-"""Functional and basis; B3LYP5 is B3LYP with VWN5, as the source of the frames has it."""
-GRID = 5
+"""Functional, basis and PySCF's level of the grid; B3LYP5 is B3LYP with VWN5, as the source of the frames has it."""
 LARGEST_FORCE = 2e-4
 """Of the minimum [eV/Å]."""
 
@@ -42,16 +42,16 @@ class KohnSham(Calculator):
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's name)
 
-    def __init__(self, functional: str, basis: str) -> None:
+    def __init__(self, functional: str, basis: str, grid: int) -> None:
         super().__init__()
-        self._functional, self._basis = functional, basis
+        self._functional, self._basis, self._grid = functional, basis, grid
         self._density: np.ndarray | None = None
 
     def solved(self, atoms: ase.Atoms) -> dft.rks.RKS:
         """The solution at some geometry, begun with the last one."""
         mol = gto.M(atom=list(zip(atoms.symbols, atoms.positions.tolist(), strict=True)), basis=self._basis, verbose=0)
-        found = dft.RKS(mol, xc=self._functional)
-        found.grids.level, found.conv_tol, found.conv_tol_grad = GRID, 1e-11, 1e-6
+        found = dft.RKS(mol, xc=self._functional).density_fit()
+        found.grids.level, found.conv_tol, found.conv_tol_grad = self._grid, 1e-10, 1e-6
         found.kernel(self._density)
         if not found.converged:
             raise SystemExit("the Kohn-Sham equations did not converge")
@@ -70,10 +70,13 @@ class KohnSham(Calculator):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", choices=LEVELS)
+    parser.add_argument("--minima", type=Path, default=Path("docs/data"), help="folder of minima-<set>.json")
     parser.add_argument("--out", type=Path, default=Path("docs/data"))
     options = parser.parse_args()
     data = read_trial_set(DATA / f"{options.set}.npz")
     lowest = data.frames.positions[int(data.frames.energies.argmin())] / ANGSTROM
+    if (known := options.minima / f"minima-{options.set}.json").is_file():
+        lowest = np.array(json.loads(known.read_text(encoding="utf-8"))["minima"][0]["positions"])
     atoms, calculator = ase.Atoms(data.molecule.numbers, lowest), KohnSham(*LEVELS[options.set])
     atoms.calc = calculator
     search = BFGS(atoms, maxstep=0.1)
@@ -86,7 +89,8 @@ def main() -> None:
     print(f"frequencies [1/cm]: {' '.join(f'{value:.1f}' for value in found.frequencies)}")
     if found.frequencies.min() < 0:
         raise SystemExit("this is no minimum")
-    theory = f"{LEVELS[options.set][0]}/{LEVELS[options.set][1]}, grid level {GRID}, PySCF {pyscf.__version__}"
+    functional, basis, grid = LEVELS[options.set]
+    theory = f"{functional}/{basis}, density fitting, grid level {grid}, PySCF {pyscf.__version__}"
     with new_file(options.out / f"hessian-{options.set}.npz") as temporary, temporary.open("wb") as file:
         np.savez(
             file,

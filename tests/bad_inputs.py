@@ -76,6 +76,13 @@ def run(command: str, patch: Callable[[], AbstractContextManager] = nullcontext)
     return Outcome(code, stdout.getvalue(), stderr.getvalue())
 
 
+def succeed(command: str) -> str:
+    """What a command prints; it must end well and write nothing to standard error."""
+    outcome = run(command)
+    assert (outcome.code, outcome.stderr) == (0, "")
+    return outcome.stdout
+
+
 def run_bad(case: BadInput) -> Outcome:
     """Prepare and run a case in the current folder."""
     if case.prepare is not None:
@@ -960,6 +967,124 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "a table into no folder",
         "analyse modes model uff --table none/modes.csv",
         "cannot write none/modes.csv: the folder none does not exist; make it first",
+    ),
+    BadInput(
+        "options of a method that takes none",
+        "analyse modes model uff --options options.toml",
+        "options.toml: uff takes no options; only methods given as module:Class do",
+        text("options.toml", "[uff]\nx = 1\n"),
+    ),
+    BadInput(
+        "options of methods in no table",
+        "analyse scan model uff --torsion 2,1,3,9 --options options.toml",
+        "options.toml: the option x stands in no table; write it below its method",
+        text("options.toml", "x = 1\n"),
+    ),
+    BadInput(
+        "a reference of a scan off its grid",
+        "analyse scan model uff --torsion 2,1,3,9 --every 90 --reference ethanol.npz",
+        "where the scan has no point; take the geometries that --structures writes, and the same --every",
+    ),
+    BadInput(
+        "differences from nothing",
+        "analyse scan model model --torsion 2,1,3,9 --every 180 --rigid --differences off.gif",
+        "the name after --differences has to end in .png, and off.gif does not",
+    ),
+    BadInput(
+        "no line of geometries",
+        "analyse along model uff",
+        "name one of --bond, --mode and --frames",
+    ),
+    BadInput(
+        "two lines of geometries",
+        "analyse along model uff --bond 3,9 --mode 2",
+        "name one of --bond, --mode and --frames",
+    ),
+    BadInput(
+        "a bond that is none",
+        "analyse along model uff --bond 1,9",
+        "C1 and H9 are not bonded; give two atoms that are",
+    ),
+    BadInput(
+        "a pair of one atom",
+        "analyse along model uff --bond 3",
+        "3 is no pair of atoms of CCO: give two numbers from 1 to 9, such as 1,2",
+    ),
+    BadInput(
+        "a mode that is none",
+        "analyse along model uff --mode 22",
+        "option mode has to be from 1 to 21, not 22",
+    ),
+    BadInput(
+        "lengths in the wrong order",
+        "analyse along model uff --bond 3,9 --lengths 2 1",
+        "option lengths has to be two ascending positive numbers, not 2 1",
+    ),
+    BadInput(
+        "a line of one geometry",
+        "analyse along model uff --frames bad.npz",
+        "bad.npz has one geometry; a line needs at least two",
+        lambda: save(**{key: load()[key][:1] for key in ("R", "E", "F")}),
+    ),
+    BadInput(
+        "a path between minima that are not there",
+        "analyse path model uff --between 1 7",
+        "option between has to name two of",
+    ),
+    BadInput(
+        "a path of two images",
+        "analyse path model uff --images 2",
+        "option images has to be at least 3, not 2",
+    ),
+    BadInput(
+        "errors along a torsion that is none",
+        "analyse errors model ethanol.npz --torsion 1,2",
+        "1,2 is no torsion of CCO: give four numbers of atoms from 1 to 9",
+    ),
+    BadInput(
+        "spectra without runs",
+        "analyse vdos model uff --runs 0",
+        "option runs has to be at least 1",
+    ),
+    BadInput(
+        "a spectrum at no temperature",
+        "analyse vdos model uff --temperatures 0",
+        "option temperature has to be a positive number, not 0",
+    ),
+    BadInput(
+        "populations of minima and along torsions",
+        "analyse populations model uff --torsion 2,1,3,9 --reference ethanol.npz",
+        "minima mean nothing for free energies along torsions; leave --reference or --torsion out",
+    ),
+    BadInput(
+        "samples at one temperature twice",
+        "analyse populations model uff --temperatures 300 300",
+        "option temperatures names one twice; leave it out",
+    ),
+    BadInput(
+        "samples of no time",
+        "analyse populations model uff --time 0",
+        "option time has to be a positive number, not 0",
+    ),
+    BadInput(
+        "distances at two temperatures",
+        "analyse distances model uff --temperatures 300 400",
+        "distances are of one temperature, not of 2",
+    ),
+    BadInput(
+        "a distance of an atom that is not there",
+        "analyse distances model uff --pair 1,10",
+        "1,10 is no pair of atoms of CCO: give two numbers from 1 to 9, such as 1,2",
+    ),
+    BadInput(
+        "own frames labelled by no method",
+        "analyse extrapolate model --reference gaff",
+        "gaff is no method: give stock, uff, mmff94",
+    ),
+    BadInput(
+        "own frames without time between them",
+        "analyse extrapolate model --reference uff --spacing 0",
+        "the spacing '0' is no time: write a positive number and its unit",
     ),
     BadInput(
         "a folder in the place of the JSON file",

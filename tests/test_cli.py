@@ -12,7 +12,7 @@ import numpy as np
 import openmm
 import pytest
 import torch
-from bad_inputs import run, zero_charges
+from bad_inputs import run, succeed, zero_charges
 from openmm import app
 from test_workflow import write_frames
 
@@ -56,13 +56,6 @@ NO_CHARGES
 7 2 7 1
 8 2 8 1
 """
-
-
-def succeed(command: str) -> str:
-    """What a command prints; it must end well and write nothing to standard error."""
-    outcome = run(command)
-    assert (outcome.code, outcome.stderr) == (0, "")
-    return outcome.stdout
 
 
 def forces_of(folder: str) -> np.ndarray:

@@ -126,7 +126,7 @@ def trajectory(
             progress((number + 1) / (warm + frames))
     if run.constant_energy:
         context = _at_constant_energy(system, state, run.step)
-    half = run.step / 2 / _masses(system)[:, None]
+    half = run.step / 2 / masses_of(system)[:, None]
     places, speeds, energies = [], [], []
     for number in range(frames):
         state = _advance(context, every, (warm + number) * run.every)
@@ -158,7 +158,7 @@ def _at_constant_energy(system: openmm.System, state: openmm.State, step: float)
     positions, velocities = state.getPositions(asNumpy=True)._value, state.getVelocities(asNumpy=True)._value
     context = new_context(system, openmm.VerletIntegrator(step))
     context.setPositions(positions)
-    context.setVelocities(without_turning(positions, velocities, _masses(system)))
+    context.setVelocities(without_turning(positions, velocities, masses_of(system)))
     return context
 
 
@@ -175,5 +175,6 @@ def without_turning(
     return speeds - np.cross(np.linalg.pinv(inertia, rcond=1e-9) @ momentum, places)
 
 
-def _masses(system: openmm.System) -> Float[np.ndarray, " atoms"]:
+def masses_of(system: openmm.System) -> Float[np.ndarray, " atoms"]:
+    """[Da]"""
     return np.array([system.getParticleMass(i)._value for i in range(system.getNumParticles())])

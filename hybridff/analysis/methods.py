@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +63,23 @@ def method(
         f"{name} is no method: give {', '.join(NAMES)}, the folder of a model, a model file of sgdml (.npz), or "
         "module:Class of a calculator of ASE."
     )
+
+
+def read_options(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Options of methods by their names, from a TOML file with a table for each, such as ``["module:Class"]``.
+
+    Raises ``InputError`` for a file that is not of that form.
+    """
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} is no TOML file with options of methods ({error}); correct it.") from None
+    for name, value in content.items():
+        if not isinstance(value, dict):
+            raise InputError(
+                f'{path}: the option {name} stands in no table; write it below its method, ["module:Class"].'
+            )
+    return content
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from ase.optimize import BFGS
 from jaxtyping import Float
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
+from scipy.spatial.transform import Rotation
 
 from hybridff.errors import InputError
 from hybridff.molecule import Molecule
@@ -21,6 +22,8 @@ SAME_ENERGY, SAME_SHAPE = 0.1, 0.25
 LARGEST_FORCE = 5e-3
 """Of a relaxed geometry [eV/Å]."""
 _MOST_STEPS = 1000
+_MOST_EXCHANGES = 5000
+"""Of equal atoms that are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +113,21 @@ def rmsd(molecule: Molecule, one: Float[np.ndarray, "atoms 3"], other: Float[np.
         probe.GetConformer().SetPositions(np.ascontiguousarray(one * sign))
         found.append(rdMolAlign.GetBestRMS(probe, reference))
     return min(found)
+
+
+def nearest_copy(
+    molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], other: Float[np.ndarray, "atoms 3"]
+) -> Float[np.ndarray, "atoms 3"]:
+    """A geometry [Å] laid upon another, with equal atoms exchanged and as its mirror image where that fits better."""
+    mol = molecule.to_rdkit()
+    target = other - other.mean(0)
+    found = []
+    for match in mol.GetSubstructMatches(mol, uniquify=False, maxMatches=_MOST_EXCHANGES):
+        for sign in (1, -1):
+            copy = sign * positions[list(match)]
+            rotation, distance = Rotation.align_vectors(target, copy - copy.mean(0))
+            found.append((distance, rotation.apply(copy - copy.mean(0)) + other.mean(0)))
+    return min(found, key=lambda pair: pair[0])[1]
 
 
 def positions_of(molecule: Molecule) -> Float[np.ndarray, "atoms 3"]:

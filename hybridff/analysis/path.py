@@ -7,7 +7,7 @@ import ase
 import numpy as np
 from ase.build import minimize_rotation_and_translation
 from ase.calculators.calculator import BaseCalculator
-from ase.mep import NEB, NEBTools
+from ase.mep import NEB
 from ase.optimize import FIRE
 from jaxtyping import Float
 
@@ -66,7 +66,13 @@ def minimum_energy_path(
     if np.linalg.norm(ends[0].positions - ends[1].positions, axis=1).max() < _SAME:
         raise InputError("both ends relax to the same minimum; there is no path between them.")
     images = [ends[0], *(ends[0].copy() for _ in range(n_images - 2)), ends[1]]
-    band = NEB(images, climb=True, method="improvedtangent", allow_shared_calculator=True)
+    band = NEB(
+        images,
+        climb=True,
+        method="improvedtangent",
+        remove_rotation_and_translation=True,
+        allow_shared_calculator=True,
+    )
     band.interpolate(method="idpp")
     for image in images:
         image.calc = calculator
@@ -76,5 +82,6 @@ def minimum_energy_path(
         if progress is not None:
             progress(min(1.0, number / _MOST_STEPS))
     energies = np.array([image.get_potential_energy() for image in images]) / (KCAL_MOL / EV)
-    way = np.array(NEBTools(images).get_fit().path)
-    return Path(way, energies - energies[0], np.array([image.positions for image in images]), bool(settled))
+    positions = np.array([image.positions for image in images])
+    steps = np.linalg.norm(np.diff(positions, axis=0), axis=(1, 2))
+    return Path(np.append(0.0, np.cumsum(steps)), energies - energies[0], positions, bool(settled))

@@ -28,6 +28,8 @@ SAMPLE = 0.1
 WARM = 0.1
 """Share of a run that is not counted."""
 
+_BROKEN = "the sampling blew up: the energy is no longer finite; verify --dynamics may tell where."
+
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
@@ -108,17 +110,17 @@ def sample(
                 )
             for done in range(0, steps, every):
                 (simulation if tempered is None else tempered).step(every)
+                state = simulation.context.getState(getPositions=True, getEnergy=True)
+                if not math.isfinite(state.getPotentialEnergy()._value):
+                    raise DynamicsError(_BROKEN)
                 now = ladder[0 if tempered is None else tempered.currentTemperature]
                 if done >= WARM * steps and now in frames:
-                    places = simulation.context.getState(getPositions=True).getPositions(asNumpy=True)._value
-                    frames[now].append(places)
+                    frames[now].append(state.getPositions(asNumpy=True)._value)
                 if progress is not None:
                     progress(min(1.0, (done + every) / steps))
     except (openmm.OpenMMException, ValueError) as error:
         raise_unless_nan(error)
-        raise DynamicsError(
-            "the sampling blew up: the energy is no longer finite; verify --dynamics looks why."
-        ) from None
+        raise DynamicsError(_BROKEN) from None
     return {kelvin: np.array(own).reshape(-1, *start.shape) for kelvin, own in frames.items()}
 
 

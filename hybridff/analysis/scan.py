@@ -34,10 +34,14 @@ class Scan:
     positions: Float[np.ndarray, "*grid atoms 3"]
     """[Å]"""
 
+    def difference(self, other: "Scan") -> Float[np.ndarray, "*grid"]:
+        """Energies less those of another scan, without the mean of that [kcal/mol]."""
+        off = self.energies - other.energies
+        return off - np.nanmean(off)
+
     def deviation(self, other: "Scan") -> tuple[float, float]:
         """Mean and largest absolute difference of energies from another scan's, each less its mean [kcal/mol]."""
-        off = self.energies - other.energies
-        off = np.abs(off - np.nanmean(off))
+        off = np.abs(self.difference(other))
         return float(np.nanmean(off)), float(np.nanmax(off))
 
 
@@ -62,6 +66,36 @@ def parse_torsion(text: str, molecule: Molecule) -> Torsion:
     if j in moving(molecule, (i, j, k, m)):
         raise InputError(f"the bond {molecule.label(j)}-{molecule.label(k)} is in a ring, which cannot be turned.")
     return i, j, k, m
+
+
+def on_grid(
+    positions: Float[np.ndarray, "frames atoms 3"],
+    energies: Float[np.ndarray, " frames"],
+    torsions: Sequence[Torsion],
+    angles: Sequence[Float[np.ndarray, " _"]],
+    name: str,
+) -> Scan:
+    """The scan that geometries [Å] with energies [kcal/mol] are, each at the point of the grid [degrees] next to it.
+
+    Raises ``InputError`` where a geometry is at none, by more than a degree, or two are at the same.
+    """
+    shape = tuple(map(len, angles))
+    found, places = np.full(shape, np.nan), np.zeros((*shape, *positions.shape[1:]))
+    for number, frame in enumerate(positions):
+        atoms = ase.Atoms(np.ones(len(frame)), frame)
+        place = []
+        for torsion, own in zip(torsions, angles, strict=True):
+            off = np.abs((own - atoms.get_dihedral(*torsion) + 180) % 360 - 180)
+            if off.min() > 1:
+                raise InputError(
+                    f"{name}: frame {number + 1} has the angle {atoms.get_dihedral(*torsion):.1f}°, where the scan has "
+                    "no point; take the geometries that --structures writes, and the same --every."
+                )
+            place.append(int(off.argmin()))
+        if np.isfinite(found[tuple(place)]):
+            raise InputError(f"{name}: frame {number + 1} is at a point of the scan that another frame has already.")
+        found[tuple(place)], places[tuple(place)] = energies[number], frame
+    return Scan(tuple(angles), found - np.nanmin(found), places)
 
 
 def moving(molecule: Molecule, torsion: Torsion) -> list[int]:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from models import force_field, molecule
 
-from hybridff.analysis.scan import Scan, moving, parse_torsion, scan
+from hybridff.analysis.scan import Scan, moving, on_grid, parse_torsion, scan
 from hybridff.calculator import HybridFFCalculator
 from hybridff.errors import InputError
 
@@ -84,3 +84,19 @@ def test_a_scan_in_which_nothing_relaxes_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("hybridff.analysis.scan._MOST_STEPS", 1)
     with pytest.raises(InputError, match="no relaxation of the scan ended"):
         scan(atoms(), calculator(), molecule("ethanol"), [HYDROXYL], [np.array([0.0, 90.0])])
+
+
+def test_labelled_geometries_of_a_scan_find_their_places_again() -> None:
+    grids = [np.array([60.0, 180.0]), np.array([0.0, 60.0])]
+    found = scan(atoms(), calculator(), molecule("ethanol"), [HYDROXYL, METHYL], grids, rigid=True)
+    order = np.random.default_rng(0).permutation(4)
+    positions, energies = found.positions.reshape(4, 9, 3)[order], found.energies.ravel()[order] + 7.0
+    again = on_grid(positions, energies, [HYDROXYL, METHYL], grids, "file")
+    np.testing.assert_allclose(again.energies, found.energies)
+    np.testing.assert_array_equal(again.positions, found.positions)
+    some = on_grid(positions[:2], energies[:2], [HYDROXYL, METHYL], grids, "file")
+    assert np.isnan(some.energies).sum() == 2
+    with pytest.raises(InputError, match=r"file: frame 1 has the angle .*, where the scan has no point"):
+        on_grid(positions, energies, [HYDROXYL, METHYL], [grid + 10 for grid in grids], "file")
+    with pytest.raises(InputError, match="file: frame 2 is at a point of the scan that another frame has already"):
+        on_grid(positions[[0, 0]], energies[:2], [HYDROXYL, METHYL], grids, "file")

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from hybridff.analysis.distances import all_limits, distances_of, distribution
+
+
+def frames(lengths: np.ndarray) -> np.ndarray:
+    """Two atoms at distances [Å], as positions [nm]."""
+    found = np.zeros((len(lengths), 2, 3))
+    found[:, 1, 0] = lengths / 10
+    return found
+
+
+def test_a_distribution_is_the_density_of_distances() -> None:
+    random = np.random.default_rng(0)
+    runs = [frames(random.normal(1.5, 0.1, 20000)) for _ in range(3)]
+    limits = all_limits(runs, [(0, 1)])
+    assert limits[0] < 1.2
+    assert limits[1] > 1.8
+    found = distribution(runs, [(0, 1)], limits)
+    assert found.density.sum() * 0.05 == pytest.approx(1)
+    assert found.mean == pytest.approx(1.5, abs=0.005)
+    expected = np.exp(-0.5 * ((found.distances - 1.5) / 0.1) ** 2) / (0.1 * np.sqrt(2 * np.pi))
+    # the mean over a bin differs from its middle by up to 4 %
+    np.testing.assert_allclose(found.density, expected, atol=0.2)
+
+
+def test_common_areas_go_from_nothing_to_one() -> None:
+    one, half, other = ([frames(np.array(own))] for own in ([1.01, 2.01], [1.01, 3.01], [4.01, 5.01]))
+    found = [distribution(own, [(0, 1)], (1.0, 5.1)) for own in (one, half, other)]
+    assert found[0].overlap(found[0]) == pytest.approx(1)
+    assert found[0].overlap(found[1]) == pytest.approx(0.5)
+    assert found[0].overlap(found[2]) == 0
+    assert np.isnan(found[0].error).all()
+
+
+def test_distances_are_in_angstrom() -> None:
+    np.testing.assert_allclose(distances_of(frames(np.array([1.0, 2.5])), [(0, 1), (1, 0)]), [[1, 1], [2.5, 2.5]])

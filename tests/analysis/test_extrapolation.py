@@ -1,0 +1,40 @@
+import ase
+import numpy as np
+import pytest
+from models import force_field, molecule
+
+from hybridff.analysis.dynamics import system_of
+from hybridff.analysis.extrapolation import Labelled, labelled, own_errors, own_frames
+from hybridff.analysis.methods import method
+from hybridff.calculator import HybridFFCalculator
+
+
+def test_a_method_is_right_about_itself_and_wrong_about_others() -> None:
+    model, own = force_field("ethanol"), molecule("ethanol")
+    calculator, other = HybridFFCalculator(model), method("mmff94", molecule("ethanol"))
+    assert own.positions is not None
+    visited = own_frames(system_of(calculator, own), own.positions, 300.0, 3, 0.05, seed=1)
+    assert visited.shape == (3, 9, 3)
+    same = labelled(visited, own, calculator, HybridFFCalculator(model))
+    assert not same.energies.any()
+    assert not same.forces.any()
+    off = labelled(visited, own, calculator, other)
+    atoms = ase.Atoms(own.numbers, visited[2] * 10)
+    forces = []
+    for one in (calculator, other):
+        atoms.calc = one
+        forces.append(atoms.get_forces() * 964.8533)  # eV/Å in kJ/mol/nm
+    np.testing.assert_allclose(off.forces[2], forces[0] - forces[1], rtol=1e-6, atol=1e-6)
+
+
+def test_one_constant_serves_all_temperatures() -> None:
+    zeros = np.zeros((2, 1, 3))
+    cold = Labelled(zeros, np.array([1.0, 3.0]) * 4.184, zeros + 41.84)
+    hot = Labelled(zeros, np.array([5.0, 5.0]) * 4.184, zeros)
+    first, last = own_errors({600.0: hot, 300.0: cold})
+    assert (first.temperature, last.temperature) == (300.0, 600.0)
+    # the mean of the colder is 2 kcal/mol
+    assert first.energy_rmse == pytest.approx(1)
+    assert last.energy_rmse == pytest.approx(3)
+    assert first.force_rmse == pytest.approx(1)
+    assert last.force_rmse == 0
