@@ -98,8 +98,9 @@ def normal_modes(
             f"{off[worst]:+.0f} (mode at {columns[first][worst]:.0f})"
         )
     header, rows = ["mode", *columns], np.array(list(columns.values())).T
-    width = max(10, *(len(name) for name in columns))
-    say(" ".join(f"{name:>{width}s}" for name in header))
+    short = [Path(name).name for name in header]
+    width = max(10, *map(len, short))
+    say(" ".join(f"{name:>{width}s}" for name in short))
     for number, row in enumerate(rows, start=1):
         say(" ".join([f"{number:{width}d}", *(f"{value:{width}.1f}" for value in row)]))
     if table is not None:

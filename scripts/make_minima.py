@@ -16,10 +16,9 @@ from typing import Any
 
 import ase
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
 from ase.optimize import BFGS
 from jaxtyping import Float
-from pbe import energy_forces, theory
+from pbe import PBE, theory
 
 from hybridff.analysis.methods import method
 from hybridff.analysis.minima import search
@@ -36,18 +35,6 @@ _SOFTEST = 0.1
 """Curvature of a mode at the start of a relaxation, at least [eV/Å²]."""
 _KCAL = KCAL_MOL / EV
 """1 kcal/mol in eV."""
-
-
-class PBE(Calculator):
-    """``pbe.py`` in ASE's units."""
-
-    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's name)
-
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        """Energy [eV] and forces [eV/Å]."""
-        super().calculate(atoms, properties, system_changes)
-        energy, forces = energy_forces(tuple(self.atoms.symbols), self.atoms.positions, dispersion=False)
-        self.results = {"energy": energy * _KCAL, "forces": forces * _KCAL}
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ the time and not the answer.
 
 import numpy as np
 import pyscf
+from ase.calculators.calculator import Calculator, all_changes
 from jaxtyping import Float
 from pyscf import dft, gto, lib
 from pyscf.df.grad import rks as df_rks_grad
@@ -153,3 +154,20 @@ def _kohn_sham(mol: gto.Mole, level: int) -> _ShiftedRKS:
     mf.grids.level = level
     mf.max_cycle = 100
     return mf
+
+
+class PBE(Calculator):
+    """The same in ASE's units, for ``pbe:PBE`` as a method of ``hybridff analyse``; without D3(BJ) if not asked for."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's name)
+
+    def __init__(self, dispersion: bool = False) -> None:
+        super().__init__()
+        self._dispersion = dispersion
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        """Energy [eV] and forces [eV/Å]."""
+        super().calculate(atoms, properties, system_changes)
+        energy, forces = energy_forces(tuple(self.atoms.symbols), self.atoms.positions, self._dispersion)
+        kcal = units.KCAL_MOL / units.EV
+        self.results = {"energy": energy * kcal, "forces": forces * kcal}

@@ -18,27 +18,23 @@ import argparse
 import csv
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import get_args
 
 import numpy as np
-import torch
+from recipes import sgdml
 
 from hybridff import correct, evaluate
-from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.kernel import KernelExpansion
-from hybridff.corrections.term import KernelTerm
-from hybridff.corrections.train import train_forces
-from hybridff.dataset import Frames, Split
+from hybridff.dataset import Split
 from hybridff.gaff.forms import Form
 from hybridff.model import EnergyModel
 from hybridff.plots import Curve, curves
 from hybridff.stable import GateOptions
 from hybridff.trials import TrialSet, read_trial_set
-from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
+from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 TRAIN = (25, 50, 110, 250, 500, 1000)
@@ -47,11 +43,6 @@ FORMS: tuple[Form, ...] = get_args(Form)
 KERNEL = " + kernel"
 METHODS = ("harmonic", "morse", "class2", f"harmonic{KERNEL}", f"class2{KERNEL}", "sgdml")
 LEAST_TEST = 80
-RIDGE = 1e-10 / ANGSTROM**2
-WIDTHS = tuple(width / ANGSTROM for width in (2.5, 5, 10, 20, 40, 80))
-"""Length scales that sgdml chooses from."""
-MOST = 22000
-"""Force components that fit into memory at once."""
 
 
 @dataclass(frozen=True)
@@ -154,23 +145,6 @@ def trained(data: TrialSet, split: Split, method: str, seed: int) -> EnergyModel
     atoms = [range(len(data.molecule.numbers))]
     found = correct(result.force_field, train, validation, atoms, posterior=posterior, seed=seed)
     return found.force_field
-
-
-def sgdml(data: TrialSet, train: Frames, validation: Frames) -> KernelTerm | None:
-    """The kernel whose length scale does best on the validation frames."""
-    n_atoms = len(data.molecule.numbers)
-    if len(train) * (3 * n_atoms - 6) > MOST:
-        return None
-    assert train.forces is not None
-    positions, forces = torch.as_tensor(train.positions), torch.as_tensor(train.forces)
-    fragment = Fragment.find(data.molecule, range(n_atoms), positions)
-
-    def kernel(width: float) -> KernelExpansion:
-        return train_forces(fragment.descriptor, positions, forces, fragment.permutations, width, RIDGE)
-
-    found = [KernelTerm(range(n_atoms), kernel(width)) for width in WIDTHS]
-    best: Callable[[KernelTerm], float] = lambda term: evaluate(term, validation).force_rmse or np.inf  # noqa: E731
-    return min(found, key=best)
 
 
 def read(path: Path) -> list[Point]:

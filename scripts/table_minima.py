@@ -18,7 +18,6 @@ Usage: python scripts/table_minima.py [--models table-minima] [--only class2 …
 
 import argparse
 import json
-import math
 import os
 import time
 from collections.abc import Iterator
@@ -30,65 +29,39 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import openmm
-import torch
 from jaxtyping import Float, Int
-from openmm import app, unit
 from pbe import BASIS, converged, theory
 from pyscf import gto
+from recipes import RECIPES, Recipe, folder_of, made, say
 
-from hybridff import ForceField, SavedModel, evaluate, read_model, to_openmm, write_model
+from hybridff import ForceField, read_model, to_openmm
 from hybridff.analysis.errors import predict
+from hybridff.analysis.populations import angles_of, nearest, telling_rotors
+from hybridff.analysis.sampling import SamplingOptions, mean_and_error, sample
 from hybridff.cache import cached_json
-from hybridff.correct import correct_stable
-from hybridff.corrections.choice import chosen_atoms
 from hybridff.export import best_route
-from hybridff.fit.conformers import find_rotors
-from hybridff.gaff.forms import Form
-from hybridff.geometry import torsion
 from hybridff.modelfile import FILE_NAME
 from hybridff.molecule import Molecule
-from hybridff.output import new_file, new_folder
-from hybridff.stable import GateOptions
-from hybridff.trials import TrialSet, read_trial_set
-from hybridff.units import ANGSTROM, BOLTZMANN, FORCE_KCAL, HARTREE, KCAL_MOL
+from hybridff.output import new_file
+from hybridff.trials import read_trial_set
+from hybridff.units import ANGSTROM, BOLTZMANN, HARTREE, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 TEMPERATURES = (300.0, 500.0)
 """Whose populations are printed [K]."""
-LADDER = 1.13
-"""Ratio of neighbouring temperatures, about."""
-STEP, FRICTION = 0.001, 2.0
-"""[ps, 1/ps]"""
-SAMPLE = 100
-"""Steps between two frames, and between two attempts to change the temperature."""
-WARM = 0.1
-"""Share of a run that is not counted."""
 KEPT = 200
 """Frames of each temperature that a run keeps."""
 RESAMPLED = 500
 """Choices of runs and frames that tell the error of a reweighed population."""
-VALIDATION = 50
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a model is made."""
-
-    name: str
-    form: Form | None
-    """None for stock GAFF."""
-    correction: str | None = None
-
-
-RECIPES = (
-    Recipe("stock GAFF", None),
-    Recipe("harmonic", "harmonic"),
-    Recipe("morse", "morse"),
-    Recipe("stock GAFF + n→π*", None, "n-pi-star"),
-    Recipe("harmonic + n→π*", "harmonic", "n-pi-star"),
-    Recipe("class2", "class2"),
-    Recipe("class2 + n→π*", "class2", "n-pi-star"),
-    Recipe("class2 + kernel", "class2", "all"),
+NAMES = (
+    "stock GAFF",
+    "harmonic",
+    "morse",
+    "stock GAFF + n→π*",
+    "harmonic + n→π*",
+    "class2",
+    "class2 + n→π*",
+    "class2 + kernel",
 )
 
 
@@ -107,27 +80,7 @@ class Minima:
 
     def nearest(self, found: Float[np.ndarray, "frames rotors"]) -> Int[np.ndarray, " frames"]:
         """The minimum that each frame belongs to, by its angles."""
-        own = angles(self.positions, self.rotors)
-        off = [np.abs(np.exp(1j * found)[:, None] - np.exp(1j * sign * own)) ** 2 for sign in (1, -1)]
-        return np.minimum(off[0].sum(-1), off[1].sum(-1)).argmin(1)
-
-
-def angles(
-    frames: Float[np.ndarray, "frames atoms 3"], rotors: Int[np.ndarray, "rotors 4"]
-) -> Float[np.ndarray, "frames rotors"]:
-    """Torsions [rad]."""
-    return torsion(torch.as_tensor(frames[:, rotors])).numpy()
-
-
-def telling_rotors(molecule: Molecule) -> Int[np.ndarray, "rotors 4"]:
-    """Torsions about the bonds that turn one conformer into another: not those of methyl groups."""
-    neighbours, kinds = molecule.neighbours, molecule.equivalent_atoms()
-
-    def tells(rotor: tuple[int, int, int, int]) -> bool:
-        ends = ((rotor[1], rotor[2]), (rotor[2], rotor[1]))
-        return all(len({kinds[n] for n in neighbours[a] if n != b}) > 1 or len(neighbours[a]) == 2 for a, b in ends)
-
-    return np.array([rotor for rotor in find_rotors(molecule) if tells(rotor)])
+        return nearest(found, angles_of(self.positions, self.rotors))
 
 
 def read_minima(molecule: Molecule, path: Path, most: int) -> Minima:
@@ -136,18 +89,18 @@ def read_minima(molecule: Molecule, path: Path, most: int) -> Minima:
     chosen = content["minima"][:most]
     energies = np.array([minimum["energy"] for minimum in chosen])
     positions = np.array([minimum["positions"] for minimum in chosen]) * ANGSTROM
-    return Minima(molecule, content["theory"], positions, energies - energies[0], telling_rotors(molecule))
+    return Minima(molecule, content["theory"], positions, energies - energies[0], np.array(telling_rotors(molecule)))
 
 
 def main() -> None:
     options = _options()
     data = read_trial_set(DATA / f"{options.set}.npz")
     options.models.mkdir(parents=True, exist_ok=True)
-    recipes = [recipe for recipe in RECIPES if options.only is None or recipe.name in options.only]
+    recipes = [RECIPES[name] for name in options.only or NAMES]
     for recipe in recipes:
         if options.table:
             continue
-        model = made(recipe, data, options)
+        model = made(recipe, data, options.train, options.models)
         for seed in range(options.runs):
             path = run_path(recipe, seed, options)
             if not path.is_file():
@@ -155,7 +108,7 @@ def main() -> None:
                 found: dict[str, Any] = tempering(model.force_field, data.frames.positions, seed, options)
                 with new_file(path) as part, part.open("wb") as file:
                     np.savez(file, **found)
-                _say(f"{recipe.name}, run {seed + 1} of {options.runs}: {time.perf_counter() - begin:.0f} s")
+                say(f"{recipe.name}, run {seed + 1} of {options.runs}: {time.perf_counter() - begin:.0f} s")
     minima = read_minima(data.molecule, options.minima / f"minima-{options.set}.json", options.most)
     for recipe in recipes if options.check else ():
         for kelvin in TEMPERATURES:
@@ -169,7 +122,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minima", type=Path, default=Path("docs/data"), help="folder of minima-<set>.json")
     parser.add_argument("--most", type=int, default=3, help="minima that count")
     parser.add_argument("--models", type=Path, default=Path("table-minima"), help="folder of models and runs")
-    parser.add_argument("--only", nargs="+", choices=[recipe.name for recipe in RECIPES])
+    parser.add_argument("--only", nargs="+", choices=NAMES)
     parser.add_argument("--train", type=int, default=1000)
     parser.add_argument("--time", type=float, default=5.0, help="of a run [ns]")
     parser.add_argument("--runs", type=int, default=4)
@@ -182,8 +135,7 @@ def _options() -> argparse.Namespace:
 
 def folder(recipe: Recipe, options: argparse.Namespace) -> Path:
     """Of a model."""
-    name = recipe.name.replace(" + ", "-").replace(" ", "-").replace("n→π*", "n-pi-star")
-    return options.models / f"{options.set}-{options.train}-{name}"
+    return folder_of(recipe, options.set, options.train, options.models)
 
 
 def run_path(recipe: Recipe, seed: int, options: argparse.Namespace) -> Path:
@@ -191,70 +143,17 @@ def run_path(recipe: Recipe, seed: int, options: argparse.Namespace) -> Path:
     return options.models / f"{folder(recipe, options).name}-{options.time:g}ns-{seed}.npz"
 
 
-def made(recipe: Recipe, data: TrialSet, options: argparse.Namespace) -> SavedModel:
-    """A model of an earlier run, or a new one."""
-    path = folder(recipe, options)
-    if (path / FILE_NAME).is_file():
-        return read_model(path)
-    _say(f"{recipe.name}: fit")
-    split = data.split(options.train, VALIDATION, 1000, seed=0)
-    train, validation, test = (data.frames.subset(rows) for rows in split)
-    force_field, posterior = data.stock, None
-    about: dict[str, Any] = {}
-    gate = GateOptions(gate="short")
-    if recipe.form is not None:
-        result = data.fit(recipe.form, split.train, split.validation, gate=gate).result
-        force_field, posterior = result.force_field, result.posteriors[0] if result.posteriors else None
-    if recipe.correction is not None:
-        atoms = chosen_atoms(recipe.correction, data.molecule, train.positions)
-        corrected = correct_stable(force_field, train, validation, atoms, gate, posterior=posterior, say=_say)
-        force_field, about = corrected.force_field, {"kernels": list(corrected.sentences())}
-    errors = evaluate(force_field, test, evaluate(force_field, train).energy_offset)
-    assert errors.force_rmse is not None
-    about["errors"] = [errors.energy_rmse / KCAL_MOL, errors.force_rmse / FORCE_KCAL]
-    with new_folder(path) as part:
-        write_model(SavedModel(force_field, None, about), part)
-    return read_model(path)
-
-
 def tempering(
     force_field: ForceField, starts: Float[np.ndarray, "frames atoms 3"], seed: int, options: argparse.Namespace
-) -> dict[str, Float[np.ndarray, "frames rotors"]]:
-    """Angles at each temperature of interest."""
-    n_between = max(1, round(math.log(TEMPERATURES[1] / TEMPERATURES[0]) / math.log(LADDER)))
-    n_above = max(1, round(math.log(options.hottest / TEMPERATURES[1]) / math.log(LADDER)))
-    ladder = [
-        *np.geomspace(*TEMPERATURES, n_between + 1),
-        *np.geomspace(TEMPERATURES[1], options.hottest, n_above + 1)[1:],
-    ]
-    route = best_route(force_field, "Reference")
-    integrator = openmm.LangevinMiddleIntegrator(ladder[-1], FRICTION, STEP)
-    integrator.setRandomNumberSeed(seed + 1)
-    platform = openmm.Platform.getPlatformByName("Reference")
-    topology = force_field.molecule.to_openmm_topology()
-    simulation = app.Simulation(topology, to_openmm(force_field, route), integrator, platform)
-    simulation.context.setPositions(starts[np.random.default_rng(seed).integers(len(starts))])
-    simulation.minimizeEnergy(maxIterations=500)
-    simulation.context.setVelocitiesToTemperature(ladder[-1], seed + 1)
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        kelvins = [kelvin * unit.kelvin for kelvin in ladder]
-        tempered = app.SimulatedTempering(
-            simulation, kelvins, tempChangeInterval=SAMPLE, reportInterval=10**9, reportFile=nowhere
-        )
-        tempered_steps = round(options.time * 1000 / STEP)
-        frames: dict[float, list[np.ndarray]] = {kelvin: [] for kelvin in TEMPERATURES}
-        for done in range(0, tempered_steps, SAMPLE):
-            tempered.step(SAMPLE)
-            if done < WARM * tempered_steps:
-                continue
-            now = ladder[tempered.currentTemperature]
-            if now in frames:
-                state = simulation.context.getState(getPositions=True)
-                frames[now].append(state.getPositions(asNumpy=True)._value)
-    rotors = telling_rotors(force_field.molecule)
-    whole = {kelvin: np.array(own).reshape(-1, len(starts[0]), 3) for kelvin, own in frames.items()}
-    found = {f"{kelvin:g}": angles(own, rotors) for kelvin, own in whole.items()}
-    for kelvin, own in whole.items():
+) -> dict[str, np.ndarray]:
+    """Angles at each temperature of interest, and some of the frames."""
+    start = starts[np.random.default_rng(seed).integers(len(starts))]
+    how = SamplingOptions(temperatures=TEMPERATURES, hottest=options.hottest, time=options.time)
+    system = to_openmm(force_field, best_route(force_field, "Reference"))
+    frames = sample(system, force_field.molecule, start, how, seed)
+    rotors, found = telling_rotors(force_field.molecule), {}
+    for kelvin, own in frames.items():
+        found[f"{kelvin:g}"] = angles_of(own, rotors)
         found[f"{kelvin:g} frames"] = own[np.linspace(0, len(own) - 1, min(KEPT, len(own))).astype(int)]
     return found
 
@@ -269,7 +168,7 @@ def label(recipe: Recipe, kelvin: float, minima: Minima, options: argparse.Names
         with np.load(run_path(recipe, seed, options), allow_pickle=False) as file:
             frames.append(file[f"{kelvin:g} frames"])
     visited = np.concatenate(frames)
-    basins = minima.nearest(angles(visited, minima.rotors))
+    basins = minima.nearest(angles_of(visited, minima.rotors))
     random = np.random.default_rng(0)
     chosen = np.concatenate(
         [random.permutation(np.flatnonzero(basins == i))[: options.check] for i in range(len(minima.heights))]
@@ -279,7 +178,7 @@ def label(recipe: Recipe, kelvin: float, minima: Minima, options: argparse.Names
     for i, frame in enumerate(visited[chosen] / ANGSTROM):
         own = {"method": theory(dispersion=False), "symbols": symbols, "positions": frame.tolist()}
         energies.append(cached_json(own, partial(reference_energy, symbols, frame))["energy"])
-        _say(f"{recipe.name}, {kelvin:g} K: {i + 1} of {len(chosen)} reference energies")
+        say(f"{recipe.name}, {kelvin:g} K: {i + 1} of {len(chosen)} reference energies")
     with new_file(path) as part, part.open("wb") as file:
         np.savez(file, positions=visited[chosen], basins=basins[chosen], energies=np.array(energies))
 
@@ -326,12 +225,12 @@ def relaxed(force_field: ForceField, minima: Minima) -> Iterator[tuple[float, in
     """Energy of the minimum that a model has near each of the reference's [kcal/mol], and which one that is."""
     system = to_openmm(force_field, best_route(force_field, "Reference"))
     platform = openmm.Platform.getPlatformByName("Reference")
-    context = openmm.Context(system, openmm.VerletIntegrator(STEP), platform)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
     for positions in minima.positions:
         context.setPositions(positions)
         openmm.LocalEnergyMinimizer.minimize(context, 0.1, 10000)
         state = context.getState(getEnergy=True, getPositions=True)
-        place = int(minima.nearest(angles(state.getPositions(asNumpy=True)._value[None], minima.rotors))[0])
+        place = int(minima.nearest(angles_of(state.getPositions(asNumpy=True)._value[None], minima.rotors))[0])
         yield state.getPotentialEnergy()._value / KCAL_MOL, place
 
 
@@ -381,8 +280,8 @@ def print_tables(recipes: list[Recipe], minima: Minima, options: argparse.Namesp
 
 def populations(runs: list[Path], kelvin: float, minima: Minima) -> tuple[np.ndarray, np.ndarray]:
     """Mean shares of the minima and their standard errors, runs weighed alike."""
-    shares = run_shares(runs, kelvin, minima)
-    return shares.mean(0), shares.std(0, ddof=1) / math.sqrt(len(shares)) if len(shares) > 1 else 0 * shares[0]
+    means, errors = mean_and_error(run_shares(runs, kelvin, minima))
+    return means, np.nan_to_num(errors)
 
 
 def run_shares(runs: list[Path], kelvin: float, minima: Minima) -> Float[np.ndarray, "runs minima"]:
@@ -416,10 +315,6 @@ def draw(models: dict[str, dict[float, tuple[np.ndarray, np.ndarray]]], minima: 
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
-
-
-def _say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
 if __name__ == "__main__":

@@ -35,4 +35,5 @@ def test_common_areas_go_from_nothing_to_one() -> None:
 
 
 def test_distances_are_in_angstrom() -> None:
-    np.testing.assert_allclose(distances_of(frames(np.array([1.0, 2.5])), [(0, 1), (1, 0)]), [[1, 1], [2.5, 2.5]])
+    found = distances_of(frames(np.array([1.0, 2.5])), [(0, 1), (1, 0)])
+    np.testing.assert_allclose(found, np.array([[1, 1], [2.5, 2.5]]))

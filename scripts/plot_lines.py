@@ -1,0 +1,103 @@
+"""Ethanol far from its minimum: O-H pulled apart, and along its normal modes at 874 and 3006/cm (Kovács et al.).
+
+All methods see the same geometries. The frames along the mode at 874/cm and their PBE energies are the published ones;
+for the others the reference is PBE/def2-SVP (``pbe.py``), restricted, so that O-H does not come apart into radicals:
+beyond some 1.8 Å it is too high. Reference energies are kept in the cache.
+
+Usage: python scripts/plot_lines.py [--train 500] [--models table-models] [--pictures docs/images]
+"""
+
+import argparse
+import os
+from functools import partial
+from pathlib import Path
+
+import ase
+import numpy as np
+from jaxtyping import Float
+from pbe import BASIS, converged, theory
+from pyscf import gto
+from recipes import RECIPES, made, say
+
+from hybridff import HybridFFCalculator
+from hybridff.analysis.along import Line, displaced, energies_along, off_by, stretched
+from hybridff.analysis.modes import modes, read_reference
+from hybridff.cache import cached_json
+from hybridff.dataset import read_frames
+from hybridff.plots_analysis import lines
+from hybridff.trials import read_trial_set
+from hybridff.units import ANGSTROM, HARTREE, KCAL_MOL
+
+DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
+NAMES = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")
+HYDROXYL = (2, 8)
+LENGTHS = np.concatenate([np.arange(0.75, 1.5, 0.05), np.arange(1.5, 2.61, 0.1)])
+"""[Å]"""
+STRETCH = 3006.0
+"""[1/cm]"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train", type=int, default=500)
+    parser.add_argument("--models", type=Path, default=Path("table-models"), help="folder of models")
+    parser.add_argument("--hessian", type=Path, default=Path("docs/data/hessian-ethanol_rmd17.npz"))
+    parser.add_argument("--pictures", type=Path, default=Path("docs/images"))
+    options = parser.parse_args()
+    options.models.mkdir(parents=True, exist_ok=True)
+    data = read_trial_set(DATA / "ethanol_rmd17.npz")
+    minimum, second = read_reference(options.hessian, data.molecule)
+    known = modes(minimum, second)
+    published = read_frames(DATA / "ethanol_pbe_norm_mode_874.npz")
+    number = int(np.abs(known.frequencies - STRETCH).argmin())
+    stretch = displaced(known, number, 0.4, 17, minimum.get_masses())
+    apart = stretched(data.molecule, minimum.positions, HYDROXYL, LENGTHS)
+    frame = np.arange(1.0, len(published) + 1)
+    plans = {
+        "dissociation": (apart, labels(apart, minimum)),
+        "mode-874": (
+            Line("published frame along the mode at 874 cm⁻¹", frame, published.positions / ANGSTROM),
+            published.energies / KCAL_MOL,
+        ),
+        "mode-3006": (stretch, labels(stretch, minimum)),
+    }
+    print(f"{options.train} training frames. Reference: {theory(dispersion=False)}.\n")
+    print("| line | model | mean deviation [kcal/mol] | largest | below 20 kcal/mol: mean | largest |")
+    print("| --- " * 6 + "|")
+    found: dict[str, dict[str, Float[np.ndarray, " frames"]]] = {}
+    for key, (line, reference) in plans.items():
+        zero = int(reference.argmin())
+        low = reference - reference[zero] < 20
+        found[key] = {"reference": reference - reference[zero]}
+        for name in NAMES:
+            model = made(RECIPES[name], data, options.train, options.models).force_field
+            energies = energies_along(line, data.molecule.numbers, HybridFFCalculator(model))
+            mean, most = off_by(energies, reference)
+            near, worst = off_by(energies[low], reference[low])
+            print(f"| {key} | {name} | {mean:.2f} | {most:.2f} | {near:.3f} | {worst:.3f} |", flush=True)
+            found[key][name] = energies - energies[zero]
+        highest = 1.15 * float(found[key]["reference"].max())
+        options.pictures.mkdir(parents=True, exist_ok=True)
+        picture = lines(line.places, found[key], line.label, highest=highest)
+        (options.pictures / f"{key}.png").write_bytes(picture)
+
+
+def labels(line: Line, atoms: ase.Atoms) -> Float[np.ndarray, " frames"]:
+    """Reference energies [kcal/mol]."""
+    found = []
+    for number, positions in enumerate(line.positions):
+        symbols = tuple(atoms.symbols)
+        key = {"method": theory(dispersion=False), "symbols": symbols, "positions": positions.tolist()}
+        found.append(cached_json(key, partial(energy, symbols, positions))["energy"])
+        say(f"{line.label}: {number + 1} of {len(line.positions)} reference energies")
+    return np.array(found)
+
+
+def energy(symbols: tuple[str, ...], positions: Float[np.ndarray, "atoms 3"]) -> dict[str, float]:
+    """[kcal/mol], of positions [Å]."""
+    mol = gto.M(atom=list(zip(symbols, positions.tolist(), strict=True)), basis=BASIS, verbose=0)
+    return {"energy": float(converged(mol).e_tot) * HARTREE / KCAL_MOL}
+
+
+if __name__ == "__main__":
+    main()
