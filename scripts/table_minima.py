@@ -280,7 +280,7 @@ def print_tables(recipes: list[Recipe], minima: Minima, options: argparse.Namesp
 
 def populations(runs: list[Path], kelvin: float, minima: Minima) -> tuple[np.ndarray, np.ndarray]:
     """Mean shares of the minima and their standard errors, runs weighed alike."""
-    means, errors = mean_and_error(run_shares(runs, kelvin, minima))
+    means, errors = mean_and_error(list(run_shares(runs, kelvin, minima)))
     return means, np.nan_to_num(errors)
 
 
