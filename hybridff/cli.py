@@ -16,11 +16,11 @@ import openmm
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Toml
 from openmm import unit
-from rich.markdown import Markdown
 
 from hybridff import cli_landscape, cli_sampling  # noqa: F401 (they add commands to analyse)
 from hybridff.analysis.errors import evaluate as evaluate_model
 from hybridff.cli_analyse import analyse
+from hybridff.cli_compare import compare
 from hybridff.correct import CorrectionOptions
 from hybridff.dataset import Frames
 from hybridff.document import Document
@@ -43,7 +43,7 @@ from hybridff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.systems.engines import files_for_engine, write_files
 from hybridff.systems.matching import check_different, find_copies
 from hybridff.systems.mixed import add_hybrid
-from hybridff.terminal import console, error_console, progress, say
+from hybridff.terminal import console, error_console, progress, say, show
 from hybridff.units import KCAL_MOL
 from hybridff.verify import Comparison, openmm_energies_forces, verify_system
 from hybridff.verify import verify as verify_model
@@ -56,6 +56,8 @@ from hybridff.workflow import (
     fit_data,
     inputs_of,
     read_data,
+    read_timing,
+    write_timing,
 )
 from hybridff.workflow import parametrize as make_stock
 
@@ -108,7 +110,7 @@ def parametrize(
     with new_folder(out, overwrite=overwrite) as folder:
         document = stock_document(model)
         _write(model, document, folder)
-    _show(document)
+    show(document)
     say(f"Written to {out}.")
 
 
@@ -147,6 +149,7 @@ def fit(
             place = folder / name
             place.mkdir(exist_ok=True)
             _write(item.model, document, place)
+            write_timing(item.seconds, place)
             if keep_posterior and item.posterior is not None and not item.model.force_field.corrections:
                 item.posterior.write(place / POSTERIOR)
     if keep_posterior and any(item.model.force_field.corrections for item in fitted):
@@ -154,7 +157,7 @@ def fit(
     elif keep_posterior and any(item.posterior is None for item in fitted):
         say("Note: this form is not linear in its parameters, so there is no posterior to keep.")
     for document in documents:
-        _show(document.without("Provenance", "Data"))
+        show(document.without("Provenance", "Data"))
     say(f"Written to {out}: model.json, summary.md, report.html.")
 
 
@@ -194,7 +197,10 @@ def correct(
     document = correction_document(corrected)
     with new_folder(out, overwrite=overwrite) as folder:
         _write(corrected.model, document, folder)
-    _show(document)
+        before = 0.0 if alone else read_timing(model)
+        if before is not None:
+            write_timing(before + corrected.result.seconds, folder)
+    show(document)
     say(f"Written to {out}: model.json, summary.md, report.html.")
 
 
@@ -437,11 +443,12 @@ def demo(*, out: Out = Path("hybridff-demo"), overwrite: Overwrite = False) -> N
             document = fit_document(item)
             document = replace(document, sections=(*document.sections, simulation_section(result, 300.0, "Reference")))
             _write(item.model, document, place)
-            _show(replace(document, sections=(document.sections[0], document.sections[-1])))
+            show(replace(document, sections=(document.sections[0], document.sections[-1])))
     say(f"Written to {out}: open report.html in each of its folders.")
 
 
 app.command(analyse)
+app.command(compare)
 
 
 @app.meta.default
@@ -480,14 +487,6 @@ def _interrupt(number: int, _: object) -> None:
 def _fail(sentence: str, code: int) -> None:
     error_console.print(f"hybridff: {sentence}", style="bold red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
-
-
-def _show(document: Document) -> None:
-    """Tables fitted to the terminal; plain Markdown, with nothing cut off, where the output goes elsewhere."""
-    if console.is_terminal:
-        console.print(Markdown(document.markdown()))
-    else:
-        say(document.markdown())
 
 
 def _check_toml(path: Path) -> None:

@@ -7,6 +7,7 @@ unless over a barrier that no dynamics climbs.
 """
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -172,7 +173,7 @@ def _look(judge: Judge, options: StabilityOptions, meter: "_Meter") -> Stability
     plans = [(t, options.seed + run) for t in options.temperatures for run in range(options.runs)]
     steps = round(parse_time(options.time, "the time") / parse_time(options.step, "the step"))
     meter.total = steps * len(plans) + _QUENCH_COST * options.quenches + _SCAN_COST * len(scans)
-    runs = [_run(judge, temperature, seed, options, meter) for temperature, seed in plans]
+    runs = [hot_run(judge, temperature, seed, options, meter.advance) for temperature, seed in plans]
     found = [run.failure for run in runs if run.failure is not None]
     quenched, n_quenches = _quench(judge, runs, options.quenches, meter)
     holes = _scan(judge, scans, meter)
@@ -193,17 +194,30 @@ def _look(judge: Judge, options: StabilityOptions, meter: "_Meter") -> Stability
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
+class HotRun:
     """One run of hot dynamics, up to its end or to a failure."""
 
     temperature: float
     seed: int
     time: float
+    """[ps]"""
     snapshots: list[Float[np.ndarray, "atoms 3"]]
     failure: Finding | None
 
 
-def _run(judge: Judge, temperature: float, seed: int, options: StabilityOptions, meter: "_Meter") -> _Run:
+def hot_run(
+    judge: Judge,
+    temperature: float,
+    seed: int,
+    options: StabilityOptions,
+    advance: Callable[[int], None] | None = None,
+    deadline: float = math.inf,
+) -> HotRun:
+    """Dynamics from the judge's minimum, looked at every 0.02 ps; ``advance`` is told the steps done.
+
+    Ends early at ``deadline``, a time of ``time.perf_counter`` [s].
+    """
+    advance = advance or (lambda steps: None)
     step = parse_time(options.step, "the step")
     steps = max(1, round(parse_time(options.time, "the time") / step))
     integrator = openmm.LangevinMiddleIntegrator(temperature, _FRICTION, step)
@@ -224,12 +238,14 @@ def _run(judge: Judge, temperature: float, seed: int, options: StabilityOptions,
         if fault:
             message = f"dynamics at {temperature:g} K (seed {seed}) broke after {done * step:.3g} ps: {fault.what}."
             finding = Finding("dynamics", fault.atoms, message, temperature, seed, done * step)
-            meter.advance(steps - (look - 1) * looks)
-            return _Run(temperature, seed, done * step, snapshots, finding)
+            advance(steps - (look - 1) * looks)
+            return HotRun(temperature, seed, done * step, snapshots, finding)
         if look % every == 0:
             snapshots.append(positions)
-        meter.advance(done - (look - 1) * looks)
-    return _Run(temperature, seed, steps * step, snapshots, None)
+        advance(done - (look - 1) * looks)
+        if time.perf_counter() > deadline:
+            break
+    return HotRun(temperature, seed, done * step, snapshots, None)
 
 
 def _advance(context: openmm.Context, steps: int) -> tuple[Float[np.ndarray, "atoms 3"], float]:
@@ -242,7 +258,7 @@ def _advance(context: openmm.Context, steps: int) -> tuple[Float[np.ndarray, "at
     return state.getPositions(asNumpy=True)._value, state.getPotentialEnergy()._value
 
 
-def _quench(judge: Judge, runs: list[_Run], wanted: int, meter: "_Meter") -> tuple[list[Finding], int]:
+def _quench(judge: Judge, runs: list[HotRun], wanted: int, meter: "_Meter") -> tuple[list[Finding], int]:
     """Relax snapshots spread over all runs: false wells, one of each kind of place, and the number of quenches."""
     frames = [(run, i) for run in runs for i in range(len(run.snapshots))]
     chosen = sorted({round(i) for i in np.linspace(0, len(frames) - 1, wanted)}) if frames else []
@@ -252,12 +268,12 @@ def _quench(judge: Judge, runs: list[_Run], wanted: int, meter: "_Meter") -> tup
         fault, height = judge.fall(run.snapshots[i])
         meter.advance(_QUENCH_COST)
         if fault:
-            time = (i + 1) * _SNAPSHOT
+            moment = (i + 1) * _SNAPSHOT
             message = (
-                f"a false well {_height(height)}: a snapshot at {run.temperature:g} K (seed {run.seed}, {time:.3g} ps) "
-                f"relaxes into it, and there {fault.what}."
+                f"a false well {_height(height)}: a snapshot at {run.temperature:g} K (seed {run.seed}, {moment:.3g} "
+                f"ps) relaxes into it, and there {fault.what}."
             )
-            finding = Finding("quench", fault.atoms, message, run.temperature, run.seed, time)
+            finding = Finding("quench", fault.atoms, message, run.temperature, run.seed, moment)
             wells.setdefault(judge.place(fault), finding)
     return list(wells.values()), len(chosen)
 

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hybridff.document import Document
 
 console = Console()
 error_console = Console(stderr=True)
@@ -15,6 +18,14 @@ error_console = Console(stderr=True)
 def say(text: str) -> None:
     """Print one line as it is, however long."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show(document: Document) -> None:
+    """Tables fitted to the terminal; plain Markdown, with nothing cut off, where the output goes elsewhere."""
+    if console.is_terminal:
+        console.print(Markdown(document.markdown()))
+    else:
+        say(document.markdown())
 
 
 class Advance(Protocol):

@@ -1,6 +1,7 @@
 """The jobs of the command line, from files to files."""
 
 import hashlib
+import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +31,8 @@ from hybridff.stable import GateOptions, fit_stable
 from hybridff.start import StartOptions, starting_parameters
 
 _TRAIN_FRACTION, _VALIDATION_FRACTION = 0.8, 0.1
+TIMING = "timing.json"
+"""File beside a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +109,11 @@ class FittedMolecule:
     """What became of the kernels that were asked for."""
     unseen: str = ""
     """On conformers that no training frame shows, if there are such."""
+
+    @property
+    def seconds(self) -> float:
+        """Of the fit and its kernels, without charges and the stability gate."""
+        return self.result.seconds + (0.0 if self.correction is None else self.correction.seconds)
 
 
 def read_data(
@@ -290,7 +298,7 @@ def correct_model(
 
     Raises ``InputError`` where no correction is asked for, and where kernels alone would leave atoms out.
     """
-    own_rows = _split_of(saved, data)
+    own_rows = split_of(saved, data)
     rows = None if split is not None else own_rows
     if rows is None:
         split = split or SplitOptions()
@@ -370,7 +378,7 @@ def _outcome(rows: Split, before: dict[str, Errors], after: dict[str, Errors]) -
     }
 
 
-def _split_of(saved: SavedModel, data: Data) -> Split | None:
+def split_of(saved: SavedModel, data: Data) -> Split | None:
     """The split of the fit, if these are the files that it read."""
     frames = saved.provenance.get("frames")
     if not isinstance(frames, dict) or set(frames) != set(Split._fields):
@@ -389,6 +397,20 @@ def parametrize(molecule: Molecule, start: StartOptions | None = None, files: Se
     force_field = ForceField.build(placed, starting_parameters(placed, start))
     about = {**provenance([*files, *start.files]), "options": _options(start)}
     return SavedModel(force_field, None, about)
+
+
+def write_timing(seconds: float, folder: Path) -> None:
+    """Write how long a fit took beside its model, which is the same to the byte whenever it is made again."""
+    (folder / TIMING).write_text(json.dumps({"fit_seconds": round(seconds, 3)}) + "\n", encoding="utf-8")
+
+
+def read_timing(folder: Path) -> float | None:
+    """How long the fit of a model took [s]; None where that is not written."""
+    try:
+        found = json.loads((folder / TIMING).read_text(encoding="utf-8"))["fit_seconds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return float(found) if isinstance(found, int | float) else None
 
 
 def provenance(files: Sequence[Path]) -> dict[str, Any]:

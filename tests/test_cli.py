@@ -22,6 +22,7 @@ from hybridff.analysis.modes import hessian, modes, relaxed
 from hybridff.calculator import HybridFFCalculator
 from hybridff.dataset import read_frames
 from hybridff.modelfile import read_model
+from hybridff.workflow import read_timing
 
 PLAIN = "--form harmonic --gate none"
 """The quickest fit, for tests of everything else."""
@@ -77,6 +78,7 @@ def test_fit_writes_a_better_force_field_and_shows_the_errors(workplace):
     assert "Written to out: model.json, summary.md, report.html." in text
     assert "Errors" in text
     assert "stability gate …" in text
+    assert 0 < read_timing(Path("out")) < 60
     model = read_model("out")
     assert model.force_field.form == "class2"
     before, after = (

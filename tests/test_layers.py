@@ -25,7 +25,10 @@ ORDER = """
     systems.engines calculator analysis.methods analysis.dynamics analysis.modes analysis.scan analysis.minima
     analysis.groups analysis.sampling analysis.populations analysis.distances analysis.vibrations analysis.along
     analysis.path analysis.extrapolation
-    verify workflow plots plots_analysis document report terminal cli_analyse cli_landscape cli_sampling cli __main__
+    verify workflow plots plots_analysis document
+    comparison.options comparison.sgdml_program comparison.trainers comparison.measure comparison.compare
+    comparison.present
+    report terminal cli_analyse cli_landscape cli_sampling cli_compare cli __main__
 """
 LAYERS = ORDER.split()
 

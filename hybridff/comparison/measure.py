@@ -1,0 +1,239 @@
+"""One row of a comparison: errors, time of an evaluation, speed of dynamics, and whether hot dynamics holds."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import ase
+import numpy as np
+import openmm
+from ase.calculators.calculator import BaseCalculator
+from jaxtyping import Float
+
+from hybridff.analysis.dynamics import FRICTION, system_of
+from hybridff.analysis.errors import Errors
+from hybridff.comparison.options import ComparisonOptions
+from hybridff.dataset import Frames
+from hybridff.gate import hot_run
+from hybridff.holes import Judge, new_context, raise_unless_nan
+from hybridff.molecule import Molecule
+from hybridff.simulate import parse_time
+from hybridff.soundness import NOT_FINITE, rest_limits
+from hybridff.units import ANGSTROM, EV
+
+_TEMPERATURE = 300.0
+"""Of the dynamics whose steps are timed [K]."""
+_TURNS = 7
+_TURN = 0.2
+"""Each of the turns that are timed takes about so long [s]."""
+_FEWEST_STEPS = 10
+_SHIFT = 0.001
+"""Of the frame that does not count, so that nothing is taken from it [nm]."""
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Hot:
+    """What hot dynamics of a method came to."""
+
+    planned: float
+    """Time of all runs together [ps]."""
+    simulated: float
+    """What was run of it, up to the time limit or to failures [ps]."""
+    n_runs: int
+    broken: tuple[str, ...]
+    """A sentence for each run that broke."""
+    first: float | None = None
+    """Time in its run at which the first of them broke [ps]."""
+
+    @property
+    def stable(self) -> bool:
+        """Whether nothing broke."""
+        return not self.broken
+
+    def __str__(self) -> str:
+        if self.first is not None:
+            return f"broke after {self.first:.2g} ps ({len(self.broken)} of {self.n_runs} runs)"
+        if self.broken:
+            return "has no sound minimum"
+        if not self.planned:
+            return "–"
+        cut = f" of {self.planned:.3g}" if self.simulated < 0.995 * self.planned else ""
+        return f"ok ({self.simulated:.3g}{cut} ps)"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method, measured; what could not be measured is None, and the remark says why."""
+
+    name: str
+    errors: Errors | None = None
+    """On the test frames."""
+    training: float | None = None
+    """Time of the training [s]; None for methods that have none, and where it is not known."""
+    evaluation: float | None = None
+    """Median time of an energy with its forces, by ASE [s]."""
+    step: float | None = None
+    """Median time of a step of dynamics, in OpenMM [s]."""
+    hot: Hot | None = None
+    setting: str = ""
+    """What was trained, or what the method is."""
+    remark: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it, for ``from_json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> "Row":
+        """The row of ``to_json``."""
+        errors, hot = found["errors"], found["hot"]
+        values = {part.name: found[part.name] for part in fields(cls)}
+        values["errors"] = None if errors is None else Errors(**errors)
+        values["hot"] = None if hot is None else Hot(**{**hot, "broken": tuple(hot["broken"])})
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluations:
+    """Energies and forces of frames by a calculator."""
+
+    energies: Float[np.ndarray, " frames"]
+    """[kJ/mol]"""
+    forces: Float[np.ndarray, "frames atoms 3"]
+    """[kJ/mol/nm]"""
+    seconds: Float[np.ndarray, " frames"]
+
+
+def evaluations(calculator: BaseCalculator, frames: Frames, progress: Progress | None = None) -> Evaluations:
+    """One frame after the other, as dynamics would; the first twice, as many methods have something to set up."""
+    energies, forces, seconds = [], [], []
+    for number, positions in enumerate([frames.positions[0] + _SHIFT, *frames.positions]):
+        atoms = ase.Atoms(frames.numbers, positions / ANGSTROM)
+        atoms.calc = calculator
+        begin = time.perf_counter()
+        forces.append(atoms.get_forces() * (EV / ANGSTROM))
+        energies.append(float(atoms.get_potential_energy()) * EV)
+        seconds.append(time.perf_counter() - begin)
+        if progress is not None:
+            progress(number / len(frames))
+    return Evaluations(*(np.array(part[1:], dtype=np.float64) for part in (energies, forces, seconds)))
+
+
+def errors_of(found: Evaluations, frames: Frames, energy_offset: float) -> Errors:
+    """Errors of evaluated frames, with an offset of their energies [kJ/mol]."""
+    assert frames.forces is not None
+    energies = frames.energies - found.energies - energy_offset
+    forces = frames.forces - found.forces
+    return Errors(
+        n_frames=len(frames),
+        energy_offset=energy_offset,
+        energy_mae=float(np.abs(energies).mean()),
+        energy_rmse=float(np.sqrt(np.mean(energies**2))),
+        force_mae=float(np.abs(forces).mean()),
+        force_rmse=float(np.sqrt(np.mean(forces**2))),
+    )
+
+
+def step_time(system: openmm.System, positions: Float[np.ndarray, "atoms 3"], step: float) -> float | None:
+    """Median time of a Langevin step at 300 K [s], every turn from ``positions`` [nm]; None where all turns blew up.
+
+    ``step`` is the time step [ps].
+    """
+    integrator = openmm.LangevinMiddleIntegrator(_TEMPERATURE, FRICTION, step)
+    integrator.setRandomNumberSeed(1)
+    context, times, steps = new_context(system, integrator), list[float](), _FEWEST_STEPS
+    for turn in range(_TURNS + 2):
+        context.setPositions(positions)
+        context.setVelocitiesToTemperature(_TEMPERATURE, turn + 1)
+        begin = time.perf_counter()
+        try:
+            integrator.step(steps)
+        except (openmm.OpenMMException, ValueError) as error:
+            raise_unless_nan(error)
+            continue
+        each = (time.perf_counter() - begin) / steps
+        if turn < 2:  # the first sets up, the second tells how many steps a turn may have
+            steps = max(_FEWEST_STEPS, round(_TURN / each)) if turn else steps
+        else:
+            times.append(each)
+    return float(np.median(times)) if times else None
+
+
+def hot_dynamics(
+    system: openmm.System, molecule: Molecule, options: ComparisonOptions, progress: Progress | None = None
+) -> tuple[Hot, Float[np.ndarray, "atoms 3"]]:
+    """Runs from the method's own minimum, by the gate's judge; also that minimum [nm].
+
+    Every run may take an equal share of the time that the others have left.
+    """
+    assert molecule.positions is not None
+    judge = Judge(molecule, system, molecule.positions)
+    minimum, energy = judge.relax(molecule.positions)
+    plans = [(t, options.seed + run) for t in options.temperatures for run in range(options.runs)]
+    planned = parse_time(options.time, "the time") * len(plans)
+    fault = rest_limits(molecule, molecule.positions).fault(minimum) or (None if math.isfinite(energy) else NOT_FINITE)
+    if fault:
+        message = f"Relaxed from the molecule's own geometry, {fault.what}: this is no minimum of the molecule."
+        return Hot(planned, 0.0, len(plans), (message,)), minimum
+    judge, runs = Judge(molecule, system, minimum, energy), []
+    end = time.perf_counter() + options.time_limit
+    for number, (temperature, seed) in enumerate(plans):
+        now = time.perf_counter()
+        deadline = now + (end - now) / (len(plans) - number)
+        runs.append(hot_run(judge, temperature, seed, options.hot, deadline=deadline))
+        if progress is not None:
+            progress((number + 1) / len(plans))
+    failures = [run.failure for run in runs if run.failure is not None]
+    return (
+        Hot(
+            planned,
+            math.fsum(run.time for run in runs),
+            len(plans),
+            tuple(failure.message[0].upper() + failure.message[1:] for failure in failures),
+            min((failure.time for failure in failures if failure.time is not None), default=None),
+        ),
+        minimum,
+    )
+
+
+def measured(
+    name: str,
+    calculator: BaseCalculator,
+    molecule: Molecule,
+    train: Frames,
+    test: Frames,
+    options: ComparisonOptions,
+    *,
+    energy_offset: float | None = None,
+    training: float | None = None,
+    setting: str = "",
+    remark: str = "",
+    progress: Progress | None = None,
+) -> Row:
+    """All that a row has; ``energy_offset`` [kJ/mol] is the method's own, or the mean difference over ``train``.
+
+    ``molecule`` has positions, where dynamics begin.
+    """
+    progress = progress or (lambda done: None)
+    if energy_offset is None:
+        own = evaluations(calculator, train, lambda done: progress(0.3 * done))
+        energy_offset = float(np.mean(train.energies - own.energies))
+    found = evaluations(calculator, test, lambda done: progress(0.3 + 0.2 * done))
+    system = system_of(calculator, molecule)
+    hot, minimum = hot_dynamics(system, molecule, options, lambda done: progress(0.5 + 0.45 * done))
+    begin = minimum if np.isfinite(minimum).all() else molecule.positions
+    assert begin is not None
+    return Row(
+        name,
+        errors_of(found, test, energy_offset),
+        training,
+        float(np.median(found.seconds)),
+        step_time(system, begin, parse_time(options.step, "the step")),
+        hot,
+        setting,
+        remark,
+    )

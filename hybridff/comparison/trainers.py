@@ -1,0 +1,341 @@
+"""Programs that train a model on the frames of a comparison: sgdml, gap_fit and mace_run_train, each in its process."""
+
+import contextlib
+import importlib.util
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ase
+import ase.io
+import numpy as np
+from ase.calculators.calculator import BaseCalculator
+from jaxtyping import Float
+
+from hybridff.calculator import MoleculeCalculator
+from hybridff.comparison.options import GAP, MACE, SGDML, GAPOptions, MACEOptions, SGDMLOptions, TrainingOptions
+from hybridff.comparison.sgdml_program import dataset
+from hybridff.dataset import Frames
+from hybridff.errors import InputError, MissingProgramError
+from hybridff.molecule import element_symbol
+from hybridff.units import ANGSTROM, EV, FORCE_KCAL, KCAL_MOL
+
+PACKAGES = {SGDML: ("sgdml", "sgdml"), GAP: ("quippy", "quippy-ase"), MACE: ("mace", "mace-torch")}
+"""Module and package of each."""
+LOG = "log.txt"
+"""What a program printed, in its folder."""
+_POLL = 0.1
+"""Time between two looks at a program [s]."""
+_PAIR_POINTS = 15
+"""Sparse points of each kind of pair of GAP."""
+_JITTER = 1e-8
+_PROBE_FRAMES, _PROBE_EPOCHS = 20, 4
+"""Of a short training that tells how long a step of MACE takes."""
+_SHARE = 0.85
+"""Of the time that is left, which epochs are planned for."""
+_DECAY = 0.01
+"""Last learning rate of MACE over the first."""
+_EXPORT = 600.0
+"""Longest time in which MACE writes the model of a checkpoint [s]."""
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A model that a program has trained."""
+
+    calculator: BaseCalculator
+    file: Path
+    seconds: float
+    """Of the training, with all that chooses its parameters."""
+    setting: str
+    """What was trained, in a line."""
+
+
+def train(
+    name: str, frames: Frames, validation: Frames, options: TrainingOptions, folder: Path, progress: Progress
+) -> Trained:
+    """Train one of ``TRAINED`` in a folder that exists and is empty.
+
+    Raises ``MissingProgramError`` without its package, and ``InputError`` where the program fails.
+    """
+    module, package = PACKAGES[name]
+    if importlib.util.find_spec(module) is None:
+        raise MissingProgramError(f"{name} needs {package}: pip install hybridff[compare].")
+    if name == SGDML:
+        found = train_sgdml(frames, validation, options.sgdml, folder)
+    elif name == GAP:
+        found = train_gap(frames, options.gap, folder)
+    else:
+        found = train_mace(frames, validation, options.mace, folder, progress)
+    for path in folder.iterdir():
+        if not path.name.startswith((found.file.name, LOG)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return found
+
+
+# --- sgdml ---
+
+
+def train_sgdml(frames: Frames, validation: Frames, options: SGDMLOptions, folder: Path) -> Trained:
+    """The validation frames choose the length scale; the program finds the permutations."""
+    if not len(validation):
+        raise InputError("sgdml needs validation frames, which choose its length scale; keep some.")
+    places = {name: folder / f"{name}.npz" for name in ("train", "validation", "model")}
+    for name, part in (("train", frames), ("validation", validation)):
+        np.savez(places[name], **dataset(part, name))
+    report = folder / "report.json"
+    files = {name: str(path.absolute()) for name, path in (*places.items(), ("report", report))}
+    job = {**files, "widths": list(options.widths), "ridge": options.ridge}
+    command = [sys.executable, "-m", "hybridff.comparison.sgdml_program"]
+    with _running(command, folder, SGDML, json.dumps(job)) as process:
+        process.wait()
+    _check_written(report, process.returncode, folder, SGDML)
+    found = json.loads(report.read_text(encoding="utf-8"))
+    setting = f"length scale {found['width']}/Å, {found['permutations']} permutations, {len(frames)} points"
+    return Trained(SGDMLProgramCalculator(places["model"]), places["model"], found["seconds"], setting)
+
+
+class SGDMLProgramCalculator(MoleculeCalculator):
+    """A model of the program sgdml, evaluated by the program itself in one process.
+
+    Reads the file with ``allow_pickle``, as the program does: for models that one has trained oneself.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        from sgdml.predict import GDMLPredict
+
+        with np.load(path, allow_pickle=True) as file:
+            model = {key: file[key] for key in file.files}
+        self._predictor = GDMLPredict(model, max_processes=1)
+
+    def energy_forces(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
+        """Energy [kJ/mol] and forces [kJ/mol/nm]."""
+        energy, forces = self._predictor.predict(positions.reshape(1, -1) / ANGSTROM)
+        return float(energy[0]) * KCAL_MOL, forces.reshape(positions.shape) * FORCE_KCAL
+
+
+# --- GAP ---
+
+
+def train_gap(frames: Frames, options: GAPOptions, folder: Path) -> Trained:
+    """A Gaussian approximation potential of all training frames; nothing chooses its parameters."""
+    import quippy
+
+    _write_xyz(folder / "train.xyz", frames)
+    program = Path(quippy.__path__[0]) / "gap_fit"
+    symbols = [element_symbol(number) for number in sorted(set(frames.numbers.tolist()))]
+    gap = " : ".join([*_pair_kernels(frames, options.cutoff), _soap(options)])
+    command = [
+        str(program),
+        "at_file=train.xyz",
+        "gp_file=gap.xml",
+        f"gap={{{gap}}}",
+        f"e0={{{':'.join(f'{symbol}:0.0' for symbol in symbols)}}}",
+        "energy_parameter_name=REF_energy",
+        "force_parameter_name=REF_forces",
+        "virial_parameter_name=none",
+        f"default_sigma={{{options.energy_sigma} {options.force_sigma} 0 0}}",
+        f"sparse_jitter={_JITTER}",
+        "do_copy_at_file=F",
+        "sparse_separate_file=T",
+    ]
+    begin = time.perf_counter()
+    with _running(command, folder, GAP) as process:
+        process.wait()
+    seconds = time.perf_counter() - begin
+    _check_written(folder / "gap.xml", process.returncode, folder, GAP)
+    from quippy.potential import Potential
+
+    with contextlib.chdir(folder):  # the file names its sparse points by where it lies
+        calculator = Potential(param_filename="gap.xml")
+    setting = (
+        f"pairs + SOAP, cutoff {options.cutoff:g} Å, n_max {options.n_max}, l_max {options.l_max}, "
+        f"{options.sparse_points} sparse points of each element"
+    )
+    return Trained(calculator, folder / "gap.xml", seconds, setting)
+
+
+def _pair_kernels(frames: Frames, cutoff: float) -> Iterator[str]:
+    """One for each kind of pair that comes closer than the cutoff [Å]; gap_fit stops at one that does not."""
+    pairs: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+    for i, j in itertools.combinations(range(len(frames.numbers)), 2):
+        pairs.setdefault(tuple(sorted(frames.numbers[[i, j]].tolist())), []).append((i, j))
+    for (one, other), own in sorted(pairs.items()):
+        apart = [np.linalg.norm(frames.positions[:, i] - frames.positions[:, j], axis=-1) / ANGSTROM for i, j in own]
+        n_close = int(sum((distances < cutoff).sum() for distances in apart))
+        if n_close:
+            yield (
+                f"distance_2b Z1={one} Z2={other} cutoff={cutoff} covariance_type=ard_se delta=1.0 theta_uniform=0.5 "
+                f"n_sparse={min(_PAIR_POINTS, n_close)} sparse_method=uniform add_species=F"
+            )
+
+
+def _soap(options: GAPOptions) -> str:
+    return (
+        f"soap l_max={options.l_max} n_max={options.n_max} atom_sigma={options.atom_sigma} cutoff={options.cutoff} "
+        f"cutoff_transition_width=1.0 zeta={options.zeta} covariance_type=dot_product delta=0.1 "
+        f"n_sparse={options.sparse_points} sparse_method=cur_points add_species=T"
+    )
+
+
+# --- MACE ---
+
+
+def train_mace(frames: Frames, validation: Frames, options: MACEOptions, folder: Path, progress: Progress) -> Trained:
+    """As many epochs as fit into the time, the learning rate falling; the best epoch on the validation frames counts.
+
+    A program that is not done at the end of its time is ended, and the model of its best epoch so far written.
+    Reading that model unpickles it: it is of this very training.
+    """
+    if not len(validation):
+        raise InputError("mace needs validation frames, which choose its best epoch; keep some.")
+    begin = time.perf_counter()
+    end = begin + 60 * options.minutes
+    few = np.arange(min(_PROBE_FRAMES, len(frames)))
+    _write_xyz(folder / "probe.xyz", frames.subset(few), zero=float(frames.energies.mean()))
+    for name, part in (("train", frames), ("validation", validation)):
+        _write_xyz(folder / f"{name}.xyz", part, zero=float(frames.energies.mean()))
+    probe = _mace_command(options, frames, "probe", _PROBE_EPOCHS, 1.0)
+    with _running(probe, folder, MACE) as process:
+        times = _epoch_times(process, folder / LOG, end)
+    if len(times) < 2:
+        _check_written(folder / "probe.model", process.returncode, folder, MACE)
+        raise InputError(f"mace did not get through a first epoch in {options.minutes:g} minutes; give it more.")
+    visits = len(few) / options.batch_size + len(few) / (4 * options.batch_size)
+    per_visit = float(np.median(np.diff(times))) / visits
+    epoch = per_visit * (len(frames) + len(validation) / 4) / options.batch_size
+    wanted = max(2, int(_SHARE * (end - time.perf_counter()) / epoch))
+    command = _mace_command(options, frames, "train", wanted, _DECAY ** (1 / wanted))
+    with _running(command, folder, MACE) as process:
+        while process.poll() is None and time.perf_counter() < end:
+            progress(min(1.0, (time.perf_counter() - begin) / (end - begin)))
+            time.sleep(_POLL)
+        finished = process.poll() is not None
+    model = folder / "train.model"
+    if not finished:
+        export = [*command, "--restart_latest", "--max_num_epochs", "0"]
+        with _running(export, folder, MACE) as process, contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_EXPORT)
+    seconds = time.perf_counter() - begin
+    _check_written(model, process.returncode, folder, MACE)
+    done = len(_EPOCH.findall((folder / "results" / f"train_run-{options.seed}_train.txt").read_text(encoding="utf-8")))
+    setting = (
+        f"{options.channels} channels, max_L {options.max_L}, max_ell {options.max_ell}, correlation "
+        f"{options.correlation}, cutoff {options.cutoff:g} Å; {done} of {wanted} epochs in {seconds / 60:.1f} minutes"
+    )
+    return Trained(_mace_calculator(model), model, seconds, setting)
+
+
+_EPOCH = re.compile(r'"mode": "eval".*"epoch": \d+')
+
+
+def _mace_command(options: MACEOptions, frames: Frames, name: str, epochs: int, decay: float) -> list[str]:
+    """The program's command for the frames in NAME.xyz."""
+    zeros = dict.fromkeys(sorted(set(frames.numbers.tolist())), 0.0)
+    values = {
+        "name": name,
+        "train_file": f"{name}.xyz",
+        "valid_file": "probe.xyz" if name == "probe" else "validation.xyz",
+        "E0s": str(zeros),
+        "model": "MACE",
+        "num_channels": options.channels,
+        "max_L": options.max_L,
+        "max_ell": options.max_ell,
+        "correlation": options.correlation,
+        "r_max": options.cutoff,
+        "batch_size": options.batch_size,
+        "valid_batch_size": 4 * options.batch_size,
+        "lr": options.learning_rate,
+        "scheduler": "ExponentialLR",
+        "lr_scheduler_gamma": decay,
+        "energy_weight": options.energy_weight,
+        "forces_weight": options.force_weight,
+        "ema_decay": 0.99,
+        "max_num_epochs": epochs,
+        "default_dtype": "float32",
+        "device": "cpu",
+        "seed": options.seed,
+        "plot": False,
+        "work_dir": ".",
+    }
+    given = [text for key, value in values.items() for text in (f"--{key}", str(value))]
+    return [sys.executable, "-W", "ignore", "-m", "mace.cli.run_train", *given, "--ema", "--amsgrad", "--save_cpu"]
+
+
+def _epoch_times(process: subprocess.Popen, log: Path, end: float) -> list[float]:
+    """When epochs of a probe were seen to end [s]; until its last, its end, or the time ``end``."""
+    times: list[float] = []
+    while time.perf_counter() < end:
+        ended = process.poll() is not None
+        seen = log.read_text(encoding="utf-8", errors="replace").count("INFO: Epoch ")
+        times += [time.perf_counter()] * (seen - len(times))
+        if ended or seen >= _PROBE_EPOCHS:
+            break
+        time.sleep(_POLL)
+    return times
+
+
+def _mace_calculator(path: Path) -> BaseCalculator:
+    with warnings.catch_warnings(), contextlib.redirect_stdout(None):
+        warnings.simplefilter("ignore")
+        from mace.calculators import MACECalculator
+
+        return MACECalculator(model_paths=str(path), device="cpu", default_dtype="float32")
+
+
+# --- programs ---
+
+
+def _write_xyz(path: Path, frames: Frames, zero: float | None = None) -> None:
+    """Frames for GAP and MACE, energies [eV] above ``zero`` [kJ/mol], or above their mean."""
+    assert frames.forces is not None
+    zero = float(frames.energies.mean()) if zero is None else zero
+    written = []
+    for positions, energy, forces in zip(frames.positions, frames.energies, frames.forces, strict=True):
+        atoms = ase.Atoms(frames.numbers, positions / ANGSTROM, info={"REF_energy": (energy - zero) / EV})
+        atoms.arrays["REF_forces"] = forces / (EV / ANGSTROM)
+        written.append(atoms)
+    ase.io.write(path, written, format="extxyz")
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str], folder: Path, name: str, text: str = "") -> Iterator[subprocess.Popen]:
+    """A program in a folder, which prints into its log, and is ended with all its children when the block ends."""
+    with (folder / LOG).open("w", encoding="utf-8") as log:
+        try:
+            process = subprocess.Popen(
+                command, cwd=folder, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, start_new_session=True
+            )
+        except OSError as error:
+            raise MissingProgramError(f"{name} cannot be run ({error}): pip install hybridff[compare].") from None
+        try:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(text)
+                process.stdin.close()
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _check_written(path: Path, code: int, folder: Path, name: str) -> None:
+    if path.is_file():
+        return
+    lines = [line for line in (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    last = lines[-1].strip() if lines else "it printed nothing"
+    raise InputError(f"{name} wrote no model (exit code {code}): {last}")
