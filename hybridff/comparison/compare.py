@@ -89,8 +89,7 @@ class Task:
         try:
             return self._row(name, label, progress)
         except (InputError, MissingProgramError) as error:
-            text = str(error)
-            return Row(label, remark=text[0].upper() + text[1:])
+            return Row(label, remark=str(error))
 
     def _row(self, name: str, label: str, progress: Callable[[float], None]) -> Row:
         about: dict[str, Any] = {}

@@ -10,6 +10,7 @@ import ase
 import numpy as np
 import openmm
 from ase.calculators.calculator import BaseCalculator
+from ase.optimize import BFGS
 from jaxtyping import Float
 
 from hybridff.analysis.dynamics import FRICTION, system_of
@@ -20,7 +21,7 @@ from hybridff.gate import hot_run
 from hybridff.holes import Judge, new_context, raise_unless_nan
 from hybridff.molecule import Molecule
 from hybridff.simulate import parse_time
-from hybridff.soundness import NOT_FINITE, rest_limits
+from hybridff.soundness import NOT_FINITE, Fault, rest_limits
 from hybridff.units import ANGSTROM, EV
 
 _TEMPERATURE = 300.0
@@ -29,6 +30,9 @@ _TURNS = 7
 _TURN = 0.2
 """Each of the turns that are timed takes about so long [s]."""
 _FEWEST_STEPS = 10
+_LARGEST_FORCE = 0.01
+"""Of a minimum, where dynamics begin [eV/Å]."""
+_MOST_STEPS = 300
 _SHIFT = 0.001
 """Of the frame that does not count, so that nothing is taken from it [nm]."""
 
@@ -152,10 +156,13 @@ def step_time(system: openmm.System, positions: Float[np.ndarray, "atoms 3"], st
         begin = time.perf_counter()
         try:
             integrator.step(steps)
+            each = (time.perf_counter() - begin) / steps
+            finite = math.isfinite(context.getState(getEnergy=True).getPotentialEnergy()._value)
         except (openmm.OpenMMException, ValueError) as error:
             raise_unless_nan(error)
+            finite = False
+        if not finite:
             continue
-        each = (time.perf_counter() - begin) / steps
         if turn < 2:  # the first sets up, the second tells how many steps a turn may have
             steps = max(_FEWEST_STEPS, round(_TURN / each)) if turn else steps
         else:
@@ -163,41 +170,55 @@ def step_time(system: openmm.System, positions: Float[np.ndarray, "atoms 3"], st
     return float(np.median(times)) if times else None
 
 
-def hot_dynamics(
-    system: openmm.System, molecule: Molecule, options: ComparisonOptions, progress: Progress | None = None
-) -> tuple[Hot, Float[np.ndarray, "atoms 3"]]:
-    """Runs from the method's own minimum, by the gate's judge; also that minimum [nm].
+def relaxed(calculator: BaseCalculator, molecule: Molecule) -> ase.Atoms:
+    """The method's minimum next to the molecule's positions, or what is reached on the way there.
 
-    Every run may take an equal share of the time that the others have left.
+    By short steps of ASE's: OpenMM's minimiser begins with one so long that quantum chemistry fails there.
     """
     assert molecule.positions is not None
-    judge = Judge(molecule, system, molecule.positions)
-    minimum, energy = judge.relax(molecule.positions)
+    atoms = ase.Atoms(molecule.numbers, molecule.positions / ANGSTROM)
+    atoms.calc = calculator
+    BFGS(atoms, logfile=None, maxstep=0.1).run(fmax=_LARGEST_FORCE, steps=_MOST_STEPS)
+    return atoms
+
+
+def hot_dynamics(
+    judge: Judge, options: ComparisonOptions, progress: Progress | None = None, name: str = "the method"
+) -> Hot:
+    """Runs from the judge's minimum, told by it as the stability gate does.
+
+    Every run may take an equal share of the time that the others have left. Where the method itself fails, the run
+    counts as broken.
+    """
     plans = [(t, options.seed + run) for t in options.temperatures for run in range(options.runs)]
-    planned = parse_time(options.time, "the time") * len(plans)
-    fault = rest_limits(molecule, molecule.positions).fault(minimum) or (None if math.isfinite(energy) else NOT_FINITE)
-    if fault:
-        message = f"Relaxed from the molecule's own geometry, {fault.what}: this is no minimum of the molecule."
-        return Hot(planned, 0.0, len(plans), (message,)), minimum
-    judge, runs = Judge(molecule, system, minimum, energy), []
+    step = parse_time(options.step, "the step")
+    planned, simulated = parse_time(options.time, "the time") * len(plans), 0.0
+    broken: list[tuple[float, str]] = []
     end = time.perf_counter() + options.time_limit
     for number, (temperature, seed) in enumerate(plans):
-        now = time.perf_counter()
-        deadline = now + (end - now) / (len(plans) - number)
-        runs.append(hot_run(judge, temperature, seed, options.hot, deadline=deadline))
+        now, done = time.perf_counter(), [0]
+
+        def count(steps: int, done: list[int] = done) -> None:
+            done[0] += steps
+
+        try:
+            run = hot_run(judge, temperature, seed, options.hot, count, now + (end - now) / (len(plans) - number))
+            simulated += run.time
+            if run.failure is not None:
+                broken.append((run.time, run.failure.message))
+        except openmm.OpenMMException as error:
+            simulated += done[0] * step
+            message = f"{name} failed in dynamics at {temperature:g} K (seed {seed}) after {done[0] * step:.3g} ps"
+            broken.append((done[0] * step, f"{message} ({str(error).splitlines()[0]})."))
         if progress is not None:
             progress((number + 1) / len(plans))
-    failures = [run.failure for run in runs if run.failure is not None]
-    return (
-        Hot(
-            planned,
-            math.fsum(run.time for run in runs),
-            len(plans),
-            tuple(failure.message[0].upper() + failure.message[1:] for failure in failures),
-            min((failure.time for failure in failures if failure.time is not None), default=None),
-        ),
-        minimum,
-    )
+    return Hot(planned, simulated, len(plans), tuple(text for _, text in broken), min(broken)[0] if broken else None)
+
+
+def _no_minimum(fault: Fault, options: ComparisonOptions) -> Hot:
+    n_runs = len(options.temperatures) * options.runs
+    message = f"relaxed from the molecule's own geometry, {fault.what}: this is no minimum of the molecule."
+    return Hot(parse_time(options.time, "the time") * n_runs, 0.0, n_runs, (message,))
 
 
 def measured(
@@ -223,16 +244,22 @@ def measured(
         own = evaluations(calculator, train, lambda done: progress(0.3 * done))
         energy_offset = float(np.mean(train.energies - own.energies))
     found = evaluations(calculator, test, lambda done: progress(0.3 + 0.2 * done))
+    atoms = relaxed(calculator, molecule)
+    minimum, energy = atoms.positions * ANGSTROM, float(atoms.get_potential_energy()) * EV
+    assert molecule.positions is not None
+    fault = rest_limits(molecule, molecule.positions).fault(minimum) or (None if math.isfinite(energy) else NOT_FINITE)
     system = system_of(calculator, molecule)
-    hot, minimum = hot_dynamics(system, molecule, options, lambda done: progress(0.5 + 0.45 * done))
-    begin = minimum if np.isfinite(minimum).all() else molecule.positions
-    assert begin is not None
+    if fault is None:
+        judge = Judge(molecule, system, minimum, energy)
+        hot = hot_dynamics(judge, options, lambda done: progress(0.5 + 0.45 * done), name)
+    else:
+        hot, minimum = _no_minimum(fault, options), molecule.positions
     return Row(
         name,
         errors_of(found, test, energy_offset),
         training,
         float(np.median(found.seconds)),
-        step_time(system, begin, parse_time(options.step, "the step")),
+        step_time(system, minimum, parse_time(options.step, "the step")),
         hot,
         setting,
         remark,

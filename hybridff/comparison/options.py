@@ -162,9 +162,9 @@ class ComparisonOptions:
 
 
 def read_options(path: Path, methods: Sequence[str]) -> TrainingOptions:
-    """Options of a TOML file with a table for each of ``methods`` that needs one.
+    """Options of a TOML file, with tables for sgdml, gap, mace, and for those of ``methods`` that are ``module:Class``.
 
-    Raises ``InputError`` for what is no TOML file, for tables of other methods and for options that there are not.
+    Raises ``InputError`` for what is no TOML file, for tables of other names and for options that there are not.
     """
     if not path.is_file():
         raise InputError(f"there is no TOML file {path}; give --options an existing one.")
@@ -173,7 +173,7 @@ def read_options(path: Path, methods: Sequence[str]) -> TrainingOptions:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path} is no TOML file: {error}; correct it.") from None
     own = {SGDML: SGDMLOptions, GAP: GAPOptions, MACE: MACEOptions}
-    able = [name for name in methods if name in own or ":" in name]
+    able = [*own, *(name for name in methods if ":" in name)]
     found: dict[str, Any] = {"calculators": {}}
     for name, table in content.items():
         if not isinstance(table, dict):
@@ -181,8 +181,10 @@ def read_options(path: Path, methods: Sequence[str]) -> TrainingOptions:
                 f"{path}: the option {name} stands in no table; write it below its method, such as [mace]."
             )
         if name not in able:
-            known = f"those of this comparison are {', '.join(able)}" if able else "this comparison has none of them"
-            raise InputError(f'{path}: [{name}] is no method with options; {known} (write "module:Class" in quotes).')
+            raise InputError(
+                f"{path}: [{name}] is no method with options; those of this comparison are {', '.join(able)} (names "
+                "with a colon stand in quotes)."
+            )
         if name in own:
             found[name] = _made(own[name], table, f"{path}: [{name}]")
         else:

@@ -33,7 +33,16 @@ HEADER = (
 FILES = ("comparison.csv", "comparison.json", "comparison.png", "report.html")
 _SECONDS_PER_DAY = 86400
 _STABLE, _UNSTABLE, _UNKNOWN = "#0b6e99", "#c44e3b", "#888888"
-_PLACES = ((6, 5, "left", "bottom"), (6, -5, "left", "top"), (-6, 5, "right", "bottom"), (-6, -5, "right", "top"))
+_PLACES = (
+    (8, 0, "left", "center_baseline"),
+    (-8, 0, "right", "center_baseline"),
+    (0, 7, "center", "bottom"),
+    (0, -7, "center", "top"),
+    (6, 6, "left", "bottom"),
+    (6, -6, "left", "top"),
+    (-6, 6, "right", "bottom"),
+    (-6, -6, "right", "top"),
+)
 """Of a label beside its point: offset in points, and the corner of it that is there."""
 _FAR = 2.6
 """Offsets are so many times larger where nothing near is free."""
@@ -73,9 +82,10 @@ def explanation(comparison: Comparison) -> tuple[str, ...]:
         f"Errors on {n_test} test frames; {comparison.n_train} frames trained and {comparison.n_validation} validated "
         "sgdml, gap and mace, and the fitted models unless a remark says otherwise. Energies in kcal/mol after "
         "subtraction of a constant over the training frames; force components in kcal/mol/Å.",
-        f"Evaluation: energy and forces of a frame through ASE. MD step: Langevin dynamics of the isolated molecule in "
-        f"OpenMM, Reference platform; ns/day with steps of {options.step}. {hot}"
-        f"{machine.get('processor', 'Unknown processor')}, {machine.get('torch_threads', '?')} threads.",
+        "Evaluation: energy and forces of a frame through ASE, whose own 0.2 ms are most of it for force fields. "
+        "MD step: Langevin dynamics of the isolated molecule in OpenMM, Reference platform; ns/day with steps of "
+        f"{options.step}. {hot}"
+        f"{machine.get('processor', 'Unknown processor')}; threads of PyTorch: {machine.get('torch_threads', '?')}.",
     )
 
 
@@ -91,7 +101,8 @@ def remarks(comparison: Comparison) -> tuple[str, ...]:
         if row.hot is not None and row.hot.broken:
             parts.append(row.hot.broken[0])
         if parts:
-            lines.append(f"{row.name}: {'; '.join(part.rstrip('.') for part in parts)}.")
+            text = "; ".join(part.rstrip(".") for part in parts)
+            lines.append(f"{text}." if text.startswith(row.name) else f"{row.name}: {text}.")
     return tuple(lines)
 
 
@@ -197,7 +208,7 @@ def _label(axes: Axes, names: Sequence[str]) -> None:
     """A name beside each point, where it covers no other name or point."""
     points = np.array([np.asarray(line.get_xydata())[0] for line in axes.get_lines()])
     pixels = axes.transData.transform(points)
-    half = 6.0 * axes.figure.dpi / 72
+    half = 5.0 * axes.figure.dpi / 72
     taken = [mpl.transforms.Bbox([point - half, point + half]) for point in pixels]
     inside = axes.get_window_extent()
     for name, point in sorted(zip(names, points.tolist(), strict=True), key=lambda item: -item[1][0]):
@@ -216,7 +227,7 @@ def _label(axes: Axes, names: Sequence[str]) -> None:
 
 def _cells(row: Row, step: float) -> tuple[str, ...]:
     if row.errors is None:
-        return (row.name, *("–" for _ in HEADER[1:-1]), row.remark)
+        return (row.name, *("–" for _ in HEADER[1:-1]), "not measured")
     errors, speed = row.errors, ns_per_day(row, step)
     assert errors.force_rmse is not None
     assert errors.force_mae is not None

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import itertools
 import json
+import logging
 import os
 import re
 import shutil
@@ -41,7 +42,7 @@ _PAIR_POINTS = 15
 _JITTER = 1e-8
 _PROBE_FRAMES, _PROBE_EPOCHS = 20, 4
 """Of a short training that tells how long a step of MACE takes."""
-_SHARE = 0.85
+_SHARE = 0.8
 """Of the time that is left, which epochs are planned for."""
 _DECAY = 0.01
 """Last learning rate of MACE over the first."""
@@ -115,8 +116,10 @@ class SGDMLProgramCalculator(MoleculeCalculator):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
+        kind = logging.getLoggerClass()
         from sgdml.predict import GDMLPredict
 
+        logging.setLoggerClass(kind)  # sgdml makes all loggers of the process print in colours
         with np.load(path, allow_pickle=True) as file:
             model = {key: file[key] for key in file.files}
         self._predictor = GDMLPredict(model, max_processes=1)
@@ -214,10 +217,11 @@ def train_mace(frames: Frames, validation: Frames, options: MACEOptions, folder:
     if len(times) < 2:
         _check_written(folder / "probe.model", process.returncode, folder, MACE)
         raise InputError(f"mace did not get through a first epoch in {options.minutes:g} minutes; give it more.")
+    each = float(np.median(np.diff(times)))
+    startup = max(0.0, times[0] - begin - each)
     visits = len(few) / options.batch_size + len(few) / (4 * options.batch_size)
-    per_visit = float(np.median(np.diff(times))) / visits
-    epoch = per_visit * (len(frames) + len(validation) / 4) / options.batch_size
-    wanted = max(2, int(_SHARE * (end - time.perf_counter()) / epoch))
+    epoch = each / visits * (len(frames) + len(validation) / 4) / options.batch_size
+    wanted = max(2, int(_SHARE * (end - time.perf_counter() - startup) / epoch))
     command = _mace_command(options, frames, "train", wanted, _DECAY ** (1 / wanted))
     with _running(command, folder, MACE) as process:
         while process.poll() is None and time.perf_counter() < end:
