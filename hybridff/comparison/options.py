@@ -94,7 +94,7 @@ class MACEOptions:
 
     learning_rate: float = 0.01
 
-    energy_weight: float = 10.0
+    energy_weight: float = 40.0
     """Of energies in the loss."""
 
     force_weight: float = 1000.0

@@ -42,7 +42,7 @@ _PAIR_POINTS = 15
 _JITTER = 1e-8
 _PROBE_FRAMES, _PROBE_EPOCHS = 20, 4
 """Of a short training that tells how long a step of MACE takes."""
-_SHARE = 0.8
+_SHARE = 0.9
 """Of the time that is left, which epochs are planned for."""
 _DECAY = 0.01
 """Last learning rate of MACE over the first."""
