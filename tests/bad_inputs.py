@@ -374,6 +374,7 @@ def _form(*changes: str) -> Callable[[], None]:
 
 
 FIT = "--charges charges.txt --out out"
+COMPARE = "compare model --data ethanol.npz"
 LONG = 'simulate model --temperature 300 --time "1 ps" --out out'
 
 BAD_INPUTS: tuple[BadInput, ...] = (
@@ -1086,6 +1087,66 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "analyse extrapolate model --reference uff --spacing 0",
         "the spacing '0' is no time: write a positive number and its unit",
     ),
+    BadInput(
+        "a comparison with a method that is none",
+        f"{COMPARE} --with gaff --out out",
+        "gaff is no method: give stock, uff, mmff94, gfn1-xtb, gfn2-xtb, sgdml, gap, mace, the folder of a model",
+    ),
+    BadInput("a comparison without data", "compare model --out out", 'Command "compare" parameter --data requires'),
+    BadInput(
+        "a comparison of a model that is not there",
+        "compare none --data ethanol.npz --out out",
+        "no model in none: there is no model.json",
+    ),
+    BadInput(
+        "a method named twice",
+        f"{COMPARE} --with uff stock uff --out out",
+        "uff is named twice; name each model and each method once",
+    ),
+    BadInput(
+        "options of a method in no file",
+        f"{COMPARE} --options none.toml --out out",
+        "there is no TOML file none.toml; give --options an existing one",
+    ),
+    BadInput(
+        "an option that a method does not have",
+        f"{COMPARE} --with gap --options run.toml --out out",
+        "run.toml: [gap] has no option cut; it has cutoff, n_max, l_max",
+        text("run.toml", "[gap]\ncut = 4\n"),
+    ),
+    BadInput(
+        "options of a method that is misspelt",
+        f"{COMPARE} --with gap --options run.toml --out out",
+        "run.toml: [gpa] is no method with options; those of this comparison are sgdml, gap, mace (",
+        text("run.toml", "[gpa]\ncutoff = 4\n"),
+    ),
+    BadInput(
+        "an option of a method without its table",
+        f"{COMPARE} --with gap --options run.toml --out out",
+        "run.toml: the option cutoff stands in no table; write it below its method, such as [mace]",
+        text("run.toml", "cutoff = 4\n"),
+    ),
+    BadInput(
+        "no time for training",
+        f"{COMPARE} --with mace --options run.toml --out out",
+        "run.toml: [mace]: option minutes has to be a positive number, not 0.0",
+        text("run.toml", "[mace]\nminutes = 0\n"),
+    ),
+    BadInput(
+        "options that a calculator does not take",
+        f"{COMPARE} --with ase.calculators.tip3p:TIP3P --options run.toml --out out",
+        "ase.calculators.tip3p:TIP3P cannot be made with the options {'depth': 3}",
+        text("run.toml", '["ase.calculators.tip3p:TIP3P"]\ndepth = 3\n'),
+    ),
+    BadInput(
+        "no frames left to compare on",
+        f"{COMPARE} --train 50 --validation 10 --out out",
+        "no test frames are left to compare methods on; take fewer with --train and --validation",
+    ),
+    BadInput(
+        "no time for hot dynamics", f"{COMPARE} --time-limit 0 --out out", "option time_limit has to be a positive"
+    ),
+    BadInput("results over others", f"{COMPARE} --out old", "old exists and is not empty: choose", _old_folder),
     BadInput(
         "a folder in the place of the JSON file",
         "evaluate model ethanol.npz --json old",

@@ -106,8 +106,7 @@ def test_a_step_takes_as_long_as_its_forces_and_is_none_where_all_blows_up() -> 
     model = force_field("ethanol")
     assert model.molecule.positions is not None
     fast, slow = (
-        step_time(system_of(kind(model), model.molecule), model.molecule.positions, 0.0005)
-        for kind in (Wrapped, Slow)
+        step_time(system_of(kind(model), model.molecule), model.molecule.positions, 0.0005) for kind in (Wrapped, Slow)
     )
     assert fast is not None
     assert slow is not None

@@ -106,7 +106,9 @@ def test_a_program_that_fails_says_its_last_line(tmp_path: Path, monkeypatch: py
 
 
 def test_a_program_is_ended_with_its_children(tmp_path: Path) -> None:
-    script = "import subprocess, sys, time; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); time.sleep(60)"
+    script = (
+        "import subprocess, sys, time; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); time.sleep(60)"
+    )
     with _running([sys.executable, "-c", script], tmp_path, "fake"):
         deadline = time.monotonic() + 20
         while not (tmp_path / LOG).read_text().strip() and time.monotonic() < deadline:
