@@ -26,6 +26,7 @@ import torch
 from common import DATA
 
 from hybridff import Frames, read_frames
+from hybridff.comparison.sgdml_program import dataset, trained
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.term import KernelTerm
 from hybridff.corrections.train import train_forces
@@ -130,25 +131,8 @@ def sgdml_model(train: Frames, test: Frames, permutations: np.ndarray, width: fl
     """A model that the program trains on forces of these frames."""
     from sgdml.train import GDMLTrain
 
-    assert train.forces is not None
-    assert test.forces is not None
-    data = {
-        "type": "d",
-        "name": np.str_("benchmark"),
-        "theory": np.str_("unknown"),
-        "R": np.concatenate([train.positions, test.positions]) / ANGSTROM,
-        "z": train.numbers,
-        "E": np.concatenate([train.energies, test.energies]) / KCAL_MOL,
-        "F": np.concatenate([train.forces, test.forces]) / FORCE_KCAL,
-        "md5": np.str_("0"),
-        "r_unit": np.str_("Ang"),
-        "e_unit": np.str_("kcal/mol"),
-    }
-    trainer = GDMLTrain()
-    task = trainer.create_task(data, len(train), data, 1, sig=int(width), lam=RIDGE, perms=permutations)
-    for key in "RFE":  # it has drawn others
-        task[f"{key}_train"] = data[key][: len(train)]
-    return trainer.train(task)
+    few = dataset(test.subset(np.arange(1)), "test")
+    return trained(GDMLTrain(), dataset(train, "train"), few, width, RIDGE, permutations)
 
 
 def repeated_model(data: TrialSet, n_points: int) -> dict:

@@ -1106,7 +1106,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "options of a method in no file",
         f"{COMPARE} --options none.toml --out out",
-        "there is no TOML file none.toml; give --options an existing one",
+        "none.toml is no TOML file with options of methods (",
     ),
     BadInput(
         "an option that a method does not have",
@@ -1123,7 +1123,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "an option of a method without its table",
         f"{COMPARE} --with gap --options run.toml --out out",
-        "run.toml: the option cutoff stands in no table; write it below its method, such as [mace]",
+        "run.toml: the option cutoff stands in no table; write it below its method",
         text("run.toml", "cutoff = 4\n"),
     ),
     BadInput(

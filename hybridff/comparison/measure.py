@@ -30,6 +30,8 @@ _TURNS = 7
 _TURN = 0.2
 """Each of the turns that are timed takes about so long [s]."""
 _FEWEST_STEPS = 10
+_OFFSET_FRAMES = 200
+"""Training frames, at most, whose mean difference of energies is a method's offset."""
 _LARGEST_FORCE = 0.01
 """Of a minimum, where dynamics begin [eV/Å]."""
 _MOST_STEPS = 300
@@ -241,8 +243,9 @@ def measured(
     """
     progress = progress or (lambda done: None)
     if energy_offset is None:
-        own = evaluations(calculator, train, lambda done: progress(0.3 * done))
-        energy_offset = float(np.mean(train.energies - own.energies))
+        some = train.subset(np.arange(min(len(train), _OFFSET_FRAMES)))
+        own = evaluations(calculator, some, lambda done: progress(0.3 * done))
+        energy_offset = float(np.mean(some.energies - own.energies))
     found = evaluations(calculator, test, lambda done: progress(0.3 + 0.2 * done))
     atoms = relaxed(calculator, molecule)
     minimum, energy = atoms.positions * ANGSTROM, float(atoms.get_potential_energy()) * EV

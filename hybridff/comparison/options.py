@@ -1,12 +1,12 @@
 """Options of a comparison: what is measured, and how programs train their models."""
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from hybridff.analysis.methods import read_options as read_tables
 from hybridff.errors import InputError
 from hybridff.gate import StabilityOptions
 
@@ -166,20 +166,10 @@ def read_options(path: Path, methods: Sequence[str]) -> TrainingOptions:
 
     Raises ``InputError`` for what is no TOML file, for tables of other names and for options that there are not.
     """
-    if not path.is_file():
-        raise InputError(f"there is no TOML file {path}; give --options an existing one.")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no TOML file: {error}; correct it.") from None
     own = {SGDML: SGDMLOptions, GAP: GAPOptions, MACE: MACEOptions}
     able = [*own, *(name for name in methods if ":" in name)]
     found: dict[str, Any] = {"calculators": {}}
-    for name, table in content.items():
-        if not isinstance(table, dict):
-            raise InputError(
-                f"{path}: the option {name} stands in no table; write it below its method, such as [mace]."
-            )
+    for name, table in read_tables(path).items():
         if name not in able:
             raise InputError(
                 f"{path}: [{name}] is no method with options; those of this comparison are {', '.join(able)} (names "

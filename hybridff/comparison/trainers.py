@@ -37,6 +37,8 @@ LOG = "log.txt"
 """What a program printed, in its folder."""
 _POLL = 0.1
 """Time between two looks at a program [s]."""
+_MATRICES = 1.5
+"""Memory that sgdml needs, in matrices of all force components."""
 _PAIR_POINTS = 15
 """Sparse points of each kind of pair of GAP."""
 _JITTER = 1e-8
@@ -93,6 +95,13 @@ def train_sgdml(frames: Frames, validation: Frames, options: SGDMLOptions, folde
     """The validation frames choose the length scale; the program finds the permutations."""
     if not len(validation):
         raise InputError("sgdml needs validation frames, which choose its length scale; keep some.")
+    needed = _MATRICES * 8 * frames.positions.size**2
+    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > present:
+        raise InputError(
+            f"sgdml needs about {needed / 1e9:.0f} GB of memory for {len(frames)} frames, and here are "
+            f"{present / 1e9:.0f} GB; give it fewer."
+        )
     places = {name: folder / f"{name}.npz" for name in ("train", "validation", "model")}
     for name, part in (("train", frames), ("validation", validation)):
         np.savez(places[name], **dataset(part, name))

@@ -131,7 +131,7 @@ def test_options_reach_a_calculator_of_the_user_s_own(own: Data, tmp_path: Path)
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_measured(own: Data, tmp_path: Path) -> None:
     first = model(tmp_path / "first", own, range(30))
-    with pytest.raises(InputError, match="gpa is no method: give stock, uff, .*gfn2-xtb, sgdml, gap, mace"):
+    with pytest.raises(InputError, match=r"gpa is no method: give stock, uff, .*gfn2-xtb, sgdml, gap, mace"):
         compare([first], own, ["gpa"], QUICK)
     with pytest.raises(InputError, match="no test frames are left"):
         compare([first], own, [], QUICK, split=SplitOptions(train=40, validation=20))

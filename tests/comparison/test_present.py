@@ -100,7 +100,7 @@ def test_every_method_has_a_point_and_a_name_that_covers_no_other() -> None:
         boxes = [text.get_window_extent() for text in axes.texts]
         assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
     assert {text.get_text() for text in left.texts} == {"stock", "class2", "mace"}
-    x, y = np.array([line.get_xydata()[0] for line in left.get_lines()]).T
+    x, y = np.array([np.asarray(line.get_xydata())[0] for line in left.get_lines()]).T
     np.testing.assert_allclose(x, [3.0, 8.0, 7000.0])
     np.testing.assert_allclose(y, [12.0, 0.8, 1.2])
 

@@ -21,7 +21,7 @@ from hybridff.comparison.options import (
     SGDMLOptions,
     TrainingOptions,
 )
-from hybridff.comparison.trainers import LOG, _pair_kernels, _running, _write_xyz, train
+from hybridff.comparison.trainers import LOG, _pair_kernels, _running, _write_xyz, train, train_sgdml
 from hybridff.dataset import Frames
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.units import EV, FORCE_KCAL
@@ -70,6 +70,14 @@ def test_sgdml_learns_and_its_file_gives_the_same_by_our_kernels(tmp_path: Path)
     assert found.seconds > 0
     assert "permutations, 25 points" in found.setting
     assert {path.name for path in tmp_path.iterdir()} == {"model.npz", LOG}
+
+
+def test_sgdml_is_not_begun_where_memory_will_not_do(tmp_path: Path) -> None:
+    frames = parts()[0]
+    many = frames.subset(np.zeros(100_000, dtype=int))
+    with pytest.raises(InputError, match=r"sgdml needs about \d+ GB of memory for 100000 frames, and here are \d+ GB"):
+        train_sgdml(many, frames, SGDMLOptions(), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_gap_learns(tmp_path: Path) -> None:
@@ -127,11 +135,12 @@ def test_the_exit_code_of_a_program_is_kept(tmp_path: Path) -> None:
 def test_frames_for_programs_are_in_electronvolts_above_their_mean(tmp_path: Path) -> None:
     frames = parts()[0]
     _write_xyz(tmp_path / "frames.xyz", frames)
-    written = ase.io.read(tmp_path / "frames.xyz", ":")
+    written = ase.io.iread(tmp_path / "frames.xyz")
     assert frames.forces is not None
-    energies = np.array([atoms.info["REF_energy"] for atoms in written]) * EV
+    found = [(atoms.info["REF_energy"], atoms.arrays["REF_forces"]) for atoms in written]
+    energies = np.array([energy for energy, _ in found]) * EV
     np.testing.assert_allclose(energies, frames.energies - frames.energies.mean(), atol=1e-6)
-    np.testing.assert_allclose(written[3].arrays["REF_forces"] * EV * 10, frames.forces[3], atol=1e-3)
+    np.testing.assert_allclose(found[3][1] * EV * 10, frames.forces[3], atol=1e-3)
 
 
 def test_gap_gets_no_kernel_of_a_pair_that_is_never_near() -> None:
