@@ -60,6 +60,11 @@ class Hot:
         """Whether nothing broke."""
         return not self.broken
 
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was run."""
+        return self.simulated > 0.995 * self.planned
+
     def __str__(self) -> str:
         if self.first is not None:
             return f"broke after {self.first:.2g} ps ({len(self.broken)} of {self.n_runs} runs)"
@@ -67,7 +72,7 @@ class Hot:
             return "has no sound minimum"
         if not self.planned:
             return "–"
-        cut = f" of {self.planned:.3g}" if self.simulated < 0.995 * self.planned else ""
+        cut = "" if self.complete else f" of {self.planned:.3g}"
         return f"ok ({self.simulated:.3g}{cut} ps)"
 
 

@@ -20,7 +20,7 @@ class SGDMLOptions:
     """Training by the program sgdml."""
 
     widths: tuple[int, ...] = (5, 10, 20, 30, 40, 60, 80)
-    """Length scales [1/Å] in rising order, tried until one is worse on the validation frames than the one before."""
+    """Length scales [1/Å] in rising order, tried until two in a row do worse on the validation frames than the best."""
 
     ridge: float = 1e-10
     """[1/Å²]"""

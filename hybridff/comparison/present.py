@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -162,7 +163,7 @@ def figure_of(comparison: Comparison) -> Figure:
         panels[0].set_ylabel("RMSE of force components [kcal/mol/Å]")
         if trained:
             _panel(panels[1], trained, [row.training or 0 for row in trained], "time of training [s]")
-        figure.legend(handles=_legend(rows), loc="outside lower center", ncols=3, frameon=False)
+        figure.legend(handles=_legend(rows), loc="outside lower center", ncols=4, frameon=False)
         title = f"{comparison.molecule}, {comparison.n_train} training frames"
         figure.suptitle(title)
         figure.draw_without_rendering()
@@ -176,8 +177,8 @@ def _panel(axes: Axes, rows: Sequence[Row], costs: Sequence[float], what: str) -
     for row, cost in zip(rows, costs, strict=True):
         assert row.errors is not None
         assert row.errors.force_rmse is not None
-        colour, mark = _look(row)
-        axes.plot(cost, row.errors.force_rmse / FORCE_KCAL, mark, color=colour, markersize=7, markeredgewidth=2)
+        look = {"linestyle": "", "markersize": 7, "markeredgewidth": 2, **_look(row)[1]}
+        axes.plot(cost, row.errors.force_rmse / FORCE_KCAL, **look)
     axes.set(xscale="log", yscale="log", xlabel=what)
     axes.margins(0.14)
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -189,18 +190,21 @@ def _panel(axes: Axes, rows: Sequence[Row], costs: Sequence[float], what: str) -
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _look(row: Row) -> tuple[str, str]:
+def _look(row: Row) -> tuple[str, dict[str, Any]]:
+    """How a point looks, and what that means."""
     if row.hot is None or not row.hot.planned:
-        return _UNKNOWN, "s"
-    return (_STABLE, "o") if row.hot.stable else (_UNSTABLE, "x")
+        return "no hot dynamics", {"color": _UNKNOWN, "marker": "s"}
+    if not row.hot.stable:
+        return "hot dynamics broke", {"color": _UNSTABLE, "marker": "x"}
+    if row.hot.complete:
+        return "hot dynamics held", {"color": _STABLE, "marker": "o"}
+    return "held as far as it was run", {"color": _STABLE, "marker": "o", "markerfacecolor": "white"}
 
 
 def _legend(rows: Sequence[Row]) -> list[mpl.lines.Line2D]:
-    words = {"o": "hot dynamics held", "x": "hot dynamics broke", "s": "no hot dynamics"}
-    looks = dict.fromkeys(_look(row) for row in rows)
+    looks = dict(map(_look, rows))
     return [
-        mpl.lines.Line2D([], [], color=colour, marker=mark, linestyle="", markeredgewidth=2, label=words[mark])
-        for colour, mark in looks
+        mpl.lines.Line2D([], [], linestyle="", markeredgewidth=2, label=words, **look) for words, look in looks.items()
     ]
 
 

@@ -56,7 +56,7 @@ def error(model: dict[str, Any], validation: dict[str, Any]) -> float:
 
 
 def search(train: dict, validation: dict, widths: list[int], ridge: float) -> tuple[dict[str, Any], list[float]]:
-    """The best model, and the errors of all length scales up to the first that is worse than the one before."""
+    """The best model, and the errors of all length scales up to the second in a row that is worse than the best."""
     from sgdml.train import GDMLTrain
 
     trainer, permutations, best = GDMLTrain(), None, {}
@@ -67,7 +67,7 @@ def search(train: dict, validation: dict, widths: list[int], ridge: float) -> tu
         errors.append(error(model, validation))
         if errors[-1] == min(errors):
             best = model
-        elif len(errors) > 1:
+        elif len(errors) > 2 and min(errors[-2:]) > min(errors):
             break
     return best, errors
 

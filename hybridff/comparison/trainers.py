@@ -48,6 +48,8 @@ _SHARE = 0.9
 """Of the time that is left, which epochs are planned for."""
 _DECAY = 0.01
 """Last learning rate of MACE over the first."""
+_SETTLED = 1.0
+"""Age of a checkpoint that is written to its end [s]."""
 _EXPORT = 600.0
 """Longest time in which MACE writes the model of a checkpoint [s]."""
 
@@ -216,27 +218,17 @@ def train_mace(frames: Frames, validation: Frames, options: MACEOptions, folder:
         raise InputError("mace needs validation frames, which choose its best epoch; keep some.")
     begin = time.perf_counter()
     end = begin + 60 * options.minutes
-    few = np.arange(min(_PROBE_FRAMES, len(frames)))
-    _write_xyz(folder / "probe.xyz", frames.subset(few), zero=float(frames.energies.mean()))
     for name, part in (("train", frames), ("validation", validation)):
         _write_xyz(folder / f"{name}.xyz", part, zero=float(frames.energies.mean()))
-    probe = _mace_command(options, frames, "probe", _PROBE_EPOCHS, 1.0)
-    with _running(probe, folder, MACE) as process:
-        times = _epoch_times(process, folder / LOG, end)
-    if len(times) < 2:
-        _check_written(folder / "probe.model", process.returncode, folder, MACE)
-        raise InputError(f"mace did not get through a first epoch in {options.minutes:g} minutes; give it more.")
-    each = float(np.median(np.diff(times)))
-    startup = max(0.0, times[0] - begin - each)
-    visits = len(few) / options.batch_size + len(few) / (4 * options.batch_size)
-    epoch = each / visits * (len(frames) + len(validation) / 4) / options.batch_size
-    wanted = max(2, int(_SHARE * (end - time.perf_counter() - startup) / epoch))
+    wanted = _epochs_until(end, frames, len(validation), options, folder)
     command = _mace_command(options, frames, "train", wanted, _DECAY ** (1 / wanted))
     with _running(command, folder, MACE) as process:
-        while process.poll() is None and time.perf_counter() < end:
+        while process.poll() is None and (time.perf_counter() < end or _writing(folder)):
             progress(min(1.0, (time.perf_counter() - begin) / (end - begin)))
             time.sleep(_POLL)
         finished = process.poll() is not None
+    if not finished and not _checkpoints(folder):
+        raise _no_epoch(options)
     model = folder / "train.model"
     if not finished:
         export = [*command, "--restart_latest", "--max_num_epochs", "0"]
@@ -250,6 +242,28 @@ def train_mace(frames: Frames, validation: Frames, options: MACEOptions, folder:
         f"{options.correlation}, cutoff {options.cutoff:g} Å; {done} of {wanted} epochs in {seconds / 60:.1f} minutes"
     )
     return Trained(_mace_calculator(model), model, seconds, setting)
+
+
+def _epochs_until(end: float, frames: Frames, n_validation: int, options: MACEOptions, folder: Path) -> int:
+    """How many epochs will be done at a time [s], by a short training on a few frames."""
+    begin, few = time.perf_counter(), frames.subset(np.arange(min(_PROBE_FRAMES, len(frames))))
+    _write_xyz(folder / "probe.xyz", few)
+    with _running(_mace_command(options, frames, "probe", _PROBE_EPOCHS, 1.0), folder, MACE) as process:
+        times = _epoch_times(process, folder / LOG, end)
+        failed = process.poll() not in (None, 0)
+    if failed:
+        _check_written(folder / "probe.model", process.returncode, folder, MACE)
+    if len(times) < 2:
+        raise _no_epoch(options)
+    each = float(np.median(np.diff(times)))
+    startup = max(0.0, times[0] - begin - each)
+    # without gradients by parameters, a frame takes about a quarter
+    epoch = each * (len(frames) + n_validation / 4) / (1.25 * len(few))
+    return max(2, int(_SHARE * (end - time.perf_counter() - startup) / epoch))
+
+
+def _no_epoch(options: MACEOptions) -> InputError:
+    return InputError(f"mace did not get through a first epoch in {options.minutes:g} minutes; give it more.")
 
 
 _EPOCH = re.compile(r'"mode": "eval".*"epoch": \d+')
@@ -299,6 +313,18 @@ def _epoch_times(process: subprocess.Popen, log: Path, end: float) -> list[float
             break
         time.sleep(_POLL)
     return times
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Those of the training, not of the probe."""
+    return list((folder / "checkpoints").glob("train_run-*.pt"))
+
+
+def _writing(folder: Path) -> bool:
+    """Whether a checkpoint was begun just now, so that it may not be whole."""
+    with contextlib.suppress(FileNotFoundError):  # it was replaced by the next
+        return any(time.time() - path.stat().st_mtime < _SETTLED for path in _checkpoints(folder))
+    return True
 
 
 def _mace_calculator(path: Path) -> BaseCalculator:

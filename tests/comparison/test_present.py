@@ -105,6 +105,13 @@ def test_every_method_has_a_point_and_a_name_that_covers_no_other() -> None:
     np.testing.assert_allclose(y, [12.0, 0.8, 1.2])
 
 
+def test_the_legend_tells_what_held_from_what_was_cut_short_and_what_broke() -> None:
+    rows = (*comparison().rows, row("slow", 2.0, 1e-2, hot=Hot(40.0, 1.0, 4, ())))
+    (legend,) = figure_of(replace(comparison(), rows=rows)).legends
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words == ["hot dynamics held", "hot dynamics broke", "held as far as it was run"]
+
+
 def test_names_of_points_that_lie_together_are_told_apart() -> None:
     rows = tuple(row(f"method {i}", 1.0 + 0.01 * i, 1e-5 * (1 + 0.01 * i)) for i in range(5))
     (axes,) = figure_of(replace(comparison(), rows=rows)).axes

@@ -94,12 +94,12 @@ def test_gap_learns(tmp_path: Path) -> None:
 def test_mace_learns_within_its_time(tmp_path: Path) -> None:
     pytest.importorskip("mace")
     begin = time.perf_counter()
-    found = trained(MACE, tmp_path, TrainingOptions(mace=MACEOptions(minutes=0.7, channels=8)))
+    found = trained(MACE, tmp_path, TrainingOptions(mace=MACEOptions(minutes=1.5, channels=8, batch_size=2)))
     test = parts()[2]
     assert test.forces is not None
     rmse = np.sqrt(np.mean((evaluations(found.calculator, test).forces - test.forces) ** 2))
     assert rmse < 0.5 * np.sqrt(np.mean(test.forces**2))
-    assert found.seconds < time.perf_counter() - begin < 150
+    assert found.seconds < time.perf_counter() - begin < 300
     assert "epochs in" in found.setting
 
 
