@@ -1,6 +1,7 @@
 """One row of a comparison: errors, time of an evaluation, speed of dynamics, and whether hot dynamics holds."""
 
 import math
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -30,6 +31,7 @@ _TURNS = 7
 _TURN = 0.2
 """Each of the turns that are timed takes about so long [s]."""
 _FEWEST_STEPS = 10
+_INTERRUPTIONS = ("", str(int(signal.SIGTERM)))
 _OFFSET_FRAMES = 200
 """Training frames, at most, whose mean difference of energies is a method's offset."""
 _LARGEST_FORCE = 0.01
@@ -166,6 +168,7 @@ def step_time(system: openmm.System, positions: Float[np.ndarray, "atoms 3"], st
             each = (time.perf_counter() - begin) / steps
             finite = math.isfinite(context.getState(getEnergy=True).getPotentialEnergy()._value)
         except (openmm.OpenMMException, ValueError) as error:
+            _raise_interruption(error)
             raise_unless_nan(error)
             finite = False
         if not finite:
@@ -214,12 +217,19 @@ def hot_dynamics(
             if run.failure is not None:
                 broken.append((run.time, run.failure.message))
         except openmm.OpenMMException as error:
+            _raise_interruption(error)
             simulated += done[0] * step
             message = f"{name} failed in dynamics at {temperature:g} K (seed {seed}) after {done[0] * step:.3g} ps"
             broken.append((done[0] * step, f"{message} ({str(error).splitlines()[0]})."))
         if progress is not None:
             progress((number + 1) / len(plans))
     return Hot(planned, simulated, len(plans), tuple(text for _, text in broken), min(broken)[0] if broken else None)
+
+
+def _raise_interruption(error: Exception) -> None:
+    """Raise again what OpenMM makes of Ctrl-C or a kill during a callback: an error with no other words."""
+    if str(error).strip() in _INTERRUPTIONS:
+        raise KeyboardInterrupt(int(signal.SIGINT if not str(error).strip() else signal.SIGTERM)) from error
 
 
 def _no_minimum(fault: Fault, options: ComparisonOptions) -> Hot:

@@ -159,6 +159,22 @@ def test_a_method_that_fails_in_dynamics_is_broken_from_there_on() -> None:
     assert hot.first == 0
 
 
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), KeyboardInterrupt(15)])
+def test_an_interruption_during_a_callback_is_no_failure_of_the_method(interruption: KeyboardInterrupt) -> None:
+    def compute(state: openmm.State) -> tuple[float, np.ndarray]:
+        raise interruption
+
+    system, model = openmm.System(), force_field("ethanol")
+    for _ in model.molecule.numbers:
+        system.addParticle(1.0)
+    system.addForce(openmm.PythonForce(compute))
+    assert model.molecule.positions is not None
+    with pytest.raises(KeyboardInterrupt):
+        hot_dynamics(Judge(model.molecule, system, model.molecule.positions), SHORT)
+    with pytest.raises(KeyboardInterrupt):
+        step_time(system, model.molecule.positions, 0.0005)
+
+
 def test_slow_methods_stop_at_the_time_limit_and_every_run_gets_its_share() -> None:
     model = force_field("ethanol")
     atoms = relaxed(HybridFFCalculator(model), model.molecule)
