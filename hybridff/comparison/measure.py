@@ -161,9 +161,9 @@ def step_time(system: openmm.System, positions: Float[np.ndarray, "atoms 3"], st
     context, times, steps = new_context(system, integrator), list[float](), _FEWEST_STEPS
     for turn in range(_TURNS + 2):
         context.setPositions(positions)
-        context.setVelocitiesToTemperature(_TEMPERATURE, turn + 1)
-        begin = time.perf_counter()
         try:
+            context.setVelocitiesToTemperature(_TEMPERATURE, turn + 1)
+            begin = time.perf_counter()
             integrator.step(steps)
             each = (time.perf_counter() - begin) / steps
             finite = math.isfinite(context.getState(getEnergy=True).getPotentialEnergy()._value)
