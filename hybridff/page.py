@@ -23,10 +23,10 @@ header { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: center; }
 header > div { flex: 1 1 20rem; min-width: 0; }
 header > figure { flex: 0 1 20rem; margin: 0; }
 .lead { color: var(--soft); }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 10rem), 1fr)); gap: .75rem;
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9.2rem), 1fr)); gap: .75rem;
   margin: 1rem 0; padding: 0; list-style: none; }
-.facts li { background: var(--card); border-radius: .6rem; padding: .7rem .9rem; border-top: 3px solid var(--line); }
-.facts .value { display: block; font-size: 1.2rem; white-space: nowrap; font-weight: 650; line-height: 1.25;
+.facts li { background: var(--card); border-radius: .6rem; padding: .7rem .75rem; border-top: 3px solid var(--line); }
+.facts .value { display: block; font-size: 1.1rem; white-space: nowrap; font-weight: 650; line-height: 1.25;
   font-variant-numeric: tabular-nums; }
 .facts .name, .facts .note { display: block; color: var(--soft); font-size: .85rem; line-height: 1.35; }
 .facts .good { border-color: var(--good); } .facts .good .value { color: var(--good); }

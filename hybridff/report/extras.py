@@ -48,7 +48,7 @@ def fit_extras(
     found = []
     for i, item in enumerate(fitted):
         pair, size = Pair.of(item), (1 - share) / len(fitted)
-        errors = [gathering.section("Errors by group", partial(group_section, pair))]
+        errors = [gathering.section("Errors by group", partial(group_section, pair, options.report == "brief"))]
         if isinstance(curves, str):
             errors.append(_missing("Learning curve", curves))
         elif curves is not None:
@@ -82,7 +82,7 @@ def correction_extras(
 ) -> Extras:
     """What the page of a correction has besides; ``posterior`` says whether that of the fit was used."""
     options, gathering, pair = options or ReportOptions(), _Gathering(progress), Pair.of(corrected)
-    errors = [gathering.section("Errors by group", lambda: group_section(pair))]
+    errors = [gathering.section("Errors by group", partial(group_section, pair, options.report == "brief"))]
     if corrected.model.force_field.corrections:
         errors.append(gathering.section("Distance from the training data", lambda: distance_section(corrected, pair)))
     steps, physics = _measured(gathering, corrected, pair, options, 0.0, 1.0)

@@ -17,8 +17,11 @@ _FEW = 5
 """Frames of an interval below which its error means little."""
 
 
-def group_section(pair: Pair) -> Section:
-    """Force errors of elements and atoms, and errors by height above the lowest frame and by angle of each rotor."""
+def group_section(pair: Pair, brief: bool = False) -> Section:
+    """Force errors of elements and atoms, and errors by height above the lowest frame and by angle of each rotor.
+
+    A ``brief`` one has tables alone, but for the atoms.
+    """
     rotors = pair.rotors()[:_MOST_ROTORS]
     found = {
         name: error_groups(model, pair.frames, pair.molecule, pair.offsets[name], rotors)
@@ -41,7 +44,7 @@ def group_section(pair: Pair) -> Section:
         caption = f"Force RMSE of atoms ({pair.after}) [kcal/mol/Å]: white is 0, the darkest red {values.max():.2f}."
         blocks.append(replace(drawn, caption=caption))
     for kind, groups in by_kind.items():
-        if kind != "atom":
+        if kind != "atom" and not brief:
             blocks += _pictures(kind, groups)
     blocks += [_table(kind, groups) for kind, groups in by_kind.items()]
     return Section("Errors by group", tuple(sentences), more=tuple(blocks), page_only=True)
@@ -62,14 +65,15 @@ def _of(groups: list[Group], kind: str) -> list[Group]:
 
 def _pictures(kind: str, groups: dict[str, list[Group]]) -> list[Block]:
     names = [group.name for group in next(iter(groups.values()))]
-    title, label = _TITLES.get(kind, (f"by angle of {kind}", f"{kind} [degrees]"))
+    title, label = _TITLES.get(kind, (f"along {kind}", kind))
+    draw = pictures.groups if kind in _TITLES else pictures.along_torsion
     forces = {name: [_force(group) for group in own] for name, own in groups.items()}
     found: list[Block] = []
     if all(group.force_rmse is not None for own in groups.values() for group in own):
-        found.append(pictures.groups(names, forces, f"Forces {title}", label, "kcal/mol/Å"))
+        found.append(draw(names, forces, f"Forces {title}", label, "kcal/mol/Å"))
     if all(group.energy_rmse is not None for own in groups.values() for group in own):
         energies = {name: [_energy(group) for group in own] for name, own in groups.items()}
-        found.append(pictures.groups(names, energies, f"Energies {title}", label, "kcal/mol"))
+        found.append(draw(names, energies, f"Energies {title}", label, "kcal/mol"))
     return found
 
 

@@ -172,8 +172,8 @@ def free_energy_section(
     )
     sentences = (
         f"Of one isolated molecule, from {_RUNS} runs of {time:g} ps of simulated tempering up to {_HOTTEST:g} K; "
-        "bands are standard errors from the scatter of the runs. Where they are broad, or barriers high, take longer "
-        "runs: hybridff analyse populations.",
+        "bands are standard errors from the scatter of the runs, and gaps are angles that no run came to. Where bands "
+        "are broad or barriers high, take longer runs: hybridff analyse populations.",
     )
     return Section(title, sentences, pictures=drawn, page_only=True)
 

@@ -21,6 +21,9 @@ from hybridff.workflow import CorrectedMolecule, FittedMolecule
 
 Item = FittedMolecule | CorrectedMolecule
 
+_MANY = 500
+"""Frames from which on compiling pays off."""
+
 
 class Quick(EnergyModel):
     """A force field by its compiled evaluator: the same energies and forces as torch's, many times faster."""
@@ -84,7 +87,8 @@ class Pair:
     @cached_property
     def quick(self) -> Mapping[str, EnergyModel]:
         """The same force fields, for energies and forces of many frames."""
-        return {name: Quick(model) for name, model in self.models.items()}
+        few = len(self.frames) < _MANY
+        return {name: model if few else Quick(model) for name, model in self.models.items()}
 
     @property
     def before(self) -> str:

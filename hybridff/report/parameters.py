@@ -63,7 +63,9 @@ def undetermined_section(result: FitResult, force_field: ForceField) -> Section:
     if len(undetermined) > _MOST_NAMED:
         quantities = [result.start.quantities[i] for i in np.flatnonzero((result.deviations > 0) & own)]
         rows = tuple((kind, str(quantities.count(kind)), str(len(labels))) for kind, labels in kinds.items())
-        return Section(title, tuple(sentences), Table(("family", "fitted", "not determined"), rows))
+        return Section(
+            title, tuple(sentences), Table(("family", "fitted", "not determined"), rows, "By family", folded=True)
+        )
     for kind, labels in kinds.items():
         more = f" and {len(labels) - _MOST_LISTED} more" if len(labels) > _MOST_LISTED else ""
         sentences.append(f"{kind} ({len(labels)}): {', '.join(labels[:_MOST_LISTED])}{more}.")

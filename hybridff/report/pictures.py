@@ -20,8 +20,6 @@ from hybridff.report.pair import Pair
 _BEFORE, _AFTER = "#9a9a9a", "#0b6e99"
 _WIDTH, _HEIGHT = 4.4, 3.1
 """[inch]; 9 points are readable at the width of a phone."""
-_ABREAST = 8
-"""Names of groups that have room beside each other."""
 _STYLE: Any = {"font.size": 9, "svg.hashsalt": "hybridff", "axes.spines.top": False, "axes.spines.right": False}
 
 
@@ -69,15 +67,41 @@ def groups(names: Sequence[str], values: Mapping[str, Sequence[float]], title: s
         figure, axes = _axes()
         for (name, own), colour in zip(values.items(), (_BEFORE, _AFTER), strict=True):
             axes.plot(range(len(names)), own, "o-", color=colour, label=name, linewidth=0.9, markersize=5)
-        places = range(0, len(names), 1 if len(names) <= _ABREAST else 2)
-        axes.set_xticks(places, [names[i].replace(" to ", "\n to ") for i in places])
+        axes.set_xticks(range(len(names)), [name.replace(" to ", "\n to ") for name in names])
         axes.set(xlabel=label, ylabel=f"RMSE [{unit}]", title=title, yscale="log", xlim=(-0.5, len(names) - 0.5))
         _log_ticks(axes)
         _legend(axes)
+    return Picture(_svg(figure), _alt(names, values, title, unit))
+
+
+def along_torsion(
+    names: Sequence[str], values: Mapping[str, Sequence[float]], title: str, label: str, unit: str
+) -> Picture:
+    """RMSE in intervals of a torsion, named as "-180 to -150"; a line where neighbours have frames too."""
+    limits = [tuple(map(float, name.split(" to "))) for name in names]
+    middles = np.array([(low + high) / 2 for low, high in limits])
+    gaps = np.flatnonzero(np.diff(middles) > 1.5 * (limits[0][1] - limits[0][0])) + 1
+    with mpl.rc_context(_STYLE):
+        figure, axes = _axes()
+        for (name, own), colour in zip(values.items(), (_BEFORE, _AFTER), strict=True):
+            for number, part in enumerate(np.split(np.arange(len(middles)), gaps)):
+                errors = np.array(own)[part]
+                shown = name if number == 0 else None
+                axes.plot(middles[part], errors, "o-", color=colour, label=shown, linewidth=0.9, markersize=5)
+        axes.set(title=title, yscale="log", xlim=(-180, 180), xticks=range(-180, 181, 60))
+        axes.set(xlabel=f"{label} [degrees]", ylabel=f"RMSE [{unit}]")
+        _log_ticks(axes)
+        _legend(axes)
+    return Picture(_svg(figure), _alt(names, values, title, unit))
+
+
+def _alt(names: Sequence[str], values: Mapping[str, Sequence[float]], title: str, unit: str) -> str:
     last = list(values)[-1]
     worst = int(np.argmax(values[last]))
-    alt = f"{title}: errors of {' and '.join(values)} in {len(names)} groups. "
-    return Picture(_svg(figure), alt + f"{last} is worst for {label} {names[worst]}, {values[last][worst]:.2f} {unit}.")
+    return (
+        f"{title}: errors of {' and '.join(values)} in {len(names)} groups. The {last} is worst for {names[worst]}, "
+        f"{values[last][worst]:.2f} {unit}."
+    )
 
 
 def scan(found: Mapping[str, Scan], label: str, seen: Float[np.ndarray, " _"]) -> Picture:
