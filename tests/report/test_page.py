@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bad_inputs import run
-from PIL import Image
 from pages import CHROMIUM, Page, screenshot, widths
+from PIL import Image
 
 from hybridff.modelfile import read_model
 
 TITLES = [
     *("Errors", "Data", "Errors by group", "Learning curve", "Torsion scans", "Frequencies", "Free energies at 300 K"),
-    *("Stability", "Uncertainty", "Speed", "Start", "Parameters that moved most", "Not determined by these data"),
+    *("Uncertainty", "Speed", "Start", "Parameters that moved most", "Not determined by these data"),
     *("All parameters", "Do it again", "Provenance"),
 ]
 NAME = "a<b>&\"c'.npz"
@@ -34,9 +34,10 @@ def folder(material, tmp_path_factory) -> Path:
         Path("charges.txt").write_text((material / "charges.txt").read_text())
         Path("run.toml").write_text("[fit]\ntrain = 40\nvalidation = 9\nlearning_curve = true\n")
         patch.setattr("hybridff.report.documents._FEW", 5)
-        outcome = run(
-            f"--config run.toml fit {shlex.quote(NAME)} --charges charges.txt --seed 3 --size small --out out"
-        )
+        patch.setattr("hybridff.report.measured._SAMPLING", 1e6)  # seconds: nothing is left out on a busy machine
+        patch.setattr("hybridff.report.measured._LENGTHS", (2.0,))
+        options = "--charges charges.txt --seed 3 --size small --gate none"
+        outcome = run(f"--config run.toml fit {shlex.quote(NAME)} {options} --out out")
     assert (outcome.code, outcome.stderr) == (0, "")
     return place
 
@@ -77,7 +78,7 @@ def test_the_headline_has_the_numbers_of_the_model(folder, text):
     page = Page(text)
     assert f"{before} → {after}" in page.texts
     assert "40 frames" in page.texts
-    assert {"stable", "not stable"} & set(page.texts)
+    assert "not tested" in page.texts
     assert any(re.fullmatch(r"\d+ ns/day", part) for part in page.texts)
 
 
