@@ -45,7 +45,7 @@ from hybridff.report import (
     simulation_section,
     stock_document,
 )
-from hybridff.report.parameters import PARAMETERS, parameter_csv
+from hybridff.report.fitted_parameters import PARAMETERS, parameter_csv
 from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
 from hybridff.simulate import simulate as run_simulation
 from hybridff.stable import GateOptions

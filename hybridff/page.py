@@ -59,6 +59,10 @@ pre { overflow-x: auto; background: var(--card); border-radius: .5rem; padding: 
 """
 
 
+_NUMBER = "0123456789+-–."
+"""What the cells of a column of numbers begin with."""
+
+
 def page(title: str, body: str) -> str:
     """A whole page; ``body`` is HTML."""
     return (
@@ -94,7 +98,7 @@ def figure(data: bytes, alt: str, caption: str) -> str:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
     """A table in a box that scrolls sideways; the first cell of a row is its name."""
-    words = ["words" if all(row[i][:1].isalpha() or not row[i] for row in rows) else "" for i in range(len(header))]
+    words = ["" if all(row[i][:1] in _NUMBER for row in rows) else "words" for i in range(len(header))]
     head = element("tr", "".join(text("th", cell, scope="col", class_=words[i]) for i, cell in enumerate(header)))
     body = "\n".join(
         element("tr", text("th", row[0], scope="row") + "".join(map(_cell, row[1:], words[1:]))) for row in rows

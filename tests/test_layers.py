@@ -29,7 +29,7 @@ ORDER = """
     comparison.options comparison.sgdml_program comparison.trainers comparison.measure comparison.compare
     comparison.present
     report.options report.pair report.pictures report.drawing report.groups report.scans report.measured
-    report.parameters report.headline report.commands report.learning report.documents report.extras
+    report.fitted_parameters report.headline report.commands report.learning report.documents report.extras
     terminal cli_analyse cli_landscape cli_sampling cli_compare cli __main__
 """
 LAYERS = ORDER.split()

@@ -14,10 +14,10 @@ from hybridff.modelfile import SavedModel
 from hybridff.molecule import Molecule
 from hybridff.report import pictures
 from hybridff.report.drawing import drawing
+from hybridff.report.fitted_parameters import moved_section, undetermined_section
 from hybridff.report.headline import headline
 from hybridff.report.measured import Speed
 from hybridff.report.pair import Pair
-from hybridff.report.parameters import moved_section, undetermined_section
 from hybridff.simulate import SimulationResult
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 from hybridff.workflow import CorrectedMolecule, FittedMolecule

@@ -10,6 +10,7 @@ from hybridff.fit.options import FitOptions
 from hybridff.gaff.forms import FormOptions
 from hybridff.report.commands import Request, command_section, correction_in_python, fit_in_python
 from hybridff.report.documents import Extras
+from hybridff.report.fitted_parameters import parameter_section
 from hybridff.report.groups import group_section
 from hybridff.report.learning import Point, learning_curves, learning_section
 from hybridff.report.measured import (
@@ -23,7 +24,6 @@ from hybridff.report.measured import (
 )
 from hybridff.report.options import ReportOptions
 from hybridff.report.pair import Item, Pair
-from hybridff.report.parameters import parameter_section
 from hybridff.start import StartOptions
 from hybridff.workflow import CorrectedMolecule, FittedMolecule
 

@@ -38,7 +38,7 @@ def group_section(pair: Pair, brief: bool = False) -> Section:
         values = np.array([_force(group) for group in atoms])
         worst = np.argsort(-values)[:3]
         named = ", ".join(f"{atoms[i].name} ({values[i]:.2f})" for i in worst)
-        sentences.append(f"After the fit, force errors [kcal/mol/Å] are largest on {named}.")
+        sentences.append(f"Force errors ({pair.after}) [kcal/mol/Å] are largest on {named}.")
         alt = f"The molecule with atoms in darker red where the force error is larger; the largest are on {named}."
         drawn = drawing(pair.molecule, alt, values)
         caption = f"Force RMSE of atoms ({pair.after}) [kcal/mol/Å]: white is 0, the darkest red {values.max():.2f}."

@@ -7,6 +7,7 @@ from hybridff.gate import StabilityReport
 from hybridff.report.measured import Speed
 from hybridff.report.pair import Item
 from hybridff.units import FORCE_KCAL, KCAL_MOL
+from hybridff.workflow import FittedMolecule
 
 
 def headline(
@@ -16,15 +17,16 @@ def headline(
     part = "test" if "test" in item.after else "train"
     before, after = item.before[part], item.after[part]
     where = f"RMSE on {after.n_frames} {'unseen' if part == 'test' else 'training'} frames"
+    work = "fit" if isinstance(item, FittedMolecule) else "correction"
     found = []
     if before.force_rmse is not None and after.force_rmse is not None:
         value = f"{before.force_rmse / FORCE_KCAL:.2f} → {after.force_rmse / FORCE_KCAL:.2f}"
-        found.append(Fact("Forces [kcal/mol/Å]", value, where))
+        found.append(Fact("Force error", value, f"kcal/mol/Å, {where}"))
     value = f"{before.energy_rmse / KCAL_MOL:.2f} → {after.energy_rmse / KCAL_MOL:.2f}"
-    found.append(Fact("Energies [kcal/mol]", value, where))
+    found.append(Fact("Energy error", value, f"kcal/mol, {where}"))
     theory = item.data.frames.theory.partition(" (")[0] or "level of theory not stated"
     found.append(Fact("Trained on", f"{len(item.split.train)} frames", theory))
-    found.append(Fact("Fit", f"{seconds:.1f} s", "time in the solver"))
+    found.append(Fact("Time", f"{seconds:.1f} s", f"of the {work} itself"))
     found.append(_verdict(stability))
     if steps:
         *_, last = steps.values()

@@ -73,9 +73,9 @@ def speed_section(found: Mapping[str, Speed]) -> Section:
     ratio = found[after].microseconds / found[before].microseconds
     rows = tuple((name, f"{one.microseconds:.1f}", f"{one.ns_per_day:.0f}") for name, one in found.items())
     sentence = (
-        f"A step of the {after} takes {ratio:.2g} times as long as one of {before}: one isolated molecule, OpenMM's "
-        f"Reference platform, Langevin dynamics with steps of {_SPEED_STEP:g} fs, the faster route of each, on this "
-        "machine just after the fit. In solution, most of the time goes into the solvent."
+        f"From {before} to {after}, a step takes {ratio:.2g} times as long: one isolated molecule, OpenMM's Reference "
+        f"platform, Langevin dynamics with steps of {_SPEED_STEP:g} fs, the faster route of each, on this machine just "
+        "after the fit. In solution, most of the time goes into the solvent."
     )
     header = ("force field", "µs per step", "ns per day")
     return Section("Speed", (sentence,), Table(header, rows), page_only=True)
@@ -121,8 +121,8 @@ def frequency_section(pair: Pair, progress: Progress) -> Section:
     columns = {before: found[before].frequencies[matching(found[after], found[before])], **columns}
     moved = columns[after] - columns[before]
     sentences = [
-        f"Harmonic frequencies, each force field at its own minimum. Modes of {before} are told by their overlap with "
-        f"those of the {after}; they move by {np.abs(moved).mean():.0f} cm⁻¹ on average, at most by "
+        "Harmonic frequencies, each force field at its own minimum; which mode is which is told by their overlap. From "
+        f"{before} to {after} they move by {np.abs(moved).mean():.0f} cm⁻¹ on average, at most by "
         f"{moved[np.abs(moved).argmax()]:+.0f} cm⁻¹.",
     ]
     for name, own in found.items():

@@ -73,7 +73,7 @@ class Pair:
         """Of what a fit or a correction did."""
         part = "test" if "test" in item.after else "train"
         if isinstance(item, CorrectedMolecule):
-            names = "before", "corrected"
+            names = "uncorrected", "corrected"
         else:
             own = item.model.provenance.get("options", {}).get("start")
             names = ("start" if own else "stock GAFF"), "fit"

@@ -99,8 +99,8 @@ def _alt(names: Sequence[str], values: Mapping[str, Sequence[float]], title: str
     last = list(values)[-1]
     worst = int(np.argmax(values[last]))
     return (
-        f"{title}: errors of {' and '.join(values)} in {len(names)} groups. The {last} is worst for {names[worst]}, "
-        f"{values[last][worst]:.2f} {unit}."
+        f"{title}: errors of {' and '.join(values)} in {len(names)} groups. The largest of {last} is "
+        f"{values[last][worst]:.2f} {unit}, for {names[worst]}."
     )
 
 

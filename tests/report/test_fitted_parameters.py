@@ -7,7 +7,7 @@ from bad_inputs import zero_charges
 
 from hybridff.document import Table
 from hybridff.gaff.forms import FormOptions
-from hybridff.report.parameters import parameter_csv, parameter_section
+from hybridff.report.fitted_parameters import parameter_csv, parameter_section
 from hybridff.stable import GateOptions
 from hybridff.units import ANGSTROM
 from hybridff.workflow import FittedMolecule, SplitOptions, fit_data, read_data
@@ -49,8 +49,8 @@ def test_the_page_counts_families_and_lists_all_of_a_small_form(fitted):
 
 
 def test_a_large_form_shows_those_that_moved_most(fitted, monkeypatch):
-    monkeypatch.setattr("hybridff.report.parameters._FEW_ENOUGH", 10)
-    monkeypatch.setattr("hybridff.report.parameters._MOST_ROWS", 2)
+    monkeypatch.setattr("hybridff.report.fitted_parameters._FEW_ENOUGH", 10)
+    monkeypatch.setattr("hybridff.report.fitted_parameters._MOST_ROWS", 2)
     section = parameter_section(fitted.result, fitted.model.force_field)
     tables = {table.caption.partition(":")[0]: table for table in section.more if isinstance(table, Table)}
     assert max(len(table.rows) for table in tables.values()) == 2
