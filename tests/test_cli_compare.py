@@ -30,8 +30,7 @@ def lines(folder: str) -> dict[str, dict[str, str]]:
 
 
 def test_compare_prints_one_table_and_writes_it_with_a_picture_and_a_page(workplace: Path) -> None:
-    fit = FIT
-    succeed(fit)
+    succeed(FIT)
     said = succeed(f"compare fitted model --data ethanol.npz --with stock mmff94 nowhere:Class {QUICK} --out out")
     assert {path.name for path in Path("out").iterdir()} == set(FILES)
     found = lines("out")
