@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from pages import screenshot  # the folder of tests is no package
 
-WIDTH, HEIGHT = 1120, 1290
+WIDTH, HEIGHT = 1120, 1010
 COLOURS = 128
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hybridff.document import Block, Section, Table
+from hybridff.document import Section, Table
 from hybridff.fit.result import FitResult
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Quantity, plain_label
@@ -20,6 +20,8 @@ _MOST_NAMED = 60
 _MOST_ROWS = 25
 """Of a family on the page, where there are more than this many parameters altogether: …"""
 _FEW_ENOUGH = 400
+_MOST_TABLES = 12
+"""Families with a table of their own."""
 _HEADER = ("parameter", "of", "before", "after", "±", "unit", "")
 _NOT_DETERMINED, _AT_BOUND = "not determined", "at its bound"
 
@@ -80,22 +82,32 @@ def parameter_section(result: FitResult, force_field: ForceField) -> Section:
         families.setdefault(result.start.quantities[i], []).append(i)
     short = len(members_of) > _FEW_ENOUGH
     order = {i: place for place, i in enumerate(result.largest_moves(len(result.deviations)))}
-    counts, tables = [], list[Block]()
+    counts, listed = [], list[list[int]]()
     for name, members in families.items():
         fitted = [i for i in members if result.deviations[i] > 0]
         left, bound = (int(found[members].sum()) for found in (rows.undetermined, rows.at_bound))
         counts.append((name, str(len(members)), str(len(fitted)), str(left), str(bound)))
-        shown = sorted(members, key=lambda i: order.get(i, len(order)))[:_MOST_ROWS] if short else members
-        what = f"the {len(shown)} that moved most of {len(members)}" if len(shown) < len(members) else str(len(members))
-        table = Table(_HEADER[1:], tuple(rows(i)[1:] for i in shown), f"{name}: {what}", folded=True)
-        tables.append(table)
+        listed.append(sorted(members, key=lambda i: order.get(i, len(order)))[:_MOST_ROWS] if short else members)
+    if len(families) > _MOST_TABLES:
+        caption = f"Up to {_MOST_ROWS} of each family, those that moved most" if short else "One by one"
+        tables = [Table(_HEADER, tuple(rows(i) for own in listed for i in own), caption, folded=True)]
+    else:
+        tables = [
+            Table(_HEADER[1:], tuple(rows(i)[1:] for i in own), f"{name}: {_of(len(own), len(members))}", folded=True)
+            for (name, members), own in zip(families.items(), listed, strict=True)
+        ]
     sentences = (
         f"The force field has {len(members_of)} parameters in {len(families)} families; ± is the posterior standard "
         f"deviation, and none stands where a parameter was not fitted. {PARAMETERS}, beside this page, has all of "
         "them.",
     )
     header = ("family", "parameters", "fitted", _NOT_DETERMINED, _AT_BOUND)
-    return Section("All parameters", sentences, Table(header, tuple(counts)), more=tuple(tables), page_only=True)
+    families_table = Table(header, tuple(counts), "By family", folded=len(families) > _MOST_TABLES)
+    return Section("All parameters", sentences, families_table, more=tuple(tables), page_only=True)
+
+
+def _of(shown: int, total: int) -> str:
+    return str(total) if shown == total else f"the {shown} that moved most of {total}"
 
 
 def parameter_csv(result: FitResult, force_field: ForceField) -> str:
