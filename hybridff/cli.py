@@ -35,7 +35,17 @@ from hybridff.modelfile import SavedModel, read_model, write_model
 from hybridff.molecule import Molecule
 from hybridff.openmm_files import read_structure, read_system
 from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
-from hybridff.report import correction_document, fit_document, simulation_section, stock_document
+from hybridff.report import (
+    ReportOptions,
+    Request,
+    correction_document,
+    correction_extras,
+    fit_document,
+    fit_extras,
+    simulation_section,
+    stock_document,
+)
+from hybridff.report.fitted_parameters import PARAMETERS, parameter_csv
 from hybridff.simulate import SimulationOptions, SimulationResult, get_platform
 from hybridff.simulate import simulate as run_simulation
 from hybridff.stable import GateOptions
@@ -133,6 +143,7 @@ def fit(
     keep_posterior: Annotated[
         bool, Parameter(help="Write what the fit is unsure of, so that evaluate predicts errors.", negative="")
     ] = False,
+    report: Annotated[ReportOptions | None, Flat] = None,
 ) -> None:
     """Refit a force field to reference energies and forces, and show the errors before and after.
 
@@ -142,13 +153,16 @@ def fit(
         npz, extended XYZ, or any file that ASE reads; several of one molecule, or of several molecules fitted at once.
     """
     check_new_folder(out, overwrite=overwrite)
-    fitted = _fit(data, molecule, split, start, reading, form, options, gate, correction, kernels)
-    documents = [fit_document(item) for item in fitted]
+    read, start, sources = (None, start, []) if molecule is None else _molecule(molecule, start or StartOptions())
+    fitted = _fit(data, read, sources, split, start, reading, form, options, gate, correction, kernels)
+    sets = [one for one in (split, start, reading, form, options, gate, kernels, report) if one is not None]
+    single = {"molecule": molecule, "correction": correction, "keep_posterior": keep_posterior, "out": out}
+    documents = _fit_documents(fitted, Request("fit", tuple(data), tuple(sets), single), report)
     with new_folder(out, overwrite=overwrite) as folder:
         for item, document, name in zip(fitted, documents, _folder_names(fitted), strict=True):
             place = folder / name
             place.mkdir(exist_ok=True)
-            _write(item.model, document, place)
+            _write_fit(item, document, place)
             write_timing(item.seconds, place)
             if keep_posterior and item.posterior is not None and not item.model.force_field.corrections:
                 item.posterior.write(place / POSTERIOR)
@@ -158,7 +172,7 @@ def fit(
         say("Note: this form is not linear in its parameters, so there is no posterior to keep.")
     for document in documents:
         show(document.without("Provenance", "Data"))
-    say(f"Written to {out}: model.json, summary.md, report.html.")
+    say(f"Written to {out}: model.json, summary.md, report.html, {PARAMETERS}.")
 
 
 @app.command
@@ -175,6 +189,7 @@ def correct(
     gate: Annotated[GateOptions | None, Flat] = None,
     kernels: Annotated[CorrectionOptions | None, Flat] = None,
     alone: Annotated[bool, Parameter(negative="")] = False,
+    report: Annotated[ReportOptions | None, Flat] = None,
 ) -> None:
     """Add an sGDML kernel on some or all atoms to a model, trained on what its terms leave.
 
@@ -194,7 +209,12 @@ def correct(
     posterior = _posterior_of(saved, model)
     with progress("kernels") as advance:
         corrected = correct_model(saved, item, correction or (), split, gate, say, kernels, posterior, advance, alone)
-    document = correction_document(corrected)
+    sets = [one for one in (split, reading, gate, kernels, report) if one is not None]
+    single = {"correction": correction, "alone": alone, "out": out}
+    request = Request("correct", (model, *data), tuple(sets), single)
+    with progress("report") as advance:
+        extras = correction_extras(corrected, request, report, advance, posterior=posterior is not None)
+    document = correction_document(corrected, extras)
     with new_folder(out, overwrite=overwrite) as folder:
         _write(corrected.model, document, folder)
         before = 0.0 if alone else read_timing(model)
@@ -428,9 +448,15 @@ def _table(comparisons: Sequence[Comparison]) -> bool:
 
 
 @app.command
-def demo(*, out: Out = Path("hybridff-demo"), overwrite: Overwrite = False) -> None:
+def demo(
+    *,
+    out: Out = Path("hybridff-demo"),
+    overwrite: Overwrite = False,
+    report: Annotated[ReportOptions | None, Flat] = None,
+) -> None:
     """The main job on the bundled data: fit, report of errors, dynamics with the result."""
     check_new_folder(out, overwrite=overwrite)
+    report = report or ReportOptions(learning_curve=True)
     with new_folder(out, overwrite=overwrite) as folder:
         for resource in sorted(files("hybridff").joinpath("data").iterdir(), key=lambda entry: entry.name):
             if not resource.name.endswith(".npz"):
@@ -440,9 +466,10 @@ def demo(*, out: Out = Path("hybridff-demo"), overwrite: Overwrite = False) -> N
             place = folder / Path(resource.name).stem
             place.mkdir()
             result = _simulate(item.model, place, 300.0, "10 ps", "Reference", None)
-            document = fit_document(item)
+            request = Request("fit", (path,), (report,), {"out": out / place.name})
+            (document,) = _fit_documents([item], request, report)
             document = replace(document, sections=(*document.sections, simulation_section(result, 300.0, "Reference")))
-            _write(item.model, document, place)
+            _write_fit(item, document, place)
             show(replace(document, sections=(document.sections[0], document.sections[-1])))
     say(f"Written to {out}: open report.html in each of its folders.")
 
@@ -517,7 +544,8 @@ def _molecule(text: str, start: StartOptions) -> tuple[Molecule, StartOptions, l
 
 def _fit(
     paths: list[Path],
-    text: str | None = None,
+    molecule: Molecule | None = None,
+    sources: Sequence[Path] = (),
     split: SplitOptions | None = None,
     start: StartOptions | None = None,
     reading: DataOptions | None = None,
@@ -527,11 +555,6 @@ def _fit(
     corrections: Sequence[str] | None = None,
     kernels: CorrectionOptions | None = None,
 ) -> list[FittedMolecule]:
-    start = start or StartOptions()
-    molecule: Molecule | None = None
-    sources: list[Path] = []
-    if text is not None:
-        molecule, start, sources = _molecule(text, start)
     data = read_data(paths, molecule, reading)
     for item in data:
         for message in item.report.messages():
@@ -593,6 +616,19 @@ def _folder_names(fitted: list[FittedMolecule]) -> list[str]:
         return ["."]
     names = ["".join(c if c.isalnum() or c in "-_" else "_" for c in item.data.molecule.name) for item in fitted]
     return [name if names.count(name) == 1 else f"{name}-{i}" for i, name in enumerate(names, start=1)]
+
+
+def _fit_documents(fitted: list[FittedMolecule], request: Request, report: ReportOptions | None) -> list[Document]:
+    """What is said of each molecule of a fit, with all that the page has."""
+    with progress("report") as advance:
+        extras = fit_extras(fitted, request, report, advance)
+    return [fit_document(item, own) for item, own in zip(fitted, extras, strict=True)]
+
+
+def _write_fit(item: FittedMolecule, document: Document, folder: Path) -> None:
+    _write(item.model, document, folder)
+    text = parameter_csv(item.result, item.model.force_field)
+    (folder / PARAMETERS).write_text(text, encoding="utf-8")
 
 
 def _write(model: SavedModel, document: Document, folder: Path) -> None:

@@ -1,8 +1,12 @@
-"""Documents for people: sections of sentences, tables and pictures, as Markdown and as one offline HTML page."""
+"""Documents for people: sections of sentences, pictures and tables, as Markdown and as one offline HTML page."""
 
-import base64
-import html
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Literal
+
+from hybridff import page
 
 
 @dataclass(frozen=True)
@@ -11,29 +15,82 @@ class Table:
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+    folded: bool = False
+    """Shown on the page once it is asked for; its caption is what can be chosen."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, PNG or SVG."""
+
+    data: bytes = field(repr=False)
+    alt: str
+    """What is seen, for those who do not see it."""
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines to copy."""
+
+    text: str
+
+
+Block = str | Table | Picture | Code
+"""What a section is made of; text is a paragraph."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A title with sentences, a table and a picture, each of which may be missing."""
+    """A title with sentences, pictures and a table, each of which may be missing."""
 
     title: str
     sentences: tuple[str, ...] = ()
     table: Table | None = None
-    picture: bytes | None = field(default=None, repr=False)
+    pictures: tuple[Picture, ...] = ()
+    more: tuple[Block, ...] = ()
+    """What the page has besides, after all others."""
+    page_only: bool = False
+    """Left out of Markdown."""
+
+    def html(self, anchor: str) -> str:
+        """The section with its title, where links to the anchor lead."""
+        blocks = [*self.sentences, *self.pictures, *([] if self.table is None else [self.table]), *self.more]
+        body = [page.text("h2", self.title)]
+        for is_picture, group in groupby(blocks, lambda block: isinstance(block, Picture)):
+            parts = "\n".join(map(_html, group))
+            body.append(page.element("div", parts, class_="pictures") if is_picture else parts)
+        return page.element("section", "\n".join(body), id=anchor)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number that matters, or a verdict."""
+
+    name: str
+    value: str
+    note: str = ""
+    tone: Literal["", "good", "bad"] = ""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A titled sequence of sections."""
+    """A titled sequence of sections; the page begins with a drawing, a few facts and a table of contents."""
 
     title: str
     sections: tuple[Section, ...]
+    lead: str = ""
+    """What the page says below its title."""
+    facts: tuple[Fact, ...] = ()
+    drawing: Picture | None = None
 
     def markdown(self) -> str:
-        """The document without its pictures."""
+        """Title, sentences and tables of all sections that are not of the page alone."""
         parts = [f"# {self.title}"]
         for section in self.sections:
+            if section.page_only:
+                continue
             parts.append(f"## {section.title}")
             parts += section.sentences
             if section.table:
@@ -43,48 +100,47 @@ class Document:
 
     def without(self, *titles: str) -> "Document":
         """A copy without the sections of these titles."""
-        return Document(self.title, tuple(section for section in self.sections if section.title not in titles))
+        return replace(self, sections=tuple(section for section in self.sections if section.title not in titles))
 
     def html(self) -> str:
         """The whole document as one page."""
-        body = [f"<h1>{html.escape(self.title)}</h1>"]
-        for section in self.sections:
-            body.append(f"<h2>{html.escape(section.title)}</h2>")
-            body += [f"<p>{html.escape(sentence)}</p>" for sentence in section.sentences]
-            if section.picture:
-                data = base64.b64encode(section.picture).decode()
-                body.append(f'<img alt="{html.escape(section.title)}" src="data:image/png;base64,{data}">')
-            if section.table:
-                body.append(_html_table(section.table))
-        return _PAGE.format(title=html.escape(self.title), body="\n".join(body))
+        top = page.text("h1", self.title) + (page.text("p", self.lead, class_="lead") if self.lead else "")
+        drawing = "" if self.drawing is None else _html(self.drawing)
+        body = [page.element("header", page.element("div", top) + drawing)]
+        if self.facts:
+            body.append(page.element("ul", "\n".join(map(_fact, self.facts)), class_="facts"))
+        anchors = _anchors([section.title for section in self.sections])
+        named = list(zip(self.sections, anchors, strict=True))
+        links = [page.element("li", page.text("a", one.title, href=f"#{anchor}")) for one, anchor in named]
+        if len(links) > 1:
+            body.append(page.element("nav", page.element("ol", "\n".join(links)), aria_label="Contents"))
+        body.append(page.element("main", "\n".join(one.html(anchor) for one, anchor in named)))
+        return page.page(self.title, "\n".join(body))
 
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
-h1, h2 {{ line-height: 1.2; }} h2 {{ margin-top: 2rem; }}
-img {{ max-width: 100%; }}
-.table {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .25rem .75rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }}
-th:first-child, td:first-child {{ text-align: left; }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+def _html(block: Block) -> str:
+    if isinstance(block, str):
+        return page.text("p", block)
+    if isinstance(block, Code):
+        return page.element("pre", page.text("code", block.text), tabindex="0")
+    if isinstance(block, Picture):
+        return page.figure(block.data, block.alt, block.caption)
+    if block.folded:
+        return page.folded(block.caption or "Table", page.table(block.header, block.rows, ""))
+    return page.table(block.header, block.rows, block.caption)
 
 
-def _html_table(table: Table) -> str:
-    def row(cells: tuple[str, ...], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+def _fact(fact: Fact) -> str:
+    note = page.text("span", fact.note, class_="note") if fact.note else ""
+    named = page.text("span", fact.name, class_="name") + page.text("span", fact.value, class_="value")
+    return page.element("li", named + note, class_=fact.tone)
 
-    rows = [row(table.header, "th"), *(row(cells, "td") for cells in table.rows)]
-    return '<div class="table"><table>' + "\n".join(rows) + "</table></div>"
+
+def _anchors(titles: Sequence[str]) -> list[str]:
+    """Addresses inside a page, each once."""
+    found: list[str] = []
+    for title in titles:
+        plain = re.sub(r"\W+", "-", title.lower()).strip("-") or "section"
+        same = sum(other.rpartition("--")[0] == plain or other == plain for other in found)
+        found.append(f"{plain}--{same + 1}" if same else plain)
+    return found

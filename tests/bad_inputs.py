@@ -627,6 +627,9 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "there is no form cubic; choose from harmonic, near-pairs,",
     ),
     BadInput("unknown gate", f"fit ethanol.npz --gate maybe {FIT}", 'Invalid value "maybe" for --gate. Choose from'),
+    BadInput(
+        "unknown report", f"fit ethanol.npz --report long {FIT}", 'Invalid value "long" for --report. Choose from'
+    ),
     BadInput("unknown size", f"fit ethanol.npz --size huge {FIT}", 'Invalid value "huge" for --size. Choose from'),
     # forms of the user's own
     BadInput("no such form file", f"fit ethanol.npz --form bad.toml {FIT}", "there is no form bad.toml; name an exist"),
@@ -756,7 +759,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     ),
     BadInput(
         "full disk at the end of a fit",
-        f"fit ethanol.npz --train 20 --form harmonic --gate none {FIT}",
+        f"fit ethanol.npz --train 20 --form harmonic --gate none --report brief {FIT}",
         "cannot write out (file too large), so nothing was written; make room",
         patch=full_disk,
     ),

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from bad_inputs import BAD_INPUTS, BadInput, run
 
+QUICK = "--form harmonic --gate none --report brief"
+
 
 def contents(folder: Path) -> dict[str, str]:
     """Every file and folder below a folder, hidden ones too, with a hash of what is in it."""
@@ -35,10 +37,10 @@ def test_a_bad_input_gets_one_sentence_and_leaves_nothing_behind(case: BadInput,
 @pytest.mark.parametrize(
     "command",
     [
-        "fit ethanol.npz --train 20 --charges charges.txt --form harmonic --gate none --out out",
-        "fit ethanol.npz --train 20 --molecule ethanol.sdf --charges charges.txt --form harmonic --gate none --out out",
-        "fit ethanol.npz --train 20 --start ethanol.prmtop --form harmonic --gate none --out out",
-        "fit ethanol.npz --train 20 --start ethanol.xml --topology ethanol.pdb --form harmonic --gate none --out out",
+        f"fit ethanol.npz --train 20 --charges charges.txt {QUICK} --out out",
+        f"fit ethanol.npz --train 20 --molecule ethanol.sdf --charges charges.txt {QUICK} --out out",
+        f"fit ethanol.npz --train 20 --start ethanol.prmtop {QUICK} --out out",
+        f"fit ethanol.npz --train 20 --start ethanol.xml --topology ethanol.pdb {QUICK} --out out",
         "evaluate model ethanol.npz",
         "verify model",
     ],

@@ -24,7 +24,8 @@ from hybridff.dataset import read_frames
 from hybridff.modelfile import read_model
 from hybridff.workflow import read_timing
 
-PLAIN = "--form harmonic --gate none"
+QUICK = "--gate none --report brief"
+PLAIN = f"--form harmonic {QUICK}"
 """The quickest fit, for tests of everything else."""
 FIT = f"fit ethanol.npz --charges charges.txt --train 20 --validation 10 {PLAIN}"
 KEYS = {
@@ -75,7 +76,7 @@ def test_parametrize_writes_a_stock_force_field(workplace):
 
 def test_fit_writes_a_better_force_field_and_shows_the_errors(workplace):
     text = succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --out out")
-    assert "Written to out: model.json, summary.md, report.html." in text
+    assert "Written to out: model.json, summary.md, report.html, parameters.csv." in text
     assert "Errors" in text
     assert "stability gate …" in text
     assert 0 < read_timing(Path("out")) < 60
@@ -109,8 +110,8 @@ def test_a_report_that_goes_to_a_file_is_whole(workplace, monkeypatch):
 
 
 def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
-    succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --form harmonic --gate none --out plain")
-    text = succeed("correct plain ethanol.npz --correction all --gate none --out out")
+    succeed(f"fit ethanol.npz --charges charges.txt --train 40 --validation 10 {PLAIN} --out plain")
+    text = succeed(f"correct plain ethanol.npz --correction all {QUICK} --out out")
     assert "and is a sum over 40 geometries, trained on 40 frames" in text
     plain, model = read_model("plain"), read_model("out")
     assert len(model.force_field.corrections) == 1
@@ -132,7 +133,7 @@ def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
 
 
 def test_fit_solves_for_kernels_and_coefficients_together(workplace):
-    options = "--charges charges.txt --train 30 --validation 15 --gate none"
+    options = f"--charges charges.txt --train 30 --validation 15 {QUICK}"
     text = succeed(f"fit ethanol.npz {options} --correction all --points 20 --keep-posterior --out out")
     assert "The coefficients of the terms were solved for together with the kernels." in text
     assert "Away from the training frames kernels fade" in text
@@ -146,28 +147,26 @@ def test_fit_solves_for_kernels_and_coefficients_together(workplace):
 
 
 def test_correct_moves_the_terms_where_the_fit_has_left_its_posterior(workplace):
-    options = "--charges charges.txt --train 30 --validation 15 --gate none"
+    options = f"--charges charges.txt --train 30 --validation 15 {QUICK}"
     succeed(f"fit ethanol.npz {options} --keep-posterior --out plain")
-    text = succeed("correct plain ethanol.npz --correction all --gate none --out out")
+    text = succeed(f"correct plain ethanol.npz --correction all {QUICK} --out out")
     assert "The coefficients of the terms were solved for together with the kernels." in text
     Path("plain/posterior.npz").unlink()
-    text = succeed("correct plain ethanol.npz --correction all --gate none --out out2")
+    text = succeed(f"correct plain ethanol.npz --correction all {QUICK} --out out2")
     assert "solved for together" not in text
 
 
 def test_another_split_than_the_fits_is_taken_where_it_is_asked_for(workplace):
-    succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --form harmonic --gate none --out plain")
-    text = succeed("correct plain ethanol.npz --correction all --train 30 --validation 10 --gate none --out out")
+    succeed(f"fit ethanol.npz --charges charges.txt --train 40 --validation 10 {PLAIN} --out plain")
+    text = succeed(f"correct plain ethanol.npz --correction all --train 30 --validation 10 {QUICK} --out out")
     assert "trained on 30 frames" in text
     assert re.search(r"Note: \d+ of the validation and test frames trained the model's own terms", text)
     assert len(read_model("out").provenance["frames"]["train"]) == 30
 
 
 def test_kernels_alone_leave_the_terms_out_and_the_report_says_so(workplace):
-    succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --form harmonic --gate none --out plain")
-    text = succeed(
-        "correct plain ethanol.npz --correction all --alone --train 30 --validation 10 --gate none --out out"
-    )
+    succeed(f"fit ethanol.npz --charges charges.txt --train 40 --validation 10 {PLAIN} --out plain")
+    text = succeed(f"correct plain ethanol.npz --correction all --alone --train 30 --validation 10 {QUICK} --out out")
     assert "trained the model's own terms" not in text
     assert "| correction: option alone | True |" in Path("out/summary.md").read_text()
     model = read_model("out").force_field
@@ -282,7 +281,7 @@ def test_verify_says_that_all_routes_agree_in_lines_that_are_not_broken(workplac
 
 def test_a_toml_file_and_flags_give_the_same_model_to_the_byte(workplace):
     options = {"train": 20, "validation": 10, "seed": 3, "prior-scale": 0.5, "pairs": "none", "charges": "charges.txt"}
-    options |= {"form": "harmonic", "gate": "none"}
+    options |= {"form": "harmonic", "gate": "none", "report": "brief"}
     lines = [f"{key.replace('-', '_')} = {json.dumps(value)}" for key, value in options.items()]
     Path("run.toml").write_text("\n".join(["[fit]", *lines, "[simulate]", 'step = "1 fs"', ""]))
     flags = " ".join(f"--{key} {value}" for key, value in options.items())

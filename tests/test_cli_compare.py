@@ -9,6 +9,12 @@ from hybridff.comparison.present import FILES
 
 QUICK = '--temperatures 300 --runs 1 --time "0.1 ps"'
 
+FIT = (
+    "fit ethanol.npz --charges charges.txt --train 30 --validation 10 --form harmonic --gate none --report brief "
+    "--out fitted"
+)
+"""A quick fit for comparisons."""
+
 
 def succeed(command: str) -> str:
     """What a command prints; it must end well and write nothing to standard error."""
@@ -24,8 +30,7 @@ def lines(folder: str) -> dict[str, dict[str, str]]:
 
 
 def test_compare_prints_one_table_and_writes_it_with_a_picture_and_a_page(workplace: Path) -> None:
-    fit = "fit ethanol.npz --charges charges.txt --form harmonic --gate none --train 30 --validation 10 --out fitted"
-    succeed(fit)
+    succeed(FIT)
     said = succeed(f"compare fitted model --data ethanol.npz --with stock mmff94 nowhere:Class {QUICK} --out out")
     assert {path.name for path in Path("out").iterdir()} == set(FILES)
     found = lines("out")
@@ -45,7 +50,7 @@ def test_compare_prints_one_table_and_writes_it_with_a_picture_and_a_page(workpl
 
 
 def test_errors_of_a_fitted_model_are_those_of_its_report(workplace: Path) -> None:
-    succeed("fit ethanol.npz --charges charges.txt --form harmonic --gate none --train 30 --validation 10 --out fitted")
+    succeed(FIT)
     succeed(f"compare fitted --data ethanol.npz --with uff {QUICK} --out out")
     model = json.loads(Path("fitted/model.json").read_text())
     expected = model["provenance"]["errors after"]["test"]

@@ -25,10 +25,12 @@ ORDER = """
     systems.engines calculator analysis.methods analysis.dynamics analysis.modes analysis.scan analysis.minima
     analysis.groups analysis.sampling analysis.populations analysis.distances analysis.vibrations analysis.along
     analysis.path analysis.extrapolation
-    verify workflow plots plots_analysis document
+    verify workflow plots plots_analysis page document
     comparison.options comparison.sgdml_program comparison.trainers comparison.measure comparison.compare
     comparison.present
-    report terminal cli_analyse cli_landscape cli_sampling cli_compare cli __main__
+    report.options report.pair report.pictures report.drawing report.groups report.scans report.measured
+    report.fitted_parameters report.headline report.commands report.learning report.documents report.extras
+    terminal cli_analyse cli_landscape cli_sampling cli_compare cli __main__
 """
 LAYERS = ORDER.split()
 

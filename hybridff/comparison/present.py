@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from hybridff.comparison.compare import Comparison
 from hybridff.comparison.measure import Row
-from hybridff.document import Document, Section, Table
+from hybridff.document import Document, Picture, Section, Table
 from hybridff.simulate import parse_time
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
@@ -63,8 +63,18 @@ def ordered(rows: Sequence[Row]) -> list[Row]:
 def comparison_section(comparison: Comparison) -> Section:
     """Table and picture with what they mean, for a report."""
     measured = [row for row in comparison.rows if row.errors is not None]
-    picture = picture_of(comparison) if measured else None
-    return Section("Comparison", (*explanation(comparison), *remarks(comparison)), table(comparison), picture)
+    best = next((row for row in ordered(measured)), None)
+    pictures = () if best is None else (Picture(picture_of(comparison), _alt(comparison, best)),)
+    return Section("Comparison", (*explanation(comparison), *remarks(comparison)), table(comparison), pictures)
+
+
+def _alt(comparison: Comparison, best: Row) -> str:
+    assert best.errors is not None
+    return (
+        "Scatter plots of the force error of each method against the time of a step of dynamics and of training; the "
+        f"smallest error of {len(comparison.rows)} methods is {(best.errors.force_rmse or 0.0) / FORCE_KCAL:.2f} "
+        f"kcal/mol/Å, that of {best.name}."
+    )
 
 
 def explanation(comparison: Comparison) -> tuple[str, ...]:
@@ -123,8 +133,8 @@ def write(comparison: Comparison, folder: Path) -> None:
     (folder / "comparison.json").write_text(
         json.dumps(comparison.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    if section.picture:
-        (folder / "comparison.png").write_bytes(section.picture)
+    for picture in section.pictures:
+        (folder / "comparison.png").write_bytes(picture.data)
     (folder / "report.html").write_text(document(comparison).html(), encoding="utf-8")
 
 

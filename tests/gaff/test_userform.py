@@ -86,7 +86,8 @@ def coefficients(model: ForceField, quantity: str) -> list[str]:
 @pytest.mark.parametrize("name", ["my-form", pytest.param("from-scratch", marks=pytest.mark.slow)])
 def test_shipped_forms_fit_better_than_gaff_and_run_everywhere(name: str, workplace: Path) -> None:
     form = EXAMPLE_FORMS / f"{name}.toml"
-    command = f"fit ethanol.npz --charges charges.txt --train 40 --validation 10 --gate none --form {form} --out out"
+    options = f"--charges charges.txt --train 40 --validation 10 --gate none --report brief --form {form}"
+    command = f"fit ethanol.npz {options} --out out"
     outcome = run(command)
     assert (outcome.code, outcome.stderr) == (0, "")
     assert run(command.replace(str(form), "harmonic").replace("--out out", "--out gaff")).code == 0

@@ -1,58 +1,104 @@
 """What happened, for people: documents about fits, corrections and dynamics."""
 
-import numpy as np
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from hybridff import plots
+import numpy as np
+from scipy.stats import spearmanr
+
 from hybridff.analysis.errors import Errors, evaluate, predict
 from hybridff.correct import Corrected
-from hybridff.document import Document, Section, Table
-from hybridff.fit.posterior import predicted_errors
-from hybridff.fit.result import FitResult
+from hybridff.document import Document, Picture, Section, Table
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.parameters import plain_label
 from hybridff.modelfile import SavedModel
+from hybridff.molecule import Molecule
+from hybridff.report import pictures
+from hybridff.report.drawing import drawing
+from hybridff.report.fitted_parameters import moved_section, undetermined_section
+from hybridff.report.headline import headline
+from hybridff.report.measured import Speed
+from hybridff.report.pair import Pair
 from hybridff.simulate import SimulationResult
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 from hybridff.workflow import CorrectedMolecule, FittedMolecule
 
-_MOST_MOVED = 12
 _MOST_LISTED = 12
 _FEW = 50
-_MOST_NAMED = 60
-"""Parameters that are named one by one."""
 
 
-def fit_document(fitted: FittedMolecule) -> Document:
-    """Errors before and after, the parameters that moved most, and those that the data could not determine."""
-    molecule = fitted.model.force_field.molecule
+@dataclass(frozen=True)
+class Extras:
+    """Sections that only the page has, and the speed that its headline names."""
+
+    errors: tuple[Section, ...] = ()
+    physics: tuple[Section, ...] = ()
+    speed: tuple[Section, ...] = ()
+    parameters: tuple[Section, ...] = ()
+    comparison: tuple[Section, ...] = ()
+    again: tuple[Section, ...] = ()
+    steps: Mapping[str, Speed] | None = None
+
+
+def fit_document(fitted: FittedMolecule, extras: Extras | None = None) -> Document:
+    """Errors before and after, the parameters that moved most, and those that the data could not determine.
+
+    ``extras`` are what the page has besides.
+    """
+    extras, model, pair = extras or Extras(), fitted.model, Pair.of(fitted)
+    molecule, result = model.force_field.molecule, fitted.result
+    drawn = _pictures(lambda: pictures.parity(pair))
     sections = [
-        Section("Errors", _error_sentences(fitted), error_table(fitted), _parity(fitted)),
-        Section("Data", _data_sentences(fitted)),
+        Section("Errors", _error_sentences(fitted, pair), error_table(fitted), drawn),
+        Section("Data", _data_sentences(fitted), more=(_frame_table(fitted),)),
+        *extras.errors,
         *([] if fitted.correction is None else [_correction_section(fitted, fitted.correction)]),
+        *extras.physics,
         *_stability_sections(fitted),
         *_uncertainty_sections(fitted),
-        _start_section(fitted.model.force_field),
-        _moved_section(fitted.result, fitted.model.force_field),
-        _undetermined_section(fitted.result, fitted.model.force_field),
-        _provenance_section(fitted.model),
+        *extras.speed,
+        _start_section(model.force_field),
+        moved_section(result, model.force_field),
+        undetermined_section(result, model.force_field),
+        *extras.parameters,
+        *extras.comparison,
+        *extras.again,
+        _provenance_section(model),
     ]
-    return Document(f"{molecule.name}: GAFF refit to {len(fitted.split.train)} frames", tuple(sections))
+    title = f"{molecule.name}: GAFF refit to {len(fitted.split.train)} frames"
+    lead = (
+        f"The {model.force_field.form} force field of {molecule.name}, fitted to energies and forces"
+        f"{_at_theory(fitted)}. It began as {model.force_field.source}."
+    )
+    facts = headline(fitted, result.seconds, fitted.stability, extras.steps)
+    return Document(title, tuple(sections), lead, facts, molecule_drawing(molecule))
 
 
-def correction_document(corrected: CorrectedMolecule) -> Document:
-    """Errors before and after, what became of each kernel, and the gate's verdict."""
+def correction_document(corrected: CorrectedMolecule, extras: Extras | None = None) -> Document:
+    """Errors before and after, what became of each kernel, and the gate's verdict.
+
+    ``extras`` are what the page has besides.
+    """
+    extras, pair = extras or Extras(), Pair.of(corrected)
     molecule, result = corrected.model.force_field.molecule, corrected.result
     how = (
         "Before → after the correction. Energies in kcal/mol after subtraction of a constant fitted to the training "
         f"frames; force components in kcal/mol/Å. {result.seconds:.1f} s."
     )
     sections = [
-        Section("Errors", (how,), error_table(corrected), _parity(corrected)),
+        Section("Errors", (how,), error_table(corrected), _pictures(lambda: pictures.parity(pair))),
         _correction_section(corrected, result),
+        *extras.errors,
+        *extras.physics,
     ]
     if result.report is not None:
         sections.append(Section("Stability", result.report.sentences()))
-    return Document(f"{molecule.name}: corrected", (*sections, _provenance_section(corrected.model)))
+    sections += [*extras.speed, *extras.comparison, *extras.again, _provenance_section(corrected.model)]
+    lead = (
+        f"{_count(sum(points > 0 for points in result.n_points), 'kernel')} beside the terms of a "
+        f"{corrected.start.form} force field, trained on {_count(len(corrected.split.train), 'frame')}."
+    )
+    facts = headline(corrected, result.seconds, result.report, extras.steps)
+    return Document(f"{molecule.name}: corrected", tuple(sections), lead, facts, molecule_drawing(molecule))
 
 
 def _correction_section(item: FittedMolecule | CorrectedMolecule, correction: Corrected) -> Section:
@@ -71,20 +117,46 @@ def _correction_section(item: FittedMolecule | CorrectedMolecule, correction: Co
     return Section("Correction", tuple(sentences))
 
 
-def _parity(item: FittedMolecule | CorrectedMolecule) -> bytes:
-    """Before and after against the reference, on test frames if there are any."""
-    part = "test" if "test" in item.after else "train"
-    frames = item.data.frames.subset(getattr(item.split, part))
-    models = {"before": item.start, "after": item.model.force_field}
-    offsets = {"before": item.before["train"].energy_offset, "after": item.after["train"].energy_offset}
-    return plots.parity(models, offsets, frames, f"{item.model.force_field.molecule.name}, {part} frames")
+def _pictures(draw: Callable[[], tuple[Picture, ...]]) -> tuple[Picture, ...]:
+    """Pictures, or none where they cannot be drawn: a report is no reason for a fit to fail."""
+    try:
+        return draw()
+    except Exception:
+        return ()
+
+
+def molecule_drawing(molecule: Molecule) -> Picture | None:
+    """The molecule in two dimensions; None where RDKit cannot draw it."""
+    alt = f"Structure of {molecule.name}, all atoms with their numbers."
+    found = _pictures(lambda: (drawing(molecule, alt),))
+    return found[0] if found else None
+
+
+def _at_theory(item: FittedMolecule) -> str:
+    """Level of theory, without what stands in brackets; the section on the data has that."""
+    theory = item.data.frames.theory.partition(" (")[0]
+    return f" at {theory}" if theory else ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _frame_table(fitted: FittedMolecule) -> Table:
+    """What the frames were used for."""
+    uses = {"train": "the fit", "validation": "choosing and calibrating", "test": "the errors shown here"}
+    rows = [(part, str(len(getattr(fitted.split, part))), use) for part, use in uses.items()]
+    report = fitted.data.report
+    rows.append(("left out", str(report.n_frames - report.n_used), "nothing"))
+    return Table(("frames", "number", "used for"), tuple(rows))
 
 
 def stock_document(model: SavedModel) -> Document:
     """What a force field without a fit is made of."""
     force_field = model.force_field
     sections = (_start_section(force_field), _charge_section(force_field), _provenance_section(model))
-    return Document(f"{force_field.molecule.name}: {force_field.source}", sections)
+    title = f"{force_field.molecule.name}: {force_field.source}"
+    return Document(title, sections, drawing=molecule_drawing(force_field.molecule))
 
 
 def simulation_section(result: SimulationResult, temperature: float, platform: str) -> Section:
@@ -130,7 +202,7 @@ def _cell(errors: Errors, name: str) -> str:
     return "–" if value is None else f"{value / (KCAL_MOL if name.startswith('energy') else FORCE_KCAL):.2f}"
 
 
-def _error_sentences(fitted: FittedMolecule) -> tuple[str, ...]:
+def _error_sentences(fitted: FittedMolecule, pair: Pair) -> tuple[str, ...]:
     result = fitted.result
     sentences = [
         "Before → after the fit. Energies in kcal/mol after subtraction of a constant fitted to the training frames; "
@@ -150,7 +222,7 @@ def _error_sentences(fitted: FittedMolecule) -> tuple[str, ...]:
             "On frames that were not trained on, the fit is worse than its start in at least one column: look for "
             "frames far from the training frames; more of them, or a smaller --prior-scale, may help."
         )
-    sentences.append(_outlier_sentence(fitted))
+    sentences.append(_outlier_sentence(fitted, pair))
     return tuple(sentence for sentence in sentences if sentence)
 
 
@@ -180,13 +252,13 @@ def _split_sentence(fitted: FittedMolecule) -> str:
     return " ".join(sentences)
 
 
-def _outlier_sentence(fitted: FittedMolecule) -> str:
+def _outlier_sentence(fitted: FittedMolecule, pair: Pair) -> str:
     """The few test frames that carry most of the error, where there are such."""
     if "test" not in fitted.after or len(fitted.split.test) < _FEW:
         return ""
-    frames = fitted.data.frames.subset(fitted.split.test)
+    frames = pair.frames
     assert frames.forces is not None
-    _, forces = predict(fitted.model.force_field, frames.positions)
+    _, forces = predict(pair.quick[pair.after], frames.positions)
     squares = ((forces - frames.forces) ** 2).mean((1, 2))
     n_worst = max(1, len(squares) // 100)
     order = np.argsort(-squares)
@@ -224,64 +296,6 @@ def _start_section(force_field: ForceField) -> Section:
     return Section("Start", tuple(sentences), table)
 
 
-def _moved_section(result: FitResult, force_field: ForceField) -> Section:
-    own = _own(result, force_field)
-    rows = [_parameter_row(result, i) for i in result.largest_moves(len(own)) if own[i]][:_MOST_MOVED]
-    header = ("parameter", "of", "before", "after", "±", "unit", "")
-    sentences = ["In units of their prior widths; ± is the posterior standard deviation."]
-    if force_field.form == "near-pairs":
-        sentences.append(
-            "With near pairs, the shape of a bond or angle is the sum of several terms: r0, theta0 and k alone are not "
-            "its equilibrium value and stiffness."
-        )
-    return Section("Parameters that moved most", tuple(sentences), Table(header, tuple(rows)))
-
-
-def _own(result: FitResult, force_field: ForceField) -> np.ndarray:
-    """True for parameters of a joint fit that this molecule has."""
-    table = force_field.parameter_table
-    names = set(zip(table.quantities, map(plain_label, table.labels), strict=True))
-    every = zip(result.start.quantities, map(plain_label, result.start.labels), strict=True)
-    return np.array([name in names for name in every])
-
-
-def _undetermined_section(result: FitResult, force_field: ForceField) -> Section:
-    own = _own(result, force_field)
-    undetermined = np.flatnonzero(result.undetermined & own)
-    fitted = int(((result.deviations > 0) & own).sum())
-    if not len(undetermined):
-        return Section("Not determined by these data", (f"None of the {fitted} fitted parameters.",))
-    kinds: dict[str, list[str]] = {}
-    for i in undetermined:
-        kinds.setdefault(result.start.quantities[i], []).append(result.start.labels[i])
-    sentences = [
-        f"{len(undetermined)} of {fitted} fitted parameters: their posterior is more than half as wide as their prior. "
-        "Those that hardly moved are what they were at the start; the others count only in combination."
-    ]
-    if len(undetermined) > _MOST_NAMED:
-        quantities = [result.start.quantities[i] for i in np.flatnonzero((result.deviations > 0) & own)]
-        rows = tuple((kind, str(quantities.count(kind)), str(len(labels))) for kind, labels in kinds.items())
-        header = ("family", "fitted", "not determined")
-        return Section("Not determined by these data", tuple(sentences), Table(header, rows))
-    for kind, labels in kinds.items():
-        more = f" and {len(labels) - _MOST_LISTED} more" if len(labels) > _MOST_LISTED else ""
-        sentences.append(f"{kind} ({len(labels)}): {', '.join(labels[:_MOST_LISTED])}{more}.")
-    return Section("Not determined by these data", tuple(sentences))
-
-
-def _parameter_row(result: FitResult, i: int) -> tuple[str, ...]:
-    quantity = result.start.kinds[result.start.quantities[i]]
-    numbers = (result.start.values[i], result.end.values[i], result.deviations[i])
-    remark = "at its bound" if result.at_bound[i] else ""
-    return (
-        result.start.quantities[i],
-        result.start.labels[i],
-        *(f"{value / quantity.scale:.4g}" for value in numbers),
-        quantity.unit,
-        remark,
-    )
-
-
 def _stability_sections(fitted: FittedMolecule) -> list[Section]:
     if fitted.stability is None:
         return []
@@ -290,28 +304,22 @@ def _stability_sections(fitted: FittedMolecule) -> list[Section]:
 
 def _uncertainty_sections(fitted: FittedMolecule) -> list[Section]:
     """How well the posterior predicts errors, on a few frames that were not trained on."""
-    if fitted.posterior is None or len(fitted.split.test) < _FEW or fitted.model.force_field.corrections:
+    posterior, force_field = fitted.posterior, fitted.model.force_field
+    if posterior is None or len(fitted.split.test) < _FEW or force_field.corrections:
         return []
     frames = fitted.data.frames.subset(fitted.split.test[:_FEW])
-    found = predicted_errors(fitted.posterior, fitted.model.force_field, frames)
-    predicted, rank = (
-        found[key]
-        for key in (
-            "predicted_force_deviation_kcal_mol_angstrom",
-            "rank_correlation_of_predicted_and_actual_force_errors",
-        )
+    assert frames.forces is not None
+    _, predicted = posterior.deviations(force_field, frames.positions)
+    _, forces = predict(force_field, frames.positions)
+    actual = np.sqrt(((forces - frames.forces) ** 2).mean((1, 2)))
+    sentence = (
+        f"The fit predicts a force error of {np.sqrt(np.mean(predicted**2)) / FORCE_KCAL:.2f} kcal/mol/Å on "
+        f"{len(frames)} test frames; the rank correlation of predicted and actual errors of frames is "
+        f"{spearmanr(predicted, actual).statistic:.2f}. Predictions are scaled by {posterior.scale:.2g}, which "
+        "validation frames gave. With --keep-posterior, evaluate predicts the errors of other frames."
     )
-    return [
-        Section(
-            "Uncertainty",
-            (
-                f"The fit predicts a force error of {predicted:.2f} kcal/mol/Å on {len(frames)} test frames; the rank "
-                f"correlation of predicted and actual errors of frames is {rank:.2f}. Predictions are scaled by "
-                f"{fitted.posterior.scale:.2g}, which validation frames gave. With --keep-posterior, evaluate predicts "
-                "the errors of other frames.",
-            ),
-        )
-    ]
+    both = ({"test frames": values / FORCE_KCAL} for values in (predicted, actual))
+    return [Section("Uncertainty", (sentence,), pictures=_pictures(lambda: (pictures.calibration(*both),)))]
 
 
 def _charge_section(force_field: ForceField) -> Section:
