@@ -878,6 +878,11 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "cannot write none/mixed.xml: the folder none does not exist; make it first",
     ),
     BadInput(
+        "a report beside what is no method",
+        "fit ethanol.npz --compare gaff --out out",
+        "gaff is no method: give stock, uff, mmff94, gfn1-xtb, gfn2-xtb, sgdml, gap, mace, the folder of a model",
+    ),
+    BadInput(
         "a method that is none",
         "analyse modes model gaff",
         "gaff is no method: give stock, uff, mmff94, gfn1-xtb, gfn2-xtb, the folder of a model",

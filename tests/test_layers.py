@@ -28,8 +28,9 @@ ORDER = """
     verify workflow plots plots_analysis page document
     comparison.options comparison.sgdml_program comparison.trainers comparison.measure comparison.compare
     comparison.present
-    report.options report.pair report.pictures report.drawing report.groups report.scans report.measured
-    report.fitted_parameters report.headline report.commands report.learning report.documents report.extras
+    report.options report.pair report.beside report.pictures report.drawing report.groups report.scans
+    report.measured report.fitted_parameters report.headline report.commands report.learning report.documents
+    report.extras
     terminal cli_analyse cli_landscape cli_sampling cli_compare cli __main__
 """
 LAYERS = ORDER.split()

@@ -242,6 +242,19 @@ def check_methods(task: Task, models: Sequence[str | Path], methods: Sequence[st
             raise InputError(str(error).replace(known, f"{known}, {', '.join(TRAINED)}")) from None
 
 
+def check_names(methods: Sequence[str]) -> None:
+    """Refuse early what cannot be the name of a method.
+
+    Raises ``InputError`` for names that are neither known, nor files or folders, nor ``module:Class``.
+    """
+    for name in methods:
+        if name.lower() not in (*NAMES, *TRAINED) and ":" not in name and not Path(name).exists():
+            raise InputError(
+                f"{name} is no method: give {', '.join((*NAMES, *TRAINED))}, the folder of a model, a model file of "
+                "sgdml (.npz), or module:Class of a calculator of ASE."
+            )
+
+
 def labels(models: Sequence[str | Path], methods: Sequence[str]) -> dict[str, str]:
     """Names of methods by what their rows are called: folders by their last part, where that is enough.
 

@@ -40,10 +40,9 @@ class Request:
         """The command line."""
         words = [f"hybridff {self.command}", *(shlex.quote(str(name)) for name in self.inputs)]
         for options in self.options:
-            words += [_flag(name, value) for name, value in changed(options).items()]
+            words += [flag for name, value in changed(options).items() for flag in _flags(name, value)]
         for name, value in self.single.items():
-            several = value if isinstance(value, list | tuple) else [value]
-            words += [_flag(name, one) for one in several if one is not None and one is not False]
+            words += _flags(name, value)
         return _wrapped(words)
 
 
@@ -154,6 +153,12 @@ def _paths(paths: Sequence[str | Path]) -> str:
 def _call(function: str, arguments: Sequence[str]) -> str:
     line = f"{function}({', '.join(arguments)})"
     return line if len(line) <= _WIDTH else f"{function}(\n" + "".join(f"    {one},\n" for one in arguments) + ")"
+
+
+def _flags(name: str, value: object) -> list[str]:
+    """One for each of several values, and none for options that were not given."""
+    several = value if isinstance(value, list | tuple) else [value]
+    return [_flag(name, one) for one in several if one is not None and one is not False]
 
 
 def _flag(name: str, value: object) -> str:

@@ -8,6 +8,7 @@ from hybridff.document import Section
 from hybridff.errors import InputError
 from hybridff.fit.options import FitOptions
 from hybridff.gaff.forms import FormOptions
+from hybridff.report.beside import beside_section
 from hybridff.report.commands import Request, command_section, correction_in_python, fit_in_python
 from hybridff.report.documents import Extras
 from hybridff.report.fitted_parameters import parameter_section
@@ -39,7 +40,6 @@ def fit_extras(
     request: Request,
     options: ReportOptions | None = None,
     progress: Progress | None = None,
-    comparison: Sequence[Section] = (),
 ) -> list[Extras]:
     """What the pages of the molecules of a fit have besides."""
     options, gathering = options or ReportOptions(), _Gathering(progress)
@@ -63,7 +63,7 @@ def fit_extras(
                 physics=tuple(physics),
                 speed=_speed(steps),
                 parameters=(parameters,),
-                comparison=tuple(comparison),
+                comparison=_beside(gathering, item, options),
                 again=(command_section(request, fit_in_python(request)),),
                 steps=steps if isinstance(steps, Mapping) else None,
             )
@@ -76,7 +76,6 @@ def correction_extras(
     request: Request,
     options: ReportOptions | None = None,
     progress: Progress | None = None,
-    comparison: Sequence[Section] = (),
     *,
     posterior: bool = False,
 ) -> Extras:
@@ -90,7 +89,7 @@ def correction_extras(
         errors=tuple(errors),
         physics=tuple(physics),
         speed=_speed(steps),
-        comparison=tuple(comparison),
+        comparison=_beside(gathering, corrected, options),
         again=(command_section(request, correction_in_python(request, posterior=posterior)),),
         steps=steps if isinstance(steps, Mapping) else None,
     )
@@ -164,6 +163,13 @@ def _measured(
             )
         )
     return steps, sections
+
+
+def _beside(gathering: _Gathering, item: Item, options: ReportOptions) -> tuple[Section, ...]:
+    if not options.compare:
+        return ()
+    told = gathering.part(0.0, 1.0, "comparison")
+    return (gathering.section("Comparison", lambda: beside_section(item, options.compare, told)),)
 
 
 def _speed(steps: Mapping[str, Speed] | str | None) -> tuple[Section, ...]:

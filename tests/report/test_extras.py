@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from bad_inputs import zero_charges
 
+from hybridff.comparison.options import ComparisonOptions
 from hybridff.gaff.forms import FormOptions
 from hybridff.report import ReportOptions, Request, fit_document, fit_extras
 from hybridff.stable import GateOptions
@@ -78,3 +79,24 @@ def test_errors_fall_along_the_learning_curve(fitted, tmp_path, monkeypatch):
     after = fitted.after["test"].in_field_units()["force_rmse_kcal_mol_angstrom"]
     assert forces[-1] == pytest.approx(after, abs=0.0051)
     assert len(section.pictures) == 2
+
+
+def test_a_report_shows_other_methods_beside_the_fit_where_it_is_asked_to(fitted, monkeypatch):
+    short = ComparisonOptions(temperatures=(300.0,), runs=1, time="0.05 ps")
+    monkeypatch.setattr("hybridff.comparison.compare.ComparisonOptions", lambda: short)
+    monkeypatch.setattr("hybridff.comparison.measure._TURN", 0.01)
+    (extras,) = fit_extras([fitted], REQUEST, ReportOptions(report="brief", compare=("uff", "stock")))
+    (section,) = [own for own in fit_document(fitted, extras).sections if own.title == "Comparison"]
+    assert section.table is not None
+    # the best first
+    assert [row[0] for row in section.table.rows] == ["fit", "stock", "uff"]
+    (errors,) = [own for own in fit_document(fitted, extras).sections if own.title == "Errors"]
+    assert errors.table is not None
+    after = errors.table.rows[2][4].split(" → ")[1]
+    assert section.table.rows[0][1] == after
+    assert "Comparison" not in titles(fitted, ReportOptions(report="brief"))
+
+
+def test_the_command_to_repeat_names_every_method(fitted):
+    request = Request("fit", ("a.npz",), (ReportOptions(compare=("uff", "stock")),), {"correction": ["all", "1,2"]})
+    assert request.shell() == "hybridff fit a.npz --compare uff --compare stock --correction all --correction 1,2"
