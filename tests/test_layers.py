@@ -28,7 +28,7 @@ ORDER = """
     verify workflow plots plots_analysis page document
     comparison.options comparison.sgdml_program comparison.trainers comparison.measure comparison.compare
     comparison.present
-    report.options report.pair report.beside report.pictures report.drawing report.groups report.scans
+    report.options report.pair report.beside report.pictures report.drawing report.groups
     report.measured report.fitted_parameters report.headline report.commands report.learning report.documents
     report.extras
     terminal cli_analyse cli_landscape cli_sampling cli_compare cli __main__

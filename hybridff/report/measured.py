@@ -17,7 +17,7 @@ from hybridff.analysis.minima import SAME_SHAPE, rmsd
 from hybridff.analysis.modes import Modes, matching, modes_of
 from hybridff.analysis.populations import FreeEnergy, angles_of, free_energy, telling_rotors
 from hybridff.analysis.sampling import SamplingOptions, sample
-from hybridff.analysis.scan import Scan
+from hybridff.analysis.scan import Scan, scan
 from hybridff.calculator import HybridFFCalculator
 from hybridff.document import Block, Section, Table
 from hybridff.export import best_route, to_openmm
@@ -27,11 +27,12 @@ from hybridff.holes import minimise, new_context
 from hybridff.molecule import Molecule
 from hybridff.report import pictures
 from hybridff.report.pair import Pair
-from hybridff.report.scans import EVERY, QuickScan
 from hybridff.units import ANGSTROM, DEGREE
 from hybridff.workflow import CorrectedMolecule
 
 Progress = Callable[[float], None]
+_EVERY = 15.0
+"""From one angle of a scan to the next [degrees]."""
 _PATIENCE = 8.0
 """For all scans, after which no other is begun [s]."""
 _SAMPLING = 10.0
@@ -87,18 +88,20 @@ def scan_section(pair: Pair, training: Float[np.ndarray, "frames atoms 3"], prog
     if not rotors:
         return Section("Torsion scans", ("The molecule has no bond that turns freely.",), page_only=True)
     found: list[Block] = []
-    total, scanners = len(rotors) * len(pair.models), {name: QuickScan(model) for name, model in pair.models.items()}
+    total, angles = len(rotors) * len(pair.models), np.arange(-180.0, 180.0, _EVERY)
+    start = ase.Atoms(pair.molecule.numbers, _positions(pair) / ANGSTROM)
+    calculators = {name: HybridFFCalculator(model) for name, model in pair.models.items()}
     for number, rotor in enumerate(rotors):
         if perf_counter() - begin > _PATIENCE:
             break
         scans: dict[str, Scan] = {}
-        for place, (name, scanner) in enumerate(scanners.items()):
+        for place, (name, calculator) in enumerate(calculators.items()):
             share = partial(_share, progress, number * len(pair.models) + place, total)
-            scans[name] = scanner(_positions(pair), rotor, progress=share)
+            scans[name] = scan(start, calculator, pair.molecule, [rotor], [angles], progress=share)
         label = _label(pair.molecule, rotor)
         found.append(pictures.scan(scans, label, _seen(pair.molecule, rotor, training)))
     sentences = [
-        f"Energy along each torsion, all else relaxed, a point every {EVERY:g}°, each curve above its own lowest "
+        f"Energy along each torsion, all else relaxed, a point every {_EVERY:g}°, each curve above its own lowest "
         "point. The strip at the bottom shows the angles of training frames, darker where there are more; away from "
         "it no frame tells the fit what to do.",
     ]

@@ -1,6 +1,7 @@
 import ase
 import numpy as np
 import pytest
+from ase.calculators.calculator import Calculator, all_changes
 from models import force_field, molecule
 
 from hybridff.analysis.scan import Scan, moving, on_grid, parse_torsion, scan
@@ -83,7 +84,7 @@ def test_the_far_side_of_a_bond_moves() -> None:
 def test_a_scan_in_which_nothing_relaxes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hybridff.analysis.scan._MOST_STEPS", 1)
     with pytest.raises(InputError, match="no relaxation of the scan ended"):
-        scan(atoms(), calculator(), molecule("ethanol"), [HYDROXYL], [np.array([0.0, 90.0])])
+        scan(atoms(), _Plain(calculator()), molecule("ethanol"), [HYDROXYL], [np.array([0.0, 90.0])])
 
 
 def test_labelled_geometries_of_a_scan_find_their_places_again() -> None:
@@ -100,3 +101,29 @@ def test_labelled_geometries_of_a_scan_find_their_places_again() -> None:
         on_grid(positions, energies, [HYDROXYL, METHYL], [grid + 10 for grid in grids], "file")
     with pytest.raises(InputError, match="file: frame 2 is at a point of the scan that another frame has already"):
         on_grid(positions[[0, 0]], energies[:2], [HYDROXYL, METHYL], grids, "file")
+
+
+def test_openmm_relaxes_as_ase_does() -> None:
+    grids, seen = [np.arange(-180.0, 180.0, 60.0)], list[float]()
+    fast = scan(atoms(), calculator(), molecule("ethanol"), [HYDROXYL], grids, progress=seen.append)
+    exact = scan(atoms(), _Plain(calculator()), molecule("ethanol"), [HYDROXYL], grids)
+    assert np.ptp(exact.energies) > 0.5
+    # kcal/mol; what is left of the forces at the end of either relaxation is worth some 1e-4
+    np.testing.assert_allclose(fast.energies, exact.energies, atol=2e-3)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+
+class _Plain(Calculator):  # type: ignore[misc]
+    """A calculator that OpenMM knows nothing of."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's own way)
+
+    def __init__(self, inner: HybridFFCalculator) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):  # type: ignore[no-untyped-def]
+        super().calculate(atoms, properties, system_changes)
+        self._inner.calculate(atoms, properties, system_changes)
+        self.results = dict(self._inner.results)
