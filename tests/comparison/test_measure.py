@@ -44,11 +44,15 @@ class Wrapped(MoleculeCalculator):
         return self._own.energy_forces(positions)
 
 
+_SLEEP = 0.005
+"""[s]"""
+
+
 class Slow(Wrapped):
-    """Takes half a millisecond more than it needs."""
+    """Takes some milliseconds more than it needs."""
 
     def energy_forces(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
-        time.sleep(0.0005)
+        time.sleep(_SLEEP)
         return super().energy_forces(positions)
 
 
@@ -99,7 +103,9 @@ def test_errors_of_a_calculator_are_those_of_its_force_field() -> None:
 def test_an_evaluation_takes_as_long_as_the_calculator_needs() -> None:
     model, given = force_field("ethanol"), frames(20)
     fast, slow = (np.median(evaluations(kind(model), given).seconds) for kind in (Wrapped, Slow))
-    assert slow - fast > 0.0005
+    # sleeping takes no less than asked, on a busy machine more
+    assert slow > _SLEEP
+    assert fast < slow
 
 
 def test_a_step_takes_as_long_as_its_forces_and_is_none_where_all_blows_up() -> None:
@@ -110,8 +116,8 @@ def test_a_step_takes_as_long_as_its_forces_and_is_none_where_all_blows_up() -> 
     )
     assert fast is not None
     assert slow is not None
-    assert 0.0005 < slow < 0.01
-    assert fast < 0.0005
+    assert _SLEEP < slow < 10 * _SLEEP
+    assert fast < slow
     wild = openmm.CustomExternalForce("sqrt(-1 - x^2)")
     system = openmm.System()
     for _ in range(9):
@@ -182,7 +188,7 @@ def test_slow_methods_stop_at_the_time_limit_and_every_run_gets_its_share() -> N
     options = ComparisonOptions(temperatures=(300.0, 500.0), runs=1, time="100 ps", time_limit=0.5)
     begin, hot = time.perf_counter(), hot_dynamics(judge, options)
     assert time.perf_counter() - begin < 5
-    assert 0.08 <= hot.simulated < 2
+    assert 0.04 <= hot.simulated < 2
     assert hot.planned == 200
     assert str(hot).startswith("ok (")
     assert str(hot).endswith(" of 200 ps)")
