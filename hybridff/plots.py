@@ -21,11 +21,23 @@ from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 _COLOURS = ("#b8b8b8", "#0b6e99")
 _MOST_POINTS = 20000
-_STYLES = (("#b8862b", "o"), ("#7a9a3b", "s"), ("#8d5aa5", "D"), ("#0b6e99", "^"), ("#c44e3b", "v"), ("#666666", "x"))
+STYLES = (
+    ("#b8862b", "o"),
+    ("#7a9a3b", "s"),
+    ("#8d5aa5", "D"),
+    ("#0b6e99", "^"),
+    ("#c44e3b", "v"),
+    ("#666666", "x"),
+    ("#3aa6a0", "P"),
+    ("#d47fa6", "*"),
+    ("#1f3b73", "<"),
+    ("#a0622d", ">"),
+)
+"""Colours and marks of curves."""
 _GROUPS = ("#0b6e99", "#d9a02b", "#c44e3b", "#8d5aa5", "#7a9a3b", "#666666")
 _BINS = 8
 _MARGIN = 1.25
-_ABREAST = 3
+ABREAST = 3
 """Panels in a row."""
 
 
@@ -44,7 +56,7 @@ def parity(models: Mapping[str, EnergyModel], offsets: Mapping[str, float], fram
         else:
             force_parity(right, models, frames, colours)
         figure.suptitle(title)
-        return _png(figure)
+        return png(figure)
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Curve:
 
 def curves(panels: Mapping[str, Mapping[str, Curve]], x_label: str, y_label: str, ticks: Sequence[float]) -> bytes:
     """The picture of ``curves_figure``."""
-    return _png(curves_figure(panels, x_label, y_label, ticks))
+    return png(curves_figure(panels, x_label, y_label, ticks))
 
 
 def curves_figure(
@@ -73,7 +85,7 @@ def curves_figure(
     ticks = [tick for tick in ticks if min(reached) / _MARGIN <= tick <= max(reached) * _MARGIN]
     labels = list(dict.fromkeys(label for panel in panels.values() for label in panel))
     with mpl.rc_context({"font.size": 9}):
-        width = min(len(panels), _ABREAST)
+        width = min(len(panels), ABREAST)
         height = math.ceil(len(panels) / width)
         figure = Figure(figsize=(3.4 * width + 1.9, 3.2 * height + 0.4), layout="constrained")
         grid = figure.subplots(height, width, squeeze=False, sharex=True, sharey=True)
@@ -81,7 +93,7 @@ def curves_figure(
             unused.remove()
         for axes, (title, panel) in zip(grid.flat, panels.items(), strict=False):
             for label, curve in panel.items():
-                _draw_curve(axes, curve, label, *_STYLES[labels.index(label) % len(_STYLES)])
+                _draw_curve(axes, curve, label, *STYLES[labels.index(label) % len(STYLES)])
             axes.set(xscale="log", yscale="log", title=title)
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
             axes.xaxis.set_minor_formatter(NullFormatter())
@@ -119,7 +131,7 @@ def scans(found: Mapping[str, Scan], labels: Sequence[str]) -> bytes:
         if len(labels) == 1:
             figure = Figure(figsize=(6.0, 3.6), layout="constrained")
             axes = figure.subplots()
-            for (name, own), (colour, mark) in zip(found.items(), cycle(_STYLES), strict=False):
+            for (name, own), (colour, mark) in zip(found.items(), cycle(STYLES), strict=False):
                 axes.plot(
                     own.angles[0], own.energies, color=colour, marker=mark, markersize=3, linewidth=1.3, label=name
                 )
@@ -128,9 +140,9 @@ def scans(found: Mapping[str, Scan], labels: Sequence[str]) -> bytes:
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
             figure.legend(loc="outside right center", frameon=False)
-            return _png(figure)
+            return png(figure)
         highest = max(float(np.nanmax(own.energies)) for own in found.values())
-        width = min(len(found), _ABREAST)
+        width = min(len(found), ABREAST)
         height = math.ceil(len(found) / width)
         figure = Figure(figsize=(3.0 * width + 1.0, 3.0 * height), layout="constrained")
         grid = figure.subplots(height, width, squeeze=False, sharex=True, sharey=True)
@@ -143,7 +155,7 @@ def scans(found: Mapping[str, Scan], labels: Sequence[str]) -> bytes:
         figure.supxlabel(f"{labels[1]} [degrees]", fontsize="medium")
         figure.supylabel(f"{labels[0]} [degrees]", fontsize="medium")
         figure.colorbar(image, ax=grid.ravel().tolist(), label="energy [kcal/mol]")
-        return _png(figure)
+        return png(figure)
 
 
 def calibration(
@@ -153,7 +165,7 @@ def calibration(
     title: str,
 ) -> bytes:
     """The picture of ``calibration_figure``."""
-    return _png(calibration_figure(predicted, actual, what, title))
+    return png(calibration_figure(predicted, actual, what, title))
 
 
 def calibration_figure(
@@ -237,7 +249,8 @@ def _finish(axes: Axes, what: str) -> None:
     axes.legend(frameon=False, loc="upper left")
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """A figure as a file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)
     return buffer.getvalue()

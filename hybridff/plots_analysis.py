@@ -18,9 +18,11 @@ from hybridff.analysis.groups import Group
 from hybridff.analysis.path import Path as EnergyPath
 from hybridff.analysis.populations import FreeEnergy
 from hybridff.analysis.vibrations import Spectrum, smooth
-from hybridff.plots import _ABREAST, _STYLES, _png
+from hybridff.plots import ABREAST, STYLES, png
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
+REFERENCE = "reference"
+"""The name of what all others are compared with, drawn black."""
 _HIGHEST_WAVENUMBER = 4000.0
 _SMOOTH = 8.0
 """Of spectra [1/cm]."""
@@ -48,7 +50,7 @@ def spectra(found: Mapping[str, Mapping[float, Spectrum]]) -> bytes:
         figure.supylabel("density of states", fontsize="medium")
         handles, labels = grid[0].get_legend_handles_labels()
         figure.legend(handles[::-1], labels[::-1], loc="outside right upper", frameon=False)
-        return _png(figure)
+        return png(figure)
 
 
 def basins(
@@ -73,7 +75,7 @@ def basins(
         panels[0].set_ylabel("population [%]")
         handles, names = panels[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper center", ncols=min(4, len(names)), frameon=False)
-        return _png(figure)
+        return png(figure)
 
 
 def free_energies(found: Mapping[str, FreeEnergy], labels: Sequence[str]) -> bytes:
@@ -81,7 +83,7 @@ def free_energies(found: Mapping[str, FreeEnergy], labels: Sequence[str]) -> byt
     if len(labels) == 1:
         with mpl.rc_context({"font.size": 9}):
             figure, axes = _one_panel()
-            for (name, own), (colour, _) in zip(found.items(), cycle(_STYLES), strict=False):
+            for (name, own), (colour, _) in zip(found.items(), cycle(STYLES), strict=False):
                 angles, values = own.angles[0], np.where(np.isfinite(own.values), own.values, np.nan)
                 axes.plot(angles, values, color=colour, linewidth=1.4, label=_short(name))
                 axes.fill_between(
@@ -89,7 +91,7 @@ def free_energies(found: Mapping[str, FreeEnergy], labels: Sequence[str]) -> byt
                 )
             axes.set(xlabel=f"{labels[0]} [degrees]", ylabel="free energy [kcal/mol]", xticks=range(-180, 181, 60))
             figure.legend(loc="outside right center", frameon=False)
-            return _png(figure)
+            return png(figure)
     maps = {name: (own.angles, own.values) for name, own in found.items()}
     return torsion_maps(maps, labels, "free energy [kcal/mol]", 0.0, _HIGHEST_FREE)
 
@@ -104,7 +106,7 @@ def torsion_maps(
 ) -> bytes:
     """A map of two torsions [degrees] for each name, with one scale."""
     with mpl.rc_context({"font.size": 9}):
-        width = min(len(maps), _ABREAST)
+        width = min(len(maps), ABREAST)
         height = math.ceil(len(maps) / width)
         figure = Figure(figsize=(2.7 * width + 1.0, 2.8 * height + 0.3), layout="constrained")
         grid = figure.subplots(height, width, squeeze=False, sharex=True, sharey=True)
@@ -118,20 +120,20 @@ def torsion_maps(
         figure.supxlabel(f"{labels[1]} [degrees]", fontsize="medium")
         figure.supylabel(f"{labels[0]} [degrees]", fontsize="medium")
         figure.colorbar(image, ax=grid.ravel().tolist(), label=what, extend="max", shrink=0.8)
-        return _png(figure)
+        return png(figure)
 
 
 def densities(found: Mapping[str, Distribution]) -> bytes:
     """Distributions of distances, with bands of their errors."""
     with mpl.rc_context({"font.size": 9}):
         figure, axes = _one_panel(7.0)
-        for (name, own), (colour, _) in zip(found.items(), cycle(_STYLES), strict=False):
+        for (name, own), (colour, _) in zip(found.items(), cycle(STYLES), strict=False):
             axes.plot(own.distances, own.density, color=colour, linewidth=1.2, label=_short(name))
             low, high = own.density - own.error, own.density + own.error
             axes.fill_between(own.distances, low, high, color=colour, alpha=0.2, linewidth=0)
         axes.set(xlabel="distance [Å]", ylabel="density [1/Å]", ylim=(0, None))
         figure.legend(loc="outside right center", frameon=False)
-        return _png(figure)
+        return png(figure)
 
 
 def lines(
@@ -144,25 +146,30 @@ def lines(
     """Numbers of methods along a line of geometries; nothing above ``highest`` is shown."""
     with mpl.rc_context({"font.size": 9}):
         figure, axes = _one_panel()
-        for (name, own), (colour, mark) in zip(found.items(), cycle(_STYLES), strict=False):
+        styles = cycle(STYLES)
+        for name, own in found.items():
+            if name == REFERENCE:
+                axes.plot(places, own, color="black", linewidth=2, label=name, zorder=3)
+                continue
+            colour, mark = next(styles)
             axes.plot(places, own, color=colour, marker=mark, markersize=3, linewidth=1.2, label=_short(name))
         if highest is not None:
             axes.set_ylim(-0.05 * highest, highest)
         axes.set(xlabel=label, ylabel=what)
         figure.legend(loc="outside right center", frameon=False)
-        return _png(figure)
+        return png(figure)
 
 
 def paths(found: Mapping[str, EnergyPath]) -> bytes:
     """Minimum-energy paths of methods."""
     with mpl.rc_context({"font.size": 9}):
         figure, axes = _one_panel()
-        for (name, own), (colour, mark) in zip(found.items(), cycle(_STYLES), strict=False):
+        for (name, own), (colour, mark) in zip(found.items(), cycle(STYLES), strict=False):
             share = own.way / own.way[-1]
             axes.plot(share, own.energies, color=colour, marker=mark, markersize=3.5, linewidth=1.2, label=_short(name))
         axes.set(xlabel="share of the path", ylabel="energy [kcal/mol]")
         figure.legend(loc="outside right center", frameon=False)
-        return _png(figure)
+        return png(figure)
 
 
 def own_frames(found: Mapping[str, Sequence[OwnErrors]]) -> bytes:
@@ -170,7 +177,7 @@ def own_frames(found: Mapping[str, Sequence[OwnErrors]]) -> bytes:
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(7.6, 3.3), layout="constrained")
         left, right = figure.subplots(1, 2)
-        for (name, rows), (colour, mark) in zip(found.items(), cycle(_STYLES), strict=False):
+        for (name, rows), (colour, mark) in zip(found.items(), cycle(STYLES), strict=False):
             kelvins = [row.temperature for row in rows]
             left.plot(kelvins, [row.energy_rmse for row in rows], color=colour, marker=mark, label=_short(name))
             right.plot(kelvins, [row.force_rmse for row in rows], color=colour, marker=mark)
@@ -183,14 +190,14 @@ def own_frames(found: Mapping[str, Sequence[OwnErrors]]) -> bytes:
             axes.yaxis.set_minor_formatter(NullFormatter())
             _tidy(axes)
         figure.legend(loc="outside right center", frameon=False)
-        return _png(figure)
+        return png(figure)
 
 
 def groups(found: Sequence[Group]) -> bytes:
     """Bars of errors, a panel for each kind of group."""
     kinds = list(dict.fromkeys(own.kind for own in found))
     with mpl.rc_context({"font.size": 9}):
-        width = min(len(kinds), _ABREAST)
+        width = min(len(kinds), ABREAST)
         height = math.ceil(len(kinds) / width)
         figure = Figure(figsize=(3.9 * width, 2.9 * height), layout="constrained")
         grid = figure.subplots(height, width, squeeze=False)
@@ -204,9 +211,9 @@ def groups(found: Sequence[Group]) -> bytes:
             places, bar = np.arange(len(rows)), 0.4 if both else 0.8
             shift = bar / 2 if both else 0.0
             if np.isfinite(forces).any():
-                axes.bar(places - shift, forces, bar, color=_STYLES[3][0], label="force [kcal/mol/Å]")
+                axes.bar(places - shift, forces, bar, color=STYLES[3][0], label="force [kcal/mol/Å]")
             if np.isfinite(energies).any():
-                axes.bar(places + shift, energies, bar, color=_STYLES[0][0], label="energy [kcal/mol]")
+                axes.bar(places + shift, energies, bar, color=STYLES[0][0], label="energy [kcal/mol]")
             axes.set_xticks(places, [own.name for own in rows], rotation=60, ha="right", fontsize="small")
             axes.set_title(kind, fontsize="medium")
             axes.spines[["top", "right"]].set_visible(False)
@@ -217,7 +224,7 @@ def groups(found: Sequence[Group]) -> bytes:
         }
         figure.legend(list(handles.values()), list(handles), loc="outside upper right", ncols=2, frameon=False)
         figure.supylabel("RMSE", fontsize="medium")
-        return _png(figure)
+        return png(figure)
 
 
 def _short(name: str) -> str:
