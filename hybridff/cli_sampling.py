@@ -14,7 +14,7 @@ from hybridff.analysis.distances import all_limits, distribution
 from hybridff.analysis.dynamics import STEP, Run, masses_of, system_of, trajectory
 from hybridff.analysis.extrapolation import OwnErrors, labelled, own_errors, own_frames
 from hybridff.analysis.methods import STOCK, method, running
-from hybridff.analysis.minima import positions_of, search
+from hybridff.analysis.minima import search, start_of
 from hybridff.analysis.populations import angles_of, free_energy, populations, telling_rotors
 from hybridff.analysis.sampling import SamplingOptions, sample
 from hybridff.analysis.scan import parse_torsion
@@ -77,11 +77,11 @@ def vdos(
         for number, (name, calculator) in enumerate(calculators.items()):
             share = _share(advance, number, len(calculators), name)
             with running(name), _leaving_out(name, found):
-                system = system_of(calculator, molecule)
+                system, start = system_of(calculator, molecule), start_of(calculator, molecule)
                 for count, ((kelvin, _), plan) in enumerate(plans.items()):
                     moved = trajectory(
                         system,
-                        positions_of(molecule) * ANGSTROM,
+                        start,
                         plan,
                         _part(share, count, len(plans)),
                     )
@@ -94,9 +94,9 @@ def vdos(
         for kelvin, several in sorted(every.items()):
             cells = []
             for band in several[0].stretches:
-                here, start = ([own.band(band) for own in every[key]] for key in (kelvin, coldest))
+                here, cold = ([own.band(band) for own in every[key]] for key in (kelvin, coldest))
                 error = f" ± {np.std(here, ddof=1) / np.sqrt(len(here)):.1f}" if len(here) > 1 else ""
-                shift = "" if kelvin == coldest else f" ({np.mean(here) - np.mean(start):+.1f})"
+                shift = "" if kelvin == coldest else f" ({np.mean(here) - np.mean(cold):+.1f})"
                 cells.append(f"{band} {np.mean(here):.1f}{error}{shift}")
             say(f"{name}, {kelvin:g} K: {', '.join(cells)} cm⁻¹")
     means = {name: {kelvin: mean_spectrum(own) for kelvin, own in every.items()} for name, every in found.items()}
@@ -281,7 +281,7 @@ def extrapolate(
             labels = {}
             for count, kelvin in enumerate(kelvins):
                 with running(name), _leaving_out(f"{name} at {kelvin:g} K", {}):
-                    start = positions_of(molecule) * ANGSTROM
+                    start = start_of(calculator, molecule)
                     visited = own_frames(system_of(calculator, molecule), start, kelvin, frames, apart, seed)
                     labels[kelvin] = labelled(
                         visited,
@@ -357,7 +357,7 @@ def _sampled(calculators: dict[str, BaseCalculator], molecule: Molecule, options
         for number, (name, calculator) in enumerate(calculators.items()):
             share = _share(advance, number, len(calculators), name)
             with running(name), _leaving_out(name, found):
-                system, start = system_of(calculator, molecule), positions_of(molecule) * ANGSTROM
+                system, start = system_of(calculator, molecule), start_of(calculator, molecule)
                 for run in range(options.runs):
                     part = _part(share, run, options.runs)
                     for kelvin, frames in sample(system, molecule, start, options, run, part).items():

@@ -13,6 +13,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
 from scipy.spatial.transform import Rotation
 
+from hybridff.calculator import MoleculeCalculator
 from hybridff.errors import InputError
 from hybridff.molecule import Molecule
 from hybridff.units import ANGSTROM, EV, KCAL_MOL
@@ -128,6 +129,16 @@ def nearest_copy(
             rotation, distance = Rotation.align_vectors(target, copy - copy.mean(0))
             found.append((distance, rotation.apply(copy - copy.mean(0)) + other.mean(0)))
     return min(found, key=lambda pair: pair[0])[1]
+
+
+def start_of(calculator: BaseCalculator, molecule: Molecule) -> Float[np.ndarray, "atoms 3"]:
+    """Where dynamics begin [nm]: the method's minimum next to the molecule's positions.
+
+    OpenMM relaxes force fields itself. For other methods its first step is too long: quantum chemistry fails there.
+    """
+    positions = positions_of(molecule)
+    found = None if isinstance(calculator, MoleculeCalculator) else relaxed(molecule, calculator, positions)
+    return (positions if found is None else found.positions) * ANGSTROM
 
 
 def positions_of(molecule: Molecule) -> Float[np.ndarray, "atoms 3"]:

@@ -1,10 +1,12 @@
+import ase
 import numpy as np
 import pytest
+from ase.calculators.emt import EMT
 from models import force_field, molecule
 from scipy.spatial.transform import Rotation
 
 from hybridff.analysis.methods import method
-from hybridff.analysis.minima import Minimum, guesses, relaxed, rmsd, search, unlike
+from hybridff.analysis.minima import Minimum, guesses, positions_of, relaxed, rmsd, search, start_of, unlike
 from hybridff.calculator import HybridFFCalculator
 from hybridff.errors import InputError
 
@@ -58,3 +60,14 @@ def test_a_search_in_which_nothing_relaxes_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr("hybridff.analysis.minima._MOST_STEPS", 0)
     with pytest.raises(InputError, match="no relaxation of ethanol ended"):
         search(molecule("ethanol"), HybridFFCalculator(force_field("ethanol")), wanted=2)
+
+
+def test_dynamics_of_other_programs_begin_at_their_minimum() -> None:
+    own = molecule("ethanol")
+    begin = positions_of(own)
+    np.testing.assert_allclose(start_of(HybridFFCalculator(force_field("ethanol")), own) * 10, begin)
+    calculator = EMT()  # type: ignore[no-untyped-call]
+    found = ase.Atoms(own.numbers, start_of(calculator, own) * 10, calculator=calculator)
+    # eV/Å
+    assert np.linalg.norm(found.get_forces(), axis=1).max() < 5e-3
+    assert np.abs(found.positions - begin).max() > 0.02
