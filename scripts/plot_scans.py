@@ -16,13 +16,15 @@ from pathlib import Path
 import ase
 import ase.io
 import numpy as np
+from ase.calculators.calculator import BaseCalculator
 from recipes import RECIPES, folder_of, made, say
 
 from hybridff import HybridFFCalculator
+from hybridff.analysis.along import Line, energies_along
 from hybridff.analysis.methods import method
 from hybridff.analysis.minima import positions_of
 from hybridff.analysis.scan import Scan, Torsion, on_grid, scan
-from hybridff.dataset import read_frames
+from hybridff.dataset import Frames, read_frames
 from hybridff.errors import MissingProgramError
 from hybridff.plots_analysis import torsion_maps
 from hybridff.trials import TrialSet, read_trial_set
@@ -30,7 +32,9 @@ from hybridff.units import ANGSTROM, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 MODELS = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")
-OTHERS = {"UFF": "uff", "MMFF94": "mmff94", "GFN2-xTB": "gfn2-xtb"}
+OTHERS = {"UFF": "uff", "MMFF94": "mmff94"}
+XTB = "GFN2-xTB*"
+"""Too slow to relax hundreds of geometries: it labels those of the reference."""
 BEST = "class2 + kernel"
 
 
@@ -80,10 +84,11 @@ def one_molecule(name: str, data: TrialSet, options: argparse.Namespace) -> None
     for model in MODELS:
         scans[model] = of_model(model, name, data, options)
     for title, key in OTHERS.items():
-        try:
-            scans[title] = of_other(title, key, name, data, options)
-        except MissingProgramError as error:
-            say(f"{title} is left out: {error}")
+        scans[title] = of_other(title, key, name, data, options)
+    try:
+        scans[XTB] = at_reference(surface, method("gfn2-xtb", data.molecule), task, grids)
+    except MissingProgramError as error:
+        say(f"{XTB} is left out: {error}")
     labels = ["-".join(data.molecule.label(atom) for atom in own) for own in task.torsions]
     print(f"\n{name}: {' and '.join(labels)} every {options.every:g}°, {task.train} training frames.")
     print(f"Reference: {surface.theory}.\n")
@@ -114,6 +119,13 @@ def of_other(title: str, key: str, name: str, data: TrialSet, options: argparse.
     """By a method that needs no fit."""
     path = options.models / f"{data.name}-{key}-scan-{options.every:g}.npz"
     return kept(path, title, name, data, method(key, data.molecule), options)
+
+
+def at_reference(surface: Frames, calculator: BaseCalculator, task: Task, grids: tuple[np.ndarray, np.ndarray]) -> Scan:
+    """Energies of a method at the geometries of the reference surface."""
+    positions = surface.positions / ANGSTROM
+    line = Line("", np.arange(float(len(surface))), positions)
+    return on_grid(positions, energies_along(line, surface.numbers, calculator), task.torsions, grids, "surface")
 
 
 def kept(path: Path, title: str, name: str, data: TrialSet, what: object, options: argparse.Namespace) -> Scan:
