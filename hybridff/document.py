@@ -28,6 +28,8 @@ class Picture:
     alt: str
     """What is seen, for those who do not see it."""
     caption: str = ""
+    wide: bool = False
+    """Too wide to stand beside another."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _html(block: Block) -> str:
     if isinstance(block, Code):
         return page.element("pre", page.text("code", block.text), tabindex="0")
     if isinstance(block, Picture):
-        return page.figure(block.data, block.alt, block.caption)
+        return page.figure(block.data, block.alt, block.caption, wide=block.wide)
     if block.folded:
         return page.folded(block.caption or "Table", page.table(block.header, block.rows, ""))
     return page.table(block.header, block.rows, block.caption)

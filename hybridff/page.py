@@ -36,7 +36,7 @@ nav ol { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; list-style: none; p
 section { margin-top: 2.5rem; scroll-margin-top: 1rem; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 1rem;
   margin: 0 0 1rem; align-items: start; }
-.pictures > figure { margin: 0; max-width: 34rem; }
+.pictures > figure { margin: 0; max-width: 34rem; } .pictures > .wide { grid-column: 1 / -1; max-width: 64rem; }
 img { display: block; width: 100%; height: auto; background: #fff; border-radius: .5rem; }
 figcaption, caption { color: var(--soft); font-size: .9rem; text-align: left; padding: .4rem 0; }
 .scroll { overflow-x: auto; margin: 0 0 1rem; }
@@ -91,9 +91,10 @@ def image(data: bytes, alt: str) -> str:
     return f'<img alt="{html.escape(alt)}" src="data:{kind};base64,{base64.b64encode(data).decode()}">'
 
 
-def figure(data: bytes, alt: str, caption: str) -> str:
+def figure(data: bytes, alt: str, caption: str, *, wide: bool = False) -> str:
     """A picture with what stands below it."""
-    return element("figure", image(data, alt) + (text("figcaption", caption) if caption else ""))
+    content = image(data, alt) + (text("figcaption", caption) if caption else "")
+    return element("figure", content, class_="wide" if wide else "")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:

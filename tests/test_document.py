@@ -57,3 +57,10 @@ def test_sections_can_be_left_out():
 def test_sections_of_equal_names_have_addresses_of_their_own():
     page = Page(Document("Two", (Section("Same"), Section("Same"), Section("²"))).html())
     assert len(set(page.ids)) == 3
+
+
+def test_a_wide_picture_stands_alone() -> None:
+    narrow, wide = Picture(b"<svg/>", "narrow"), Picture(b"<svg/>", "wide", wide=True)
+    page = Document("t", (Section("s", pictures=(narrow, wide)),)).html()
+    assert '<figure class="wide"><img alt="wide"' in page
+    assert '<figure><img alt="narrow"' in page

@@ -64,7 +64,7 @@ def comparison_section(comparison: Comparison) -> Section:
     """Table and picture with what they mean, for a report."""
     measured = [row for row in comparison.rows if row.errors is not None]
     best = next((row for row in ordered(measured)), None)
-    pictures = () if best is None else (Picture(picture_of(comparison), _alt(comparison, best)),)
+    pictures = () if best is None else (Picture(picture_of(comparison), _alt(comparison, best), wide=True),)
     return Section("Comparison", (*explanation(comparison), *remarks(comparison)), table(comparison), pictures)
 
 
