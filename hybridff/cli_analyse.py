@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from hybridff import plots_analysis
 from hybridff.analysis.methods import NAMES, STOCK, method, read_options, running
-from hybridff.analysis.minima import SAME_SHAPE, Minimum, positions_of, rmsd, search
+from hybridff.analysis.minima import SAME_SHAPE, Minimum, handed_alike, positions_of, rmsd, search
 from hybridff.analysis.minima import relaxed as relaxed_minimum
 from hybridff.analysis.modes import Modes, hessian, matching, modes, read_reference, relaxed
 from hybridff.analysis.scan import Scan, Torsion, on_grid, parse_torsion, scan
@@ -347,6 +347,6 @@ def given(path: Path, molecule: Molecule) -> list[Minimum]:
     frames = read_frames(path)
     check_same_elements(molecule, frames.numbers, str(path))
     return [
-        Minimum(float(frames.energies[i]) / KCAL_MOL, frames.positions[i] / ANGSTROM)
+        Minimum(float(frames.energies[i]) / KCAL_MOL, handed_alike(molecule, frames.positions[i] / ANGSTROM))
         for i in np.argsort(frames.energies, kind="stable")
     ]

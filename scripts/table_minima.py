@@ -36,6 +36,7 @@ from recipes import RECIPES, Recipe, folder_of, made, say
 
 from hybridff import ForceField, read_model, to_openmm
 from hybridff.analysis.errors import predict
+from hybridff.analysis.minima import handed_alike
 from hybridff.analysis.populations import angles_of, nearest, telling_rotors
 from hybridff.analysis.sampling import SamplingOptions, mean_and_error, sample
 from hybridff.cache import cached_json
@@ -88,7 +89,7 @@ def read_minima(molecule: Molecule, path: Path, most: int) -> Minima:
     content = json.loads(path.read_text(encoding="utf-8"))
     chosen = content["minima"][:most]
     energies = np.array([minimum["energy"] for minimum in chosen])
-    positions = np.array([minimum["positions"] for minimum in chosen]) * ANGSTROM
+    positions = np.array([handed_alike(molecule, np.array(own["positions"])) for own in chosen]) * ANGSTROM
     return Minima(molecule, content["theory"], positions, energies - energies[0], np.array(telling_rotors(molecule)))
 
 

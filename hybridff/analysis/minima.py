@@ -40,8 +40,8 @@ class Minimum:
 def guesses(molecule: Molecule, wanted: int = 100, seed: int = 1) -> list[Minimum]:
     """Different conformers by distance geometry and MMFF94 (UFF where that has no parameters), lowest first.
 
-    Torsions are not drawn towards those of crystals, so that rare conformers are among them. Raises ``InputError``
-    where there is none.
+    Torsions are not drawn towards those of crystals, so that rare conformers are among them. Equal atoms are named as
+    in the molecule's own positions (see ``handed_alike``). Raises ``InputError`` where there is none.
     """
     mol = molecule.to_rdkit()
     mol.RemoveAllConformers()
@@ -55,10 +55,32 @@ def guesses(molecule: Molecule, wanted: int = 100, seed: int = 1) -> list[Minimu
         relaxed = rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, maxIters=5000)
     else:
         relaxed = rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, maxIters=5000)
-    return unlike(
+    found = unlike(
         molecule,
         [Minimum(e, c.GetPositions()) for (_, e), c in zip(relaxed, mol.GetConformers(), strict=True)],
     )
+    return [Minimum(own.energy, handed_alike(molecule, own.positions)) for own in found]
+
+
+def handed_alike(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
+    """A geometry [Å] with equal atoms exchanged so that every centre is as handed as in the molecule's own positions.
+
+    Which hydrogen of a methyl group is the first makes no difference to a force field, but kernels tell apart an order
+    with the clock from one against it, and dynamics never turn one into the other: of two such geometries, kernels know
+    only the one that training frames have.
+    """
+    centres = [(atom, own[:3]) for atom, own in enumerate(molecule.neighbours) if len(own) == 4]
+    if molecule.positions is None or not centres:
+        return positions
+    middles, ends = np.array([atom for atom, _ in centres]), np.array([own for _, own in centres])
+
+    def hands(x: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, " centres"]:
+        return np.sign(np.linalg.det(x[ends] - x[middles][:, None]))
+
+    wanted, mol = hands(molecule.positions), molecule.to_rdkit()
+    matches = mol.GetSubstructMatches(mol, uniquify=False, maxMatches=_MOST_EXCHANGES)
+    copies = (positions[list(match)] for match in matches)
+    return min(copies, key=lambda copy: int((hands(copy) != wanted).sum()), default=positions)
 
 
 def relaxed(molecule: Molecule, calculator: BaseCalculator, begin: Float[np.ndarray, "atoms 3"]) -> Minimum | None:

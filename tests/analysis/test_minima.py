@@ -6,7 +6,17 @@ from models import force_field, molecule
 from scipy.spatial.transform import Rotation
 
 from hybridff.analysis.methods import method
-from hybridff.analysis.minima import Minimum, guesses, positions_of, relaxed, rmsd, search, start_of, unlike
+from hybridff.analysis.minima import (
+    Minimum,
+    guesses,
+    handed_alike,
+    positions_of,
+    relaxed,
+    rmsd,
+    search,
+    start_of,
+    unlike,
+)
 from hybridff.calculator import HybridFFCalculator
 from hybridff.errors import InputError
 
@@ -71,3 +81,21 @@ def test_dynamics_of_other_programs_begin_at_their_minimum() -> None:
     # eV/Å
     assert np.linalg.norm(found.get_forces(), axis=1).max() < 5e-3
     assert np.abs(found.positions - begin).max() > 0.02
+
+
+def test_equal_atoms_are_named_so_that_centres_are_as_handed_as_in_the_molecule() -> None:
+    own = molecule("ethanol")
+    x = positions_of(own)
+
+    def volume(y: np.ndarray, atoms: list[int]) -> float:
+        first, *others = y[atoms]
+        return float(np.linalg.det(np.array(others) - first))
+
+    methyl, methylene = [0, 1, 3, 4], [1, 0, 2, 6]
+    for wrong in (-x, x[[0, 1, 2, 4, 3, 5, 6, 7, 8]], x[[0, 1, 2, 3, 4, 5, 7, 6, 8]]):
+        assert any(volume(wrong, atoms) * volume(x, atoms) < 0 for atoms in (methyl, methylene))
+        found = handed_alike(own, wrong)
+        assert all(volume(found, atoms) * volume(x, atoms) > 0 for atoms in (methyl, methylene))
+        assert rmsd(own, found, wrong) < 1e-6
+    for guess in guesses(own, wanted=20):
+        assert all(volume(guess.positions, atoms) * volume(x, atoms) > 0 for atoms in (methyl, methylene))
