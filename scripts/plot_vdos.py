@@ -12,11 +12,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import ase
 import numpy as np
 from recipes import RECIPES, folder_of, made, say
 
 from hybridff import HybridFFCalculator
 from hybridff.analysis.dynamics import Run, masses_of, system_of, trajectory
+from hybridff.analysis.minima import search
+from hybridff.analysis.modes import modes_of
 from hybridff.analysis.vibrations import Spectrum, mean_spectrum, spectrum
 from hybridff.plots_analysis import spectra
 from hybridff.simulate import DynamicsError
@@ -24,6 +27,8 @@ from hybridff.trials import read_trial_set
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 NAMES = ("stock GAFF", "morse", "class2", "class2 + kernel", "sgdml")
+MINIMA = 2
+"""Whose highest harmonic frequency is printed: trans and gauche differ."""
 TEMPERATURES = (100.0, 200.0, 300.0, 400.0)
 
 
@@ -67,6 +72,9 @@ def main() -> None:
         for kelvin, several in found.items():
             cells = [cell(several, found[min(found)], band, kelvin == min(found)) for band in ("O-H", "C-H")]
             print(f"| {name} | {kelvin:g} | {' | '.join(cells)} |", flush=True)
+        for minimum in search(data.molecule, HybridFFCalculator(model), wanted=15)[:MINIMA]:
+            highest = modes_of(ase.Atoms(data.molecule.numbers, minimum.positions), HybridFFCalculator(model))
+            print(f"| {name} | harmonic, minimum at {minimum.energy:.2f} kcal/mol | {highest.frequencies[-1]:.0f} | |")
         shown[name] = {kelvin: mean_spectrum(own) for kelvin, own in found.items()}
     options.picture.parent.mkdir(parents=True, exist_ok=True)
     options.picture.write_bytes(spectra(shown))
