@@ -146,7 +146,11 @@ def torsion_scan(
     torsions = [parse_torsion(text, molecule) for text in torsion]
     calculators = methods(force_field, model, others, options)
     angles = [np.arange(-180.0, 180.0 - 1e-9, every) for _ in torsions]
-    begin, found = ase.Atoms(molecule.numbers, positions_of(molecule)), {}
+    begin, found = ase.Atoms(molecule.numbers, positions_of(molecule)), dict[str, Scan]()
+    if reference is not None:
+        found[str(reference)] = _scan_of(reference, molecule, torsions, angles)
+    if differences is not None and len(calculators) + len(found) < 2:
+        raise InputError("there is nothing to take differences from; name another method or a --reference.")
     with progress("scan") as advance:
         for number, (name, calculator) in enumerate(calculators.items()):
 
@@ -155,8 +159,6 @@ def torsion_scan(
 
             with running(name):
                 found[name] = scan(begin, calculator, molecule, torsions, angles, rigid=rigid, progress=share)
-    if reference is not None:
-        found = {str(reference): _scan_of(reference, molecule, torsions, angles), **found}
     first = next(iter(found))
     labels = ["-".join(molecule.label(atom) for atom in own) for own in torsions]
     say(f"{'rigid' if rigid else 'relaxed'} scan of {' and '.join(labels)}, {found[first].energies.size} points")
@@ -316,8 +318,6 @@ def _scan_of(
 def _differences(found: dict[str, Scan], first: str, labels: Sequence[str]) -> bytes:
     """Of all other scans from the first, each less its mean."""
     off = {name: own.difference(found[first]) for name, own in found.items() if name != first}
-    if not off:
-        raise InputError("there is nothing to take differences from; name another method or a --reference.")
     if len(labels) == 1:
         angles = found[first].angles[0]
         return plots_analysis.lines(

@@ -995,9 +995,14 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "where the scan has no point; take the geometries that --structures writes, and the same --every",
     ),
     BadInput(
-        "differences from nothing",
+        "differences in an unknown format",
         "analyse scan model model --torsion 2,1,3,9 --every 180 --rigid --differences off.gif",
         "the name after --differences has to end in .png, and off.gif does not",
+    ),
+    BadInput(
+        "differences from nothing",
+        "analyse scan model model --torsion 2,1,3,9 --every 180 --rigid --table scan.csv --differences off.png",
+        "there is nothing to take differences from; name another method or a --reference",
     ),
     BadInput(
         "no line of geometries",
