@@ -38,12 +38,17 @@ def fitted(data: TrialSet, form: Form, options: FitOptions, size: int) -> ForceF
 
 
 def new_context(
-    system: openmm.System, positions: Float[np.ndarray, "atoms 3"], platform: str, step: float
+    system: openmm.System,
+    positions: Float[np.ndarray, "atoms 3"],
+    platform: str,
+    step: float,
+    precision: str | None = None,
 ) -> openmm.Context:
-    """Langevin dynamics at 300 K, with steps of ``step`` [ps], ready to run."""
+    """Langevin dynamics at 300 K, with steps of ``step`` [ps], ready to run; the platform's own precision if none."""
     integrator = openmm.LangevinMiddleIntegrator(300, FRICTION, step)
     integrator.setRandomNumberSeed(1)
-    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(platform))
+    properties = {"Precision": precision} if precision and platform in ("CUDA", "OpenCL") else {}
+    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(platform), properties)
     context.setPositions(positions)
     context.setVelocitiesToTemperature(300, 1)
     return context

@@ -8,7 +8,7 @@ The program sgdml steps through its own ASE calculator (velocity Verlet); its mo
 same frames, and repeated for more of them. It needs the program (``pip install sgdml``).
 
 Usage: python benchmarks/kernel_step.py [--platform Reference] [--points 50 200 1000] [--steps 500] [--repeats 9]
-                                        [--angular]
+                                        [--angular] [--precision mixed]
 """
 
 import argparse
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--points", nargs="+", type=int, default=(50, 200, 1000))
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--precision", choices=("single", "mixed", "double"), help="of GPU platforms, if not their own")
     parser.add_argument("--angular", action="store_true", help="kernels see angles and torsions too")
     options = parser.parse_args()
     logging.disable(logging.WARNING)  # what sgdml says
@@ -73,7 +74,7 @@ def alone(data: TrialSet, groups: Sequence[Sequence[int]], route: Route, options
     """The isolated molecule."""
     positions = data.molecule.positions
     assert positions is not None
-    contexts = {"GAFF": new_context(to_openmm(data.stock), positions, options.platform, STEP)}
+    contexts = {"GAFF": new_context(to_openmm(data.stock), positions, options.platform, STEP, options.precision)}
     about = {"GAFF": "– | –"}
     for atoms in groups:
         for n_points in options.points:
@@ -81,7 +82,7 @@ def alone(data: TrialSet, groups: Sequence[Sequence[int]], route: Route, options
             begin = time.perf_counter()
             system = to_openmm(data.stock.with_corrections([term]), route)
             key = f"{len(atoms)} atoms, {n_points} points"
-            contexts[key] = new_context(system, positions, options.platform, STEP)
+            contexts[key] = new_context(system, positions, options.platform, STEP, options.precision)
             contexts[key].getIntegrator().step(2)
             about[key] = f"{len(term.expansion.permutations)} | {time.perf_counter() - begin:.1f} s"
     report(data.molecule.name, contexts, about, options)

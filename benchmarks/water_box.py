@@ -6,13 +6,14 @@ OpenMM's own forces ("native") and on the platforms CPU and Reference also by th
 points of real geometries and weights of nothing: what they cost depends on atoms, points and permutations alone.
 
 Beside them, what one would take instead, by openmm-ml's mixed Systems: the program sgdml (``pip install sgdml``) and
-GFN2-xTB (``pip install tblite``) by their ASE calculators, and a MACE network (``pip install mace-torch``) from a file.
+GFN2-xTB (``pip install tblite``) by their ASE calculators, and a MACE network (``pip install mace-torch``) from a file,
+on the GPU if PyTorch finds one.
 What is not installed has no row, and Reference no water.
 
 Before the timing, what the model adds to the box is compared with the molecule alone.
 
 Usage: python benchmarks/water_box.py [--platforms CPU OpenCL] [--edge 3.2] [--rows "class2, medium" …]
-                                      [--mace aspirin.model] [set of frames …]
+                                      [--mace aspirin.model] [--precision mixed] [set of frames …]
 """
 
 import argparse
@@ -101,6 +102,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", default=(*ROWS, *OTHERS), choices=(*ROWS, *OTHERS))
     parser.add_argument("--points", type=int, default=200, help="of every kernel, sgdml's too")
     parser.add_argument("--mace", type=Path, help="file of a trained MACE network")
+    parser.add_argument("--precision", choices=("single", "mixed", "double"), help="of GPU platforms, if not their own")
     parser.add_argument("--frames", type=int, default=250, help="that the force fields are fitted to")
     parser.add_argument("--seconds", type=float, default=0.4, help="that a row runs in its turn")
     parser.add_argument("--repeats", type=int, default=15)
@@ -161,7 +163,7 @@ def measure(
     contexts, built, off = {}, {}, {}
     for key, build in plans.items():
         begin = time.perf_counter()
-        contexts[key] = new_context(build(), box.positions, platform, STEP)
+        contexts[key] = new_context(build(), box.positions, platform, STEP, options.precision)
         contexts[key].getIntegrator().step(1)
         built[key] = time.perf_counter() - begin
         contexts[key].setPositions(box.positions)
@@ -224,10 +226,10 @@ def alternatives(
 
         yield "GFN2-xTB (openmm-ml, ASE, tblite)", by_ase(TBLite(method="GFN2-xTB", verbosity=0))
     if "MACE" in options.rows and options.mace and importlib.util.find_spec("mace"):
-        from mace.calculators import MACECalculator
+        from openmmml import MLPotential
 
-        calculator = MACECalculator(model_paths=str(options.mace), device="cpu")
-        yield "MACE (openmm-ml, ASE)", by_ase(calculator)
+        potential = MLPotential("mace", modelPath=str(options.mace))
+        yield "MACE (openmm-ml)", lambda box, stock: potential.createMixedSystem(box.topology, stock, everything)
 
 
 def in_water(alone: Box, stock: ForceField, edge: float) -> Box:

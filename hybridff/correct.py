@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from hybridff.analysis.errors import evaluate, predict
 from hybridff.anchors import Anchors, hot_geometries
 from hybridff.cache import cached_json
+from hybridff.corrections.device import Device, chosen, most_rows
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.learn import (
     WORTH,
@@ -49,8 +50,6 @@ _UNSEEN = 100
 """Validation frames that predictions are judged by, at most."""
 _LEAST_UNSEEN = 5
 """Validation frames that show anything."""
-_MOST = 22000
-"""Forces and energies that kernels are trained on at once: 3.9 GB of covariance, twice."""
 _LOCAL_POINTS = 200
 """Points of a kernel on some atoms alone, which dynamics can afford."""
 _SPARSE_NOISE = 0.3
@@ -92,7 +91,12 @@ class CorrectionOptions:
     kernel_noise: float | None = None
     """Noise of force components that the kernels assume [kcal/mol/Å]; learnt if not given."""
 
+    device: Device = "auto"
+    """Where kernels are trained: on a GPU by CUDA if PyTorch finds one, or on the processor. A GPU takes more frames
+    as points of a kernel on all atoms, as far as its memory allows."""
+
     def __post_init__(self) -> None:
+        chosen(self.device)
         if self.points is not None and self.points < 1:
             raise InputError(f"option points has to be at least 1, not {self.points}.")
         for name in ("kernel_width", "kernel_noise"):
@@ -274,17 +278,18 @@ class _Problem:
         begin = perf_counter()
         self._force_field, self._frames, self._posterior = force_field, frames, posterior
         self._options = options or CorrectionOptions()
-        self._validation, self._atoms = validation, atoms
+        self._validation, self._atoms, self._device = validation, atoms, chosen(self._options.device)
         self._before = _left(force_field, validation)
         self._order = np.random.default_rng(seed).permutation(len(frames))
-        self._leftover = Leftover(force_field, frames, sorted({atom for group in atoms for atom in group}))
+        involved = sorted({atom for group in atoms for atom in group})
+        self._leftover = Leftover(force_field, frames, involved, self._device)
         positions = torch.as_tensor(frames.positions)
         kinds = {"auto": (True, False), "distances": (False,), "angular": (True,)}[self._options.descriptor]
         choices = [
             [Fragment.find(force_field.molecule, group, positions, angular=angular) for group in atoms]
             for angular in kinds
         ]
-        self._unseen = Leftover(force_field, validation, self._leftover.atoms)
+        self._unseen = Leftover(force_field, validation, self._leftover.atoms, self._device)
         self._unseen_rows = np.arange(min(len(validation), _UNSEEN))
         self._conformers = self._unseen_conformers()
         self._n_points = self._points_wanted()
@@ -378,7 +383,8 @@ class _Problem:
         if not len(hot):
             return None
         labels = predict(self._force_field, hot)
-        return Leftover(self._force_field, Frames(self._frames.numbers, hot, *labels), self._leftover.atoms)
+        frames = Frames(self._frames.numbers, hot, *labels)
+        return Leftover(self._force_field, frames, self._leftover.atoms, self._device)
 
     def _zero(self, hybrid: ForceField) -> float:
         """What kernels add to relaxed geometries at the angles of frames, above their mean over the frames [kJ/mol]."""
@@ -500,7 +506,8 @@ class _Problem:
         n = len(self._frames)
         everything = all(len(group) == self._frames.positions.shape[1] for group in self._atoms)
         wanted = self._options.points or (n if everything else _LOCAL_POINTS)
-        return None if wanted >= n and n * (self._leftover.freedoms + 1) <= _MOST else min(wanted, n)
+        rows = n * (self._leftover.freedoms + 1)
+        return None if wanted >= n and rows <= most_rows(self._device) else min(wanted, n)
 
     def _remembered(self, state: State) -> float:
         """The score of a state, kept with the coefficients that it froze: a search that was stopped goes on there."""

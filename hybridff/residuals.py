@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hybridff.analysis.errors import predict
 from hybridff.anchors import Anchors
+from hybridff.corrections.device import PROCESSOR
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import Points, internal_basis, n_internal, projected
 from hybridff.dataset import Frames
@@ -26,38 +27,39 @@ _BLOCK_BYTES = 1 << 28
 class Residuals:
     """Of some frames, then of anchors."""
 
-    positions: Float[np.ndarray, "geometries atoms 3"]
+    positions: Float[Tensor, "geometries atoms 3"]
     basis: Float[Tensor, "frames coordinates freedoms"]
     """Directions that only the chosen atoms take part in, of the frames."""
-    values: Float[np.ndarray, " n"]
+    values: Float[Tensor, " n"]
     """Forces of the frames in the basis, then energies less a mean; then those of anchors."""
     n_forces: int
-    offset: Float[np.ndarray, "n 1"]
+    offset: Float[Tensor, "n 1"]
     """What an unknown zero of energy does to them, in units of its prior deviation."""
 
     def points(self, fragments: Sequence[Fragment]) -> list[Points]:
         """The geometries as each kernel sees them."""
-        positions = torch.as_tensor(self.positions)
-        return [fragment.points(positions, self.basis) for fragment in fragments]
+        return [fragment.points(self.positions, self.basis) for fragment in fragments]
 
     def projected(
         self, energy: Float[np.ndarray, "rows geometries"], force: Float[np.ndarray, "rows geometries coordinates"]
-    ) -> Float[np.ndarray, "rows n"]:
+    ) -> Float[Tensor, "rows n"]:
         """Energies and forces of several models, in the same order as the values."""
-        own = torch.as_tensor(force[:, : len(self.basis)])
-        by_force = torch.einsum("pcf,npc->npf", self.basis, own).reshape(len(energy), self.n_forces).numpy()
-        return np.concatenate([by_force, energy], 1)
+        own = torch.as_tensor(force[:, : len(self.basis)]).to(self.basis)
+        by_force = torch.einsum("pcf,npc->npf", self.basis, own).reshape(len(energy), self.n_forces)
+        return torch.cat([by_force, torch.as_tensor(energy).to(self.basis)], 1)
 
 
 class Leftover:
     """What a force field leaves of all training frames, seen by some of the molecule's atoms.
 
-    The frames need forces.
+    The frames need forces. What is asked of it is computed on the ``device`` and stays there.
     """
 
-    def __init__(self, force_field: ForceField, frames: Frames, atoms: Sequence[int]) -> None:
+    def __init__(
+        self, force_field: ForceField, frames: Frames, atoms: Sequence[int], device: torch.device = PROCESSOR
+    ) -> None:
         assert frames.forces is not None
-        self.force_field, self.frames = force_field, frames
+        self.force_field, self.frames, self.device = force_field, frames, device
         self.atoms = list(atoms)
         self.freedoms = n_internal(len(self.atoms))
         energies, forces = predict(force_field, frames.positions)
@@ -68,22 +70,27 @@ class Leftover:
 
     def of(self, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None) -> Residuals:
         """Of some frames and anchors."""
-        positions = torch.as_tensor(self.frames.positions[rows])
+        positions = self.positions_of(rows)
         anchors = anchors or Anchors.at(np.zeros((0, *positions.shape[1:])), 0.0)
         inner = internal_basis(positions[:, self.atoms])
         coordinates = [3 * atom + axis for atom in self.atoms for axis in range(3)]
-        basis = torch.zeros(len(rows), 3 * positions.shape[1], inner.shape[-1], dtype=torch.float64)
+        basis = inner.new_zeros(len(rows), 3 * positions.shape[1], inner.shape[-1])
         basis[:, coordinates] = inner
-        by_force = projected(torch.as_tensor(self._forces[rows]), basis).reshape(-1).numpy()
-        values = np.concatenate([by_force, self._energies[rows], anchors.energies])
-        offset = np.zeros((len(values), 1))
+        by_force = projected(self._there(self._forces[rows]), basis).reshape(-1)
+        energies = self._there(np.concatenate([self._energies[rows], anchors.energies]))
+        values = torch.cat([by_force, energies])
+        offset = values.new_zeros(len(values), 1)
         offset[len(by_force) :] = self.scale
-        everything = np.concatenate([positions.numpy(), anchors.positions])
+        everything = torch.cat([positions, self._there(anchors.positions)])
         return Residuals(everything, basis, values, len(by_force), offset)
+
+    def positions_of(self, rows: Int[np.ndarray, " rows"]) -> Float[Tensor, "rows atoms 3"]:
+        """Of some frames [nm]."""
+        return self._there(self.frames.positions[rows])
 
     def posterior_rows(
         self, posterior: Posterior, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None
-    ) -> Float[np.ndarray, "coefficients n"]:
+    ) -> Float[Tensor, "coefficients n"]:
         """What the coefficients do to some frames and anchors, by the deviations that a fit has left them."""
         n = len(self.force_field.parameter_table)
         step = max(1, _BLOCK_BYTES // (16 * n * self.frames.positions[0].size))
@@ -91,10 +98,14 @@ class Leftover:
         if anchors:
             parts.append(self.of(rows[:0], anchors))
         force, energy = [], []
+        spread = self._there(posterior.spread)
         for data in parts:
             values = self.force_field.parameter_table.values
-            found = columns(self.force_field.table, n, values, data.positions)
-            own = posterior.spread @ data.projected(found.energy[posterior.fitted], found.force[posterior.fitted])
+            found = columns(self.force_field.table, n, values, data.positions.numpy(force=True))
+            own = spread @ data.projected(found.energy[posterior.fitted], found.force[posterior.fitted])
             force.append(own[:, : data.n_forces])
             energy.append(own[:, data.n_forces :])
-        return np.concatenate([*force, *energy], 1)
+        return torch.cat([*force, *energy], 1)
+
+    def _there(self, values: Float[np.ndarray, "*shape"]) -> Float[Tensor, "*shape"]:
+        return torch.as_tensor(values).to(self.device)

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from scipy.linalg import orth
+from torch import Tensor
 
 from hybridff.anchors import Anchors
 from hybridff.corrections.fragment import Fragment
@@ -59,6 +61,7 @@ class Training:
         self._leftover, self._order, self._begin = leftover, order, begin
         self._n_points, self.hot, self._hot_deviation = n_points, hot, hot_deviation
         self._sparse: dict[tuple[float, ...], SparseProblem] = {}
+        self._rows: Float[Tensor, "coefficients n"] | None = None
 
     def with_fragments(self, fragments: Sequence[Fragment]) -> "Training":
         """The same for other kernels on the same atoms; what is frozen stays so."""
@@ -73,7 +76,7 @@ class Training:
             self.hot,
             self._hot_deviation,
         )
-        found.frozen = list(self.frozen)
+        found.frozen, found._rows = list(self.frozen), self._rows
         return found
 
     def trained(self, state: State) -> ForceField:
@@ -102,12 +105,16 @@ class Training:
         spread = self.posterior.spread
         directions = orth(spread[:, places])
         self.posterior = replace(self.posterior, spread=spread - directions @ (directions.T @ spread))
+        if self._rows is not None:
+            along = torch.as_tensor(directions).to(self._rows)
+            self._rows = self._rows - along @ (along.T @ self._rows)
         for problem in self._sparse.values():
             problem.restrict(np.concatenate([np.zeros((1, directions.shape[1])), directions]))
 
     def add(self, anchors: Anchors) -> None:
         """Train on more anchors."""
         self.anchors += anchors
+        self._rows = None
         for problem in self._sparse.values():
             problem.add([self._block(self._leftover, self._order[:0], anchors)])
 
@@ -133,21 +140,23 @@ class Training:
             scale = np.full(n_others, state.freedom)
             scale[0] = 1.0  # the zero of energy
             terms, others = self._sparse_problem(state.widths).solved(found, scale)
-            return terms, others[1:]
+            return terms, others[1:].numpy(force=True)
         data = self._leftover.of(self._order, self.anchors)
         known = data.offset @ data.offset.T
-        own = state.freedom * self._term_rows(self._leftover, self._order, self.anchors)
+        if self._rows is None:
+            self._rows = self._term_rows(self._leftover, self._order, self.anchors)
+        own = state.freedom * self._rows
         add_squares(known, own)
         targets = Targets(data.values, data.n_forces, known, self.anchors.deviations)
         terms, weights = solve(targets, self.fragments, data.points(self.fragments), found)
-        return terms, state.freedom * (own @ weights)
+        return terms, state.freedom * (own @ weights).numpy(force=True)
 
     def _sparse_problem(self, widths: tuple[float, ...]) -> SparseProblem:
         """Of kernels with fewer points than there are frames."""
         if widths not in self._sparse:
             if len(self._sparse) == _KEPT:
                 del self._sparse[next(iter(self._sparse))]
-            positions = self._leftover.frames.positions[self._order]
+            positions = self._leftover.positions_of(self._order)
             n_points = self._points_of_each()
             centres = [
                 positions[farthest(fragment, positions, width, n_points)]
@@ -172,10 +181,11 @@ class Training:
 
     def _term_rows(
         self, leftover: Leftover, rows: Int[np.ndarray, " rows"], anchors: Anchors | None
-    ) -> Float[np.ndarray, "coefficients n"]:
+    ) -> Float[Tensor, "coefficients n"]:
         """What the coefficients do to some frames and anchors, each by the deviation that its fit has left."""
         if self.posterior is None:
-            return np.zeros((0, len(rows) * (leftover.freedoms + 1) + (0 if anchors is None else len(anchors))))
+            n = len(rows) * (leftover.freedoms + 1) + (0 if anchors is None else len(anchors))
+            return torch.zeros(0, n, dtype=torch.float64, device=leftover.device)
         return leftover.posterior_rows(self.posterior, rows, anchors)
 
     def _blocks(self) -> Iterator[Block]:
@@ -192,8 +202,8 @@ class Training:
     def _block(self, leftover: Leftover, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None) -> Block:
         """Of frames, or of anchors."""
         data = leftover.of(rows, anchors)
-        offset = np.where(data.offset > 0, self._leftover.scale, 0.0)
-        others = np.concatenate([offset.T, self._term_rows(leftover, rows, anchors)])
+        offset = (data.offset > 0) * self._leftover.scale
+        others = torch.cat([offset.T, self._term_rows(leftover, rows, anchors)])
         deviations, doubt = np.zeros(0) if anchors is None else anchors.deviations, 1.0
         if leftover is self.hot:
             deviations, doubt = np.full(len(rows), self._hot_deviation), _DOUBT

@@ -11,6 +11,7 @@ import torch
 from hybridff import ForceField, SavedModel, evaluate, read_model, write_model
 from hybridff.correct import CorrectionOptions, correct_stable
 from hybridff.corrections.choice import chosen_atoms
+from hybridff.corrections.device import chosen, most_rows
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
@@ -29,8 +30,6 @@ RIDGE = 1e-10 / ANGSTROM**2
 """Of the program sgdml."""
 WIDTHS = tuple(width / ANGSTROM for width in (2.5, 5, 10, 20, 40, 80))
 """Length scales that sgdml chooses from."""
-MOST = 22000
-"""Force components that fit into memory at once."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +105,12 @@ def made(recipe: Recipe, data: TrialSet, train: int, models: Path, points: int |
 
 def sgdml(data: TrialSet, train: Frames, validation: Frames) -> KernelTerm | None:
     """The kernel whose length scale does best on the validation frames; None where it does not fit into memory."""
-    n_atoms = len(data.molecule.numbers)
-    if len(train) * (3 * n_atoms - 6) > MOST:
+    n_atoms, device = len(data.molecule.numbers), chosen("auto")
+    if len(train) * (3 * n_atoms - 6) > most_rows(device):
         return None
     assert train.forces is not None
-    positions, forces = torch.as_tensor(train.positions), torch.as_tensor(train.forces)
-    fragment = Fragment.find(data.molecule, range(n_atoms), positions)
+    fragment = Fragment.find(data.molecule, range(n_atoms), torch.as_tensor(train.positions))
+    positions, forces = (torch.as_tensor(part).to(device) for part in (train.positions, train.forces))
 
     def kernel(width: float) -> KernelExpansion:
         return train_forces(fragment.descriptor, positions, forces, fragment.permutations, width, RIDGE)

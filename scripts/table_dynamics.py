@@ -5,8 +5,8 @@ molecule on the Reference platform in double precision, steps of 0.5 fs:
 - Langevin dynamics at each temperature, each seed a run; a run fails when a bond breaks or atoms collapse. Snapshots
   spread over a run are relaxed, and a false well is a minimum that is no structure of the molecule.
 - A scan of every class of bonds, angles and pairs, as in ``hybridff verify --dynamics``.
-- Velocity Verlet from a state of 300 K, with --mixed also in mixed precision on OpenCL: slope of the energy by linear
-  regression, with its standard error. Kinetic plus potential energy wanders, without any drift, as energy goes from
+- Velocity Verlet from a state of 300 K, with --mixed also in mixed precision on OpenCL or CUDA: slope of the energy by
+  linear regression, with its standard error. Kinetic plus potential energy wanders, without any drift, as energy goes from
   slow to fast vibrations, which hides a drift; so the regression sees the energy that velocity Verlet conserves to the
   next order, H + dt²/24 ΣF²/m on average (the shadow Hamiltonian, R. D. Engle, R. D. Skeel, M. Drees, J. Comput. Phys.
   206, 432 (2005)). Plain slopes are in the file.
@@ -56,6 +56,8 @@ STEP = 0.0005
 """[ps]"""
 _WARM, _FRICTION = 20.0, 5.0
 """Dynamics before the thermostat is switched off [ps], and its friction [1/ps]."""
+MIXED: dict[str, Literal["nve, mixed", "nve, CUDA"]] = {"OpenCL": "nve, mixed", "CUDA": "nve, CUDA"}
+"""Runs in mixed precision by platform."""
 _SAMPLE = 20
 """Steps between two looks at the total energy."""
 _BLOCKS = 50
@@ -84,7 +86,7 @@ class Job:
     model: str
     digest: str
     """Of the model's file."""
-    kind: Literal["dynamics", "scans", "nve", "nve, mixed"]
+    kind: Literal["dynamics", "scans", "nve", "nve, mixed", "nve, CUDA"]
     temperature: float
     seed: int
     time: str
@@ -123,7 +125,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--nve", default="200 ps", help="time of every run without thermostat")
     parser.add_argument("--gate", choices=("short", "full", "none"), default="short", help="that a fit has to pass")
     parser.add_argument("--correction", help="kernels: all, auto, n-pi-star or numbers, see hybridff fit")
-    parser.add_argument("--mixed", action="store_true", help="drift in mixed precision on OpenCL too")
+    parser.add_argument("--mixed", choices=("OpenCL", "CUDA"), help="platform of the drift in mixed precision")
     parser.add_argument("--table", action="store_true", help="only print the table of what is finished")
     options = parser.parse_args()
     if unknown := set(options.sets) - set(SIZES):
@@ -181,15 +183,15 @@ def _jobs(model: Model, options: argparse.Namespace) -> Iterator[Job]:
     for seed in range(options.seeds):
         yield Job(model.name, digest, "nve", 300.0, seed, options.nve, 0)
         if options.mixed:
-            yield Job(model.name, digest, "nve, mixed", 300.0, seed, options.nve, 0)
+            yield Job(model.name, digest, MIXED[options.mixed], 300.0, seed, options.nve, 0)
     for temperature in options.temperatures:
         for seed in range(options.seeds):
             yield Job(model.name, digest, "dynamics", temperature, seed, options.time, options.quenches)
 
 
 def _run(job: Job, force_field: ForceField) -> dict[str, Any]:
-    if job.kind in ("nve", "nve, mixed"):
-        platform = "OpenCL" if job.kind == "nve, mixed" else "Reference"
+    if job.kind.startswith("nve"):
+        platform = next((platform for platform, kind in MIXED.items() if kind == job.kind), "Reference")
         return drift(force_field, parse_time(job.time, "the time"), job.temperature, job.seed, platform)
     if job.kind == "scans":
         report = stability(force_field, StabilityOptions(temperatures=(), quenches=0, scans=True))
@@ -280,8 +282,9 @@ def _print_table(models: list[Model], options: argparse.Namespace, finished: dic
         "[kcal/mol, kcal/mol/Å].\n"
     )
     hot = " | ".join(f"{temperature:g} K" for temperature in options.temperatures)
-    print(f"| set | form | frames | energy / force RMSE | {hot} | false wells | scans | drift | drift, mixed |")
-    print("| --- " * (8 + len(options.temperatures)) + "|")
+    drifts = "drift | drift, OpenCL | drift, CUDA"
+    print(f"| set | form | frames | energy / force RMSE | {hot} | false wells | scans | {drifts} |")
+    print("| --- " * (9 + len(options.temperatures)) + "|")
     remarks = []
     for model in models:
         if not (options.models / model.name / FILE_NAME).is_file():
@@ -297,7 +300,7 @@ def _print_table(models: list[Model], options: argparse.Namespace, finished: dic
         wells = sum(len(found["wells"]) for _, found in dynamics)
         cells.append(f"{wells} of {sum(found['quenches'] for _, found in dynamics)}")
         cells.extend(f"{len(found['failures'])} of {found['scans']}" for job, found in runs if job.kind == "scans")
-        cells += [_drift_cell([found for job, found in runs if job.kind == kind]) for kind in ("nve", "nve, mixed")]
+        cells += [_drift_cell([found for job, found in runs if job.kind == kind]) for kind in ("nve", *MIXED.values())]
         errors = " / ".join(f"{error:.3f}" for error in saved.provenance.get("errors", ())) or "–"
         print(f"| {model.data} | {model.form} | {model.size} | {errors} | {' | '.join(cells)} |")
         remarks += [f"{model.name}: {remark}" for remark in saved.provenance["remarks"]]

@@ -21,7 +21,7 @@ _BLOCK = 2**24
 """Numbers of the largest array of a block of rows."""
 _STEP = 2048
 """Rows and columns of a block of a Cholesky factor."""
-_CACHED = 2**19
+_CACHED, _CACHED_BY_GPU = 2**19, 2**26
 """Numbers of an array that is gone over many times."""
 
 
@@ -101,7 +101,7 @@ def force_blocks(
         out = torch.zeros(n * r, m * s, dtype=torch.float64, device=rows.x.device)
     moved = [(columns.x[:, p].T, columns.slopes[:, p].transpose(0, 1).contiguous()) for p in index]
     left = rows.slopes.transpose(1, 2)
-    across = max(1, math.isqrt(_CACHED // (d * s)))
+    across = max(1, math.isqrt((_CACHED_BY_GPU if rows.x.is_cuda else _CACHED) // (d * s)))
     for i in range(0, n, across):
         stop = min(n, i + across)
         for j in range(0, stop if lower else m, across):
@@ -139,20 +139,19 @@ def energy_blocks(
     return energies, forces.reshape(n, sloped * r)
 
 
-def add_squares(matrix: Float[np.ndarray, "n n"], rows: Float[np.ndarray, "m n"]) -> None:
+def add_squares(matrix: Float[Tensor, "n n"], rows: Float[Tensor, "m n"]) -> None:
     """Add the scalar products of all columns to a matrix's lower half, in place."""
-    total, columns = torch.from_numpy(matrix), torch.from_numpy(np.ascontiguousarray(rows))
-    for first in range(0, len(total), _STEP):
-        stop = min(len(total), first + _STEP)
-        total[first:stop, :stop].addmm_(columns[:, first:stop].T, columns[:, :stop])
+    for first in range(0, len(matrix), _STEP):
+        stop = min(len(matrix), first + _STEP)
+        matrix[first:stop, :stop].addmm_(rows[:, first:stop].T, rows[:, :stop])
 
 
-def solve_in_place(covariance: Float[np.ndarray, "n n"], targets: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+def solve_in_place(matrix: Float[Tensor, "n n"], targets: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """Solution with a covariance, of which the lower half is read and overwritten.
 
     Raises ``LinAlgError`` where it is singular in double precision.
     """
-    matrix, solution = torch.from_numpy(covariance), torch.from_numpy(targets.copy())[:, None]
+    solution = targets.clone()[:, None]
     _factor(matrix)
     steps = [slice(first, first + _STEP) for first in range(0, len(matrix), _STEP)]
     for own in steps:
@@ -161,7 +160,7 @@ def solve_in_place(covariance: Float[np.ndarray, "n n"], targets: Float[np.ndarr
     for own in reversed(steps):
         solution[own] -= matrix[own.stop :, own].T @ solution[own.stop :]
         solution[own] = torch.linalg.solve_triangular(matrix[own, own].tril().T, solution[own], upper=True)
-    return solution[:, 0].numpy()
+    return solution[:, 0]
 
 
 def _factor(matrix: Float[Tensor, "n n"]) -> None:

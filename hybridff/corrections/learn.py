@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import Points, solve_in_place
@@ -98,14 +99,14 @@ class Learnt:
 class Part:
     """Of training or unseen frames."""
 
-    values: Float[np.ndarray, " n"]
+    values: Float[Tensor, " n"]
     """Forces in the basis of each geometry [kJ/mol/nm], then energies [kJ/mol]."""
     n_forces: int
-    offset: Float[np.ndarray, "n 1"]
+    offset: Float[Tensor, "n 1"]
     """What an unknown zero of energy does to them."""
     points: Sequence[Points]
     """As each kernel sees them."""
-    terms: Float[np.ndarray, "coefficients n"] | None
+    terms: Float[Tensor, "coefficients n"] | None
     """What the coefficients do to them, each by the deviation that its fit has left; None where they are fixed."""
     anchored: Float[np.ndarray, " anchors"] = field(default_factory=lambda: np.zeros(0))
     """Deviations of the last energies, of anchors, over that of the noise of forces [nm]."""
@@ -138,13 +139,13 @@ def single_precision(kernels: Sequence[KernelExpansion], points: Sequence[Points
     """
     forces, energies = 0.0, 0.0
     for kernel, own in zip(kernels, points, strict=True):
-        x = own.x[:_ROUNDED]
+        x, slopes = own.x[:_ROUNDED].cpu(), own.slopes[:_ROUNDED].cpu()
         found = []
         for dtype in (torch.float64, torch.float32):
             where = x.clone().requires_grad_()
             energy = kernel.of_descriptors(where, dtype)
             (slope,) = torch.autograd.grad(energy.sum(), where)
-            found.append((energy.detach().double(), torch.einsum("pd,pdf->pf", slope, own.slopes[:_ROUNDED])))
+            found.append((energy.detach().double(), torch.einsum("pd,pdf->pf", slope, slopes)))
         (energy, force), (rounded_energy, rounded_force) = found
         forces += float((force - rounded_force).square().mean())
         energies += float((energy - rounded_energy).square().mean())
@@ -212,11 +213,11 @@ class Predictions:
         if train.terms is not None:
             assert unseen.terms is not None
             self._terms = train.terms.T @ train.terms, unseen.terms.T @ train.terms
-        self._covariances: dict[tuple[int, float], tuple[np.ndarray, np.ndarray]] = {}
+        self._covariances: dict[tuple[int, float], tuple[Tensor, Tensor]] = {}
 
     def __call__(self, state: State) -> float:
         """The score; infinite where double precision does not suffice, or ``too_bad_alone`` says so."""
-        matrix, across = (part.copy() for part in self._offsets)
+        matrix, across = (part.clone() for part in self._offsets)
         found = state.hyperparameters(self._fragments, self._train.points)
         parts = [
             (strength.variance, *self._covariance(place, strength.width))
@@ -230,14 +231,15 @@ class Predictions:
             across += variance * other
         train, unseen = self._train, self._unseen
         targets = Targets(train.values, train.n_forces, matrix, train.anchored)
-        matrix[np.diag_indices_from(matrix)] += targets.noise(state.force_noise, state.energy_noise)
+        matrix.diagonal().add_(targets.noise(state.force_noise, state.energy_noise))
         try:
             weights = solve_in_place(matrix, train.values)
         except np.linalg.LinAlgError:
             return math.inf
+        values = unseen.values.numpy(force=True)
         if self._terms is not None:
-            alone = score(unseen.values, unseen.values - state.freedom**2 * self._terms[1] @ weights, unseen.n_forces)
-            if too_bad_alone(alone):
+            left = unseen.values - state.freedom**2 * (self._terms[1] @ weights)
+            if too_bad_alone(score(values, left.numpy(force=True), unseen.n_forces)):
                 return math.inf
         kernels = [
             expansion(fragment, own, strength.width, strength.variance * weights, train.n_forces)
@@ -246,9 +248,9 @@ class Predictions:
         ]
         used = [own for own, strength in zip(unseen.points, found.strengths, strict=True) if strength.variance]
         rounding = single_precision(kernels, used)
-        return score(unseen.values, unseen.values - across @ weights, unseen.n_forces, rounding)
+        return score(values, (unseen.values - across @ weights).numpy(force=True), unseen.n_forces, rounding)
 
-    def _covariance(self, place: int, width: float) -> tuple[np.ndarray, np.ndarray]:
+    def _covariance(self, place: int, width: float) -> tuple[Tensor, Tensor]:
         """Of the training frames with themselves and of the unseen ones with them."""
         key = place, width
         if key not in self._covariances:

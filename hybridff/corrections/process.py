@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import Points, energy_blocks, force_blocks, solve_in_place
@@ -22,19 +23,19 @@ from hybridff.errors import InputError
 class Targets:
     """What is to be explained: forces in the basis of all geometries, then their energies, then those of anchors."""
 
-    values: Float[np.ndarray, " n"]
+    values: Float[Tensor, " n"]
     """[kJ/mol/nm, kJ/mol]"""
     n_forces: int
-    known: Float[np.ndarray, "n n"]
+    known: Float[Tensor, "n n"]
     """Covariance that does not come from kernels or noise."""
     anchored: Float[np.ndarray, " anchors"] = field(default_factory=lambda: np.zeros(0))
     """Deviations of the energies of anchors, over that of the noise of forces [nm]."""
 
-    def noise(self, force: float, energy: float) -> Float[np.ndarray, " n"]:
+    def noise(self, force: float, energy: float) -> Float[Tensor, " n"]:
         """Variances of noise of these deviations."""
-        variances = np.full(len(self.values), energy**2)
+        variances = torch.full_like(self.values, energy**2)
         variances[: self.n_forces] = force**2
-        variances[len(variances) - len(self.anchored) :] = (force * self.anchored) ** 2
+        variances[len(variances) - len(self.anchored) :] = torch.as_tensor((force * self.anchored) ** 2)
         return variances
 
 
@@ -63,29 +64,27 @@ class Hyperparameters:
     """[kJ/mol]"""
 
 
-def covariance(points: Points, fragment: Fragment, width: float) -> tuple[Float[np.ndarray, "n n"], float]:
+def covariance(points: Points, fragment: Fragment, width: float) -> tuple[Float[Tensor, "n n"], float]:
     """Of projected forces and energies, scaled to a mean variance of the force components of 1, and that variance."""
     matrix = cross_covariance(points, points, fragment, width)
-    mean = float(np.diag(matrix)[: points.n_forces].mean())
+    mean = float(matrix.diagonal()[: points.n_forces].mean())
     matrix /= mean
     return matrix, mean
 
 
-def cross_covariance(
-    rows: Points, columns: Points, fragment: Fragment, width: float
-) -> Float[np.ndarray, "left right"]:
+def cross_covariance(rows: Points, columns: Points, fragment: Fragment, width: float) -> Float[Tensor, "left right"]:
     """Of projected forces and energies of some geometries with those of others [1/nm², 1/nm, 1]."""
     m, n = rows.n_forces, columns.n_forces
-    out = torch.empty(m + len(rows), n + len(columns), dtype=torch.float64)
+    out = torch.empty(m + len(rows), n + len(columns), dtype=torch.float64, device=rows.x.device)
     force_blocks(rows, columns, fragment.index, width, out=out[:m, :n])
     out[m:, n:], out[m:, :n] = energy_blocks(rows, columns, fragment.index, width)
     out[:m, n:] = out[m:, :n].T if rows is columns else energy_blocks(columns, rows, fragment.index, width)[1].T
-    return out.numpy()
+    return out
 
 
 def solve(
     targets: Targets, fragments: Sequence[Fragment], points: Sequence[Points], found: Hyperparameters
-) -> tuple[list[KernelTerm], Float[np.ndarray, " n"]]:
+) -> tuple[list[KernelTerm], Float[Tensor, " n"]]:
     """The trained kernels that are not switched off, and the weights of the data.
 
     The weights times the covariance of anything with the data give its mean. Raises ``InputError`` where the covariance
@@ -98,7 +97,7 @@ def solve(
             kernel *= strength.variance
             matrix += kernel
             del kernel
-    matrix[np.diag_indices_from(matrix)] += targets.noise(found.force_noise, found.energy_noise)
+    matrix.diagonal().add_(targets.noise(found.force_noise, found.energy_noise))
     try:
         weights = solve_in_place(matrix, targets.values)
     except np.linalg.LinAlgError:
@@ -117,17 +116,17 @@ def solve(
 
 
 def expansion(
-    fragment: Fragment, points: Points, width: float, weights: Float[np.ndarray, " n"], n_forces: int
+    fragment: Fragment, points: Points, width: float, weights: Float[Tensor, " n"], n_forces: int
 ) -> KernelExpansion:
-    """The energy function that some weights of forces and energies give."""
-    by_force = torch.as_tensor(weights[:n_forces]).reshape(len(points.slopes), -1)
+    """The energy function that some weights of forces and energies give, in the processor's memory."""
+    by_force = weights[:n_forces].reshape(len(points.slopes), -1)
     force_weights = torch.zeros_like(points.x)
     force_weights[: len(by_force)] = torch.einsum("pdf,pf->pd", points.slopes, by_force)
     return KernelExpansion(
         fragment.descriptor,
-        points.x,
-        force_weights,
-        torch.as_tensor(weights[n_forces:]),
+        points.x.cpu(),
+        force_weights.cpu(),
+        weights[n_forces:].cpu(),
         fragment.permutations,
         width,
     )

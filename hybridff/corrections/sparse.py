@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.linalg import cholesky, solve_triangular
+from torch import Tensor
 
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import Points, add_squares, internal_basis, solve_in_place
@@ -26,18 +26,18 @@ _JITTER = 1e-10
 
 
 def farthest(
-    fragment: Fragment, positions: Float[np.ndarray, "frames all_atoms 3"], width: float, wanted: int
+    fragment: Fragment, positions: Float[Tensor, "frames all_atoms 3"], width: float, wanted: int
 ) -> Int[np.ndarray, " chosen"]:
     """Geometries that the kernel knows least from those before, by its variance; the first is the first one.
 
     A pivoted Cholesky decomposition of the covariance of energies.
     """
-    x = fragment.descriptor.of(torch.as_tensor(positions[:, list(fragment.atoms)]))
+    x = fragment.descriptor.of(positions[:, list(fragment.atoms)])
     index = fragment.index
     own = sum(matern(x - x[:, entries], width)[0] for entries in index)
-    assert isinstance(own, torch.Tensor)
+    assert isinstance(own, Tensor)
     left, chosen = own.clone(), [0]
-    rows = torch.zeros(wanted, len(x), dtype=torch.float64)
+    rows = x.new_zeros(wanted, len(x))
     for k in range(wanted):
         place = chosen[k]
         row = sum(matern(x - x[place, entries], width)[0] for entries in index)
@@ -56,12 +56,12 @@ def farthest(
 class Block:
     """Some of the frames."""
 
-    values: Float[np.ndarray, " n"]
+    values: Float[Tensor, " n"]
     """Forces in a basis [kJ/mol/nm], then energies [kJ/mol]."""
     n_forces: int
     points: list[Points]
     """The frames as each kernel sees them."""
-    others: Float[np.ndarray, "others n"]
+    others: Float[Tensor, "others n"]
     """What other unknowns of unit prior deviation do to the values."""
     anchored: Float[np.ndarray, " anchors"] = field(default_factory=lambda: np.zeros(0))
     """Deviations of the last energies, of anchors, over that of the noise of forces [nm]."""
@@ -76,15 +76,16 @@ class SparseProblem:
         self,
         blocks: Iterable[Block],
         fragments: Sequence[Fragment],
-        centres: Sequence[Float[np.ndarray, "points all_atoms 3"]],
+        centres: Sequence[Float[Tensor, "points all_atoms 3"]],
         found: Hyperparameters,
     ) -> None:
         self._bases = [
             _Basis.of(fragment, positions, strength.width, strength.variance)
             for fragment, strength, positions in zip(fragments, found.strengths, centres, strict=True)
         ]
-        self._matrix, self._vector = np.zeros((0, 0)), np.zeros(0)
-        self._rows, self._energies, self._anchored = np.zeros((0, 0)), np.zeros(0), np.zeros(0)
+        nothing = torch.zeros(0, dtype=torch.float64, device=self._bases[0].root.device)
+        self._matrix, self._vector, self._energies = nothing.reshape(0, 0), nothing, nothing
+        self._rows, self._anchored = nothing.reshape(0, 0), np.zeros(0)
         self.add(blocks)
 
     def add(self, blocks: Iterable[Block]) -> None:
@@ -92,23 +93,23 @@ class SparseProblem:
         energy_rows, energies, anchored = [], [self._energies], [self._anchored]
         for block in blocks:
             own = [basis.rows(points) for basis, points in zip(self._bases, block.points, strict=True)]
-            rows = np.concatenate([block.others, *own])
+            rows = torch.cat([block.others, *own])
             if not len(self._vector):
-                self._matrix = np.zeros((len(rows), len(rows)))
-                self._vector = np.zeros(len(rows))
-                self._rows = np.zeros((len(rows), 0))
+                self._matrix = rows.new_zeros(len(rows), len(rows))
+                self._vector = rows.new_zeros(len(rows))
+                self._rows = rows.new_zeros(len(rows), 0)
             force_rows, forces = (part[..., : block.n_forces] / block.doubt for part in (rows, block.values))
-            add_squares(self._matrix, force_rows.T)
+            add_squares(self._matrix, force_rows.T.contiguous())
             self._vector += force_rows @ forces
             energy_rows.append(rows[:, block.n_forces :])
             energies.append(block.values[block.n_forces :])
             anchored += [np.zeros(len(energies[-1]) - len(block.anchored)), block.anchored]
-        self._rows, self._energies = np.concatenate([self._rows, *energy_rows], 1), np.concatenate(energies)
+        self._rows, self._energies = torch.cat([self._rows, *energy_rows], 1), torch.cat(energies)
         self._anchored = np.concatenate(anchored)
 
     def solved(
         self, found: Hyperparameters, deviations: Float[np.ndarray, " others"] | None = None
-    ) -> tuple[list[KernelTerm], Float[np.ndarray, " others"]]:
+    ) -> tuple[list[KernelTerm], Float[Tensor, " others"]]:
         """The kernels that are not switched off, and the other unknowns; length scales are those of the beginning.
 
         ``deviations`` are those that the other unknowns have a priori, one if not given.
@@ -121,18 +122,20 @@ class SparseProblem:
             math.sqrt(strength.variance / basis.variance)
             for strength, basis in zip(found.strengths, self._bases, strict=True)
         ]
-        scale = np.concatenate([np.ones(n_others) if deviations is None else deviations, np.repeat(loudness, sizes)])
-        used = np.flatnonzero(scale)
-        matrix = self._matrix if len(used) == len(scale) else self._matrix[np.ix_(used, used)]
+        given = np.ones(n_others) if deviations is None else deviations
+        scale = torch.as_tensor(np.concatenate([given, np.repeat(loudness, sizes)])).to(self._vector)
+        used = scale.nonzero()[:, 0]
+        matrix = self._matrix if len(used) == len(scale) else self._matrix[used][:, used]
         scale = scale[used]
         matrix = matrix * scale
         matrix *= scale[:, None]
         shares = 1 / np.where(self._anchored > 0, self._anchored, found.energy_noise / found.force_noise)
-        rows = scale[:, None] * self._rows[used] * shares
-        add_squares(matrix, rows.T)
-        matrix[np.diag_indices_from(matrix)] += found.force_noise**2
+        by_share = torch.as_tensor(shares).to(scale)
+        rows = scale[:, None] * self._rows[used] * by_share
+        add_squares(matrix, rows.T.contiguous())
+        matrix.diagonal().add_(found.force_noise**2)
         try:
-            unknowns = solve_in_place(matrix, scale * self._vector[used] + rows @ (shares * self._energies))
+            unknowns = solve_in_place(matrix, scale * self._vector[used] + rows @ (by_share * self._energies))
         except np.linalg.LinAlgError:
             raise InputError("the kernels' noise is too small for double precision: assume more of it.") from None
         terms, first = [], n_others
@@ -144,17 +147,17 @@ class SparseProblem:
 
     def move(self, anchors: Float[np.ndarray, " anchors"]) -> None:
         """Other energies of the last anchors, in the order in which they came [kJ/mol]."""
-        self._energies[len(self._energies) - len(anchors) :] = anchors
+        self._energies[len(self._energies) - len(anchors) :] = torch.as_tensor(anchors)
 
     def restrict(self, directions: Float[np.ndarray, "others k"]) -> None:
         """Keep the other unknowns out of some orthonormal directions, from now on."""
-        others = slice(len(directions))
-        self._matrix = np.tril(self._matrix)
-        self._matrix += np.tril(self._matrix, -1).T
-        self._matrix[others] -= directions @ (directions.T @ self._matrix[others])
-        self._matrix[:, others] -= (self._matrix[:, others] @ directions) @ directions.T
-        self._vector[others] -= directions @ (directions.T @ self._vector[others])
-        self._rows[others] -= directions @ (directions.T @ self._rows[others])
+        others, along = slice(len(directions)), torch.as_tensor(directions).to(self._matrix)
+        self._matrix = self._matrix.tril()
+        self._matrix += self._matrix.tril(-1).T
+        self._matrix[others] -= along @ (along.T @ self._matrix[others])
+        self._matrix[:, others] -= (self._matrix[:, others] @ along) @ along.T
+        self._vector[others] -= along @ (along.T @ self._vector[others])
+        self._rows[others] -= along @ (along.T @ self._rows[others])
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,28 +169,27 @@ class _Basis:
     width: float
     variance: float
     """Of the energy [kJ²/mol²]."""
-    root: Float[np.ndarray, "n n"]
+    root: Float[Tensor, "n n"]
     """Lower Cholesky factor of the covariance of forces and energies at the points."""
 
     @classmethod
     def of(
-        cls, fragment: Fragment, positions: Float[np.ndarray, "points all_atoms 3"], width: float, variance: float
+        cls, fragment: Fragment, positions: Float[Tensor, "points all_atoms 3"], width: float, variance: float
     ) -> "_Basis":
-        own = torch.as_tensor(positions[:, list(fragment.atoms)])
+        own = positions[:, list(fragment.atoms)]
         points = Points.of(fragment.descriptor, own, internal_basis(own))
         matrix = cross_covariance(points, points, fragment, width)
-        matrix[np.diag_indices_from(matrix)] *= 1 + _JITTER
-        root = cholesky(variance * matrix, lower=True, overwrite_a=True)
-        return cls(fragment, points, width, variance, root)
+        matrix.diagonal().mul_(1 + _JITTER)
+        return cls(fragment, points, width, variance, torch.linalg.cholesky(matrix.mul_(variance)))
 
-    def rows(self, points: Points) -> Float[np.ndarray, "functions n"]:
+    def rows(self, points: Points) -> Float[Tensor, "functions n"]:
         """The functions at some frames."""
-        values = self.variance * cross_covariance(self.points, points, self.fragment, self.width)
-        return solve_triangular(self.root, values, lower=True, overwrite_b=True, check_finite=False)
+        values = cross_covariance(self.points, points, self.fragment, self.width).mul_(self.variance)
+        return torch.linalg.solve_triangular(self.root, values, upper=False)
 
-    def term(self, unknowns: Float[np.ndarray, " functions"]) -> KernelTerm:
+    def term(self, unknowns: Float[Tensor, " functions"]) -> KernelTerm:
         """The kernel with these amounts of its functions."""
-        weights = self.variance * solve_triangular(self.root, unknowns, lower=True, trans=1)
+        weights = self.variance * torch.linalg.solve_triangular(self.root.T, unknowns[:, None], upper=True)[:, 0]
         n_forces = self.points.slopes.shape[-1] * len(self.points)
         kernel = expansion(self.fragment, self.points, self.width, weights, n_forces)
         return KernelTerm(self.fragment.atoms, kernel)

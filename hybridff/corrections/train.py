@@ -26,18 +26,19 @@ def train_forces(
 ) -> KernelExpansion:
     """The expansion whose forces are nearest to the given ones [kJ/mol/nm], with an absolute ridge [1/nm²].
 
+    It is computed where the positions are, on a GPU say; the expansion itself is in the processor's memory.
     Raises ``InputError`` where the covariance is singular in double precision.
     """
     basis = internal_basis(positions)
     points = Points.of(descriptor, positions, basis)
-    covariance = force_blocks(points, points, descriptor.index(permutations), width, progress, lower=True).numpy()
-    covariance[np.diag_indices_from(covariance)] += ridge
+    covariance = force_blocks(points, points, descriptor.index(permutations), width, progress, lower=True)
+    covariance.diagonal().add_(ridge)
     try:
-        coefficients = solve_in_place(covariance, projected(forces, basis).reshape(-1).numpy())
+        coefficients = solve_in_place(covariance, projected(forces, basis).reshape(-1))
     except np.linalg.LinAlgError:
         raise InputError(
             f"the kernel's covariance of {len(covariance)} force components is singular with this ridge "
             f"({ridge:.3g}/nm²): use a larger ridge or a smaller width, or leave out frames that are all but the same."
         ) from None
-    weights = torch.einsum("pdf,pf->pd", points.slopes, torch.as_tensor(coefficients).reshape(len(points), -1))
-    return KernelExpansion(descriptor, points.x, weights, None, permutations, width)
+    weights = torch.einsum("pdf,pf->pd", points.slopes, coefficients.reshape(len(points), -1))
+    return KernelExpansion(descriptor, points.x.cpu(), weights.cpu(), None, permutations.cpu(), width)

@@ -36,10 +36,11 @@ def part(n: int, seed: int, *, strength: float = 1.0, noise: float = NOISE, term
     n_forces = len(column) - n
     size = np.where(np.arange(len(column)) < n_forces, noise, 0.025 * noise)
     values = strength * column + size * np.random.default_rng(seed).normal(size=len(column))
-    offset = np.zeros((len(values), 1))
+    offset = torch.zeros(len(values), 1, dtype=torch.float64)
     offset[n_forces:] = 1000.0
     points = [fragment.points(x, basis) for fragment in fragments()]
-    return Part(values, n_forces, offset, points, terms * column[None] if terms else None)
+    effects = torch.as_tensor(terms * column[None]) if terms else None
+    return Part(torch.as_tensor(values), n_forces, offset, points, effects)
 
 
 def learnt(train: Part, unseen: Part) -> Learnt:
@@ -88,7 +89,8 @@ def test_the_prediction_is_that_of_the_trained_kernels() -> None:
     energies, forces = term.energy_forces(x)
     predicted = np.concatenate([projected(forces, internal_basis(x)).numpy().ravel(), energies.numpy()])
     rounding = single_precision([term.expansion], unseen.points[:1])
-    expected = score(unseen.values, unseen.values - predicted, unseen.n_forces, rounding)
+    values = unseen.values.numpy()
+    expected = score(values, values - predicted, unseen.n_forces, rounding)
     assert Predictions(train, unseen, fragments())(state) == pytest.approx(expected, rel=1e-7)
 
 
@@ -118,9 +120,9 @@ def test_rounding_counts_as_an_error() -> None:
 def test_noise_too_small_for_double_precision_is_not_possible() -> None:
     train, unseen = part(24, 0), part(20, 1)
     twice = Part(
-        np.concatenate([train.values[: train.n_forces]] * 2 + [train.values[train.n_forces :]] * 2),
+        torch.cat([train.values[: train.n_forces]] * 2 + [train.values[train.n_forces :]] * 2),
         2 * train.n_forces,
-        np.concatenate([train.offset[: train.n_forces]] * 2 + [train.offset[train.n_forces :]] * 2),
+        torch.cat([train.offset[: train.n_forces]] * 2 + [train.offset[train.n_forces :]] * 2),
         [Points(own.x.repeat(2, 1), own.slopes.repeat(2, 1, 1)) for own in train.points],
         None,
     )

@@ -37,9 +37,9 @@ def spring(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def targets(energies: torch.Tensor, forces: torch.Tensor, basis: torch.Tensor) -> Targets:
-    own = projected(forces, basis).numpy().ravel()
-    values = np.concatenate([own, energies.numpy()])
-    offset = np.zeros((len(values), 1))
+    own = projected(forces, basis).ravel()
+    values = torch.cat([own, energies])
+    offset = values.new_zeros(len(values), 1)
     offset[len(own) :] = 1000.0
     return Targets(values, len(own), offset @ offset.T)
 
@@ -48,17 +48,17 @@ def test_the_covariance_scales_to_forces_of_unit_variance() -> None:
     _, _, points = data()
     matrix, mean = covariance(points[0], fragments()[0], 7.0)
     n = N_FRAMES * 21
-    assert np.diag(matrix)[:n].mean() == pytest.approx(1.0)
+    assert float(matrix.diagonal()[:n].mean()) == pytest.approx(1.0)
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12)
     # The kernel of a geometry with itself is 1.
-    np.testing.assert_allclose(np.diag(matrix)[n:] * mean, 1.0, rtol=1e-12)
+    np.testing.assert_allclose(matrix.diagonal()[n:] * mean, 1.0, rtol=1e-12)
 
 
 def test_the_trained_kernels_explain_the_data_and_unseen_ones() -> None:
     x, basis, points = data()
     wanted = targets(*spring(x), basis)
     found = Hyperparameters((strength(60.0, 300.0, points[0]), Strength(2.0, 0.0)), 1e-3, 1e-3)
-    terms, _ = solve(Targets(wanted.values, wanted.n_forces, wanted.known.copy()), fragments(), points, found)
+    terms, _ = solve(Targets(wanted.values, wanted.n_forces, wanted.known.clone()), fragments(), points, found)
     (term,) = terms
     assert term.atoms == ATOMS[0]
     new = torch.as_tensor(distorted("ethanol", 10, seed=1))
@@ -73,11 +73,11 @@ def test_the_trained_kernels_explain_the_data_and_unseen_ones() -> None:
 def test_the_weights_give_the_mean_of_whatever_goes_with_the_data() -> None:
     x, basis, points = data()
     energies, forces = spring(x)
-    column = np.concatenate([projected(forces, basis).numpy().ravel(), energies.numpy()])
-    known = 9 * np.outer(column, column)
+    column = torch.cat([projected(forces, basis).ravel(), energies])
+    known = 9 * torch.outer(column, column)
     found = Hyperparameters((strength(2.0, 1.0, points[0]), Strength(2.0, 0.0)), 1e-2, 1e-2)
     _, weights = solve(Targets(column, N_FRAMES * 21, known), fragments(), points, found)
-    assert 9 * column @ weights == pytest.approx(1.0, rel=1e-3)
+    assert float(9 * column @ weights) == pytest.approx(1.0, rel=1e-3)
 
 
 def test_a_fragment_is_found_with_the_permutations_that_its_frames_reach() -> None:

@@ -23,9 +23,13 @@ def fragments() -> list[Fragment]:
     return [Fragment(atoms, Descriptor(4), torch.arange(4)[None]) for atoms in ATOMS]
 
 
+def geometries(n: int = N_FRAMES, seed: int = 0) -> torch.Tensor:
+    return torch.as_tensor(distorted("ethanol", n, seed=seed))
+
+
 def blocks(size: int, seed: int = 0) -> list[Block]:
     """Forces and energies of two springs, some frames at a time, with an unknown zero of energy."""
-    positions = torch.as_tensor(distorted("ethanol", N_FRAMES, seed=seed)).requires_grad_()
+    positions = geometries(seed=seed).requires_grad_()
     energy = sum(1500 * ((positions[:, i] - positions[:, j]).norm(dim=-1) - 0.25) ** 2 for i, j in ((0, 8), (1, 5)))
     assert isinstance(energy, torch.Tensor)
     (gradient,) = torch.autograd.grad(energy.sum(), positions)
@@ -33,11 +37,11 @@ def blocks(size: int, seed: int = 0) -> list[Block]:
     for first in range(0, N_FRAMES, size):
         x = positions[first : first + size].detach()
         basis = internal_basis(x)
-        force = projected(-gradient[first : first + size], basis).reshape(-1).numpy()
-        own = energy[first : first + size].detach().numpy()
-        others = np.concatenate([np.zeros(len(force)), np.full(len(own), 100.0)])[None]
+        force = projected(-gradient[first : first + size], basis).reshape(-1)
+        own = energy[first : first + size].detach()
+        others = torch.cat([torch.zeros_like(force), torch.full_like(own, 100.0)])[None]
         points = [fragment.points(x, basis) for fragment in fragments()]
-        found.append(Block(np.concatenate([force, own]), len(force), points, others))
+        found.append(Block(torch.cat([force, own]), len(force), points, others))
     return found
 
 
@@ -45,13 +49,14 @@ def anchors(seed: int = 3) -> Block:
     """Geometries whose energies are to be zero, give or take."""
     x = torch.as_tensor(distorted("ethanol", 4, seed=seed))
     points = [fragment.points(x, torch.zeros(0, 27, 21, dtype=torch.float64)) for fragment in fragments()]
-    return Block(np.zeros(4), 0, points, np.full((1, 4), 100.0), np.array([0.1, 0.2, 0.4, 0.6]))
+    zeros = torch.zeros(4, dtype=torch.float64)
+    return Block(zeros, 0, points, torch.full_like(zeros[None], 100.0), np.array([0.1, 0.2, 0.4, 0.6]))
 
 
 def with_anchors(frames: Block, others: Block, zero: float) -> tuple[Targets, list[Points]]:
     """As one problem of the full process."""
-    values = np.concatenate([frames.values, np.full(len(others.values), zero)])
-    effects = np.concatenate([frames.others, others.others], 1)
+    values = torch.cat([frames.values, torch.full_like(others.values, zero)])
+    effects = torch.cat([frames.others, others.others], 1)
     points = [
         Points(torch.cat([own.x, anchor.x]), own.slopes)
         for own, anchor in zip(frames.points, others.points, strict=True)
@@ -66,14 +71,14 @@ def without_first(found: list[Block]) -> list[Block]:
 
 def test_with_every_frame_a_point_it_is_the_full_process() -> None:
     """Whatever the amplitudes were that the equations were made with."""
-    x = distorted("ethanol", N_FRAMES)
+    x = geometries()
     (everything,) = blocks(N_FRAMES)
     known = everything.others.T @ everything.others
     targets = Targets(everything.values, everything.n_forces, known)
     full, _ = solve(targets, fragments(), everything.points, FOUND)
     begin = replace(FOUND, strengths=(Strength(6.0, 90.0), Strength(9.0, 2700.0)))
     sparse, others = SparseProblem(blocks(7), fragments(), [x, x], begin).solved(FOUND)
-    new = torch.as_tensor(distorted("ethanol", 5, seed=9))
+    new = geometries(5, seed=9)
     for one, other in zip(full, sparse, strict=True):
         for a, b in zip(one.energy_forces(new), other.energy_forces(new), strict=True):
             # The normal equations square the condition number of the covariance, 1e7 here.
@@ -86,13 +91,13 @@ def test_with_anchors_it_is_the_full_process_too(later: bool) -> None:
     (everything,) = blocks(N_FRAMES)
     targets, points = with_anchors(everything, anchors(), 7.0)
     full, _ = solve(targets, fragments(), points, FOUND)
-    centres = np.concatenate([distorted("ethanol", N_FRAMES), distorted("ethanol", 4, seed=3)])
+    centres = torch.cat([geometries(), geometries(4, seed=3)])
     problem = SparseProblem([*blocks(7), *([] if later else [anchors()])], fragments(), [centres] * 2, FOUND)
     if later:
         problem.add([anchors()])
     problem.move(np.full(4, 7.0))
     sparse, _ = problem.solved(FOUND)
-    new = torch.as_tensor(distorted("ethanol", 5, seed=9))
+    new = geometries(5, seed=9)
     for one, other in zip(full, sparse, strict=True):
         for a, b in zip(one.energy_forces(new), other.energy_forces(new), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
@@ -100,76 +105,78 @@ def test_with_anchors_it_is_the_full_process_too(later: bool) -> None:
 
 def test_kernels_come_the_nearer_to_an_anchor_the_surer_it_is() -> None:
     (everything,) = blocks(N_FRAMES)
-    x, off = torch.as_tensor(distorted("ethanol", 4, seed=3)), []
+    x, off = geometries(4, seed=3), []
     known = {}
     for deviation in (20.0, 0.2, 0.002):
         own = replace(anchors(), anchored=np.full(4, deviation))
         targets, points = with_anchors(everything, own, 7.0)
-        known[deviation] = targets.known.copy()
+        known[deviation] = targets.known.clone()
         terms, weights = solve(targets, fragments(), points, FOUND)
         energies = sum(term.energy(x) for term in terms)
         assert isinstance(energies, torch.Tensor)
         # the kernels, and the zero of energy, which is the same for frames and anchors
-        found = energies.numpy() + known[deviation][-4:] @ weights
-        off.append(float(np.abs(found - 7.0).max()))
+        found = energies + known[deviation][-4:] @ weights
+        off.append(float((found - 7.0).abs().max()))
     assert off == sorted(off, reverse=True)
     assert off[-1] < 0.05
     assert off[0] > 0.5
 
 
 def test_few_points_explain_more_with_more_of_them() -> None:
-    x, (new,) = distorted("ethanol", N_FRAMES), blocks(N_FRAMES, seed=5)
+    x, (new,) = geometries(), blocks(N_FRAMES, seed=5)
     left = []
     for n_points in (1, 20):
         terms, _ = SparseProblem(blocks(10), fragments(), [x[:n_points]] * 2, FOUND).solved(QUIET)
-        positions = torch.as_tensor(distorted("ethanol", N_FRAMES, seed=5))
+        positions = geometries(seed=5)
         forces = sum(term.energy_forces(positions)[1] for term in terms)
         assert isinstance(forces, torch.Tensor)
-        wanted = torch.as_tensor(new.values[: new.n_forces]).reshape(N_FRAMES, -1)
+        wanted = new.values[: new.n_forces].reshape(N_FRAMES, -1)
         left.append(float((projected(forces, internal_basis(positions)) - wanted).square().mean().sqrt()))
     assert left[1] < 0.7 * left[0]
 
 
 def test_a_kernel_that_is_switched_off_has_no_points() -> None:
-    x = distorted("ethanol", N_FRAMES)
+    x = geometries()
     found = Hyperparameters((Strength(6.0, 0.0), Strength(9.0, 300.0)), 5.0, 0.3)
     terms, _ = SparseProblem(blocks(20), fragments(), [x, x], FOUND).solved(found)
     (alone,), _ = SparseProblem(without_first(blocks(20)), fragments()[1:], [x], FOUND_SECOND).solved(FOUND_SECOND)
     assert [term.atoms for term in terms] == [ATOMS[1]]
-    new = torch.as_tensor(distorted("ethanol", 5, seed=9))
+    new = geometries(5, seed=9)
     torch.testing.assert_close(terms[0].energy(new), alone.energy(new), rtol=1e-6, atol=1e-6)
 
 
 def test_unknowns_are_kept_out_of_directions() -> None:
-    x = distorted("ethanol", N_FRAMES)
+    x = geometries()
     random = np.random.default_rng(3)
 
     def several() -> list[Block]:
         return [
             replace(
                 block,
-                others=np.concatenate([block.others, block.values + random.normal(0, 50, (3, len(block.values)))]),
+                others=torch.cat(
+                    [block.others, block.values + torch.as_tensor(random.normal(0, 50, (3, len(block.values))))]
+                ),
             )
             for block in blocks(20)
         ]
 
     found = several()
-    direction = np.array([[0.0], [0.6], [0.0], [0.8]])
+    direction = torch.tensor([[0.0], [0.6], [0.0], [0.8]], dtype=torch.float64)
     free = SparseProblem(found, fragments(), [x, x], FOUND)
     assert abs(float((direction.T @ free.solved(FOUND)[1])[0])) > 1e-3
-    free.restrict(direction)
+    free.restrict(direction.numpy())
     terms, others = free.solved(FOUND)
     assert abs(float((direction.T @ others)[0])) < 1e-9
     (block,) = found
     less = [replace(block, others=block.others - direction @ (direction.T @ block.others))]
     expected, _ = SparseProblem(less, fragments(), [x, x], FOUND).solved(FOUND)
-    new = torch.as_tensor(distorted("ethanol", 5, seed=9))
+    new = geometries(5, seed=9)
     for term, other in zip(terms, expected, strict=True):
         torch.testing.assert_close(term.energy(new), other.energy(new), rtol=1e-6, atol=1e-6)
 
 
 def test_noise_too_small_for_double_precision_gets_a_sentence() -> None:
-    x = distorted("ethanol", N_FRAMES)
+    x = geometries()
     problem = SparseProblem(blocks(20), fragments(), [x, x], FOUND)
     with pytest.raises(InputError, match="noise is too small for double precision"):
         problem.solved(replace(FOUND, force_noise=1e-12, energy_noise=1e-12))
@@ -179,14 +186,14 @@ def test_points_are_chosen_to_be_unlike_each_other() -> None:
     """Of three clusters of geometries, three points take one each."""
     centres = distorted("ethanol", 3, seed=2)
     random = np.random.default_rng(0)
-    x = np.concatenate([centre + random.normal(0, 1e-4, (5, 9, 3)) for centre in centres])
-    fragment = Fragment.find(molecule("ethanol"), range(9), torch.as_tensor(x))
+    x = torch.as_tensor(np.concatenate([centre + random.normal(0, 1e-4, (5, 9, 3)) for centre in centres]))
+    fragment = Fragment.find(molecule("ethanol"), range(9), x)
     chosen = farthest(fragment, x, 5.0, 3)
     assert sorted(chosen // 5) == [0, 1, 2]
     assert chosen[0] == 0
 
 
 def test_the_same_geometry_is_no_second_point() -> None:
-    x = np.repeat(distorted("ethanol", 2), 3, axis=0)
-    fragment = Fragment.find(molecule("ethanol"), range(9), torch.as_tensor(x))
+    x = geometries(2).repeat_interleave(3, 0)
+    fragment = Fragment.find(molecule("ethanol"), range(9), x)
     assert len(farthest(fragment, x, 5.0, 6)) == 2

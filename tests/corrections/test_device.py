@@ -1,0 +1,78 @@
+import pytest
+import torch
+from models import distorted, molecule
+
+from hybridff.corrections.device import PROCESSOR, chosen, most_rows
+from hybridff.corrections.fragment import Fragment
+from hybridff.corrections.gram import internal_basis, projected
+from hybridff.corrections.process import Hyperparameters, Strength, Targets, solve
+from hybridff.corrections.sparse import Block, SparseProblem, farthest
+from hybridff.corrections.term import KernelTerm
+from hybridff.corrections.train import train_forces
+from hybridff.errors import InputError
+
+ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no GPU")
+FOUND = Hyperparameters((Strength(20.0, 1000.0),), 1.0, 0.1)
+
+
+def labelled(device: torch.device) -> tuple[Fragment, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A kernel on all of ethanol; positions, energies and forces of a spring."""
+    x = torch.as_tensor(distorted("ethanol", 40))
+    fragment = Fragment.find(molecule("ethanol"), range(9), x, angular=True)
+    x = x.to(device).requires_grad_()
+    energies = 1500 * ((x[:, 0] - x[:, 8]).norm(dim=-1) - 0.3) ** 2
+    (gradient,) = torch.autograd.grad(energies.sum(), x)
+    return fragment, x.detach(), energies.detach(), -gradient
+
+
+def trained_at_once(device: torch.device) -> KernelTerm:
+    fragment, x, energies, forces = labelled(device)
+    basis = internal_basis(x)
+    values = torch.cat([projected(forces, basis).ravel(), energies])
+    targets = Targets(values, len(values) - len(x), values.new_zeros(len(values), len(values)))
+    (term,), _ = solve(targets, [fragment], [fragment.points(x, basis)], FOUND)
+    return term
+
+
+def trained_on_few_points(device: torch.device) -> KernelTerm:
+    fragment, x, energies, forces = labelled(device)
+    basis = internal_basis(x)
+    values = torch.cat([projected(forces, basis).ravel(), energies])
+    block = Block(values, len(values) - len(x), [fragment.points(x, basis)], torch.ones_like(values[None]))
+    centres = x[farthest(fragment, x, 20.0, 10)]
+    (term,), _ = SparseProblem([block], [fragment], [centres], FOUND).solved(FOUND)
+    return term
+
+
+def trained_on_forces(device: torch.device) -> KernelTerm:
+    fragment, x, _, forces = labelled(device)
+    kernel = train_forces(fragment.descriptor, x, forces, fragment.permutations, 20.0, 1e-6)
+    return KernelTerm(range(9), kernel)
+
+
+def test_without_a_gpu_kernels_are_trained_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert chosen("auto") == chosen("cpu") == PROCESSOR
+
+
+def test_a_gpu_that_is_not_there_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="PyTorch finds no GPU that it can use"):
+        chosen("cuda")
+
+
+def test_a_large_gpu_takes_more_rows_than_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, more in ((1e9, False), (80e9, True)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, free))
+        assert (most_rows(torch.device("cuda")) > most_rows(PROCESSOR)) == more
+
+
+@ON_GPU
+@pytest.mark.parametrize("trained", [trained_at_once, trained_on_few_points, trained_on_forces])
+def test_kernels_trained_on_a_gpu_are_those_of_the_processor(trained) -> None:
+    """Conditions of 1e7 to 1e10 leave that many digits of double precision's sixteen."""
+    new = torch.as_tensor(distorted("ethanol", 10, seed=1))
+    expected, found = (trained(device).energy_forces(new) for device in (PROCESSOR, torch.device("cuda")))
+    for one, other in zip(expected, found, strict=True):
+        assert not other.is_cuda
+        assert float((one - other).norm()) < 1e-5 * float(one.norm())
