@@ -5,11 +5,11 @@ molecule on the Reference platform in double precision, steps of 0.5 fs:
 - Langevin dynamics at each temperature, each seed a run; a run fails when a bond breaks or atoms collapse. Snapshots
   spread over a run are relaxed, and a false well is a minimum that is no structure of the molecule.
 - A scan of every class of bonds, angles and pairs, as in ``hybridff verify --dynamics``.
-- Velocity Verlet from a state of 300 K, with --mixed also in mixed precision on OpenCL or CUDA: slope of the energy by
-  linear regression, with its standard error. Kinetic plus potential energy wanders, without any drift, as energy goes from
-  slow to fast vibrations, which hides a drift; so the regression sees the energy that velocity Verlet conserves to the
-  next order, H + dt²/24 ΣF²/m on average (the shadow Hamiltonian, R. D. Engle, R. D. Skeel, M. Drees, J. Comput. Phys.
-  206, 432 (2005)). Plain slopes are in the file.
+- Velocity Verlet from a state of 300 K, with --mixed also in mixed precision on OpenCL or CUDA: slope of the energy
+  by linear regression, with its standard error. Kinetic plus potential energy wanders, without any drift, as energy
+  goes from slow to fast vibrations, which hides a drift; so the regression sees the energy that velocity Verlet
+  conserves to the next order, H + dt²/24 ΣF²/m on average (the shadow Hamiltonian, R. D. Engle, R. D. Skeel, M.
+  Drees, J. Comput. Phys. 206, 432 (2005)). Plain slopes are in the file.
 
 With --correction, fits have kernels.
 
