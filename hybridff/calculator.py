@@ -14,6 +14,11 @@ from hybridff.modelfile import Model, force_field_of
 from hybridff.units import ANGSTROM, EV
 
 
+def energy_of(atoms: ase.Atoms) -> float:
+    """Their energy by their calculator [kJ/mol]; some calculators, such as sgdml's, give an array of one."""
+    return float(np.asarray(atoms.get_potential_energy()).item()) * EV
+
+
 class MoleculeCalculator(Calculator, abc.ABC):  # type: ignore[misc]
     """Energy [eV] and forces [eV/Å] of an isolated molecule in our own units; cells are ignored."""
 

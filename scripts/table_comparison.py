@@ -1,9 +1,9 @@
 """Force fields, refits and machine-learned potentials on the same frames: accuracy, times, speed, stability.
 
 Everything is measured one after the other on this machine, by what ``hybridff compare`` calls: stock GAFF, UFF, MMFF94,
-GFN2-xTB; refits by ``hybridff fit`` (harmonic, morse, class2, class2 + kernel); the program sgdml, GAP and a small MACE
-(``pip install hybridff[compare]``), trained on the same frames. What is not installed, or does not fit into memory, has
-a row that says so.
+GFN2-xTB; refits by ``hybridff fit`` (harmonic, morse, class2, class2 + kernel of at most 200 points); the program sgdml,
+GAP and a small MACE (``pip install hybridff[compare]``), trained on the same frames. What is not installed, or does not
+fit into memory, has a row that says so.
 
 Fits and finished rows are kept in a folder, so that what was stopped goes on; rows of other options are not mixed.
 
@@ -37,7 +37,7 @@ FITS = {
     "harmonic": ("--form", "harmonic"),
     "morse": ("--form", "morse"),
     "class2": ("--form", "class2"),
-    "class2 + kernel": ("--form", "class2", "--correction", "all"),
+    "class2 + kernel": ("--form", "class2", "--correction", "all", "--points", "200"),
 }
 OTHERS = {"stock GAFF": "stock", "UFF": "uff", "MMFF94": "mmff94", "GFN2-xTB": "gfn2-xtb"}
 OTHERS |= {"sgdml": "sgdml", "GAP": "gap", "MACE": "mace"}

@@ -2,10 +2,11 @@ import ase
 import numpy as np
 import pytest
 import torch
+from ase.calculators.calculator import Calculator
 from ase.optimize import BFGS
 from models import corrected, distorted, force_field
 
-from hybridff.calculator import HybridFFCalculator
+from hybridff.calculator import HybridFFCalculator, energy_of
 from hybridff.errors import InputError
 
 
@@ -35,3 +36,16 @@ def test_atoms_of_another_molecule_are_refused() -> None:
     own.calc = HybridFFCalculator(force_field("ethanol"))
     with pytest.raises(InputError, match="in another order or of another molecule"):
         own.get_potential_energy()
+
+
+class _ArrayOfOne(Calculator):  # type: ignore[misc]
+    implemented_properties = ["energy"]  # noqa: RUF012 (ASE's name)
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=()):
+        self.results = {"energy": np.array([2.0])}
+
+
+def test_an_energy_that_is_an_array_of_one_is_a_number() -> None:
+    own = atoms(distorted("ethanol", 1)[0])
+    own.calc = _ArrayOfOne()
+    assert energy_of(own) == pytest.approx(2 * 96.48533212)

@@ -8,9 +8,10 @@ from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float
 
 from hybridff.analysis.modes import Modes
+from hybridff.calculator import energy_of
 from hybridff.errors import InputError
 from hybridff.molecule import Molecule
-from hybridff.units import EV, KCAL_MOL
+from hybridff.units import KCAL_MOL
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def energies_along(line: Line, numbers: np.ndarray, calculator: BaseCalculator) 
     found = []
     for positions in line.positions:
         atoms.positions = positions
-        found.append(atoms.get_potential_energy() / (KCAL_MOL / EV))
+        found.append(energy_of(atoms) / KCAL_MOL)
     return np.array(found)
 
 

@@ -11,7 +11,7 @@ from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float
 from openmm import app
 
-from hybridff.calculator import HybridFFCalculator, MoleculeCalculator
+from hybridff.calculator import HybridFFCalculator, MoleculeCalculator, energy_of
 from hybridff.errors import InputError
 from hybridff.export import best_route, to_openmm
 from hybridff.holes import minimise, new_context, raise_unless_nan
@@ -93,7 +93,7 @@ def system_of(calculator: BaseCalculator, molecule: Molecule) -> openmm.System:
             calculator.atoms = atoms
             return calculator.energy_forces(np.ascontiguousarray(positions))
         forces = atoms.get_forces() * (EV / ANGSTROM)
-        return atoms.get_potential_energy() * EV, forces
+        return energy_of(atoms), forces
 
     system = openmm.System()
     for number in molecule.numbers.tolist():

@@ -10,6 +10,7 @@ from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float
 
 from hybridff.analysis.dynamics import Run, trajectory
+from hybridff.calculator import energy_of
 from hybridff.molecule import Molecule
 from hybridff.units import ANGSTROM, EV, FORCE_KCAL, KCAL_MOL
 
@@ -67,7 +68,7 @@ def labelled(
         both = []
         for own in (calculator, reference):
             atoms.calc = own
-            both.append((atoms.get_potential_energy() * EV, atoms.get_forces() * (EV / ANGSTROM)))
+            both.append((energy_of(atoms), atoms.get_forces() * (EV / ANGSTROM)))
         energies.append(both[0][0] - both[1][0])
         forces.append(both[0][1] - both[1][1])
         if progress is not None:

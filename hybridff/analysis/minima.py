@@ -13,10 +13,10 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
 from scipy.spatial.transform import Rotation
 
-from hybridff.calculator import MoleculeCalculator
+from hybridff.calculator import MoleculeCalculator, energy_of
 from hybridff.errors import InputError
 from hybridff.molecule import Molecule
-from hybridff.units import ANGSTROM, EV, KCAL_MOL
+from hybridff.units import ANGSTROM, KCAL_MOL
 
 SAME_ENERGY, SAME_SHAPE = 0.1, 0.25
 """Two minima are one if their energies [kcal/mol] and positions (RMSD [Å]) differ by less."""
@@ -88,7 +88,7 @@ def relaxed(molecule: Molecule, calculator: BaseCalculator, begin: Float[np.ndar
     atoms = ase.Atoms(molecule.numbers, begin, calculator=calculator)
     if not BFGS(atoms, logfile=None, maxstep=0.1).run(fmax=LARGEST_FORCE, steps=_MOST_STEPS):
         return None
-    return Minimum(atoms.get_potential_energy() / (KCAL_MOL / EV), atoms.positions.copy())
+    return Minimum(energy_of(atoms) / KCAL_MOL, atoms.positions.copy())
 
 
 def search(

@@ -13,11 +13,11 @@ from ase.optimize import BFGS
 from jaxtyping import Float
 
 from hybridff.analysis.dynamics import system_of
-from hybridff.calculator import MoleculeCalculator
+from hybridff.calculator import MoleculeCalculator, energy_of
 from hybridff.errors import InputError
 from hybridff.holes import BIAS_GROUP, minimise, new_context
 from hybridff.molecule import Molecule
-from hybridff.units import ANGSTROM, DEGREE, EV, KCAL_MOL
+from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
 
 LARGEST_FORCE = 2e-3
 """Of a relaxed geometry, along what may relax [eV/Å]."""
@@ -195,7 +195,7 @@ def _relaxed(
 
 def _energy(atoms: ase.Atoms, calculator: BaseCalculator) -> float:
     atoms.calc = calculator
-    return float(atoms.get_potential_energy()) / (KCAL_MOL / EV)
+    return energy_of(atoms) / KCAL_MOL
 
 
 def _steps(atoms: ase.Atoms, torsions: Sequence[Torsion], wanted: Sequence[float]) -> list[Turn]:
@@ -267,4 +267,4 @@ class _ByASE:
         except (ValueError, ZeroDivisionError):  # of ASE, where the angles can no longer be held
             return None
         atoms.positions = own.positions
-        return float(own.get_potential_energy()) / (KCAL_MOL / EV)
+        return energy_of(own) / KCAL_MOL

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from hybridff.analysis.dynamics import FRICTION, system_of
 from hybridff.analysis.errors import Errors
+from hybridff.calculator import energy_of
 from hybridff.comparison.options import ComparisonOptions
 from hybridff.dataset import Frames
 from hybridff.gate import hot_run
@@ -129,7 +130,7 @@ def evaluations(calculator: BaseCalculator, frames: Frames, progress: Progress |
         atoms.calc = calculator
         begin = time.perf_counter()
         forces.append(atoms.get_forces() * (EV / ANGSTROM))
-        energies.append(float(atoms.get_potential_energy()) * EV)
+        energies.append(energy_of(atoms))
         seconds.append(time.perf_counter() - begin)
         if progress is not None:
             progress(number / len(frames))
@@ -263,7 +264,7 @@ def measured(
         energy_offset = float(np.mean(some.energies - own.energies))
     found = evaluations(calculator, test, lambda done: progress(0.3 + 0.2 * done))
     atoms = relaxed(calculator, molecule)
-    minimum, energy = atoms.positions * ANGSTROM, float(atoms.get_potential_energy()) * EV
+    minimum, energy = atoms.positions * ANGSTROM, energy_of(atoms)
     assert molecule.positions is not None
     fault = rest_limits(molecule, molecule.positions).fault(minimum) or (None if math.isfinite(energy) else NOT_FINITE)
     system = system_of(calculator, molecule)

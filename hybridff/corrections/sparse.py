@@ -180,7 +180,10 @@ class _Basis:
         points = Points.of(fragment.descriptor, own, internal_basis(own))
         matrix = cross_covariance(points, points, fragment, width)
         matrix.diagonal().mul_(1 + _JITTER)
-        return cls(fragment, points, width, variance, torch.linalg.cholesky(matrix.mul_(variance)))
+        root, info = torch.linalg.cholesky_ex(matrix.mul_(variance))
+        if info:
+            raise InputError(f"{len(points)} points of a kernel are too much alike for double precision: take fewer.")
+        return cls(fragment, points, width, variance, root)
 
     def rows(self, points: Points) -> Float[Tensor, "functions n"]:
         """The functions at some frames."""

@@ -13,9 +13,9 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
-from hybridff.analysis.minima import SAME_SHAPE, rmsd
+from hybridff.analysis.minima import SAME_SHAPE, guesses, relaxed, rmsd, unlike
 from hybridff.analysis.modes import Modes, matching, modes_of
-from hybridff.analysis.populations import FreeEnergy, angles_of, free_energy, telling_rotors
+from hybridff.analysis.populations import angles_of, free_energy, populations, telling_rotors
 from hybridff.analysis.sampling import SamplingOptions, sample
 from hybridff.analysis.scan import Scan, scan
 from hybridff.calculator import HybridFFCalculator
@@ -46,6 +46,8 @@ _SAMPLING_STEP, _SPEED_STEP = 1.0, 0.5
 """[fs]"""
 _MOST_ROTORS = 8
 _BINS = 24
+_GUESSES, _MOST_MINIMA = 30, 12
+"""Conformers that are searched for, and how many of the lowest are relaxed."""
 _TIMED = 0.3
 """How long speed is measured, three times [s]."""
 
@@ -163,10 +165,13 @@ def free_energy_section(
     options = SamplingOptions(
         temperatures=(_TEMPERATURE,), hottest=_HOTTEST, runs=_RUNS, time=time / 1000, step=_SAMPLING_STEP
     )
-    found = {}
+    angles, found = {}, {}
     for number, (name, model) in enumerate(pair.models.items()):
         share = partial(_share, progress, number, len(pair.models))
-        found[name] = _profiles(model, pair, rotors, options, share)
+        angles[name] = _sampled(model, pair, rotors, options, share)
+        found[name] = [
+            free_energy([own[:, i : i + 1] for own in angles[name]], _TEMPERATURE, _BINS) for i in range(len(rotors))
+        ]
     drawn = tuple(
         pictures.profile(
             {name: own[i] for name, own in found.items()}, _label(molecule, rotor), _seen(molecule, rotor, training)
@@ -178,7 +183,8 @@ def free_energy_section(
         "bands are standard errors from the scatter of the runs, and gaps are angles that no run came to. Where bands "
         "are broad or barriers high, take longer runs: hybridff analyse populations.",
     )
-    return Section(title, sentences, pictures=drawn, page_only=True)
+    shares = (_populations(pair, angles, rotors),) if rotors == telling_rotors(molecule) else ()
+    return Section(title, sentences, pictures=drawn, more=shares, page_only=True)
 
 
 def distance_section(corrected: CorrectedMolecule, pair: Pair) -> Section:
@@ -194,10 +200,39 @@ def distance_section(corrected: CorrectedMolecule, pair: Pair) -> Section:
     return Section("Distance from the training data", (sentence,), pictures=(drawn,), page_only=True)
 
 
-def _profiles(
+def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors: Sequence[Rotor]) -> Table:
+    """Of the minima of the fitted force field, in the dynamics of both."""
+    molecule, (*_, after) = pair.molecule, pair.models
+    calculator = HybridFFCalculator(pair.models[after])
+    begins = guesses(molecule, _GUESSES)[:_MOST_MINIMA]
+    ended = [relaxed(molecule, calculator, begin.positions) for begin in begins]
+    known = unlike(molecule, [minimum for minimum in ended if minimum is not None])
+    basins = angles_of(np.array([minimum.positions for minimum in known]) * ANGSTROM, rotors)
+    shares = {name: populations(runs, basins) for name, runs in angles.items()}
+    rows = tuple(
+        (
+            ", ".join(f"{angle:.0f}" for angle in basins[i] / DEGREE),
+            f"{minimum.energy - known[0].energy:.2f}",
+            *(_percent(mean[i], error[i]) for mean, error in shares.values()),
+        )
+        for i, minimum in enumerate(known)
+    )
+    names = ", ".join(_label(molecule, rotor) for rotor in rotors)
+    caption = (
+        f"Minima of {after} and how much of the time the molecule spends nearest to each, mirror images included. "
+        f"Torsions: {names}."
+    )
+    return Table(("torsions [°]", "energy [kcal/mol]", *(f"{name} [%]" for name in shares)), rows, caption)
+
+
+def _percent(share: float, error: float) -> str:
+    return f"{100 * share:.0f}" + (f" ± {100 * error:.0f}" if np.isfinite(error) else "")
+
+
+def _sampled(
     model: ForceField, pair: Pair, rotors: Sequence[Rotor], options: SamplingOptions, progress: Progress
-) -> list[FreeEnergy]:
-    """Of each rotor."""
+) -> list[Float[np.ndarray, "frames torsions"]]:
+    """Torsions of the frames of each run [rad]."""
     runs, system = [], to_openmm(model, best_route(model, "Reference"))
     for run in range(options.runs):
         frames = sample(
@@ -209,8 +244,7 @@ def _profiles(
             partial(_share, progress, run, options.runs),
         )[_TEMPERATURE]
         runs.append(angles_of(frames, rotors))
-    kept = [own for own in runs if len(own)]
-    return [free_energy([own[:, i : i + 1] for own in kept], _TEMPERATURE, _BINS) for i in range(len(rotors))]
+    return [own for own in runs if len(own)]
 
 
 def _share(progress: Progress, number: int, total: int, part: float) -> None:

@@ -82,6 +82,17 @@ def test_the_headline_has_the_numbers_of_the_model(folder, text):
     assert any(re.fullmatch(r"\d+ ns/day", part) for part in page.texts)
 
 
+def test_the_populations_of_both_force_fields_add_up(text):
+    """Ethanol has two minima that no mirror image or exchange makes one: trans and gauche."""
+    (table,) = re.findall(r"<table>(?:(?!<table>).)*?energy \[kcal/mol\].*?</table>", text, re.DOTALL)
+    _, *rows = (re.findall("<t[hd].*?>(.*?)</t[hd]>", row) for row in re.findall("<tr>(.*?)</tr>", table, re.DOTALL))
+    angles, energies, *shares = zip(*rows, strict=True)
+    assert sorted(abs(int(angle)) // 60 for angle in angles) in ([0, 2], [0, 3], [1, 2], [1, 3])
+    assert sorted(map(float, energies))[0] == 0
+    for column in shares:
+        assert abs(sum(int(cell.split()[0]) for cell in column) - 100) <= 1
+
+
 def test_the_commands_of_a_page_do_the_same_again(folder, text, monkeypatch):
     monkeypatch.chdir(folder)
     install, shell, python = Page(text).codes
