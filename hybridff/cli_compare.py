@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from hybridff.analysis.methods import NAMES, STOCK
+from hybridff.cli_common import Flat, Out, Overwrite
 from hybridff.comparison.compare import compare as compare_methods
 from hybridff.comparison.options import TRAINED, ComparisonOptions, TrainingOptions, read_options
 from hybridff.comparison.present import explanation, remarks, table, write
@@ -21,7 +22,7 @@ def compare(
     /,
     *,
     data: Annotated[list[Path], Parameter(negative="", consume_multiple=True)],
-    out: Annotated[Path, Parameter(help="Folder for the results; made by the command.")],
+    out: Out,
     methods: Annotated[
         list[str],
         Parameter(
@@ -35,10 +36,10 @@ def compare(
     options_file: Annotated[
         Path | None, Parameter(name="--options", help="TOML file with a table of options for each method.")
     ] = None,
-    overwrite: Annotated[bool, Parameter(help="Replace the folder if it exists.", negative="")] = False,
-    split: Annotated[SplitOptions | None, Parameter(name="*")] = None,
-    reading: Annotated[DataOptions | None, Parameter(name="*")] = None,
-    options: Annotated[ComparisonOptions | None, Parameter(name="*")] = None,
+    overwrite: Overwrite = False,
+    split: Annotated[SplitOptions | None, Flat] = None,
+    reading: Annotated[DataOptions | None, Flat] = None,
+    options: Annotated[ComparisonOptions | None, Flat] = None,
 ) -> None:
     """Accuracy, training time, speed and stability of models and other methods, in one table and picture.
 

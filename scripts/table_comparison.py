@@ -1,7 +1,7 @@
 """Force fields, refits and machine-learned potentials on the same frames: accuracy, times, speed, stability.
 
 Everything is measured one after the other on this machine, by what ``hybridff compare`` calls: stock GAFF, UFF, MMFF94,
-GFN2-xTB; refits by ``hybridff fit`` (harmonic, morse, class2, class2 + kernel of at most 200 points); the program sgdml,
+GFN2-xTB; refits by ``hybridff fit`` (harmonic, morse, class2, class2 + kernel of up to 200 points); the program sgdml,
 GAP and a small MACE (``pip install hybridff[compare]``), trained on the same frames. What is not installed, or does not
 fit into memory, has a row that says so.
 

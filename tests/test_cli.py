@@ -16,7 +16,7 @@ from bad_inputs import run, succeed, zero_charges
 from openmm import app
 from test_workflow import write_frames
 
-from hybridff import cli
+from hybridff import cli_run
 from hybridff.analysis.errors import evaluate, predict
 from hybridff.analysis.modes import hessian, modes, relaxed
 from hybridff.calculator import HybridFFCalculator
@@ -265,8 +265,8 @@ def test_simulate_writes_a_trajectory_and_tells_the_temperature(workplace):
 
 
 def test_simulate_takes_the_route_that_it_is_told(workplace, monkeypatch):
-    taken, export = [], cli.to_openmm
-    monkeypatch.setattr(cli, "to_openmm", lambda model, route: taken.append(route) or export(model, route))
+    taken, export = [], cli_run.to_openmm
+    monkeypatch.setattr(cli_run, "to_openmm", lambda model, route: taken.append(route) or export(model, route))
     for route in ("auto", "native", "compiled"):
         succeed(f'simulate model --temperature 300 --time "5 fs" --out {route} --route {route}')
     assert taken == ["native", "native", "compiled"]  # OpenMM has every term of this model itself

@@ -133,8 +133,9 @@ class Task:
         """What is known of a fitted model, and whether its fit saw these frames."""
         rows = split_of(saved, self.data)
         same = rows is not None and np.array_equal(np.sort(rows.train), np.sort(self.split.train))
-        form = saved.force_field.form
-        setting = f"{form} with {len(saved.force_field.corrections)} kernels" if saved.force_field.corrections else form
+        setting, n_kernels = saved.force_field.form, len(saved.force_field.corrections)
+        if n_kernels:
+            setting += f" with {n_kernels} kernel{'s' if n_kernels > 1 else ''}"
         return {
             "energy_offset": saved.energy_offset if same else None,
             "training": read_timing(folder),

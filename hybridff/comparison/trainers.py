@@ -13,9 +13,10 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ase
 import ase.io
@@ -42,6 +43,8 @@ _MATRICES = 1.5
 _PAIR_POINTS = 15
 """Sparse points of each kind of pair of GAP."""
 _JITTER = 1e-8
+_TWO_THREADS = 12000
+"""Rows up to which OpenBLAS 0.3.30 factors a matrix by two threads without numbers that are none."""
 _PROBE_FRAMES, _PROBE_EPOCHS = 20, 4
 """Of a short training that tells how long a step of MACE takes."""
 _SHARE = 0.9
@@ -111,7 +114,8 @@ def train_sgdml(frames: Frames, validation: Frames, options: SGDMLOptions, folde
     files = {name: str(path.absolute()) for name, path in (*places.items(), ("report", report))}
     job = {**files, "widths": list(options.widths), "ridge": options.ridge}
     command = [sys.executable, "-m", "hybridff.comparison.sgdml_program"]
-    with _running(command, folder, SGDML, json.dumps(job)) as process:
+    threads = {"OPENBLAS_NUM_THREADS": "1"} if frames.positions.size > _TWO_THREADS else {}
+    with _running(command, folder, SGDML, json.dumps(job), threads) as process:
         process.wait()
     _check_written(report, process.returncode, folder, SGDML)
     found = json.loads(report.read_text(encoding="utf-8"))
@@ -351,13 +355,17 @@ def _write_xyz(path: Path, frames: Frames, zero: float | None = None) -> None:
 
 
 @contextlib.contextmanager
-def _running(command: Sequence[str], folder: Path, name: str, text: str = "") -> Iterator[subprocess.Popen]:
-    """A program in a folder, which prints into its log, and is ended with all its children when the block ends."""
+def _running(
+    command: Sequence[str], folder: Path, name: str, text: str = "", environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen]:
+    """A program in a folder, which prints into its log, and is ended with all its children when the block ends.
+
+    ``environment`` is added to that of this process.
+    """
+    settings: dict[str, Any] = {"cwd": folder, "env": {**os.environ, **(environment or {})}, "start_new_session": True}
     with (folder / LOG).open("w", encoding="utf-8") as log:
         try:
-            process = subprocess.Popen(
-                command, cwd=folder, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, start_new_session=True
-            )
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, **settings)
         except OSError as error:
             raise MissingProgramError(f"{name} cannot be run ({error}): pip install hybridff[compare].") from None
         try:
