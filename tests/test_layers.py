@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hybridff"
 ORDER = """
     units errors output cache geometry expression
     mol2 molecule images symmetry soundness dataset consistency checks model
-    corrections.descriptor corrections.kernel corrections.gram corrections.permutations corrections.train
+    corrections.device corrections.descriptor corrections.kernel corrections.gram corrections.permutations corrections.train
     corrections.sgdmlfile corrections.compiled corrections.familiarity corrections.term corrections.fragment
     corrections.process corrections.learn corrections.sparse corrections.choice
     gaff.programs gaff.table gaff.classone gaff.atomtypes gaff.assign gaff.resp gaff.charges gaff.openmm_source
@@ -31,7 +31,7 @@ ORDER = """
     report.options report.pair report.beside report.pictures report.drawing report.groups
     report.measured report.fitted_parameters report.headline report.commands report.learning report.documents
     report.extras
-    terminal cli_analyse cli_landscape cli_sampling cli_compare cli __main__
+    terminal cli_common cli_run cli_fit cli_analyse cli_landscape cli_sampling cli_compare cli __main__
 """
 LAYERS = ORDER.split()
 
