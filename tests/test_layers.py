@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hybridff"
 ORDER = """
     units errors output cache geometry expression
     mol2 molecule images symmetry soundness dataset consistency checks model
-    corrections.device corrections.descriptor corrections.kernel corrections.gram corrections.permutations corrections.train
-    corrections.sgdmlfile corrections.compiled corrections.familiarity corrections.term corrections.fragment
+    corrections.device corrections.descriptor corrections.kernel corrections.gram corrections.permutations
+    corrections.train corrections.sgdmlfile corrections.compiled corrections.familiarity corrections.term corrections.fragment
     corrections.process corrections.learn corrections.sparse corrections.choice
     gaff.programs gaff.table gaff.classone gaff.atomtypes gaff.assign gaff.resp gaff.charges gaff.openmm_source
     gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.topology gaff.reference gaff.products gaff.patterns
