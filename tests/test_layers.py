@@ -11,8 +11,8 @@ ORDER = """
     units errors output cache geometry expression
     mol2 molecule images symmetry soundness dataset consistency checks model
     corrections.device corrections.descriptor corrections.kernel corrections.gram corrections.permutations
-    corrections.train corrections.sgdmlfile corrections.compiled corrections.familiarity corrections.term corrections.fragment
-    corrections.process corrections.learn corrections.sparse corrections.choice
+    corrections.train corrections.sgdmlfile corrections.compiled corrections.familiarity corrections.term
+    corrections.fragment corrections.process corrections.learn corrections.sparse corrections.choice
     gaff.programs gaff.table gaff.classone gaff.atomtypes gaff.assign gaff.resp gaff.charges gaff.openmm_source
     gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.topology gaff.reference gaff.products gaff.patterns
     gaff.userform gaff.formfile gaff.class2
