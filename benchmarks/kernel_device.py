@@ -31,11 +31,8 @@ def main() -> None:
     if not torch.cuda.is_available():
         raise SystemExit("PyTorch finds no GPU here, so there is nothing to compare.")
     print(f"{torch.cuda.get_device_name()}; torch with {torch.get_num_threads()} threads on the processor\n")
-    print(
-        "| set | frames | processor | GPU | ratio | force RMSE [kcal/mol/Å]: processor | GPU |\n| --- "
-        + "| --- " * 6
-        + "|"
-    )
+    print("| set | frames | processor | GPU | ratio | force RMSE [kcal/mol/Å]: processor | GPU |")
+    print("| --- " * 7 + "|")
     data = read_set(options.set)
     _trained(data, options.train[0], "cuda")  # what CUDA takes to start is not counted
     for size in options.train:

@@ -536,6 +536,7 @@ class _Problem:
             table.values,
             *table.bounds,
             self._order,
+            self._n_points,
             [fragment.atoms for fragment in self._training.fragments],
         ]
         for frames in (self._frames, self._validation):

@@ -20,6 +20,7 @@ from hybridff.analysis.sampling import SamplingOptions, sample
 from hybridff.analysis.scan import Scan, scan
 from hybridff.calculator import HybridFFCalculator
 from hybridff.document import Block, Section, Table
+from hybridff.errors import InputError
 from hybridff.export import best_route, to_openmm
 from hybridff.fit.conformers import Rotor
 from hybridff.gaff.forcefield import ForceField
@@ -200,13 +201,18 @@ def distance_section(corrected: CorrectedMolecule, pair: Pair) -> Section:
     return Section("Distance from the training data", (sentence,), pictures=(drawn,), page_only=True)
 
 
-def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors: Sequence[Rotor]) -> Table:
-    """Of the minima of the fitted force field, in the dynamics of both."""
+def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors: Sequence[Rotor]) -> Block:
+    """Of the minima of the fitted force field, in the dynamics of both; a sentence where it has none."""
     molecule, (*_, after) = pair.molecule, pair.models
     calculator = HybridFFCalculator(pair.models[after])
-    begins = guesses(molecule, _GUESSES)[:_MOST_MINIMA]
+    try:
+        begins = guesses(molecule, _GUESSES)[:_MOST_MINIMA]
+    except InputError as error:
+        return f"There are no populations of minima: {error}"
     ended = [relaxed(molecule, calculator, begin.positions) for begin in begins]
     known = unlike(molecule, [minimum for minimum in ended if minimum is not None])
+    if not known:
+        return f"There are no populations of minima: no relaxation by {after} ended."
     basins = angles_of(np.array([minimum.positions for minimum in known]) * ANGSTROM, rotors)
     shares = {name: populations(runs, basins) for name, runs in angles.items()}
     rows = tuple(
@@ -219,8 +225,8 @@ def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors:
     )
     names = ", ".join(_label(molecule, rotor) for rotor in rotors)
     caption = (
-        f"Minima of {after} and how much of the time the molecule spends nearest to each, mirror images included. "
-        f"Torsions: {names}."
+        f"Minima of {after}, of at most {_MOST_MINIMA} conformers, and how much of the time the molecule spends "
+        f"nearest to each, mirror images included. Torsions: {names}."
     )
     return Table(("torsions [°]", "energy [kcal/mol]", *(f"{name} [%]" for name in shares)), rows, caption)
 
