@@ -31,7 +31,7 @@ SEEN = 3.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], default=list(TASKS))
+    parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], default=[], help="both if left out")
     parser.add_argument("--names", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--kelvin", type=float, default=300.0)
     parser.add_argument("--time", type=float, default=1.0, help="of a run [ns]")
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, default=Path("docs/images"))
     options = parser.parse_args()
     options.models.mkdir(parents=True, exist_ok=True)
-    for task in options.tasks:
+    for task in options.tasks or TASKS:
         found = {name: own for name in options.names if (own := of_model(name, task, options)) is not None}
         data = read_trial_set(TASKS[task].file)
         labels = ["-".join(data.molecule.label(atom) for atom in own) for own in TASKS[task].torsions]

@@ -55,7 +55,7 @@ TASKS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], default=list(TASKS))
+    parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], default=[], help="both if left out")
     parser.add_argument("--every", type=float, default=20.0, help="degrees")
     parser.add_argument("--models", type=Path, default=Path("table-models"), help="folder of models and scans")
     parser.add_argument("--surfaces", type=Path, default=Path("docs/data"), help="folder of surface-<name>.npz")
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, default=Path("docs/images"))
     options = parser.parse_args()
     options.models.mkdir(parents=True, exist_ok=True)
-    for name in options.tasks:
+    for name in options.tasks or TASKS:
         data = read_trial_set(TASKS[name].file)
         if options.grid is not None:
             found = of_model(BEST, name, data, options)

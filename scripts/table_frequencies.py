@@ -1,7 +1,8 @@
 """Frequencies of normal modes against the reference level's own, each model at its own minimum (Kovács et al., Fig. 4).
 
 References are the files of ``make_hessian.py``. Modes are told by their overlap with the reference's. N-methylacetamide
-comes twice: with all frames, and with those of the trans amide, which is what the reference's minimum is.
+comes twice: with all frames, and with those of the trans amide, which is what the reference's minimum is, up to 30
+kcal/mol above the lowest.
 
 Usage: python scripts/table_frequencies.py [--sets ethanol_rmd17 …] [--train 500] [--models table-models]
                                            [--picture docs/images/frequencies.png]
@@ -22,11 +23,12 @@ from hybridff.analysis.minima import rmsd
 from hybridff.analysis.modes import hessian, matching, modes, read_reference, relaxed
 from hybridff.analysis.populations import angles_of
 from hybridff.trials import TrialSet, read_trial_set
-from hybridff.units import ANGSTROM
+from hybridff.units import ANGSTROM, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
-ISOMERS = {"nma_b3lyp-trans": ("nma_b3lyp", (3, 4, 7, 6))}
-"""Sets of the frames whose torsion is nearer than 60° to the reference minimum's: of which file, and the torsion."""
+ISOMERS = {"nma_b3lyp-trans": ("nma_b3lyp", (3, 4, 7, 6), 30.0)}
+"""Sets of the frames whose torsion is nearer than 60° to the reference minimum's: of which file, the torsion, and the
+highest energy [kcal/mol]."""
 SETS = ("ethanol_rmd17", "nma_b3lyp", *ISOMERS, "aspirin_rmd17")
 NAMES = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")
 COLOURS = ("#b8b8b8", "#b8862b", "#7a9a3b", "#0b6e99", "#8d5aa5", "#666666")
@@ -47,8 +49,8 @@ def main() -> None:
     print("| set | model | energy / force RMSE | mean | largest, of the mode at | RMSD of the minimum [Å] |")
     print("| --- " * 6 + "|")
     for name in options.sets:
-        file, torsion = ISOMERS.get(name, (name, None))
-        data = read_trial_set(DATA / f"{file}.npz")
+        file, torsion, highest = ISOMERS.get(name, (name, None, np.inf))
+        data = read_trial_set(DATA / f"{file}.npz", highest=highest * KCAL_MOL)
         begin, second = read_reference(options.hessians / f"hessian-{file}.npz", data.molecule)
         if torsion is not None:
             data = isomer(data, name, torsion, begin)
