@@ -15,7 +15,14 @@ from hybridff.analysis.dynamics import STEP, Run, masses_of, system_of, trajecto
 from hybridff.analysis.extrapolation import OwnErrors, labelled, own_errors, own_frames
 from hybridff.analysis.methods import STOCK, method, running
 from hybridff.analysis.minima import search, start_of
-from hybridff.analysis.populations import angles_of, free_energy, populations, telling_rotors
+from hybridff.analysis.populations import (
+    Basin,
+    angles_of,
+    basins_of,
+    free_energy,
+    populations,
+    telling_rotors,
+)
 from hybridff.analysis.sampling import SamplingOptions, sample
 from hybridff.analysis.scan import parse_torsion
 from hybridff.analysis.vibrations import Spectrum, mean_spectrum, spectrum
@@ -39,7 +46,6 @@ from hybridff.modelfile import read_model
 from hybridff.molecule import Molecule, check_same_elements
 from hybridff.simulate import DynamicsError, parse_time
 from hybridff.terminal import progress, say
-from hybridff.units import ANGSTROM
 
 Sampling = Annotated[SamplingOptions | None, Parameter(name="*")]
 Runs = dict[float, list[np.ndarray]]
@@ -134,7 +140,8 @@ def basin_populations(
 ) -> None:
     """Populations of minima, or free energies along one or two torsions, from dynamics, with standard errors.
 
-    A frame belongs to the minimum whose torsions about bonds that turn are nearest, mirror images included.
+    A frame belongs to the minimum whose torsions about bonds that turn are nearest, equal atoms exchanged, and of its
+    mirror image where dynamics get there.
     """
     if torsion is not None and not 1 <= len(torsion) <= 2:
         raise InputError(f"free energies are along one or two torsions, not {len(torsion)}.")
@@ -163,7 +170,8 @@ def basin_populations(
         for name, every in found.items()
     }
     if torsion is None:
-        _show_basins(angles, known, chosen, table, picture)
+        basins = basins_of(molecule, np.array([own.positions for own in known]), chosen)
+        _show_basins(angles, basins, [own.energy - known[0].energy for own in known], table, picture)
         return
     labels = ["-".join(molecule.label(atom) for atom in own) for own in chosen]
     several = {
@@ -310,14 +318,12 @@ def extrapolate(
 
 def _show_basins(
     angles: dict[str, dict[float, list[np.ndarray]]],
-    known: list,
-    rotors: list[tuple[int, int, int, int]],
+    basins: list[Basin],
+    heights: list[float],
     table: Path | None,
     picture: Path | None,
 ) -> None:
     """Populations of minima, as text, table and picture."""
-    basins = angles_of(np.array([own.positions for own in known]) * ANGSTROM, rotors)
-    heights = [own.energy - known[0].energy for own in known]
     found = {
         name: {kelvin: populations(own, basins) for kelvin, own in every.items()} for name, every in angles.items()
     }
@@ -341,7 +347,7 @@ def _show_basins(
             ]
             for name, every in found.items()
             for kelvin, (shares, errors) in sorted(every.items())
-            for number in range(len(known))
+            for number in range(len(basins))
         ]
         header = ["method", "temperature [K]", "minimum", "energy [kcal/mol]", "population", "standard error"]
         write_table(table, [header, *rows])

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from hybridff.analysis.errors import evaluate, predict
 from hybridff.anchors import Anchors, hot_geometries
 from hybridff.cache import cached_json
-from hybridff.corrections.device import Device, chosen, most_rows
+from hybridff.corrections.device import Device, chosen, most_rows, within_memory
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.learn import (
     WORTH,
@@ -167,6 +167,7 @@ class Corrected:
         return (*found, *self.remarks)
 
 
+@within_memory()
 def correct_stable(
     force_field: ForceField,
     frames: Frames,
@@ -212,6 +213,7 @@ def correct_stable(
     return replace(problem.without((remark,)), report=stability(force_field, gate.stability))
 
 
+@within_memory()
 def correct(
     force_field: ForceField,
     frames: Frames,
@@ -232,7 +234,7 @@ def correct(
     open; without kernels they are then about as good as before. Otherwise the terms stay what they are.
 
     Raises ``FitError`` for a force field that has corrections already, and for frames that cannot train one: see
-    ``check_correctable``; ``InputError`` for two kernels on the same atoms.
+    ``check_correctable``; ``InputError`` for two kernels on the same atoms, and where the memory of a GPU is too small.
     """
     return _Problem(force_field, frames, validation, atoms, options, posterior, seed).solved(1.0)
 
@@ -377,7 +379,7 @@ class _Problem:
         GAFF does not. Only for kernels with fewer points than frames: others would have to have these as points, which
         cost time in dynamics.
         """
-        if self._points_wanted() is None or self._posterior is None:
+        if self._n_points is None or self._posterior is None:
             return None
         hot = hot_geometries(self._force_field, self._frames.positions, min(_HOT, len(self._frames) // 2))
         if not len(hot):

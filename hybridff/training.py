@@ -202,7 +202,7 @@ class Training:
     def _block(self, leftover: Leftover, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None) -> Block:
         """Of frames, or of anchors."""
         data = leftover.of(rows, anchors)
-        offset = (data.offset > 0) * self._leftover.scale
+        offset = (data.offset > 0).to(data.offset) * self._leftover.scale
         others = torch.cat([offset.T, self._term_rows(leftover, rows, anchors)])
         deviations, doubt = np.zeros(0) if anchors is None else anchors.deviations, 1.0
         if leftover is self.hot:

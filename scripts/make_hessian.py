@@ -1,10 +1,11 @@
 """A minimum and its Hessian at the level of theory of a set of frames, by PySCF: ``docs/data/hessian-<set>.npz``.
 
 The minimum is the one next to the frame of lowest energy, or to the lowest minimum that ``make_minima.py`` has found;
-the search for it begins with the Hessian of GFN2-xTB. The Hessian is analytic, with density fitting. ``hybridff analyse
-modes --reference`` reads the file.
+the search for it begins with the Hessian of GFN2-xTB, or of a model that is fitted to the frames, which is nearer, and
+goes on where an earlier one was stopped. The Hessian is analytic, with density fitting. ``hybridff analyse modes
+--reference`` reads the file.
 
-Usage: python scripts/make_hessian.py ethanol_rmd17 [--out docs/data]
+Usage: python scripts/make_hessian.py ethanol_rmd17 [--model DIR] [--out docs/data]
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 from pathlib import Path
 
 import ase
+import ase.io
 import numpy as np
 import pyscf
 from ase.calculators.calculator import Calculator, all_changes
@@ -20,6 +22,7 @@ from ase.optimize import BFGS
 from make_minima import positive
 from pyscf import dft, gto
 
+from hybridff import HybridFFCalculator, read_model
 from hybridff.analysis.methods import method
 from hybridff.analysis.modes import hessian, modes
 from hybridff.output import new_file
@@ -71,16 +74,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", choices=LEVELS)
     parser.add_argument("--minima", type=Path, default=Path("docs/data"), help="folder of minima-<set>.json")
+    parser.add_argument("--model", type=Path, help="folder of a model whose Hessian begins the search")
     parser.add_argument("--out", type=Path, default=Path("docs/data"))
     options = parser.parse_args()
     data = read_trial_set(DATA / f"{options.set}.npz")
     lowest = data.frames.positions[int(data.frames.energies.argmin())] / ANGSTROM
     if (known := options.minima / f"minima-{options.set}.json").is_file():
         lowest = np.array(json.loads(known.read_text(encoding="utf-8"))["minima"][0]["positions"])
+    visited = options.out / f"search-{options.set}.xyz"
+    if visited.is_file():
+        lowest = next(ase.io.iread(visited)).positions
     atoms, calculator = ase.Atoms(data.molecule.numbers, lowest), KohnSham(*LEVELS[options.set])
-    atoms.calc = calculator
+    model = None if options.model is None else HybridFFCalculator(read_model(options.model).force_field)
     search = BFGS(atoms, maxstep=0.1)
-    search.H0 = positive(hessian(atoms, method("gfn2-xtb", data.molecule)))
+    search.H0 = positive(hessian(atoms, model or method("gfn2-xtb", data.molecule)))
+    search.attach(lambda: ase.io.write(visited, ase.Atoms(atoms.numbers, atoms.positions), format="extxyz"))
+    atoms.calc = calculator
     search.run(fmax=LARGEST_FORCE, steps=200)
     solution = calculator.solved(atoms)
     second = solution.Hessian().kernel().transpose(0, 2, 1, 3).reshape(3 * len(atoms), -1)
@@ -100,6 +109,7 @@ def main() -> None:
             energy=solution.e_tot * HARTREE / KCAL_MOL,
             theory=np.str_(theory),
         )
+    visited.unlink()
 
 
 if __name__ == "__main__":

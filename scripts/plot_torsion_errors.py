@@ -8,6 +8,7 @@ Usage: python scripts/plot_torsion_errors.py [--train 110] [--models table-model
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=Path("docs/images/torsion-errors.png"))
     options = parser.parse_args()
     options.models.mkdir(parents=True, exist_ok=True)
-    data = read_trial_set(DATA / f"{SET}.npz", highest=HIGHEST * KCAL_MOL)
+    data = replace(read_trial_set(DATA / f"{SET}.npz", highest=HIGHEST * KCAL_MOL), name=f"{SET}-{HIGHEST:g}")
     torsion = amide(data.molecule.to_rdkit())
     test = data.frames.subset(data.split(options.train, VALIDATION, TEST, seed=0).test)
     label = "-".join(data.molecule.label(atom) for atom in torsion)

@@ -72,6 +72,8 @@ def made(recipe: Recipe, data: TrialSet, train: int, models: Path, points: int |
     ``points`` of kernels on all atoms beside terms, if not as many as hybridff chooses.
     """
     path = folder_of(recipe, data.name, train, models)
+    if points is not None and recipe.correction is not None and not recipe.alone:
+        path = path.with_name(f"{path.name}-{points}-points")
     if (path / FILE_NAME).is_file():
         return read_model(path)
     say(f"{data.name}, {recipe.name}: fit")
@@ -106,7 +108,7 @@ def made(recipe: Recipe, data: TrialSet, train: int, models: Path, points: int |
 def sgdml(data: TrialSet, train: Frames, validation: Frames) -> KernelTerm | None:
     """The kernel whose length scale does best on the validation frames; None where it does not fit into memory."""
     n_atoms, device = len(data.molecule.numbers), chosen("auto")
-    if len(train) * (3 * n_atoms - 6) > most_rows(device):
+    if not sgdml_fits(n_atoms, len(train)):
         return None
     assert train.forces is not None
     fragment = Fragment.find(data.molecule, range(n_atoms), torch.as_tensor(train.positions))
@@ -118,6 +120,11 @@ def sgdml(data: TrialSet, train: Frames, validation: Frames) -> KernelTerm | Non
     found = [KernelTerm(range(n_atoms), kernel(width)) for width in WIDTHS]
     best: Callable[[KernelTerm], float] = lambda term: evaluate(term, validation).force_rmse or float("inf")  # noqa: E731
     return min(found, key=best)
+
+
+def sgdml_fits(n_atoms: int, train: int) -> bool:
+    """Whether so many frames of a molecule fit into memory."""
+    return train * (3 * n_atoms - 6) <= most_rows(chosen("auto"))
 
 
 def all_made(

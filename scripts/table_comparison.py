@@ -39,6 +39,8 @@ FITS = {
     "class2": ("--form", "class2"),
     "class2 + kernel": ("--form", "class2", "--correction", "all", "--points", "200"),
 }
+DEVICE = ("--device", "cpu")
+"""Of all fits: the other programs train on the processor."""
 OTHERS = {"stock GAFF": "stock", "UFF": "uff", "MMFF94": "mmff94", "GFN2-xTB": "gfn2-xtb"}
 OTHERS |= {"sgdml": "sgdml", "GAP": "gap", "MACE": "mace"}
 ROWS = (*FITS, *OTHERS)
@@ -97,10 +99,11 @@ def one(
 
 def fitted(row: str, name: str, size: int, place: Path) -> Path:
     """The folder of a fit, which is made if it is not there."""
-    folder = place / row.replace(" + ", "-")
+    options = " ".join((*FITS[row], *DEVICE))
+    folder = place / f"{row.replace(' + ', '-')}-{hashlib.sha256(options.encode()).hexdigest()[:8]}"
     if not (folder / FILE_NAME).is_file():
         say(f"{name}, {size} frames: {row} is fitted")
-        command = [sys.executable, "-m", "hybridff", "fit", str(DATA / f"{name}.npz"), *FITS[row]]
+        command = [sys.executable, "-m", "hybridff", "fit", str(DATA / f"{name}.npz"), *FITS[row], *DEVICE]
         command += ["--train", str(size), "--validation", str(VALIDATION), "--out", str(folder)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return folder
@@ -110,7 +113,7 @@ def row_of(row: str, name: str, size: int, task: Task, place: Path) -> Row:
     """A row of an earlier run with the same options on a machine like this, or a new one."""
     what = str(fitted(row, name, size, place)) if row in FITS else OTHERS[row]
     own = asdict(getattr(task.training, what)) if what in TRAINED else {}
-    about = [row, asdict(task.options), own, len(task.split.test), machine()]
+    about = [row, FITS.get(row), asdict(task.options), own, len(task.split.test), machine()]
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     path = place / "rows" / f"{row.replace(' + ', '-').replace(' ', '-')}-{digest}.json"
     if path.is_file():

@@ -16,7 +16,7 @@ from pathlib import Path
 import ase
 import matplotlib.pyplot as plt
 import numpy as np
-from recipes import all_made
+from recipes import all_made, sgdml_fits
 
 from hybridff import HybridFFCalculator
 from hybridff.analysis.minima import rmsd
@@ -56,7 +56,7 @@ def main() -> None:
             data = isomer(data, name, torsion, begin)
         reference = modes(begin, second)
         known[name] = reference.frequencies
-        names = [own for own in options.names if own != "sgdml" or options.train * 3 * len(begin) < 20000]
+        names = [own for own in options.names if own != "sgdml" or sgdml_fits(len(begin), options.train)]
         for model, saved in all_made(names, data, options.train, options.models, options.points).items():
             calculator = HybridFFCalculator(saved.force_field)
             minimum = relaxed(ase.Atoms(begin.numbers, begin.positions), calculator)

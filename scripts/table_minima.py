@@ -37,7 +37,7 @@ from recipes import RECIPES, Recipe, folder_of, made, say
 from hybridff import ForceField, read_model, to_openmm
 from hybridff.analysis.errors import predict
 from hybridff.analysis.minima import handed_alike
-from hybridff.analysis.populations import angles_of, nearest, telling_rotors
+from hybridff.analysis.populations import angles_of, basins_of, nearest, telling_rotors
 from hybridff.analysis.sampling import SamplingOptions, mean_and_error, sample
 from hybridff.cache import cached_json
 from hybridff.export import best_route
@@ -81,7 +81,7 @@ class Minima:
 
     def nearest(self, found: Float[np.ndarray, "frames rotors"]) -> Int[np.ndarray, " frames"]:
         """The minimum that each frame belongs to, by its angles."""
-        return nearest(found, angles_of(self.positions, self.rotors))
+        return nearest(found, basins_of(self.molecule, self.positions, [tuple(own) for own in self.rotors.tolist()]))
 
 
 def read_minima(molecule: Molecule, path: Path, most: int) -> Minima:

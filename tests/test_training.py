@@ -55,6 +55,21 @@ def test_kernels_take_up_what_the_terms_leave_and_let_frozen_coefficients_be(n_p
 
 
 @pytest.mark.parametrize("n_points", [None, 15])
+def test_coefficients_may_be_frozen_after_a_training(n_points: int | None) -> None:
+    fitted = fit(force_field("ethanol", form="class2"), frames())
+    start, (posterior,) = fitted.force_fields[0], fitted.posteriors
+    later, early = (training(start, n_points, posterior=posterior) for _ in range(2))
+    later.trained(usual())
+    later.freeze(np.array([0, 3, 5]))
+    found = later.trained(usual())
+    for places in later.frozen:  # a training freezes coefficients by itself, too
+        early.freeze(places)
+    one, other = (model.parameter_table.values[posterior.fitted] for model in (found, early.trained(usual())))
+    # in units of the widths of their priors; conditions of 1e8 and more leave half of the digits
+    assert np.abs((one - other) / start.parameter_table.prior_widths[posterior.fitted]).max() < 1e-4
+
+
+@pytest.mark.parametrize("n_points", [None, 15])
 def test_anchors_may_be_added_and_moved_after_a_training(n_points: int | None) -> None:
     start = force_field("ethanol")
     own, later = training(start, n_points), training(start, n_points)

@@ -8,7 +8,7 @@ import ase
 import numpy as np
 from ase.calculators.calculator import BaseCalculator
 from ase.optimize import BFGS
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
 from scipy.spatial.transform import Rotation
@@ -69,18 +69,46 @@ def handed_alike(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) ->
     with the clock from one against it, and dynamics never turn one into the other: of two such geometries, kernels know
     only the one that training frames have.
     """
-    centres = [(atom, own[:3]) for atom, own in enumerate(molecule.neighbours) if len(own) == 4]
-    if molecule.positions is None or not centres:
+    if molecule.positions is None:
         return positions
+    copies = positions[_exchanges(molecule)]
+    return copies[_turned(molecule, copies).argmin()] if len(copies) else positions
+
+
+def reached(molecule: Molecule, minima: Float[np.ndarray, "minima atoms 3"]) -> list[Float[np.ndarray, "_ atoms 3"]]:
+    """Of each minimum [Å], what differs from it by the names of equal atoms or as a mirror image, and dynamics reach.
+
+    Dynamics begin at the molecule's positions and turn no centre's hand over: a chiral molecule does not become its
+    mirror image, and of a minimum of another stereoisomer there is nothing here.
+    """
+    exchanges = _exchanges(molecule)
+    copies = [np.concatenate([own[None], own[exchanges], -own[exchanges]]) for own in minima]
+    if molecule.positions is None:
+        return copies
+    turned = [_turned(molecule, own) for own in copies]
+    fewest = min(own.min() for own in turned)
+    return [own[wrong == fewest] for own, wrong in zip(copies, turned, strict=True)]
+
+
+def _exchanges(molecule: Molecule) -> Int[np.ndarray, "exchanges atoms"]:
+    """Which atom stands for which where equal ones are exchanged."""
+    mol = molecule.to_rdkit()
+    found = mol.GetSubstructMatches(mol, uniquify=False, maxMatches=_MOST_EXCHANGES)
+    return np.array(found, dtype=int).reshape(-1, len(molecule.numbers))
+
+
+def _turned(molecule: Molecule, copies: Float[np.ndarray, "copies atoms 3"]) -> Int[np.ndarray, " copies"]:
+    """How many centres with four neighbours have another hand than in the molecule's positions."""
+    assert molecule.positions is not None
+    centres = [(atom, own[:3]) for atom, own in enumerate(molecule.neighbours) if len(own) == 4]
+    if not centres:
+        return np.zeros(len(copies), dtype=int)
     middles, ends = np.array([atom for atom, _ in centres]), np.array([own for _, own in centres])
 
-    def hands(x: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, " centres"]:
-        return np.sign(np.linalg.det(x[ends] - x[middles][:, None]))
+    def hands(x: Float[np.ndarray, "_ atoms 3"]) -> Float[np.ndarray, "_ centres"]:
+        return np.sign(np.linalg.det(x[:, ends] - x[:, middles, None]))
 
-    wanted, mol = hands(molecule.positions), molecule.to_rdkit()
-    matches = mol.GetSubstructMatches(mol, uniquify=False, maxMatches=_MOST_EXCHANGES)
-    copies = (positions[list(match)] for match in matches)
-    return min(copies, key=lambda copy: int((hands(copy) != wanted).sum()), default=positions)
+    return (hands(copies) != hands(molecule.positions[None])).sum(1)
 
 
 def relaxed(molecule: Molecule, calculator: BaseCalculator, begin: Float[np.ndarray, "atoms 3"]) -> Minimum | None:
@@ -142,12 +170,11 @@ def nearest_copy(
     molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], other: Float[np.ndarray, "atoms 3"]
 ) -> Float[np.ndarray, "atoms 3"]:
     """A geometry [Å] laid upon another, with equal atoms exchanged and as its mirror image where that fits better."""
-    mol = molecule.to_rdkit()
     target = other - other.mean(0)
     found = []
-    for match in mol.GetSubstructMatches(mol, uniquify=False, maxMatches=_MOST_EXCHANGES):
+    for exchange in _exchanges(molecule):
         for sign in (1, -1):
-            copy = sign * positions[list(match)]
+            copy = sign * positions[exchange]
             rotation, distance = Rotation.align_vectors(target, copy - copy.mean(0))
             found.append((distance, rotation.apply(copy - copy.mean(0)) + other.mean(0)))
     return min(found, key=lambda pair: pair[0])[1]

@@ -12,8 +12,9 @@ from ase.optimize import FIRE
 from jaxtyping import Float
 
 from hybridff.analysis.modes import relaxed
+from hybridff.calculator import energy_of
 from hybridff.errors import InputError
-from hybridff.units import EV, KCAL_MOL
+from hybridff.units import KCAL_MOL
 
 LARGEST_FORCE = 0.02
 """Across the path [eV/Å]."""
@@ -81,7 +82,7 @@ def minimum_energy_path(
     for number, settled in enumerate(search.irun(fmax=LARGEST_FORCE, steps=_MOST_STEPS)):  # noqa: B007
         if progress is not None:
             progress(min(1.0, number / _MOST_STEPS))
-    energies = np.array([image.get_potential_energy() for image in images]) / (KCAL_MOL / EV)
+    energies = np.array([energy_of(image) for image in images]) / KCAL_MOL
     positions = np.array([image.positions for image in images])
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=(1, 2))
     return Path(np.append(0.0, np.cumsum(steps)), energies - energies[0], positions, bool(settled))

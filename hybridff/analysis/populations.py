@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from hybridff.analysis.minima import reached
 from hybridff.analysis.sampling import mean_and_error
 from hybridff.fit.conformers import find_rotors
 from hybridff.geometry import torsion
@@ -14,6 +15,10 @@ from hybridff.molecule import Molecule
 from hybridff.units import BOLTZMANN, DEGREE, KCAL_MOL
 
 Torsion = tuple[int, int, int, int]
+Basin = Float[np.ndarray, "_ torsions"]
+"""Torsions [rad] of a minimum: a row for each way to name equal atoms, and of its mirror image if dynamics reach it."""
+_SAME = 6
+"""Decimals of torsions [rad] that make two ways one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,16 +51,24 @@ def telling_rotors(molecule: Molecule) -> list[Torsion]:
     return [rotor for rotor in find_rotors(molecule) if tells(rotor)]
 
 
-def nearest(
-    found: Float[np.ndarray, "frames torsions"], basins: Float[np.ndarray, "basins torsions"]
-) -> Int[np.ndarray, " frames"]:
-    """The basin that each frame belongs to, by its torsions [rad], mirror images included."""
-    off = [(np.abs(np.exp(1j * found)[:, None] - np.exp(1j * sign * basins)) ** 2).sum(-1) for sign in (1, -1)]
-    return np.minimum(*off).argmin(1)
+def basins_of(
+    molecule: Molecule, minima: Float[np.ndarray, "minima atoms 3"], rotors: Sequence[Torsion]
+) -> list[Basin]:
+    """The torsions that tell each minimum [Å] in dynamics, by any name of equal atoms: see ``minima.reached``."""
+    return [np.unique(angles_of(own, rotors).round(_SAME), axis=0) for own in reached(molecule, minima)]
+
+
+def nearest(found: Float[np.ndarray, "frames torsions"], basins: Sequence[Basin]) -> Int[np.ndarray, " frames"]:
+    """The basin that each frame belongs to, by its torsions [rad]."""
+    off = np.full((len(basins), len(found)), np.inf)
+    for own, basin in zip(off, basins, strict=True):
+        for copy in basin:
+            np.minimum(own, (np.abs(np.exp(1j * found) - np.exp(1j * copy)) ** 2).sum(-1), out=own)
+    return off.argmin(0)
 
 
 def populations(
-    runs: Sequence[Float[np.ndarray, "_ torsions"]], basins: Float[np.ndarray, "basins torsions"]
+    runs: Sequence[Float[np.ndarray, "_ torsions"]], basins: Sequence[Basin]
 ) -> tuple[Float[np.ndarray, " basins"], Float[np.ndarray, " basins"]]:
     """Shares of basins and their standard errors, from the torsions [rad] of frames of independent runs."""
     shares = [np.bincount(nearest(own, basins), minlength=len(basins)) / max(1, len(own)) for own in runs]

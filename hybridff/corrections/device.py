@@ -1,7 +1,9 @@
 """Where kernels are trained: on the processor, or on a GPU by CUDA."""
 
 import math
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, get_args
 
 import torch
 
@@ -16,22 +18,41 @@ _COPIES = 2.5
 
 
 def chosen(device: Device) -> torch.device:
-    """The device of this name; ``auto`` is a GPU where there is one.
+    """The device of this name; ``auto`` is a GPU where there is one with memory for as much as the processor trains.
 
-    Raises ``InputError`` where a GPU is asked for and PyTorch finds none.
+    Raises ``InputError`` for other names, and where a GPU is asked for and PyTorch finds none.
     """
+    if device not in get_args(Device):
+        raise InputError(f"option device has to be auto, cpu or cuda, not {device}.")
     found = torch.cuda.is_available()
     if device == "cuda" and not found:
         raise InputError(
             "option device is cuda, but PyTorch finds no GPU that it can use; leave the option out, or install a "
             "build of PyTorch for this GPU."
         )
-    return torch.device("cuda") if found and device != "cpu" else PROCESSOR
+    gpu = torch.device("cuda")
+    return gpu if device == "cuda" or (device == "auto" and found and most_rows(gpu) >= _ROWS) else PROCESSOR
 
 
 def most_rows(device: torch.device) -> int:
-    """Rows of a covariance that kernels may be trained with at once; more than on the processor if a GPU holds them."""
+    """Rows of a covariance that kernels may be trained with at once: as many as the memory of a GPU that is free holds.
+
+    Memory that PyTorch keeps for its next tensors is free too.
+    """
     if device.type != "cuda":
         return _ROWS
     free, _ = torch.cuda.mem_get_info(device)
-    return max(_ROWS, math.isqrt(int(free / (8 * _COPIES))))
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return math.isqrt(int((free + kept) / (8 * _COPIES)))
+
+
+@contextmanager
+def within_memory() -> Iterator[None]:
+    """Raises ``InputError`` where the memory of a GPU is not enough for what is done."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise InputError(
+            "the memory of the GPU does not hold these kernels; ask for fewer points, or for the processor (--device "
+            "cpu)."
+        ) from None

@@ -13,14 +13,13 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
-from hybridff.analysis.minima import SAME_SHAPE, guesses, relaxed, rmsd, unlike
+from hybridff.analysis.minima import SAME_SHAPE, Minimum, guesses, relaxed, rmsd, unlike
 from hybridff.analysis.modes import Modes, matching, modes_of
-from hybridff.analysis.populations import angles_of, free_energy, populations, telling_rotors
+from hybridff.analysis.populations import angles_of, basins_of, free_energy, populations, telling_rotors
 from hybridff.analysis.sampling import SamplingOptions, sample
 from hybridff.analysis.scan import Scan, scan
 from hybridff.calculator import HybridFFCalculator
 from hybridff.document import Block, Section, Table
-from hybridff.errors import InputError
 from hybridff.export import best_route, to_openmm
 from hybridff.fit.conformers import Rotor
 from hybridff.gaff.forcefield import ForceField
@@ -35,7 +34,7 @@ Progress = Callable[[float], None]
 _EVERY = 15.0
 """From one angle of a scan to the next [degrees]."""
 _PATIENCE = 8.0
-"""For all scans, after which no other is begun [s]."""
+"""For all scans, and for all minima, after which no other is begun [s]."""
 _SAMPLING = 10.0
 """For all sampling of the two force fields, about [s]."""
 _RUNS = 4
@@ -204,20 +203,18 @@ def distance_section(corrected: CorrectedMolecule, pair: Pair) -> Section:
 def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors: Sequence[Rotor]) -> Block:
     """Of the minima of the fitted force field, in the dynamics of both; a sentence where it has none."""
     molecule, (*_, after) = pair.molecule, pair.models
-    calculator = HybridFFCalculator(pair.models[after])
     try:
-        begins = guesses(molecule, _GUESSES)[:_MOST_MINIMA]
-    except InputError as error:
+        known = _minima(molecule, pair.models[after])
+    except Exception as error:  # the free energies are there, whatever becomes of this
         return f"There are no populations of minima: {error}"
-    ended = [relaxed(molecule, calculator, begin.positions) for begin in begins]
-    known = unlike(molecule, [minimum for minimum in ended if minimum is not None])
     if not known:
         return f"There are no populations of minima: no relaxation by {after} ended."
-    basins = angles_of(np.array([minimum.positions for minimum in known]) * ANGSTROM, rotors)
+    places = np.array([minimum.positions for minimum in known])
+    found, basins = angles_of(places, rotors), basins_of(molecule, places, rotors)
     shares = {name: populations(runs, basins) for name, runs in angles.items()}
     rows = tuple(
         (
-            ", ".join(f"{angle:.0f}" for angle in basins[i] / DEGREE),
+            ", ".join(f"{angle:.0f}" for angle in found[i] / DEGREE),
             f"{minimum.energy - known[0].energy:.2f}",
             *(_percent(mean[i], error[i]) for mean, error in shares.values()),
         )
@@ -226,9 +223,19 @@ def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors:
     names = ", ".join(_label(molecule, rotor) for rotor in rotors)
     caption = (
         f"Minima of {after}, of at most {_MOST_MINIMA} conformers, and how much of the time the molecule spends "
-        f"nearest to each, mirror images included. Torsions: {names}."
+        "nearest to each, equal atoms exchanged, and to its mirror image where dynamics get there. Torsions: "
+        f"{names}."
     )
     return Table(("torsions [°]", "energy [kcal/mol]", *(f"{name} [%]" for name in shares)), rows, caption)
+
+
+def _minima(molecule: Molecule, model: ForceField) -> list[Minimum]:
+    """The different ones next to the lowest conformers of a search, as many as there is time for."""
+    calculator, begin, ended = HybridFFCalculator(model), perf_counter(), []
+    for guess in guesses(molecule, _GUESSES)[:_MOST_MINIMA]:
+        if perf_counter() - begin < _PATIENCE:
+            ended.append(relaxed(molecule, calculator, guess.positions))
+    return unlike(molecule, [minimum for minimum in ended if minimum is not None])
 
 
 def _percent(share: float, error: float) -> str:

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from models import distorted, molecule
 
-from hybridff.analysis.populations import angles_of, free_energy, nearest, populations, telling_rotors
+from hybridff.analysis.populations import (
+    angles_of,
+    basins_of,
+    free_energy,
+    nearest,
+    populations,
+    telling_rotors,
+)
+from hybridff.fit.conformers import turn
 from hybridff.molecule import Molecule
 from hybridff.units import BOLTZMANN, DEGREE, KCAL_MOL
 
@@ -12,16 +20,70 @@ def test_methyl_groups_tell_nothing() -> None:
     assert telling_rotors(Molecule.from_smiles("CCC")) == []
 
 
-def test_frames_belong_to_the_nearest_basin_or_its_mirror_image() -> None:
-    basins = np.array([[180.0], [60.0]]) * DEGREE
+def placed(smiles: str) -> Molecule:
+    return Molecule.from_smiles(smiles).placed()
+
+
+def turned(own: Molecule, *angles: float) -> np.ndarray:
+    """Positions [nm] with the rotors that tell conformers apart at some angles [degrees]."""
+    x = own.positions
+    assert x is not None
+    for rotor, angle in zip(telling_rotors(own), angles, strict=True):
+        x = turn(own, x, rotor, angle * DEGREE)
+    return x
+
+
+def test_frames_belong_to_the_nearest_basin() -> None:
+    basins = [np.array([[180.0]]) * DEGREE, np.array([[60.0], [-60.0]]) * DEGREE]
     found = np.array([[-170.0], [130.0], [110.0], [-50.0], [0.0]]) * DEGREE
     assert nearest(found, basins).tolist() == [0, 0, 1, 1, 1]
-    several = np.array([[60.0, 90.0]]) * DEGREE, np.array([[60.0, 90.0], [60.0, -90.0]]) * DEGREE
-    assert nearest(-several[0], several[1]).tolist() == [0]
+
+
+def test_a_molecule_without_a_hand_becomes_its_mirror_image_in_dynamics() -> None:
+    own = placed("CCO")
+    rotors = telling_rotors(own)
+    gauche, trans = turned(own, 60), turned(own, 180)
+    basins = basins_of(own, np.array([gauche, trans]), rotors)
+    assert [len(basin) for basin in basins] == [2, 2]  # ±60°, and 180° from both sides
+    assert nearest(-angles_of(gauche[None], rotors), basins).tolist() == [0]
+
+
+def test_a_molecule_with_a_hand_does_not() -> None:
+    own = placed("C[C@H](O)[C@H](F)Cl")
+    rotors = telling_rotors(own)
+    minima = np.array([turned(own, *angles) for angles in ((60, 60), (-60, -60))])
+    basins = basins_of(own, minima, rotors)
+    assert [len(basin) for basin in basins] == [1, 1]
+    assert nearest(angles_of(minima, rotors), basins).tolist() == [0, 1]
+
+
+def test_minima_of_another_stereoisomer_are_never_reached_and_those_of_the_mirror_image_are_its_own() -> None:
+    own, other = placed("C[C@H](O)[C@H](F)Cl"), placed("C[C@H](O)[C@@H](F)Cl")
+    rotors = telling_rotors(own)
+    minima = np.array([turned(own, 60, 60), -turned(own, -60, -60), turned(other, 60, 60)])
+    assert [len(basin) for basin in basins_of(own, minima, rotors)] == [1, 1, 0]
+
+
+def test_equal_groups_may_be_exchanged() -> None:
+    """Isopropanol: the hydroxyl hydrogen beside one methyl group or the other is one minimum, between them another."""
+    own = placed("CC(O)C")
+    rotors = telling_rotors(own)
+    ((first, second, third, last),) = rotors
+    methyls = [n for n in own.neighbours[second] if own.numbers[n] == 6]
+    if first not in methyls:
+        first, second, third, last = last, third, second, first
+        methyls = [n for n in own.neighbours[second] if own.numbers[n] == 6]
+    x = own.positions
+    assert x is not None
+    beside = [turn(own, x, (methyl, second, third, last), 180 * DEGREE) for methyl in methyls]
+    other = next(n for n in own.neighbours[second] if own.numbers[n] == 1)
+    between = turn(own, x, (other, second, third, last), 180 * DEGREE)
+    basins = basins_of(own, np.array([beside[0], between]), rotors)
+    assert nearest(angles_of(np.array([*beside, between]), rotors), basins).tolist() == [0, 0, 1]
 
 
 def test_populations_have_the_errors_of_their_runs() -> None:
-    basins = np.array([[180.0], [60.0]]) * DEGREE
+    basins = [np.array([[180.0]]) * DEGREE, np.array([[60.0]]) * DEGREE]
     runs = [np.array([[180.0]] * first + [[70.0]] * (10 - first)) * DEGREE for first in (6, 8)]
     shares, errors = populations(runs, basins)
     np.testing.assert_allclose(shares, [0.7, 0.3])

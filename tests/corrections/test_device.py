@@ -2,7 +2,7 @@ import pytest
 import torch
 from models import distorted, molecule
 
-from hybridff.corrections.device import PROCESSOR, chosen, most_rows
+from hybridff.corrections.device import PROCESSOR, chosen, most_rows, within_memory
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.gram import internal_basis, projected
 from hybridff.corrections.process import Hyperparameters, Strength, Targets, solve
@@ -61,10 +61,35 @@ def test_a_gpu_that_is_not_there_gets_a_sentence(monkeypatch: pytest.MonkeyPatch
         chosen("cuda")
 
 
+def pretend_gpu(monkeypatch: pytest.MonkeyPatch, free: float, reserved: float = 0.0) -> None:
+    """A GPU with so much free memory, and so much that PyTorch keeps for later [bytes]."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 80e9))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: reserved)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 0.0)
+
+
 def test_a_large_gpu_takes_more_rows_than_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    for free, more in ((1e9, False), (80e9, True)):
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, free))
-        assert (most_rows(torch.device("cuda")) > most_rows(PROCESSOR)) == more
+    pretend_gpu(monkeypatch, 80e9)
+    assert most_rows(chosen("auto")) > most_rows(PROCESSOR)
+
+
+def test_a_small_gpu_is_taken_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpu(monkeypatch, 4e9)
+    assert chosen("auto") == PROCESSOR
+    assert most_rows(chosen("cuda")) < most_rows(PROCESSOR)
+
+
+def test_memory_that_pytorch_keeps_for_later_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpu(monkeypatch, 80e9)
+    before = most_rows(chosen("cuda"))
+    pretend_gpu(monkeypatch, 40e9, reserved=40e9)
+    assert most_rows(chosen("cuda")) == before
+
+
+def test_what_a_gpu_cannot_hold_gets_a_sentence() -> None:
+    with pytest.raises(InputError, match="ask for fewer points, or for the processor"), within_memory():
+        raise torch.OutOfMemoryError("CUDA out of memory.")
 
 
 @ON_GPU
