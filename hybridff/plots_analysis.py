@@ -184,11 +184,11 @@ def own_frames(found: Mapping[str, Sequence[OwnErrors]]) -> bytes:
         left.set(ylabel="energy RMSE [kcal/mol]", yscale="log")
         right.set(ylabel="force RMSE [kcal/mol/Å]", yscale="log")
         for axes in (left, right):
-            axes.set_xlabel("temperature of the model's own dynamics [K]")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
             _tidy(axes)
+        figure.supxlabel("temperature of the model's own dynamics [K]", fontsize="medium")
         figure.legend(loc="outside right center", frameon=False)
         return png(figure)
 
