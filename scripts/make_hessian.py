@@ -5,7 +5,7 @@ the search for it begins with the Hessian of GFN2-xTB, or of a model that is fit
 goes on where an earlier one was stopped. The Hessian is analytic, with density fitting. ``hybridff analyse modes
 --reference`` reads the file.
 
-Usage: python scripts/make_hessian.py ethanol_rmd17 [--model DIR] [--out docs/data]
+Usage: python scripts/make_hessian.py ethanol_rmd17 [--model DIR] [--largest-force 2e-4] [--out docs/data]
 """
 
 import argparse
@@ -36,8 +36,6 @@ LEVELS = {
     "nma_b3lyp": ("b3lyp5", "cc-pvdz", 4),
 }
 """Functional, basis and PySCF's level of the grid; B3LYP5 is B3LYP with VWN5, as the source of the frames has it."""
-LARGEST_FORCE = 2e-4
-"""Of the minimum [eV/Å]."""
 
 
 class KohnSham(Calculator):
@@ -75,6 +73,7 @@ def main() -> None:
     parser.add_argument("set", choices=LEVELS)
     parser.add_argument("--minima", type=Path, default=Path("docs/data"), help="folder of minima-<set>.json")
     parser.add_argument("--model", type=Path, help="folder of a model whose Hessian begins the search")
+    parser.add_argument("--largest-force", type=float, default=2e-4, help="at the minimum [eV/Å]")
     parser.add_argument("--out", type=Path, default=Path("docs/data"))
     options = parser.parse_args()
     data = read_trial_set(DATA / f"{options.set}.npz")
@@ -90,7 +89,7 @@ def main() -> None:
     search.H0 = positive(hessian(atoms, model or method("gfn2-xtb", data.molecule)))
     search.attach(lambda: ase.io.write(visited, ase.Atoms(atoms.numbers, atoms.positions), format="extxyz"))
     atoms.calc = calculator
-    search.run(fmax=LARGEST_FORCE, steps=200)
+    search.run(fmax=options.largest_force, steps=200)
     solution = calculator.solved(atoms)
     second = solution.Hessian().kernel().transpose(0, 2, 1, 3).reshape(3 * len(atoms), -1)
     second = (second + second.T) / 2 * (HARTREE / KCAL_MOL) / (BOHR / ANGSTROM) ** 2
