@@ -51,6 +51,8 @@ class DataReport:
     """Frame and the earlier one that it repeats."""
     bond_changes: tuple[BondChange, ...] = ()
     bond_changes_kept: bool = False
+    high: tuple[int, ...] = ()
+    """Frames further above the lowest than asked for."""
     net_force: float | None = None
     """Root mean square of the components of the sum of forces [kJ/mol/nm]."""
     relative_net_force: float | None = None
@@ -79,6 +81,8 @@ class DataReport:
                 f"(in frame {first.frame + 1}, {first.pair} at {first.distance / ANGSTROM:.2f} Å is "
                 f"{'broken' if first.broken else 'formed'})."
             )
+        if self.high:
+            found.append(f"left out {_frames(self.high)}: further above the lowest in energy than asked for.")
         if self.net_force is not None and (self.relative_net_force or 0.0) > _NET_FORCE_LIMIT:
             found.append(
                 f"the forces of a frame do not add up to zero ({self.net_force / FORCE_KCAL:.2g} kcal/mol/Å for each "
@@ -95,7 +99,7 @@ class DataReport:
 
 def check_frames(frames: Frames, molecule: Molecule | None, keep_bond_changes: bool = False) -> DataReport:
     """Check data, against a molecule where there is one; raises ``InputError`` only for other elements."""
-    return _checked(frames, molecule, keep_bond_changes)[1]
+    return _checked(frames, molecule, keep_bond_changes, math.inf)[1]
 
 
 def usable_frames(
@@ -104,14 +108,17 @@ def usable_frames(
     keep_bond_changes: bool = False,
     accept_problem: bool = False,
     where: str = "",
+    highest: float = math.inf,
 ) -> tuple[Frames, DataReport]:
     """Frames with finite numbers, each once, with the molecule's bonds (unless these changes are to be kept).
+
+    Frames more than ``highest`` [kJ/mol] above the lowest of these are left out too.
 
     Raises ``InputError`` where the data as a whole are wrong (units, sign of the forces, order of atoms), unless
     ``accept_problem`` says that the user knows better, and where no frame is left. Its message begins with ``where``,
     or the source that the data name.
     """
-    rows, report = _checked(frames, molecule, keep_bond_changes)
+    rows, report = _checked(frames, molecule, keep_bond_changes, highest)
     where = where or frames.source or frames.name or "the data"
     if report.problem is not None and not accept_problem:
         raise InputError(f"{where}: {report.problem}")
@@ -121,7 +128,7 @@ def usable_frames(
 
 
 def _checked(
-    frames: Frames, molecule: Molecule | None, keep_bond_changes: bool
+    frames: Frames, molecule: Molecule | None, keep_bond_changes: bool, highest: float
 ) -> tuple[Int[np.ndarray, " used"], DataReport]:
     """Rows to use, and the report."""
     if molecule is not None:
@@ -144,6 +151,8 @@ def _checked(
     dropped = {frame for frame, _ in duplicates}
     dropped |= set() if keep_bond_changes else {change.frame for change in changes}
     used = np.array([row for row in rows.tolist() if row not in dropped], dtype=int)
+    low = frames.energies[used] - frames.energies[used].min(initial=math.inf) <= highest
+    used, high = used[low], tuple(used[~low].tolist())
     consistency, net, torque = None, None, None
     if frames.forces is not None and problem is None:
         net, torque = _net(frames.subset(rows))
@@ -157,6 +166,7 @@ def _checked(
         duplicates=duplicates,
         bond_changes=changes,
         bond_changes_kept=keep_bond_changes,
+        high=high,
         net_force=None if net is None or frames.forces is None else net * _size(frames.forces[rows]),
         relative_net_force=None if net is None else net / math.sqrt(len(frames.numbers)),
         relative_net_torque=torque,

@@ -85,13 +85,11 @@ def read_trial_set(path: Path, start: StartOptions | None = None, highest: float
     """
     frames = read_frames(path)
     molecule = frames.molecule(str(path))
-    usable, report = usable_frames(frames, molecule)
-    low = usable.energies - usable.energies.min() <= highest
-    usable = usable.subset(np.flatnonzero(low))
+    usable, report = usable_frames(frames, molecule, highest=highest)
     placed = replace(molecule, positions=usable.positions[np.argmin(usable.energies)])
     parameters = starting_parameters(placed, start or StartOptions())
     segments = read_key(path, "segment")
-    return TrialSet(path.stem, placed, usable, parameters, None if segments is None else segments[_used(report)[low]])
+    return TrialSet(path.stem, placed, usable, parameters, None if segments is None else segments[_used(report)])
 
 
 def read_key(path: Path, key: str) -> np.ndarray | None:
@@ -111,7 +109,7 @@ def unseen(
 
 def _used(report: DataReport) -> Int[np.ndarray, " used"]:
     """Rows that the checks kept."""
-    dropped = {*report.non_finite, *(frame for frame, _ in report.duplicates)}
+    dropped = {*report.non_finite, *report.high, *(frame for frame, _ in report.duplicates)}
     if not report.bond_changes_kept:
         dropped |= {change.frame for change in report.bond_changes}
     return np.array([row for row in range(report.n_frames) if row not in dropped], dtype=int)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +30,7 @@ from hybridff.modelfile import SavedModel
 from hybridff.molecule import Molecule, check_same_elements
 from hybridff.stable import GateOptions, fit_stable
 from hybridff.start import StartOptions, starting_parameters
+from hybridff.units import KCAL_MOL
 
 _TRAIN_FRACTION, _VALIDATION_FRACTION = 0.8, 0.1
 TIMING = "timing.json"
@@ -51,8 +53,15 @@ class DataOptions:
     keep_bond_changes: bool = False
     """Use frames whose bonds differ from the molecule's; they are left out otherwise."""
 
+    max_energy: float | None = None
+    """Leave out frames whose energy is further above the lowest frame's [kcal/mol]."""
+
     trust_data: bool = False
     """Go on when units, sign of the forces or order of atoms look wrong."""
+
+    def __post_init__(self) -> None:
+        if self.max_energy is not None and not self.max_energy > 0:
+            raise InputError(f"option max_energy has to be a positive number, not {self.max_energy}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +144,12 @@ def read_data(
         owner = frames.molecule(str(files[0])) if molecule is None else molecule
         check_same_elements(owner, frames.numbers, str(files[0]))
         usable, report = usable_frames(
-            frames, owner, options.keep_bond_changes, options.trust_data, ", ".join(map(str, files))
+            frames,
+            owner,
+            options.keep_bond_changes,
+            options.trust_data,
+            ", ".join(map(str, files)),
+            math.inf if options.max_energy is None else options.max_energy * KCAL_MOL,
         )
         found.append(Data(owner, usable, report, tuple(files), options))
     return found

@@ -693,6 +693,11 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput("one training frame", f"fit ethanol.npz --train 1 {FIT}", "option train has to be at least 2, not 1"),
     BadInput("negative validation", f"fit ethanol.npz --validation -1 {FIT}", "option validation has to be at least 0"),
     BadInput("negative seed", f"fit ethanol.npz --seed -1 {FIT}", "option seed has to be at least 0, not -1"),
+    BadInput(
+        "no room above the lowest frame",
+        f"fit ethanol.npz --max-energy 0 {FIT}",
+        "option max_energy has to be a positive",
+    ),
     BadInput("prior of no width", f"fit ethanol.npz --prior-scale 0 {FIT}", "option prior_scale has to be a positive"),
     BadInput(
         "pairs of a form that has others",

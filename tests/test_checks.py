@@ -146,6 +146,15 @@ def test_frames_with_other_bonds_stay_where_that_is_wanted():
     assert "kept 1 frame (3)" in " ".join(report.messages())
 
 
+def test_frames_that_are_too_high_are_left_out_where_that_is_wanted():
+    given = read_frames("hybridff/data/ethanol.npz")
+    above = given.energies - given.energies.min()
+    used, report = usable_frames(given, given.molecule(), highest=float(np.median(above)))
+    assert len(used) == (above <= np.median(above)).sum() == report.n_used
+    assert report.high == tuple(np.flatnonzero(above > np.median(above)).tolist())
+    assert "further above the lowest in energy than asked for" in " ".join(report.messages())
+
+
 def test_a_permuted_molecule_is_refused_with_the_first_broken_bond():
     order = [1, 0, 2, 3, 4, 5, 6, 7, 8]
     permuted = replace(hot_ethanol(), positions=hot_ethanol().positions[:, order])

@@ -163,6 +163,7 @@ def test_the_provenance_names_versions_options_inputs_theory_seed_and_errors(fit
         *(
             "force_unit",
             "keep_bond_changes",
+            "max_energy",
             "trust_data",
             *FormOptions.__dataclass_fields__,
             *FitOptions.__dataclass_fields__,
