@@ -21,6 +21,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.optimize import BFGS
 from make_minima import positive
 from pyscf import dft, gto
+from scipy.linalg import orth
 
 from hybridff import HybridFFCalculator, read_model
 from hybridff.analysis.methods import method
@@ -39,7 +40,11 @@ LEVELS = {
 
 
 class KohnSham(Calculator):
-    """Restricted Kohn-Sham energies and forces by PySCF."""
+    """Restricted Kohn-Sham energies and forces by PySCF, the latter without what turns the molecule as a whole.
+
+    The grid of the integration makes the energy depend on how the molecule lies, by some 0.01 kcal/mol; a search would
+    follow that and never end.
+    """
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's name)
 
@@ -65,7 +70,14 @@ class KohnSham(Calculator):
         found = self.solved(self.atoms)
         slope = found.nuc_grad_method().set(grid_response=True).kernel()
         hartree, length = HARTREE / EV, BOHR / ANGSTROM
-        self.results = {"energy": found.e_tot * hartree, "forces": -slope * hartree / length}
+        forces = (-slope * hartree / length).ravel()
+        whole = np.concatenate([np.cross(self.atoms.positions, axis).ravel()[None] for axis in np.eye(3)])
+        whole = np.concatenate([whole, np.tile(np.eye(3), len(self.atoms))])
+        rigid = orth(whole.T)
+        self.results = {
+            "energy": found.e_tot * hartree,
+            "forces": (forces - rigid @ (rigid.T @ forces)).reshape(-1, 3),
+        }
 
 
 def main() -> None:
