@@ -30,6 +30,8 @@ ISOMERS = {"nma_b3lyp-trans": ("nma_b3lyp", (3, 4, 7, 6), 30.0)}
 """Sets of the frames whose torsion is nearer than 60° to the reference minimum's: of which file, the torsion, and the
 highest energy [kcal/mol]."""
 SETS = ("ethanol_rmd17", "nma_b3lyp", *ISOMERS, "aspirin_rmd17")
+POINTS = {"nma_b3lyp": 100, "nma_b3lyp-trans": 200, "aspirin_rmd17": 150}
+"""Of kernels beside terms, so that a processor trains them in minutes."""
 NAMES = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")
 COLOURS = ("#b8b8b8", "#b8862b", "#7a9a3b", "#0b6e99", "#8d5aa5", "#666666")
 
@@ -39,7 +41,6 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--names", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--train", type=int, default=500)
-    parser.add_argument("--points", type=int, help="of kernels beside terms")
     parser.add_argument("--models", type=Path, default=Path("table-models"), help="folder of models")
     parser.add_argument("--hessians", type=Path, default=Path("docs/data"), help="folder of hessian-<set>.npz")
     parser.add_argument("--picture", type=Path, default=Path("docs/images/frequencies.png"))
@@ -57,7 +58,7 @@ def main() -> None:
         reference = modes(begin, second)
         known[name] = reference.frequencies
         names = [own for own in options.names if own != "sgdml" or sgdml_fits(len(begin), options.train)]
-        for model, saved in all_made(names, data, options.train, options.models, options.points).items():
+        for model, saved in all_made(names, data, options.train, options.models, POINTS.get(name)).items():
             calculator = HybridFFCalculator(saved.force_field)
             minimum = relaxed(ase.Atoms(begin.numbers, begin.positions), calculator)
             own = modes(minimum, hessian(minimum, calculator))
