@@ -1,16 +1,18 @@
 """Free energies over two torsions from dynamics, by several models, with errors (Sauceda et al., Fig. 7).
 
-Simulated tempering up to 800 K; errors are standard errors over independent runs. Samples that are finished are kept in
-the folder of models.
+Simulated tempering up to 800 K; errors are standard errors over independent runs. Every frame counts at all angles that
+symmetry makes equal to its own. Samples that are finished are kept in the folder of models.
 
 Usage: python scripts/plot_free_energies.py [ethanol malonaldehyde] [--kelvin 300] [--time 1] [--runs 6]
                                             [--models table-models] [--pictures docs/images]
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from plot_scans import TASKS
 from recipes import RECIPES, folder_of, made, say
 
@@ -23,6 +25,12 @@ from hybridff.simulate import DynamicsError
 from hybridff.trials import read_trial_set
 
 NAMES = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")
+THIRD = 2 * np.pi / 3
+SYMMETRIES: dict[str, list[Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]] = {
+    "ethanol": [lambda a, b, n=n: (a, b + n * THIRD) for n in range(3)],  # type: ignore[misc]
+    "malonaldehyde": [lambda a, b: (a, b), lambda a, b: (b, a)],
+}
+"""Of the two torsions, beside the mirror image, which turns the sign of both."""
 BEST = "class2 + kernel"
 BINS = 24
 SEEN = 3.0
@@ -77,8 +85,14 @@ def of_model(name: str, task: str, options: argparse.Namespace) -> FreeEnergy | 
                 return None
             np.savez(path, angles=angles_of(frames, TASKS[task].torsions))
         with np.load(path) as file:
-            runs.append(file["angles"])
+            runs.append(everywhere(file["angles"], task))
     return free_energy(runs, options.kelvin, BINS)
+
+
+def everywhere(angles: Float[np.ndarray, "frames 2"], task: str) -> Float[np.ndarray, "images 2"]:
+    """Angles [rad] and those that symmetry makes equal to them."""
+    found = [np.column_stack(own(*(sign * angles.T))) for own in SYMMETRIES[task] for sign in (1, -1)]
+    return np.angle(np.exp(1j * np.concatenate(found)))
 
 
 if __name__ == "__main__":

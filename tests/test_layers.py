@@ -22,7 +22,7 @@ ORDER = """
     fit.conformers fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
     start simulate gate stable anchors residuals training correct trials modelfile
     systems.ffxml systems.matching systems.inside systems.mixed systems.templates systems.mlpotential
-    systems.engines calculator analysis.methods analysis.dynamics analysis.modes analysis.scan analysis.minima
+    systems.engines calculator analysis.methods analysis.dynamics analysis.minima analysis.modes analysis.scan
     analysis.groups analysis.sampling analysis.populations analysis.distances analysis.vibrations analysis.along
     analysis.path analysis.extrapolation
     verify workflow plots plots_analysis page document

@@ -69,10 +69,15 @@ def handed_alike(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) ->
     with the clock from one against it, and dynamics never turn one into the other: of two such geometries, kernels know
     only the one that training frames have.
     """
-    if molecule.positions is None:
-        return positions
-    copies = positions[_exchanges(molecule)]
-    return copies[_turned(molecule, copies).argmin()] if len(copies) else positions
+    return positions[naming_alike(molecule, positions)]
+
+
+def naming_alike(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Int[np.ndarray, " atoms"]:
+    """Which atom of a geometry [Å] comes where in what ``handed_alike`` makes of it."""
+    exchanges = _exchanges(molecule)
+    if molecule.positions is None or not len(exchanges):
+        return np.arange(len(positions))
+    return exchanges[_turned(molecule, positions[exchanges]).argmin()]
 
 
 def reached(molecule: Molecule, minima: Float[np.ndarray, "minima atoms 3"]) -> list[Float[np.ndarray, "_ atoms 3"]]:

@@ -14,6 +14,7 @@ from ase.optimize import BFGS
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
+from hybridff.analysis.minima import naming_alike
 from hybridff.errors import InputError
 from hybridff.molecule import Molecule, check_same_elements
 from hybridff.units import EV, KCAL_MOL
@@ -110,6 +111,8 @@ def _inner(atoms: ase.Atoms) -> Float[np.ndarray, "modes n"]:
 def read_reference(path: str | Path, molecule: Molecule) -> tuple[ase.Atoms, Float[np.ndarray, "n n"]]:
     """A minimum and its Hessian [eV/Å²], from an npz file with ``z``, ``R`` [Å] and ``hessian`` [kcal/mol/Å²].
 
+    Equal atoms are named as in the molecule's own positions: see ``minima.handed_alike``.
+
     Raises ``InputError`` for anything else, and for another molecule or order of atoms.
     """
     path = Path(path)
@@ -136,7 +139,9 @@ def read_reference(path: str | Path, molecule: Molecule) -> tuple[ase.Atoms, Flo
             f"{path}: the frequencies of its Hessian are from {found.min():.0f} to {found.max():.0f} cm⁻¹, which no "
             "molecule has at a minimum; R has to be in Å and hessian in kcal/mol/Å²."
         )
-    return atoms, second
+    order = naming_alike(molecule, positions)
+    blocks = second.reshape(n, 3, n, 3)[order][:, :, order]
+    return atoms[order], blocks.reshape(3 * n, 3 * n)
 
 
 def _check_bonds(atoms: ase.Atoms, molecule: Molecule, path: Path) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import ase
 import numpy as np
 import pytest
@@ -6,9 +8,10 @@ from ase.vibrations import Vibrations
 from models import force_field, molecule
 
 from hybridff.analysis.methods import RDKitCalculator
-from hybridff.analysis.modes import Modes, hessian, matching, modes, modes_of, relaxed
+from hybridff.analysis.modes import Modes, hessian, matching, modes, modes_of, read_reference, relaxed
 from hybridff.calculator import HybridFFCalculator
 from hybridff.errors import InputError
+from hybridff.units import EV, KCAL_MOL
 
 
 def atoms(name: str = "ethanol") -> ase.Atoms:
@@ -76,6 +79,20 @@ def test_the_minimum_is_laid_upon_where_it_began() -> None:
     assert np.abs(found.get_forces()).max() < 1e-4
     assert np.linalg.norm(found.positions - begin.positions, axis=1).max() < 0.3
     np.testing.assert_allclose(found.positions.mean(0), begin.positions.mean(0), atol=1e-6)
+
+
+def test_equal_atoms_of_a_reference_are_named_as_in_the_molecule(tmp_path) -> None:
+    calculator = HybridFFCalculator(force_field("ethanol"))
+    minimum = relaxed(atoms(), calculator)
+    second = hessian(minimum, calculator)
+    order = np.array([0, 1, 2, 4, 3, 5, 6, 7, 8])  # two hydrogens of the methyl group
+    other = second.reshape(9, 3, 9, 3)[order][:, :, order].reshape(27, 27)
+    np.savez(tmp_path / "reference.npz", z=minimum.numbers, R=minimum.positions[order], hessian=other / (KCAL_MOL / EV))
+    found, own = read_reference(tmp_path / "reference.npz", replace(molecule("ethanol"), positions=minimum.positions))
+    # the methyl group may come out turned by 120°
+    assert np.abs(modes(found, own).frequencies - modes(minimum, second).frequencies).max() < 1e-6
+    volumes = [np.linalg.det(x.positions[[3, 4, 5]] - x.positions[1]) for x in (found, minimum)]
+    assert volumes[0] * volumes[1] > 0
 
 
 def test_a_search_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
