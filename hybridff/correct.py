@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from hybridff.analysis.errors import evaluate, predict
 from hybridff.anchors import Anchors, hot_geometries
 from hybridff.cache import cached_json
-from hybridff.corrections.device import Device, chosen, most_rows, within_memory
+from hybridff.corrections.device import Device, check_device, chosen, most_rows, within_memory
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.learn import (
     WORTH,
@@ -96,7 +96,7 @@ class CorrectionOptions:
     as points of a kernel on all atoms, as far as its memory allows."""
 
     def __post_init__(self) -> None:
-        chosen(self.device)
+        check_device(self.device)
         if self.points is not None and self.points < 1:
             raise InputError(f"option points has to be at least 1, not {self.points}.")
         for name in ("kernel_width", "kernel_noise"):

@@ -17,15 +17,16 @@ import ase
 import ase.io
 import numpy as np
 import pyscf
+import torch
 from ase.calculators.calculator import Calculator, all_changes
 from ase.optimize import BFGS
 from make_minima import positive
 from pyscf import dft, gto
-from scipy.linalg import orth
 
 from hybridff import HybridFFCalculator, read_model
 from hybridff.analysis.methods import method
 from hybridff.analysis.modes import hessian, modes
+from hybridff.corrections.gram import internal_basis
 from hybridff.output import new_file
 from hybridff.trials import read_trial_set
 from hybridff.units import ANGSTROM, BOHR, EV, HARTREE, KCAL_MOL
@@ -71,13 +72,8 @@ class KohnSham(Calculator):
         slope = found.nuc_grad_method().set(grid_response=True).kernel()
         hartree, length = HARTREE / EV, BOHR / ANGSTROM
         forces = (-slope * hartree / length).ravel()
-        whole = np.concatenate([np.cross(self.atoms.positions, axis).ravel()[None] for axis in np.eye(3)])
-        whole = np.concatenate([whole, np.tile(np.eye(3), len(self.atoms))])
-        rigid = orth(whole.T)
-        self.results = {
-            "energy": found.e_tot * hartree,
-            "forces": (forces - rigid @ (rigid.T @ forces)).reshape(-1, 3),
-        }
+        inner = internal_basis(torch.as_tensor(self.atoms.positions[None]))[0].numpy()
+        self.results = {"energy": found.e_tot * hartree, "forces": (inner @ (inner.T @ forces)).reshape(-1, 3)}
 
 
 def main() -> None:

@@ -74,9 +74,9 @@ def handed_alike(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) ->
 
 def naming_alike(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Int[np.ndarray, " atoms"]:
     """Which atom of a geometry [Å] comes where in what ``handed_alike`` makes of it."""
-    exchanges = _exchanges(molecule)
-    if molecule.positions is None or not len(exchanges):
+    if molecule.positions is None:
         return np.arange(len(positions))
+    exchanges = _exchanges(molecule)
     return exchanges[_turned(molecule, positions[exchanges]).argmin()]
 
 
@@ -87,7 +87,7 @@ def reached(molecule: Molecule, minima: Float[np.ndarray, "minima atoms 3"]) -> 
     mirror image, and of a minimum of another stereoisomer there is nothing here.
     """
     exchanges = _exchanges(molecule)
-    copies = [np.concatenate([own[None], own[exchanges], -own[exchanges]]) for own in minima]
+    copies = [np.concatenate([own[exchanges], -own[exchanges]]) for own in minima]
     if molecule.positions is None:
         return copies
     turned = [_turned(molecule, own) for own in copies]
@@ -99,7 +99,7 @@ def _exchanges(molecule: Molecule) -> Int[np.ndarray, "exchanges atoms"]:
     """Which atom stands for which where equal ones are exchanged."""
     mol = molecule.to_rdkit()
     found = mol.GetSubstructMatches(mol, uniquify=False, maxMatches=_MOST_EXCHANGES)
-    return np.array(found, dtype=int).reshape(-1, len(molecule.numbers))
+    return np.array(found or [range(len(molecule.numbers))])
 
 
 def _turned(molecule: Molecule, copies: Float[np.ndarray, "copies atoms 3"]) -> Int[np.ndarray, " copies"]:

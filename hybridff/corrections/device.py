@@ -17,21 +17,27 @@ _COPIES = 2.5
 """Of a covariance that a GPU needs memory for."""
 
 
-def chosen(device: Device) -> torch.device:
-    """The device of this name; ``auto`` is a GPU where there is one with memory for as much as the processor trains.
-
-    Raises ``InputError`` for other names, and where a GPU is asked for and PyTorch finds none.
-    """
+def check_device(device: Device) -> None:
+    """Raises ``InputError`` for other names, and where a GPU is asked for and PyTorch finds none."""
     if device not in get_args(Device):
         raise InputError(f"option device has to be auto, cpu or cuda, not {device}.")
-    found = torch.cuda.is_available()
-    if device == "cuda" and not found:
+    if device == "cuda" and not torch.cuda.is_available():
         raise InputError(
             "option device is cuda, but PyTorch finds no GPU that it can use; leave the option out, or install a "
             "build of PyTorch for this GPU."
         )
+
+
+def chosen(device: Device) -> torch.device:
+    """The device of this name; ``auto`` is a GPU where there is one with memory for as much as the processor trains.
+
+    Raises ``InputError`` as ``check_device`` does.
+    """
+    check_device(device)
     gpu = torch.device("cuda")
-    return gpu if device == "cuda" or (device == "auto" and found and most_rows(gpu) >= _ROWS) else PROCESSOR
+    if device == "auto":
+        return gpu if torch.cuda.is_available() and most_rows(gpu) >= _ROWS else PROCESSOR
+    return gpu if device == "cuda" else PROCESSOR
 
 
 def most_rows(device: torch.device) -> int:
