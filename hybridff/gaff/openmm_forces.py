@@ -38,7 +38,7 @@ _ATOM_COST = 0.5
 """Of adding up the forces on one atom."""
 _FEATURE_COST = 1.0
 _TERM_COST = 0.3
-_FORCE_COST = 60.0
+_FORCE_COST = 300.0
 """What one more force has to save: it is compiled, and takes arguments of the kernel."""
 _NO_LENGTH = 0.1
 """Of a bond without stiffness [nm]."""
@@ -214,13 +214,16 @@ def _alike_bonds(
 
 
 class _Surroundings:
-    """Which sets of atoms are alike: those with the same coordinates among their atoms."""
+    """Which sets of atoms are alike: those with the same bonds, angles and torsions among their atoms.
+
+    An out-of-plane coordinate needs no more than its three bonds.
+    """
 
     def __init__(self, table: TermTable) -> None:
         self._bonds = {tuple(sorted(atoms)) for atoms in table.coordinates.get("bond", np.empty((0, 2), int)).tolist()}
         self._inside: dict[frozenset[int], list[tuple[str, tuple[int, ...]]]] = defaultdict(list)
         for kind, rows in table.coordinates.items():
-            if COORDINATES[kind].n_atoms > 2:
+            if COORDINATES[kind].n_atoms > 2 and kind != "out_of_plane":
                 for atoms in rows.tolist():
                     self._inside[frozenset(atoms)].append((kind, tuple(atoms)))
 
