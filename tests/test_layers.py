@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "hybridff"
 
 ORDER = """
-    units errors output cache geometry expression
+    units errors output cache geometry expression elementary
     mol2 molecule images symmetry soundness dataset consistency checks model
     corrections.device corrections.descriptor corrections.kernel corrections.gram corrections.permutations
     corrections.train corrections.sgdmlfile corrections.compiled corrections.familiarity corrections.term
@@ -17,7 +17,7 @@ ORDER = """
     gaff.features gaff.terms gaff.parameters gaff.nonbonded gaff.topology gaff.reference gaff.products gaff.patterns
     gaff.userform gaff.formfile gaff.class2
     gaff.rows gaff.morse gaff.neural gaff.forms gaff.restraints gaff.energy gaff.openmm_forces gaff.forcefield
-    gaff.slopes gaff.design gaff.columns gaff.elementary gaff.kernels gaff.codegen gaff.compiled
+    gaff.slopes gaff.design gaff.columns gaff.kernels gaff.codegen gaff.compiled
     export holes openmm_files analysis.errors
     fit.conformers fit.gauss_newton fit.options fit.problem fit.posterior fit.result fit.normal fit.linear fit.refit
     start simulate gate stable anchors residuals training correct trials modelfile

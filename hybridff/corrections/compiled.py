@@ -9,25 +9,31 @@ from jaxtyping import Float
 from numba import njit
 
 from hybridff.corrections.kernel import TINY, KernelExpansion
+from hybridff.elementary import exp
+
+_TOGETHER = 4
+"""Points that one pass goes over, so that sums over their entries do not wait for each other."""
+_TILE = 2**16
+"""Bytes of points and weights that are gone through with every permutation before the next ones: a cache holds them."""
 
 
 class CompiledKernel:
     """Adds the forces of a kernel on some atoms to those of an array, and returns its energy."""
 
     def __init__(self, atoms: Sequence[int], expansion: KernelExpansion) -> None:
-        points, weights, energies = (None if part is None else part.numpy() for part in expansion.expanded())
-        assert points is not None
         descriptor = expansion.descriptor
         pairs = np.array([(atoms[i], atoms[j]) for i, j in descriptor.pairs], dtype=np.int64)
         angular = descriptor.angle_pairs, descriptor.torsion_pairs, descriptor.angular_scale
-        trained = (
-            np.ascontiguousarray(points),
-            np.ascontiguousarray(weights),
-            np.zeros(len(points)) if energies is None else np.ascontiguousarray(energies),
-        )
+        # p x_i is as far from x as x_i from x with its entries the other way round, which are permuted once for all i.
+        origin = np.argsort(descriptor.index(expansion.permutations).numpy(), axis=1)
+        trained = [_padded(part.numpy()) for part in (expansion.points, expansion.force_weights)]
+        energies = expansion.energy_weights
+        trained.append(_padded(np.zeros(len(expansion.points)) if energies is None else energies.numpy()))
         n = len(descriptor)
-        scratch = np.empty(n), np.empty(n), np.empty(len(pairs)), np.empty(len(pairs)), np.empty((len(pairs), 3))
-        self._arguments = (math.sqrt(5) / expansion.width, pairs, *angular, *trained, *scratch)
+        tile = max(1, _TILE // (16 * n * _TOGETHER)) * _TOGETHER
+        scratch = np.empty(n), np.empty(len(pairs)), np.empty(len(pairs)), np.empty((len(pairs), 3))
+        sums = np.empty(n), np.empty(n), np.empty(n), np.empty(tile), np.empty(tile)
+        self._arguments = (math.sqrt(5) / expansion.width, pairs, *angular, origin, *trained, *scratch, *sums)
         self._constant = expansion.constant
 
     def __call__(self, positions: Float[np.ndarray, "atoms 3"], forces: Float[np.ndarray, "atoms 3"]) -> float:
@@ -35,12 +41,23 @@ class CompiledKernel:
         return self._constant + _add(positions, forces, *self._arguments)
 
 
-_fast = njit(cache=True, fastmath={"contract", "nsz", "reassoc"})
+def _padded(rows: Float[np.ndarray, "points *entries"]) -> Float[np.ndarray, "more *entries"]:
+    """With rows of nothing, to a multiple of the points that are taken together."""
+    missing = -len(rows) % _TOGETHER
+    return np.concatenate([rows, np.zeros((missing, *rows.shape[1:]))])
+
+
+_MATHS = frozenset({"contract", "nsz", "reassoc"})
+_fast = njit(cache=True, fastmath=set(_MATHS))
+_inline = njit(cache=True, fastmath=set(_MATHS), forceinline=True)
 
 
 @_fast
 @no_type_check
-def _add(positions, forces, s, pairs, angles, torsions, scale, points, weights, energies, x, slope, r, pull, along):
+def _add(
+    positions, forces, s, pairs, angles, torsions, scale, origin, points, weights, energies,
+    x, r, pull, along, slope, y, turned, both, first,
+):  # fmt: skip
     """The formulas are those of ``kernel`` and ``descriptor``; ``pull`` is the derivative by each distance."""
     n_pairs = len(pairs)
     for k in range(n_pairs):
@@ -52,18 +69,18 @@ def _add(positions, forces, s, pairs, angles, torsions, scale, points, weights, 
         x[k] = 1.0 / r[k]
     for k in range(len(angles)):
         x[n_pairs + k] = scale * _cosine(r, x, angles[k, 0], angles[k, 1], angles[k, 2])
-    first = n_pairs + len(angles)
+    begin = n_pairs + len(angles)
     for k in range(len(torsions)):
         ij, jk, km, ik, jm = torsions[k, 0], torsions[k, 1], torsions[k, 2], torsions[k, 3], torsions[k, 4]
         product = _cosine(r, x, ij, jk, ik) * _cosine(r, x, jk, km, jm)
-        x[first + k] = scale * (product - _across(r, x, torsions[k]))
-    energy = _sum(x, s, points, weights, energies, slope)
+        x[begin + k] = scale * (product - _across(r, x, torsions[k]))
+    energy = _sum(x, s, origin, points, weights, energies, slope, y, turned, both, first)
     for k in range(n_pairs):
         pull[k] = -slope[k] * x[k] * x[k]
     for k in range(len(angles)):
         _pull_cosine(r, x, angles[k, 0], angles[k, 1], angles[k, 2], scale * slope[n_pairs + k], pull)
     for k in range(len(torsions)):
-        factor = scale * slope[first + k]
+        factor = scale * slope[begin + k]
         ij, jk, km, ik, jm, im = torsions[k]
         _pull_cosine(r, x, ij, jk, ik, factor * _cosine(r, x, jk, km, jm), pull)
         _pull_cosine(r, x, jk, km, jm, factor * _cosine(r, x, ij, jk, ik), pull)
@@ -85,26 +102,61 @@ def _add(positions, forces, s, pairs, angles, torsions, scale, points, weights, 
 
 @_fast
 @no_type_check
-def _sum(x, s, points, weights, energies, slope):
+def _sum(x, s, origin, points, weights, energies, slope, y, turned, both, first):
     """The energy, and its derivatives by the entries."""
-    n_entries = len(x)
+    n_entries, tile = len(x), len(both)
+    third = s * s / 3.0
     slope[:] = 0.0
     energy = 0.0
-    for m in range(len(points)):
-        point, weight = points[m], weights[m]
-        square, along = TINY, 0.0
-        for k in range(n_entries):
-            u = x[k] - point[k]
-            square += u * u
-            along += u * weight[k]
-        sd = s * math.sqrt(square)
-        decay = math.exp(-sd)
-        first = s * s / 3.0 * (1.0 + sd) * decay
-        energy += energies[m] * (1.0 + sd + sd * sd / 3.0) * decay - first * along
-        both = s**4 / 3.0 * decay * along - energies[m] * first
-        for k in range(n_entries):
-            slope[k] += both * (x[k] - point[k]) - first * weight[k]
+    for start in range(0, len(points), tile):
+        stop = min(start + tile, len(points))
+        for p in range(len(origin)):
+            for k in range(n_entries):
+                y[k] = x[origin[p, k]]
+                turned[k] = 0.0
+            for m in range(start, stop, 4):
+                i = m - start
+                _measure(y, points[m : m + 4], weights[m : m + 4], both[i : i + 4], first[i : i + 4])
+            for i in range(stop - start):
+                sd, along, weight = s * math.sqrt(both[i]), first[i], energies[start + i]
+                decay = exp(-sd)
+                first[i] = third * (1.0 + sd) * decay
+                energy += weight * (1.0 + sd + sd * sd / 3.0) * decay - first[i] * along
+                both[i] = s * s * third * decay * along - weight * first[i]
+            for m in range(start, stop, 4):
+                i = m - start
+                _gather(y, points[m : m + 4], weights[m : m + 4], both[i : i + 4], first[i : i + 4], turned)
+            for k in range(n_entries):
+                slope[origin[p, k]] += turned[k]
     return energy
+
+
+@_inline
+@no_type_check
+def _measure(y, points, weights, squares, along):
+    """Squares of the differences u to four points, and u · weights."""
+    s0, s1, s2, s3 = TINY, TINY, TINY, TINY
+    a0, a1, a2, a3 = 0.0, 0.0, 0.0, 0.0
+    for k in range(len(y)):
+        u0, u1, u2, u3 = y[k] - points[0, k], y[k] - points[1, k], y[k] - points[2, k], y[k] - points[3, k]
+        s0, s1, s2, s3 = s0 + u0 * u0, s1 + u1 * u1, s2 + u2 * u2, s3 + u3 * u3
+        a0, a1 = a0 + u0 * weights[0, k], a1 + u1 * weights[1, k]
+        a2, a3 = a2 + u2 * weights[2, k], a3 + u3 * weights[3, k]
+    squares[0], squares[1], squares[2], squares[3] = s0, s1, s2, s3
+    along[0], along[1], along[2], along[3] = a0, a1, a2, a3
+
+
+@_inline
+@no_type_check
+def _gather(y, points, weights, both, first, slope):
+    """Add both · u - first · weights of four points."""
+    b0, b1, b2, b3 = both[0], both[1], both[2], both[3]
+    f0, f1, f2, f3 = first[0], first[1], first[2], first[3]
+    for k in range(len(y)):
+        there = b0 * (y[k] - points[0, k]) + b1 * (y[k] - points[1, k])
+        there += b2 * (y[k] - points[2, k]) + b3 * (y[k] - points[3, k])
+        there -= f0 * weights[0, k] + f1 * weights[1, k]
+        slope[k] += there - (f2 * weights[2, k] + f3 * weights[3, k])
 
 
 @_fast

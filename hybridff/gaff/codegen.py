@@ -16,8 +16,8 @@ from llvmlite import ir
 from numba import carray, cfunc, types
 from numba.extending import intrinsic
 
+from hybridff import elementary
 from hybridff.expression import Expression
-from hybridff.gaff import elementary
 from hybridff.gaff.features import Feature
 from hybridff.gaff.kernels import WIDTH
 

@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Float, Int
 from numba import njit
 
+from hybridff.elementary import OPTIONS
 from hybridff.gaff import kernels
 from hybridff.gaff.codegen import Kernel, address, call_kernel, kernel
-from hybridff.gaff.elementary import OPTIONS
 from hybridff.gaff.kernels import LEG, WIDTH
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.geometry import COORDINATES, angle, distance, out_of_plane, torsion

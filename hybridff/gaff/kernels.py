@@ -10,7 +10,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from hybridff.gaff.elementary import OPTIONS, atan2
+from hybridff.elementary import OPTIONS, atan2
 
 WIDTH = 64
 """Rows of a tile."""

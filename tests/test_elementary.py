@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from hybridff.gaff import elementary
+from hybridff import elementary
 
 FUNCTIONS = {"exp": np.exp, "tanh": np.tanh, "sin": np.sin, "cos": np.cos}
 GRID = np.concatenate([np.linspace(-30, 30, 100_003), np.geomspace(1e-12, 1e4, 1001)])
