@@ -2,6 +2,9 @@
 
 Relative errors are some 1e-15 (absolute for ``tanh`` near 0, and for ``sin`` and ``cos`` near their zeros); NaN stays
 NaN. Reductions and minimax polynomials are those of fdlibm (``exp``: Taylor) and of Cephes (``atan2``).
+
+Numba compiles them into their callers, whose files alone tell it when to compile anew: after a change here, clear
+``__pycache__``.
 """
 
 from typing import Any, no_type_check

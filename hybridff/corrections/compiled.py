@@ -12,7 +12,7 @@ from hybridff.corrections.kernel import TINY, KernelExpansion
 from hybridff.elementary import exp
 
 _TOGETHER = 4
-"""Points that one pass goes over, so that sums over their entries do not wait for each other."""
+"""Points that ``_measure`` and ``_gather`` go over at a time, so that sums over entries do not wait for each other."""
 _TILE = 2**16
 """Bytes of points and weights that are gone through with every permutation before the next ones: a cache holds them."""
 
@@ -24,13 +24,13 @@ class CompiledKernel:
         descriptor = expansion.descriptor
         pairs = np.array([(atoms[i], atoms[j]) for i, j in descriptor.pairs], dtype=np.int64)
         angular = descriptor.angle_pairs, descriptor.torsion_pairs, descriptor.angular_scale
-        # p x_i is as far from x as x_i from x with its entries the other way round, which are permuted once for all i.
+        # |x - p x_i| = |p⁻¹ x - x_i|: x is permuted once for all points.
         origin = np.argsort(descriptor.index(expansion.permutations).numpy(), axis=1)
         trained = [_padded(part.numpy()) for part in (expansion.points, expansion.force_weights)]
         energies = expansion.energy_weights
         trained.append(_padded(np.zeros(len(expansion.points)) if energies is None else energies.numpy()))
         n = len(descriptor)
-        tile = max(1, _TILE // (16 * n * _TOGETHER)) * _TOGETHER
+        tile = max(1, _TILE // (2 * 8 * n * _TOGETHER)) * _TOGETHER
         scratch = np.empty(n), np.empty(len(pairs)), np.empty(len(pairs)), np.empty((len(pairs), 3))
         sums = np.empty(n), np.empty(n), np.empty(n), np.empty(tile), np.empty(tile)
         self._arguments = (math.sqrt(5) / expansion.width, pairs, *angular, origin, *trained, *scratch, *sums)
@@ -44,7 +44,7 @@ class CompiledKernel:
 def _padded(rows: Float[np.ndarray, "points *entries"]) -> Float[np.ndarray, "more *entries"]:
     """With rows of nothing, to a multiple of the points that are taken together."""
     missing = -len(rows) % _TOGETHER
-    return np.concatenate([rows, np.zeros((missing, *rows.shape[1:]))])
+    return np.ascontiguousarray(np.concatenate([rows, np.zeros((missing, *rows.shape[1:]))]))
 
 
 _MATHS = frozenset({"contract", "nsz", "reassoc"})
@@ -56,7 +56,7 @@ _inline = njit(cache=True, fastmath=set(_MATHS), forceinline=True)
 @no_type_check
 def _add(
     positions, forces, s, pairs, angles, torsions, scale, origin, points, weights, energies,
-    x, r, pull, along, slope, y, turned, both, first,
+    x, r, pull, along, slope, y, permuted_slope, both, first,
 ):  # fmt: skip
     """The formulas are those of ``kernel`` and ``descriptor``; ``pull`` is the derivative by each distance."""
     n_pairs = len(pairs)
@@ -74,7 +74,7 @@ def _add(
         ij, jk, km, ik, jm = torsions[k, 0], torsions[k, 1], torsions[k, 2], torsions[k, 3], torsions[k, 4]
         product = _cosine(r, x, ij, jk, ik) * _cosine(r, x, jk, km, jm)
         x[begin + k] = scale * (product - _across(r, x, torsions[k]))
-    energy = _sum(x, s, origin, points, weights, energies, slope, y, turned, both, first)
+    energy = _sum(x, s, origin, points, weights, energies, slope, y, permuted_slope, both, first)
     for k in range(n_pairs):
         pull[k] = -slope[k] * x[k] * x[k]
     for k in range(len(angles)):
@@ -102,8 +102,11 @@ def _add(
 
 @_fast
 @no_type_check
-def _sum(x, s, origin, points, weights, energies, slope, y, turned, both, first):
-    """The energy, and its derivatives by the entries."""
+def _sum(x, s, origin, points, weights, energies, slope, y, permuted_slope, both, first):
+    """The energy, and its derivatives by the entries; tile by tile of the points, each with every permutation.
+
+    ``both`` and ``first`` hold |u|² and u · weights until the factors of the derivative replace them.
+    """
     n_entries, tile = len(x), len(both)
     third = s * s / 3.0
     slope[:] = 0.0
@@ -113,21 +116,34 @@ def _sum(x, s, origin, points, weights, energies, slope, y, turned, both, first)
         for p in range(len(origin)):
             for k in range(n_entries):
                 y[k] = x[origin[p, k]]
-                turned[k] = 0.0
-            for m in range(start, stop, 4):
+                permuted_slope[k] = 0.0
+            for m in range(start, stop, _TOGETHER):
                 i = m - start
-                _measure(y, points[m : m + 4], weights[m : m + 4], both[i : i + 4], first[i : i + 4])
+                _measure(
+                    y,
+                    points[m : m + _TOGETHER],
+                    weights[m : m + _TOGETHER],
+                    both[i : i + _TOGETHER],
+                    first[i : i + _TOGETHER],
+                )
             for i in range(stop - start):
                 sd, along, weight = s * math.sqrt(both[i]), first[i], energies[start + i]
                 decay = exp(-sd)
                 first[i] = third * (1.0 + sd) * decay
                 energy += weight * (1.0 + sd + sd * sd / 3.0) * decay - first[i] * along
                 both[i] = s * s * third * decay * along - weight * first[i]
-            for m in range(start, stop, 4):
+            for m in range(start, stop, _TOGETHER):
                 i = m - start
-                _gather(y, points[m : m + 4], weights[m : m + 4], both[i : i + 4], first[i : i + 4], turned)
+                _gather(
+                    y,
+                    points[m : m + _TOGETHER],
+                    weights[m : m + _TOGETHER],
+                    both[i : i + _TOGETHER],
+                    first[i : i + _TOGETHER],
+                    permuted_slope,
+                )
             for k in range(n_entries):
-                slope[origin[p, k]] += turned[k]
+                slope[origin[p, k]] += permuted_slope[k]
     return energy
 
 

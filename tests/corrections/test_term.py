@@ -4,6 +4,7 @@ import torch
 from helpers import openmm_energy_forces
 from models import distorted
 
+from hybridff.corrections import compiled
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
@@ -40,6 +41,19 @@ def check(model: KernelTerm) -> None:
 def test_torch_openmm_and_the_compiled_function_agree(descriptor: Descriptor, *, energies: bool) -> None:
     model = term(descriptor, energies=energies)
     check(model)
+
+
+@pytest.mark.parametrize("n_points", [1, 3, 4, 7, 9])
+@pytest.mark.parametrize("tile", [compiled._TILE, 1])
+def test_the_compiled_function_sums_over_any_number_of_points(
+    n_points: int, tile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "_TILE", tile)  # 1: four points at a time
+    model, x = term(DESCRIPTORS[1], n_points), distorted("ethanol", 1, seed=5)[0]
+    energy, forces = model.energy_forces(torch.as_tensor(x))
+    found = np.zeros_like(x)
+    assert model.compiled()(x, found) == pytest.approx(float(energy), rel=1e-11)
+    np.testing.assert_allclose(found, forces, atol=1e-10 * np.abs(forces.numpy()).max())
 
 
 def test_a_torsion_in_the_descriptor_is_the_same_in_openmm() -> None:
