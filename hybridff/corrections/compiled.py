@@ -117,31 +117,14 @@ def _sum(x, s, origin, points, weights, energies, slope, y, permuted_slope, both
             for k in range(n_entries):
                 y[k] = x[origin[p, k]]
                 permuted_slope[k] = 0.0
-            for m in range(start, stop, _TOGETHER):
-                i = m - start
-                _measure(
-                    y,
-                    points[m : m + _TOGETHER],
-                    weights[m : m + _TOGETHER],
-                    both[i : i + _TOGETHER],
-                    first[i : i + _TOGETHER],
-                )
+            _measure(y, points, weights, start, stop, both, first)
             for i in range(stop - start):
                 sd, along, weight = s * math.sqrt(both[i]), first[i], energies[start + i]
                 decay = exp(-sd)
                 first[i] = third * (1.0 + sd) * decay
                 energy += weight * (1.0 + sd + sd * sd / 3.0) * decay - first[i] * along
                 both[i] = s * s * third * decay * along - weight * first[i]
-            for m in range(start, stop, _TOGETHER):
-                i = m - start
-                _gather(
-                    y,
-                    points[m : m + _TOGETHER],
-                    weights[m : m + _TOGETHER],
-                    both[i : i + _TOGETHER],
-                    first[i : i + _TOGETHER],
-                    permuted_slope,
-                )
+            _gather(y, points, weights, start, stop, both, first, permuted_slope)
             for k in range(n_entries):
                 slope[origin[p, k]] += permuted_slope[k]
     return energy
@@ -149,30 +132,33 @@ def _sum(x, s, origin, points, weights, energies, slope, y, permuted_slope, both
 
 @_inline
 @no_type_check
-def _measure(y, points, weights, squares, along):
-    """Squares of the differences u to four points, and u · weights."""
-    s0, s1, s2, s3 = TINY, TINY, TINY, TINY
-    a0, a1, a2, a3 = 0.0, 0.0, 0.0, 0.0
-    for k in range(len(y)):
-        u0, u1, u2, u3 = y[k] - points[0, k], y[k] - points[1, k], y[k] - points[2, k], y[k] - points[3, k]
-        s0, s1, s2, s3 = s0 + u0 * u0, s1 + u1 * u1, s2 + u2 * u2, s3 + u3 * u3
-        a0, a1 = a0 + u0 * weights[0, k], a1 + u1 * weights[1, k]
-        a2, a3 = a2 + u2 * weights[2, k], a3 + u3 * weights[3, k]
-    squares[0], squares[1], squares[2], squares[3] = s0, s1, s2, s3
-    along[0], along[1], along[2], along[3] = a0, a1, a2, a3
+def _measure(y, points, weights, start, stop, squares, along):
+    """Squares of the differences u to the points of a tile, and u · weights, four points at a time."""
+    for m in range(start, stop, _TOGETHER):
+        s0, s1, s2, s3 = TINY, TINY, TINY, TINY
+        a0, a1, a2, a3 = 0.0, 0.0, 0.0, 0.0
+        p, w, i = points[m : m + _TOGETHER], weights[m : m + _TOGETHER], m - start
+        for k in range(len(y)):
+            u0, u1, u2, u3 = y[k] - p[0, k], y[k] - p[1, k], y[k] - p[2, k], y[k] - p[3, k]
+            s0, s1, s2, s3 = s0 + u0 * u0, s1 + u1 * u1, s2 + u2 * u2, s3 + u3 * u3
+            a0, a1, a2, a3 = a0 + u0 * w[0, k], a1 + u1 * w[1, k], a2 + u2 * w[2, k], a3 + u3 * w[3, k]
+        squares[i], squares[i + 1], squares[i + 2], squares[i + 3] = s0, s1, s2, s3
+        along[i], along[i + 1], along[i + 2], along[i + 3] = a0, a1, a2, a3
 
 
 @_inline
 @no_type_check
-def _gather(y, points, weights, both, first, slope):
-    """Add both · u - first · weights of four points."""
-    b0, b1, b2, b3 = both[0], both[1], both[2], both[3]
-    f0, f1, f2, f3 = first[0], first[1], first[2], first[3]
-    for k in range(len(y)):
-        there = b0 * (y[k] - points[0, k]) + b1 * (y[k] - points[1, k])
-        there += b2 * (y[k] - points[2, k]) + b3 * (y[k] - points[3, k])
-        there -= f0 * weights[0, k] + f1 * weights[1, k]
-        slope[k] += there - (f2 * weights[2, k] + f3 * weights[3, k])
+def _gather(y, points, weights, start, stop, both, first, slope):
+    """Add both · u - first · weights of the points of a tile, four at a time."""
+    for m in range(start, stop, _TOGETHER):
+        p, w, i = points[m : m + _TOGETHER], weights[m : m + _TOGETHER], m - start
+        b0, b1, b2, b3 = both[i], both[i + 1], both[i + 2], both[i + 3]
+        f0, f1, f2, f3 = first[i], first[i + 1], first[i + 2], first[i + 3]
+        for k in range(len(y)):
+            there = b0 * (y[k] - p[0, k]) + b1 * (y[k] - p[1, k])
+            there += b2 * (y[k] - p[2, k]) + b3 * (y[k] - p[3, k])
+            there -= f0 * w[0, k] + f1 * w[1, k]
+            slope[k] += there - (f2 * w[2, k] + f3 * w[3, k])
 
 
 @_fast
