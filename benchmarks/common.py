@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Float
 
 from hybridff import FitOptions, ForceField
+from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
 from hybridff.gaff.forms import Form
-from hybridff.stable import GateOptions
-from hybridff.trials import TrialSet, read_trial_set
+from hybridff.stability.gate import GateOptions
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 FRICTION = 1.0

@@ -32,8 +32,9 @@ from jaxtyping import Float
 from rdkit.Chem.rdPartialCharges import ComputeGasteigerCharges
 
 from hybridff import FitOptions, ForceField, Frames, Molecule, to_openmm
+from hybridff.fitting.refit_until_stable import StableFit, fit_stable
 from hybridff.gaff.assign import gaff_parameters
-from hybridff.stable import GateOptions, StableFit, fit_stable
+from hybridff.stability.gate import GateOptions
 
 _PEPTIDE = "CC(=O)N[C@@H](CC(C)C)C(=O)N[C@@H](CC(C)C)C(=O)NC"
 """N-acetylleucylleucine N-methylamide, 50 atoms."""

@@ -15,10 +15,10 @@ from typing import Literal
 import torch
 from common import read_set
 
-from hybridff import correct, evaluate
-from hybridff.correct import CorrectionOptions
-from hybridff.stable import GateOptions
-from hybridff.trials import TrialSet
+from hybridff import evaluate
+from hybridff.comparison.benchmark_sets import TrialSet
+from hybridff.hybrid.correcting import CorrectionOptions, correct
+from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL
 
 DEVICES: tuple[Literal["cpu", "cuda"], ...] = ("cpu", "cuda")

@@ -32,9 +32,9 @@ from sgdml.intf.ase_calc import SGDMLCalculator
 from sgdml_training import repeated_model
 
 from hybridff import to_openmm
-from hybridff.export import Route
-from hybridff.simulate import platform_names
-from hybridff.trials import TrialSet
+from hybridff.comparison.benchmark_sets import TrialSet
+from hybridff.export.dynamics import platform_names
+from hybridff.export.routes import Route
 from hybridff.units import ANGSTROM
 
 STEP = 0.0005

@@ -20,9 +20,9 @@ from common import CELLS, cells, fitted, new_context, read_set, step_times
 from openmm import app, unit
 
 from hybridff import FitOptions, ForceField, to_openmm
-from hybridff.export import Route, best_route
-from hybridff.simulate import platform_names
-from hybridff.trials import TrialSet
+from hybridff.comparison.benchmark_sets import TrialSet
+from hybridff.export.dynamics import platform_names
+from hybridff.export.routes import Route, best_route
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17", "3bpa_300k")
 Size = Literal["small", "medium", "full"]

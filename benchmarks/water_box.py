@@ -36,10 +36,10 @@ from jaxtyping import Float
 from openmm import app, unit
 
 from hybridff import FitOptions, ForceField, HybridFFTemplateGenerator
-from hybridff.corrections.choice import chosen_atoms
-from hybridff.export import Route, custom_terms
-from hybridff.simulate import platform_names
-from hybridff.trials import TrialSet
+from hybridff.comparison.benchmark_sets import TrialSet
+from hybridff.corrections.select import chosen_atoms
+from hybridff.export.dynamics import platform_names
+from hybridff.export.routes import Route, custom_terms
 from hybridff.units import KCAL_MOL
 
 SETS = ("aspirin_rmd17",)

@@ -11,7 +11,7 @@ import openmm
 from openmm import app, unit
 
 import hybridff as hf
-from hybridff.export import best_route
+from hybridff.export.routes import best_route
 
 
 def main() -> None:

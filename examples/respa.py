@@ -15,7 +15,7 @@ import openmm
 from openmm import unit
 
 import hybridff as hf
-from hybridff.export import compiled_forces
+from hybridff.export.routes import compiled_forces
 
 KELVIN, KCAL = 300.0, 4.184
 

@@ -1,23 +1,23 @@
 """hybridff: force fields refit to quantum-chemical energies and forces, for OpenMM."""
 
-from hybridff.analysis.errors import Errors, evaluate
-from hybridff.calculator import HybridFFCalculator
-from hybridff.checks import DataReport, usable_frames
-from hybridff.correct import Corrected, correct
-from hybridff.dataset import Frames, read_frames
 from hybridff.errors import HybridFFError
-from hybridff.export import to_openmm, write_structure, write_system
-from hybridff.fit.options import FitOptions
-from hybridff.fit.refit import FitResult, fit, fit_together
+from hybridff.export.agreement import verify
+from hybridff.export.calculator import HybridFFCalculator
+from hybridff.export.dynamics import SimulationOptions, simulate
+from hybridff.export.modelfile import SavedModel, read_model, write_model
+from hybridff.export.routes import to_openmm, write_structure, write_system
+from hybridff.fitting.options import FitOptions
+from hybridff.fitting.refit import FitResult, fit, fit_together
+from hybridff.frames.accuracy import Errors, evaluate
+from hybridff.frames.checks import DataReport, usable_frames
+from hybridff.frames.dataset import Frames, read_frames
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gate import StabilityOptions, StabilityReport, stability
-from hybridff.modelfile import SavedModel, read_model, write_model
-from hybridff.molecule import Molecule
-from hybridff.simulate import SimulationOptions, simulate
-from hybridff.start import StartOptions, starting_parameters, stock_of
+from hybridff.gaff.start import StartOptions, starting_parameters, stock_of
+from hybridff.hybrid.correcting import Corrected, correct
+from hybridff.molecules.molecule import Molecule
+from hybridff.stability.gate import StabilityOptions, StabilityReport, check_stability
 from hybridff.systems.mixed import add_hybrid
 from hybridff.systems.templates import HybridFFTemplateGenerator
-from hybridff.verify import verify
 
 __all__ = [
     "Corrected",
@@ -37,6 +37,7 @@ __all__ = [
     "StabilityReport",
     "StartOptions",
     "add_hybrid",
+    "check_stability",
     "correct",
     "evaluate",
     "fit",
@@ -44,7 +45,6 @@ __all__ = [
     "read_frames",
     "read_model",
     "simulate",
-    "stability",
     "starting_parameters",
     "stock_of",
     "to_openmm",

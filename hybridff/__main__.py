@@ -1,5 +1,5 @@
 """``python -m hybridff``."""
 
-from hybridff.cli import main
+from hybridff.cli.app import main
 
 main()

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 import hybridff as hf
+from hybridff.comparison.benchmark_sets import read_trial_set
 from hybridff.gaff.class2 import KINDS
 from hybridff.gaff.parameters import Quantity
-from hybridff.stable import GateOptions
-from hybridff.trials import read_trial_set
+from hybridff.stability.gate import GateOptions
 from hybridff.units import KCAL_MOL
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp", "3bpa_300k")

@@ -8,9 +8,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from hybridff import write_model
+from hybridff.jobs.fitting import fit_data, read_data
 from hybridff.output import new_folder
 from hybridff.report import fit_document
-from hybridff.workflow import fit_data, read_data
 
 
 def main() -> None:

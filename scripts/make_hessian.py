@@ -26,9 +26,9 @@ from pyscf import dft, gto
 from hybridff import HybridFFCalculator, read_model
 from hybridff.analysis.methods import method
 from hybridff.analysis.modes import hessian, modes
-from hybridff.corrections.gram import internal_basis
+from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.corrections.covariance import internal_basis
 from hybridff.output import new_file
-from hybridff.trials import read_trial_set
 from hybridff.units import ANGSTROM, BOHR, EV, HARTREE, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

@@ -23,8 +23,8 @@ from pbe import PBE, theory
 from hybridff.analysis.methods import method
 from hybridff.analysis.minima import search
 from hybridff.analysis.modes import hessian
-from hybridff.molecule import Molecule
-from hybridff.trials import read_trial_set
+from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.molecules.molecule import Molecule
 from hybridff.units import EV, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from hybridff import plots
+from hybridff.jobs.fitting import SplitOptions, fit_data, read_data
+from hybridff.plots import models as plots
 from hybridff.units import FORCE_KCAL
-from hybridff.workflow import SplitOptions, fit_data, read_data
 
 _COLOURS = {"stock GAFF": "#b8b8b8", "refit": "#0b6e99"}
 

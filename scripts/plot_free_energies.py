@@ -17,12 +17,12 @@ from plot_scans import TASKS
 from recipes import RECIPES, folder_of, made, say
 
 from hybridff import HybridFFCalculator
-from hybridff.analysis.dynamics import system_of
 from hybridff.analysis.populations import FreeEnergy, angles_of, free_energy
 from hybridff.analysis.sampling import SamplingOptions, sample
-from hybridff.plots_analysis import free_energies
-from hybridff.simulate import DynamicsError
-from hybridff.trials import read_trial_set
+from hybridff.analysis.trajectories import system_of
+from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.export.dynamics import DynamicsError
+from hybridff.plots.analysis import free_energies
 
 NAMES = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")
 THIRD = 2 * np.pi / 3

@@ -28,12 +28,12 @@ import numpy as np
 from recipes import sgdml
 
 from hybridff import correct, evaluate
-from hybridff.dataset import Split
+from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
+from hybridff.frames.dataset import Split
 from hybridff.gaff.forms import Form
 from hybridff.model import EnergyModel
-from hybridff.plots import Curve, curves
-from hybridff.stable import GateOptions
-from hybridff.trials import TrialSet, read_trial_set
+from hybridff.plots.models import Curve, curves
+from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

@@ -21,12 +21,12 @@ from pyscf import dft, gto
 from recipes import RECIPES, made, say
 
 from hybridff import HybridFFCalculator
-from hybridff.analysis.along import Line, displaced, energies_along, off_by, stretched
+from hybridff.analysis.lines import Line, displaced, energies_along, off_by, stretched
 from hybridff.analysis.modes import modes, read_reference
 from hybridff.cache import cached_json
-from hybridff.dataset import read_frames
-from hybridff.plots_analysis import lines
-from hybridff.trials import read_trial_set
+from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.frames.dataset import read_frames
+from hybridff.plots.analysis import lines
 from hybridff.units import ANGSTROM, HARTREE, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

@@ -12,11 +12,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hybridff import correct, evaluate
-from hybridff.correct import CorrectionOptions
-from hybridff.plots import Curve, curves
-from hybridff.stable import GateOptions
-from hybridff.trials import read_trial_set
+from hybridff import evaluate
+from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.hybrid.correcting import CorrectionOptions, correct
+from hybridff.plots.models import Curve, curves
+from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

@@ -20,14 +20,14 @@ from ase.calculators.calculator import BaseCalculator
 from recipes import RECIPES, folder_of, made, say
 
 from hybridff import HybridFFCalculator
-from hybridff.analysis.along import Line, energies_along
+from hybridff.analysis.lines import Line, energies_along
 from hybridff.analysis.methods import method
 from hybridff.analysis.minima import positions_of
 from hybridff.analysis.scan import Scan, Torsion, on_grid, scan
-from hybridff.dataset import Frames, read_frames
+from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
 from hybridff.errors import MissingProgramError
-from hybridff.plots_analysis import torsion_maps
-from hybridff.trials import TrialSet, read_trial_set
+from hybridff.frames.dataset import Frames, read_frames
+from hybridff.plots.analysis import torsion_maps
 from hybridff.units import ANGSTROM, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

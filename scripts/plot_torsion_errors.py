@@ -16,8 +16,8 @@ from rdkit import Chem
 from recipes import RECIPES, TEST, VALIDATION, made
 
 from hybridff.analysis.groups import error_groups
-from hybridff.plots_analysis import lines
-from hybridff.trials import read_trial_set
+from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.plots.analysis import lines
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

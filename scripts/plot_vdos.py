@@ -17,13 +17,13 @@ import numpy as np
 from recipes import RECIPES, folder_of, made, say
 
 from hybridff import HybridFFCalculator
-from hybridff.analysis.dynamics import Run, masses_of, system_of, trajectory
 from hybridff.analysis.minima import search
 from hybridff.analysis.modes import modes_of
+from hybridff.analysis.trajectories import Run, masses_of, system_of, trajectory
 from hybridff.analysis.vibrations import Spectrum, mean_spectrum, spectrum
-from hybridff.plots_analysis import spectra
-from hybridff.simulate import DynamicsError
-from hybridff.trials import read_trial_set
+from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.export.dynamics import DynamicsError
+from hybridff.plots.analysis import spectra
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 NAMES = ("stock GAFF", "morse", "class2", "class2 + kernel", "sgdml")

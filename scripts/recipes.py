@@ -9,19 +9,19 @@ from typing import Any
 import torch
 
 from hybridff import ForceField, SavedModel, evaluate, read_model, write_model
-from hybridff.correct import CorrectionOptions, correct_stable
-from hybridff.corrections.choice import chosen_atoms
+from hybridff.comparison.benchmark_sets import TrialSet
 from hybridff.corrections.device import chosen, most_rows
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.kernel import KernelExpansion
+from hybridff.corrections.select import chosen_atoms
 from hybridff.corrections.term import KernelTerm
 from hybridff.corrections.train import train_forces
-from hybridff.dataset import Frames
+from hybridff.export.modelfile import FILE_NAME
+from hybridff.frames.dataset import Frames
 from hybridff.gaff.forms import Form
-from hybridff.modelfile import FILE_NAME
+from hybridff.hybrid.correcting import CorrectionOptions, correct_stable
 from hybridff.output import new_folder
-from hybridff.stable import GateOptions
-from hybridff.trials import TrialSet
+from hybridff.stability.gate import GateOptions
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
 VALIDATION, TEST = 50, 1000

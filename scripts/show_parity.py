@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hybridff.export import to_openmm
+from hybridff.export.routes import to_openmm
 from hybridff.gaff.assign import gaff_parameters
 from hybridff.gaff.forcefield import ForceField
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "gaff")]

@@ -17,9 +17,9 @@ import torch
 from openmm import app, unit
 
 import hybridff as hf
-from hybridff.analysis.errors import predict
+from hybridff.export.agreement import openmm_energies_forces
+from hybridff.frames.accuracy import predict
 from hybridff.units import KCAL_MOL
-from hybridff.verify import openmm_energies_forces
 
 KELVIN, CUTOFF, STEP, EVERY = 300.0, 0.9, 0.004, 250
 """[K], [nm], [ps], steps between two values."""

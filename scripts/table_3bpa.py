@@ -19,11 +19,11 @@ from typing import get_args
 import numpy as np
 
 from hybridff import Errors, FitOptions, Frames, evaluate, read_frames
-from hybridff.correct import correct_stable
-from hybridff.corrections.choice import chosen_atoms
+from hybridff.comparison.benchmark_sets import TrialSet, read_key, read_trial_set, unseen
+from hybridff.corrections.select import chosen_atoms
 from hybridff.gaff.forms import Form
-from hybridff.stable import GateOptions
-from hybridff.trials import TrialSet, read_key, read_trial_set, unseen
+from hybridff.hybrid.correcting import correct_stable
+from hybridff.stability.gate import GateOptions
 from hybridff.units import ANGSTROM, EV
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

@@ -22,14 +22,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter, strftime
 
-from hybridff.comparison.compare import Comparison, Task, machine, prepare
-from hybridff.comparison.measure import Row
 from hybridff.comparison.options import TRAINED, ComparisonOptions, MACEOptions, TrainingOptions
 from hybridff.comparison.present import explanation, picture_of, remarks, table
-from hybridff.document import Document, Section
-from hybridff.modelfile import FILE_NAME, read_model
+from hybridff.comparison.quantities import Row
+from hybridff.comparison.run import Comparison, Task, machine, prepare
+from hybridff.document.blocks import Document, Section
+from hybridff.export.modelfile import FILE_NAME, read_model
+from hybridff.jobs.fitting import read_data
 from hybridff.output import new_file
-from hybridff.workflow import read_data
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 SETS = ("ethanol_rmd17", "aspirin_rmd17")

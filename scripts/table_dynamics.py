@@ -34,17 +34,25 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
-from hybridff import ForceField, SavedModel, StabilityOptions, evaluate, read_model, stability, to_openmm, write_model
-from hybridff.correct import correct_stable
-from hybridff.corrections.choice import chosen_atoms
-from hybridff.export import best_route
+from hybridff import (
+    ForceField,
+    SavedModel,
+    StabilityOptions,
+    check_stability,
+    evaluate,
+    read_model,
+    to_openmm,
+    write_model,
+)
+from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.corrections.select import chosen_atoms
+from hybridff.export.dynamics import parse_time
+from hybridff.export.modelfile import FILE_NAME
+from hybridff.export.routes import best_route
 from hybridff.gaff.forms import Form
-from hybridff.gate import Finding
-from hybridff.modelfile import FILE_NAME
+from hybridff.hybrid.correcting import correct_stable
 from hybridff.output import new_folder
-from hybridff.simulate import parse_time
-from hybridff.stable import GateOptions
-from hybridff.trials import read_trial_set
+from hybridff.stability.gate import Finding, GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
@@ -194,12 +202,12 @@ def _run(job: Job, force_field: ForceField) -> dict[str, Any]:
         platform = next((platform for platform, kind in MIXED.items() if kind == job.kind), "Reference")
         return drift(force_field, parse_time(job.time, "the time"), job.temperature, job.seed, platform)
     if job.kind == "scans":
-        report = stability(force_field, StabilityOptions(temperatures=(), quenches=0, scans=True))
+        report = check_stability(force_field, StabilityOptions(temperatures=(), quenches=0, scans=True))
         return {"failures": _messages(report.failures), "notes": _messages(report.notes), "scans": report.n_scans}
     how = StabilityOptions(
         temperatures=(job.temperature,), runs=1, time=job.time, quenches=job.quenches, scans=False, seed=job.seed
     )
-    report = stability(force_field, how)
+    report = check_stability(force_field, how)
     return {
         "failures": _messages(f for f in report.failures if f.kind != "quench"),
         "wells": _messages(f for f in report.failures if f.kind == "quench"),

@@ -20,9 +20,9 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from hybridff import Errors, evaluate
+from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
 from hybridff.gaff.forms import Form
-from hybridff.stable import GateOptions
-from hybridff.trials import TrialSet, read_trial_set
+from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

@@ -22,7 +22,7 @@ from hybridff import HybridFFCalculator
 from hybridff.analysis.minima import rmsd
 from hybridff.analysis.modes import hessian, matching, modes, read_reference, relaxed
 from hybridff.analysis.populations import angles_of
-from hybridff.trials import TrialSet, read_trial_set
+from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
 from hybridff.units import ANGSTROM, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

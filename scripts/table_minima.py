@@ -35,16 +35,16 @@ from pyscf import gto
 from recipes import RECIPES, Recipe, folder_of, made, say
 
 from hybridff import ForceField, read_model, to_openmm
-from hybridff.analysis.errors import predict
 from hybridff.analysis.minima import handed_alike
 from hybridff.analysis.populations import angles_of, basins_of, nearest, telling_rotors
 from hybridff.analysis.sampling import SamplingOptions, mean_and_error, sample
 from hybridff.cache import cached_json
-from hybridff.export import best_route
-from hybridff.modelfile import FILE_NAME
-from hybridff.molecule import Molecule
+from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.export.modelfile import FILE_NAME
+from hybridff.export.routes import best_route
+from hybridff.frames.accuracy import predict
+from hybridff.molecules.molecule import Molecule
 from hybridff.output import new_file
-from hybridff.trials import read_trial_set
 from hybridff.units import ANGSTROM, BOLTZMANN, HARTREE, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import hybridff as hf
+from hybridff.comparison.benchmark_sets import read_trial_set
 from hybridff.gaff.forms import Share
-from hybridff.trials import read_trial_set
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp", "acac_300k")

@@ -17,10 +17,11 @@ from jaxtyping import Float
 from scipy.stats import spearmanr
 
 from hybridff import FitOptions, Frames, read_frames
-from hybridff.analysis.errors import predict
-from hybridff.plots import calibration
-from hybridff.stable import GateOptions, StableFit
-from hybridff.trials import read_key, read_trial_set, unseen
+from hybridff.comparison.benchmark_sets import read_key, read_trial_set, unseen
+from hybridff.fitting.refit_until_stable import StableFit
+from hybridff.frames.accuracy import predict
+from hybridff.plots.models import calibration
+from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

@@ -17,10 +17,10 @@ import numpy as np
 import openmm
 
 from hybridff import FitOptions, ForceField, evaluate, to_openmm
-from hybridff.plots import Curve, curves
-from hybridff.simulate import platform_names
-from hybridff.stable import GateOptions
-from hybridff.trials import TrialSet, read_trial_set
+from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
+from hybridff.export.dynamics import platform_names
+from hybridff.plots.models import Curve, curves
+from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))

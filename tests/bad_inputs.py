@@ -25,13 +25,13 @@ import openmm
 from openmm import app, unit
 from rdkit import Chem
 
-from hybridff import cli
-from hybridff.export import to_openmm, write_structure, write_system
+from hybridff.cli import app as cli
+from hybridff.export.modelfile import SavedModel, read_model, write_model
+from hybridff.export.routes import to_openmm, write_structure, write_system
 from hybridff.gaff.forcefield import ForceField
-from hybridff.modelfile import SavedModel, read_model, write_model
-from hybridff.molecule import Molecule
-from hybridff.openmm_files import read_system
-from hybridff.start import StartOptions, starting_parameters
+from hybridff.gaff.start import StartOptions, starting_parameters
+from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.openmm_files import read_system
 
 N_FRAMES = 60
 _HARTREE_KCAL, _EV_KCAL, _BOHR_ANGSTROM = 627.5095, 23.0605, 0.529177
@@ -268,7 +268,7 @@ def _other_model() -> None:
 
 def zero_charges() -> AbstractContextManager:
     """All charges are zero, whatever is asked for."""
-    return mock.patch("hybridff.start.assign_charges", lambda molecule, _: np.zeros(len(molecule.numbers)))
+    return mock.patch("hybridff.gaff.start.assign_charges", lambda molecule, _: np.zeros(len(molecule.numbers)))
 
 
 def _start_of(smiles: str) -> Callable[[], None]:
@@ -344,7 +344,7 @@ def signalled(number: signal.Signals) -> Callable[[], AbstractContextManager]:
 
     @contextlib.contextmanager
     def patch() -> Iterator[None]:
-        module = sys.modules["hybridff.simulate"]  # the package has a function of that name
+        module = sys.modules["hybridff.export.dynamics"]
         advance = vars(module)["_advance"]
 
         def interrupted(simulation: app.Simulation, target: int) -> None:

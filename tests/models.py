@@ -8,6 +8,8 @@ import torch
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
+from hybridff.frames.accuracy import predict
+from hybridff.frames.dataset import Frames
 from hybridff.gaff.assign import class_one
 from hybridff.gaff.classone import (
     AngleParameters,
@@ -19,7 +21,7 @@ from hybridff.gaff.classone import (
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form, Share
 from hybridff.gaff.table import gaff_table
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 # SMILES, GAFF types and charges [e], hydrogens in RDKit's order.
 _EXAMPLES: dict[str, tuple[str, str, list[float]]] = {
@@ -103,3 +105,16 @@ def perturbed(model: ForceField, size: float, seed: int = 0) -> ForceField:
     parameters = model.parameter_table
     moves = np.random.default_rng(seed).uniform(-size, size, len(parameters))
     return model.with_values(np.clip(parameters.values + moves * parameters.prior_widths, *parameters.bounds))
+
+
+def write_frames(name: str, path: str, count: int = 50) -> Frames:
+    """Data of a stock force field, with a trace of noise so that the fit has something to learn."""
+    positions = distorted(name, count, width=0.005)
+    energies, forces = predict(force_field(name), positions)
+    scale = 1.1 + 0.01 * np.random.default_rng(0).normal(size=count)
+    owner = molecule(name)
+    frames = Frames(
+        owner.numbers, positions, energies * scale, forces * scale[:, None, None], name, owner.smiles, "scaled GAFF"
+    )
+    frames.write(path)
+    return frames

@@ -4,7 +4,7 @@ import json
 import sys
 
 from hybridff.errors import InputError
-from hybridff.modelfile import read_model
+from hybridff.export.modelfile import read_model
 
 outcomes = []
 for folder in sys.argv[1:]:

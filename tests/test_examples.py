@@ -15,7 +15,7 @@ from ase.calculators.socketio import SocketIOCalculator
 from models import corrected, distorted, force_field
 from openmm import app, unit
 
-from hybridff.modelfile import SavedModel, write_model
+from hybridff.export.modelfile import SavedModel, write_model
 from hybridff.systems.templates import HybridFFTemplateGenerator
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"

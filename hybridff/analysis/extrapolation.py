@@ -9,9 +9,9 @@ import openmm
 from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float
 
-from hybridff.analysis.dynamics import Run, trajectory
-from hybridff.calculator import energy_of
-from hybridff.molecule import Molecule
+from hybridff.analysis.trajectories import Run, trajectory
+from hybridff.export.calculator import energy_of
+from hybridff.molecules.molecule import Molecule
 from hybridff.units import ANGSTROM, EV, FORCE_KCAL, KCAL_MOL
 
 

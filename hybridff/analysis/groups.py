@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from hybridff.analysis.errors import predict
-from hybridff.dataset import Frames
+from hybridff.frames.accuracy import predict
+from hybridff.frames.dataset import Frames
 from hybridff.geometry import torsion
 from hybridff.model import EnergyModel
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 from hybridff.units import DEGREE, KCAL_MOL
 
 HEIGHTS = (0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0, np.inf)

@@ -14,14 +14,14 @@ from jaxtyping import Float
 from rdkit import Chem
 from rdkit.Chem import rdForceFieldHelpers
 
-from hybridff.calculator import HybridFFCalculator, MoleculeCalculator
-from hybridff.corrections.sgdmlfile import read_sgdml
+from hybridff.corrections.sgdml_file import read_sgdml
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import HybridFFError, InputError, MissingProgramError
+from hybridff.export.calculator import HybridFFCalculator, MoleculeCalculator
+from hybridff.export.modelfile import FILE_NAME, read_model
 from hybridff.gaff.forcefield import ForceField
-from hybridff.modelfile import FILE_NAME, read_model
-from hybridff.molecule import Molecule, check_same_elements
-from hybridff.start import StartOptions, starting_parameters, stock_of
+from hybridff.gaff.start import StartOptions, starting_parameters, stock_of
+from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
 _XTB: Mapping[str, str] = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}

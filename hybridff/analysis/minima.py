@@ -13,9 +13,9 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
 from scipy.spatial.transform import Rotation
 
-from hybridff.calculator import MoleculeCalculator, energy_of
 from hybridff.errors import InputError
-from hybridff.molecule import Molecule
+from hybridff.export.calculator import MoleculeCalculator, energy_of
+from hybridff.molecules.molecule import Molecule
 from hybridff.units import ANGSTROM, KCAL_MOL
 
 SAME_ENERGY, SAME_SHAPE = 0.1, 0.25

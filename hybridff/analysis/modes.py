@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 
 from hybridff.analysis.minima import naming_alike
 from hybridff.errors import InputError
-from hybridff.molecule import Molecule, check_same_elements
+from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.units import EV, KCAL_MOL
 
 STEP = 0.005

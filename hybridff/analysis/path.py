@@ -12,8 +12,8 @@ from ase.optimize import FIRE
 from jaxtyping import Float
 
 from hybridff.analysis.modes import relaxed
-from hybridff.calculator import energy_of
 from hybridff.errors import InputError
+from hybridff.export.calculator import energy_of
 from hybridff.units import KCAL_MOL
 
 LARGEST_FORCE = 0.02

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from openmm import app, unit
 
 from hybridff.errors import InputError
-from hybridff.holes import raise_unless_nan
-from hybridff.molecule import Molecule
-from hybridff.simulate import DynamicsError
+from hybridff.export.context import raise_unless_nan
+from hybridff.export.dynamics import DynamicsError
+from hybridff.molecules.molecule import Molecule
 
 LADDER = 1.13
 """Ratio of neighbouring temperatures, about."""

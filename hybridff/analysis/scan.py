@@ -12,11 +12,11 @@ from ase.constraints import FixInternals
 from ase.optimize import BFGS
 from jaxtyping import Float
 
-from hybridff.analysis.dynamics import system_of
-from hybridff.calculator import MoleculeCalculator, energy_of
+from hybridff.analysis.trajectories import system_of
 from hybridff.errors import InputError
-from hybridff.holes import BIAS_GROUP, minimise, new_context
-from hybridff.molecule import Molecule
+from hybridff.export.calculator import MoleculeCalculator, energy_of
+from hybridff.export.context import BIAS_GROUP, minimise, new_context
+from hybridff.molecules.molecule import Molecule
 from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
 
 LARGEST_FORCE = 2e-3

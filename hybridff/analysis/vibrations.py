@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.signal import get_window
 
-from hybridff.analysis.dynamics import Trajectory
-from hybridff.molecule import Molecule
+from hybridff.analysis.trajectories import Trajectory
+from hybridff.molecules.molecule import Molecule
 
 _LIGHT = 0.0299792458
 """Speed of light [cm/ps]."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from hybridff.analysis.methods import read_options as read_tables
 from hybridff.errors import InputError
-from hybridff.gate import StabilityOptions
+from hybridff.stability.gate import StabilityOptions
 
 SGDML, GAP, MACE = "sgdml", "gap", "mace"
 TRAINED = (SGDML, GAP, MACE)

@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from hybridff.comparison.compare import Comparison
-from hybridff.comparison.measure import Row
-from hybridff.document import Document, Picture, Section, Table
-from hybridff.simulate import parse_time
+from hybridff.comparison.quantities import Row
+from hybridff.comparison.run import Comparison
+from hybridff.document.blocks import Document, Picture, Section, Table
+from hybridff.export.dynamics import parse_time
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 HEADER = (

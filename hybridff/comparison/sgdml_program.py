@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hybridff.dataset import Frames
+from hybridff.frames.dataset import Frames
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
 

@@ -24,12 +24,12 @@ import numpy as np
 from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float
 
-from hybridff.calculator import MoleculeCalculator
 from hybridff.comparison.options import GAP, MACE, SGDML, GAPOptions, MACEOptions, SGDMLOptions, TrainingOptions
 from hybridff.comparison.sgdml_program import dataset
-from hybridff.dataset import Frames
 from hybridff.errors import InputError, MissingProgramError
-from hybridff.molecule import element_symbol
+from hybridff.export.calculator import MoleculeCalculator
+from hybridff.frames.dataset import Frames
+from hybridff.molecules.molecule import element_symbol
 from hybridff.units import ANGSTROM, EV, FORCE_KCAL, KCAL_MOL
 
 PACKAGES = {SGDML: ("sgdml", "sgdml"), GAP: ("quippy", "quippy-ase"), MACE: ("mace", "mace-torch")}

@@ -7,10 +7,10 @@ from itertools import combinations
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hybridff.corrections.covariance import Points
 from hybridff.corrections.descriptor import Descriptor
-from hybridff.corrections.gram import Points
 from hybridff.corrections.permutations import graph_permutations, reached
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.errors import InputError
-from hybridff.molecule import Molecule
-from hybridff.symmetry import automorphism_generators
+from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.symmetry import automorphism_generators
 
 _MOST = 5000
 """Images of a set of atoms that are looked at."""

@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hybridff.corrections.covariance import Points, add_squares, internal_basis, solve_in_place
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.gram import Points, add_squares, internal_basis, solve_in_place
 from hybridff.corrections.kernel import matern
-from hybridff.corrections.process import Hyperparameters, cross_covariance, expansion
+from hybridff.corrections.posterior import Hyperparameters, cross_covariance, expansion
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import InputError
 

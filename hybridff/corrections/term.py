@@ -12,8 +12,8 @@ from torch import Tensor
 
 from hybridff.corrections.compiled import CompiledKernel
 from hybridff.corrections.descriptor import Descriptor
-from hybridff.corrections.familiarity import Familiarity
 from hybridff.corrections.kernel import TINY, KernelExpansion
+from hybridff.corrections.variance import Familiarity
 from hybridff.errors import InputError
 from hybridff.model import CORRECTION_GROUP, Adds, Correction
 

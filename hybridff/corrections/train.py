@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hybridff.corrections.covariance import Points, force_blocks, internal_basis, projected, solve_in_place
 from hybridff.corrections.descriptor import Descriptor
-from hybridff.corrections.gram import Points, force_blocks, internal_basis, projected, solve_in_place
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.errors import InputError
 

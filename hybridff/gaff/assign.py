@@ -18,7 +18,7 @@ from hybridff.gaff.classone import (
     TorsionParameters,
 )
 from hybridff.gaff.table import FourierTerm, ParameterTable, gaff_table, outer_types
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 COULOMB_14 = 1 / 1.2
 """AMBER's factor on Coulomb energies of 1-4 pairs (SCEE)."""

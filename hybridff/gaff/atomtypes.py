@@ -17,7 +17,7 @@ from hybridff.cache import cached_json
 from hybridff.errors import InputError
 from hybridff.gaff.programs import last_words, run
 from hybridff.gaff.table import ParameterTable, gaff_file
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 DEFAULT_VERSION = "gaff-2.2.20"
 

@@ -18,7 +18,7 @@ from hybridff.cache import cached_json
 from hybridff.errors import InputError
 from hybridff.gaff import resp
 from hybridff.gaff.programs import last_words, run
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 METHODS = ("resp", "am1bcc")
 """Names of calculations; anything else is a file."""

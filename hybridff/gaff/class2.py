@@ -24,7 +24,7 @@ from hybridff.gaff.products import Factor, Row, product_table
 from hybridff.gaff.reference import reference, start_values
 from hybridff.gaff.terms import TermTable
 from hybridff.gaff.topology import Topology
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 from hybridff.units import ANGSTROM, KCAL_MOL
 
 _MORSE_RANGE = 20.0

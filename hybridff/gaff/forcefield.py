@@ -19,7 +19,7 @@ from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.products import without
 from hybridff.gaff.terms import TermTable
 from hybridff.model import Correction, EnergyModel
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 
 class ForceField(EnergyModel):

@@ -16,7 +16,7 @@ from hybridff.gaff.neural import networks
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.rows import ClassOneRows, Share
 from hybridff.gaff.terms import TermTable
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 Form = Literal["harmonic", "near-pairs", "morse", "neural", "class2"]
 

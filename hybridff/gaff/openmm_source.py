@@ -18,7 +18,7 @@ from hybridff.gaff.classone import (
     NonbondedParameters,
     TorsionParameters,
 )
-from hybridff.molecule import Molecule, load_prmtop
+from hybridff.molecules.molecule import Molecule, load_prmtop
 
 _NOT_ENERGY = (
     openmm.CMMotionRemover,

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.topology import Topology, canonical
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 from hybridff.units import DEGREE
 
 VARIABLES: Mapping[str, str] = {"bond": "r", "pair": "r", "angle": "theta"}

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 
 from hybridff import units
 from hybridff.errors import InputError, MissingProgramError
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 VERSION = 1
 """Changes whenever the charges may; part of the key under which they are kept."""

@@ -13,7 +13,7 @@ from hybridff.gaff.parameters import Parameters, numbered_labels
 from hybridff.gaff.reference import LINEAR
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.geometry import COORDINATES
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 from hybridff.units import DEGREE
 
 Share = Literal["symmetry", "types"]

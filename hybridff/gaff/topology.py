@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 
 from hybridff.geometry import COORDINATES
-from hybridff.molecule import Molecule
-from hybridff.symmetry import automorphism_generators, graph_distances
+from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.symmetry import automorphism_generators, graph_distances
 
 Atoms = tuple[int, ...]
 

@@ -19,7 +19,7 @@ from hybridff.gaff.reference import reference
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.gaff.topology import Topology
 from hybridff.geometry import COORDINATES
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 Base = Literal["harmonic", "near-pairs", "morse", "class2"]
 

@@ -9,8 +9,8 @@ from hybridff.report.documents import (
     simulation_section,
     stock_document,
 )
-from hybridff.report.extras import correction_extras, fit_extras
 from hybridff.report.options import ReportOptions
+from hybridff.report.sections import correction_extras, fit_extras
 
 __all__ = [
     "Extras",

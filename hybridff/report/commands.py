@@ -7,13 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hybridff.correct import CorrectionOptions
-from hybridff.document import Block, Code, Section
-from hybridff.fit.options import FitOptions
+from hybridff.document.blocks import Block, Code, Section
+from hybridff.fitting.options import FitOptions
 from hybridff.gaff.forms import FormOptions
-from hybridff.stable import GateOptions
-from hybridff.start import StartOptions
-from hybridff.workflow import DataOptions, SplitOptions
+from hybridff.gaff.start import StartOptions
+from hybridff.hybrid.correcting import CorrectionOptions
+from hybridff.jobs.fitting import DataOptions, SplitOptions
+from hybridff.stability.gate import GateOptions
 
 _WIDTH = 88
 T = TypeVar("T")
@@ -109,7 +109,7 @@ def correction_in_python(request: Request, *, posterior: bool = False) -> str:
         called.append("alone=True")
     lines = _imports(["read_data", "correct_model"], [*given.values(), *reading.values()])
     if posterior:
-        lines.insert(3, "from hybridff.fit.posterior import POSTERIOR, Posterior")
+        lines.insert(3, "from hybridff.fitting.posterior import POSTERIOR, Posterior")
         kept = f"Path({str(model)!r}) / POSTERIOR"
         called.append(f"posterior=Posterior.read({kept}, len(saved.force_field.parameter_table))")
     lines += [
@@ -130,7 +130,7 @@ def _given(request: Request, kinds: Mapping[str, type]) -> dict[str, object]:
 
 
 def _imports(jobs: Sequence[str], sets: Sequence[object]) -> list[str]:
-    names: dict[str, list[str]] = {"hybridff.workflow": list(jobs)}
+    names: dict[str, list[str]] = {"hybridff.jobs.fitting": list(jobs)}
     for options in sets:
         names.setdefault(type(options).__module__, []).append(type(options).__name__)
     lines = [f"from {module} import {', '.join(sorted(own))}" for module, own in sorted(names.items())]

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from hybridff.analysis.errors import Errors, evaluate, predict
-from hybridff.correct import Corrected
-from hybridff.document import Document, Picture, Section, Table
+from hybridff.document.blocks import Document, Picture, Section, Table
+from hybridff.export.dynamics import SimulationResult
+from hybridff.export.modelfile import SavedModel
+from hybridff.frames.accuracy import Errors, evaluate, predict
 from hybridff.gaff.forcefield import ForceField
-from hybridff.modelfile import SavedModel
-from hybridff.molecule import Molecule
+from hybridff.hybrid.correcting import Corrected
+from hybridff.jobs.fitting import CorrectedMolecule, FittedMolecule
+from hybridff.molecules.molecule import Molecule
 from hybridff.report import pictures
+from hybridff.report.before_after import Pair
 from hybridff.report.drawing import drawing
 from hybridff.report.fitted_parameters import moved_section, undetermined_section
 from hybridff.report.headline import headline
-from hybridff.report.measured import Speed
-from hybridff.report.pair import Pair
-from hybridff.simulate import SimulationResult
+from hybridff.report.observables import Speed
 from hybridff.units import FORCE_KCAL, KCAL_MOL
-from hybridff.workflow import CorrectedMolecule, FittedMolecule
 
 _MOST_LISTED = 12
 _FEW = 50

@@ -8,8 +8,8 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 
-from hybridff.document import Picture
-from hybridff.molecule import Molecule
+from hybridff.document.blocks import Picture
+from hybridff.molecules.molecule import Molecule
 
 _SIZE = 380, 300
 _MOST_ATOMS = 60

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hybridff.document import Section, Table
-from hybridff.fit.result import FitResult
+from hybridff.document.blocks import Section, Table
+from hybridff.fitting.result import FitResult
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Quantity, plain_label
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from hybridff.document import Fact
-from hybridff.gate import StabilityReport
-from hybridff.report.measured import Speed
-from hybridff.report.pair import Item
+from hybridff.document.blocks import Fact
+from hybridff.jobs.fitting import FittedMolecule
+from hybridff.report.before_after import Item
+from hybridff.report.observables import Speed
+from hybridff.stability.gate import StabilityReport
 from hybridff.units import FORCE_KCAL, KCAL_MOL
-from hybridff.workflow import FittedMolecule
 
 
 def headline(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from hybridff.comparison.compare import check_names
+from hybridff.comparison.run import check_names
 
 
 @dataclass(frozen=True, kw_only=True)

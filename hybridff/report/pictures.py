@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from hybridff import plots
 from hybridff.analysis.populations import FreeEnergy
 from hybridff.analysis.scan import Scan
-from hybridff.document import Picture
-from hybridff.report.pair import Pair
+from hybridff.document.blocks import Picture
+from hybridff.plots import models as plots
+from hybridff.report.before_after import Pair
 
 _BEFORE, _AFTER = "#9a9a9a", "#0b6e99"
 _WIDTH, _HEIGHT = 4.4, 3.1

@@ -13,9 +13,9 @@ from jaxtyping import Float
 from openmm import app
 
 from hybridff.errors import InputError, MissingProgramError
-from hybridff.export import custom_terms, to_openmm
+from hybridff.export.context import new_context
+from hybridff.export.routes import custom_terms, to_openmm
 from hybridff.gaff.forcefield import ForceField
-from hybridff.holes import new_context
 from hybridff.output import check_new_file, new_file
 from hybridff.systems.ffxml import standalone
 from hybridff.units import ANGSTROM, KCAL_MOL

@@ -16,7 +16,7 @@ from hybridff.gaff.features import Feature
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import PAIR_FEATURES
 from hybridff.gaff.openmm_forces import feature_rows
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 COULOMB_14, LENNARD_JONES_14 = 5 / 6, 0.5
 """AMBER's factors of pairs three bonds apart."""

@@ -15,7 +15,7 @@ import openmm
 from openmm import unit
 
 from hybridff.errors import InputError
-from hybridff.export import Route, compiled_forces
+from hybridff.export.routes import Route, compiled_forces
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.systems.matching import Copy

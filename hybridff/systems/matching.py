@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from hybridff.errors import InputError
 from hybridff.gaff.forcefield import ForceField
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 _MOST = 50000
 """Orders of the atoms that are looked at."""

@@ -11,10 +11,10 @@ from jaxtyping import Float
 from openmm import app
 
 from hybridff.errors import InputError
-from hybridff.export import Route, to_openmm
+from hybridff.export.context import minimise, new_context
+from hybridff.export.modelfile import Model, force_field_of
+from hybridff.export.routes import Route, to_openmm
 from hybridff.gaff.forcefield import ForceField
-from hybridff.holes import minimise, new_context
-from hybridff.modelfile import Model, force_field_of
 from hybridff.systems.inside import (
     NATIVE,
     Pair,

@@ -12,8 +12,8 @@ from openmm import app
 from openmmml.mlpotential import MLPotentialImpl, MLPotentialImplFactory
 
 from hybridff.errors import InputError
+from hybridff.export.modelfile import Model, force_field_of
 from hybridff.gaff.forcefield import ForceField
-from hybridff.modelfile import Model, force_field_of
 from hybridff.systems.inside import add_inside, pair_force, pairs_inside
 from hybridff.systems.matching import find_copies
 from hybridff.systems.mixed import add_hybrid, why_not

@@ -12,9 +12,9 @@ import openmm
 from openmm import app
 
 from hybridff.errors import InputError
-from hybridff.export import Route
+from hybridff.export.modelfile import Model, SavedModel, force_field_of
+from hybridff.export.routes import Route
 from hybridff.gaff.forcefield import ForceField
-from hybridff.modelfile import Model, SavedModel, force_field_of
 from hybridff.systems.ffxml import template
 from hybridff.systems.inside import add_model
 from hybridff.systems.matching import Copy, assign, check_different, in_nanometers

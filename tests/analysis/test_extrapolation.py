@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from models import force_field, molecule
 
-from hybridff.analysis.dynamics import system_of
 from hybridff.analysis.extrapolation import Labelled, labelled, own_errors, own_frames
 from hybridff.analysis.methods import method
-from hybridff.calculator import HybridFFCalculator
+from hybridff.analysis.trajectories import system_of
+from hybridff.export.calculator import HybridFFCalculator
 
 
 def test_a_method_is_right_about_itself_and_wrong_about_others() -> None:

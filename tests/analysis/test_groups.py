@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from models import distorted, force_field, molecule
 
-from hybridff.analysis.errors import evaluate, predict
 from hybridff.analysis.groups import error_groups
-from hybridff.dataset import Frames
-from hybridff.fit.conformers import find_rotors
+from hybridff.fitting.conformers import find_rotors
+from hybridff.frames.accuracy import evaluate, predict
+from hybridff.frames.dataset import Frames
 from hybridff.units import KCAL_MOL
 
 

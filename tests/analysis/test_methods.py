@@ -11,7 +11,7 @@ from rdkit.Chem import rdForceFieldHelpers
 
 from hybridff.analysis.methods import NAMES, method
 from hybridff.errors import InputError, MissingProgramError
-from hybridff.modelfile import SavedModel, write_model
+from hybridff.export.modelfile import SavedModel, write_model
 
 
 def energy(calculator: BaseCalculator, x: np.ndarray) -> float:

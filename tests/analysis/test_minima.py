@@ -17,8 +17,8 @@ from hybridff.analysis.minima import (
     start_of,
     unlike,
 )
-from hybridff.calculator import HybridFFCalculator
 from hybridff.errors import InputError
+from hybridff.export.calculator import HybridFFCalculator
 
 
 def test_ethanol_has_two_minima_whatever_the_method() -> None:

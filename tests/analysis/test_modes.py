@@ -9,8 +9,8 @@ from models import force_field, molecule
 
 from hybridff.analysis.methods import RDKitCalculator
 from hybridff.analysis.modes import Modes, hessian, matching, modes, modes_of, read_reference, relaxed
-from hybridff.calculator import HybridFFCalculator
 from hybridff.errors import InputError
+from hybridff.export.calculator import HybridFFCalculator
 from hybridff.units import EV, KCAL_MOL
 
 

@@ -6,8 +6,8 @@ from models import force_field, molecule
 from hybridff.analysis.minima import nearest_copy, rmsd, search
 from hybridff.analysis.path import minimum_energy_path
 from hybridff.analysis.scan import scan
-from hybridff.calculator import HybridFFCalculator
 from hybridff.errors import InputError
+from hybridff.export.calculator import HybridFFCalculator
 
 
 def test_the_barrier_is_that_of_a_relaxed_scan() -> None:

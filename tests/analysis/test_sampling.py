@@ -8,8 +8,8 @@ from scipy.integrate import quad
 
 from hybridff.analysis.sampling import SamplingOptions, _drawing, mean_and_error, sample
 from hybridff.errors import InputError
-from hybridff.molecule import Molecule
-from hybridff.simulate import DynamicsError
+from hybridff.export.dynamics import DynamicsError
+from hybridff.molecules.molecule import Molecule
 from hybridff.units import BOLTZMANN
 
 BARRIER, TILT, MIDDLE = 12.0, 60.0, 0.2

@@ -5,8 +5,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from models import force_field, molecule
 
 from hybridff.analysis.scan import Scan, moving, on_grid, parse_torsion, scan
-from hybridff.calculator import HybridFFCalculator
 from hybridff.errors import InputError
+from hybridff.export.calculator import HybridFFCalculator
 
 HYDROXYL = (0, 1, 2, 8)
 METHYL = (2, 1, 0, 3)

@@ -4,11 +4,11 @@ import openmm
 import pytest
 from models import force_field, molecule
 
-from hybridff.analysis.dynamics import Run, masses_of, system_of, trajectory
 from hybridff.analysis.modes import modes_of
+from hybridff.analysis.trajectories import Run, masses_of, system_of, trajectory
 from hybridff.analysis.vibrations import Spectrum, mean_spectrum, smooth, spectrum, stretching_bonds
-from hybridff.calculator import HybridFFCalculator
-from hybridff.molecule import Molecule
+from hybridff.export.calculator import HybridFFCalculator
+from hybridff.molecules.molecule import Molecule
 
 
 def spectrum_of(system: openmm.System, own: Molecule, positions: np.ndarray, run: Run) -> Spectrum:

@@ -6,9 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hybridff.analysis.errors import Errors
-from hybridff.comparison.compare import Comparison
-from hybridff.comparison.measure import Hot, Row
 from hybridff.comparison.options import ComparisonOptions, TrainingOptions
 from hybridff.comparison.present import (
     FILES,
@@ -21,6 +18,9 @@ from hybridff.comparison.present import (
     table,
     write,
 )
+from hybridff.comparison.quantities import Hot, Row
+from hybridff.comparison.run import Comparison
+from hybridff.frames.accuracy import Errors
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 

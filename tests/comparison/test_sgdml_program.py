@@ -3,7 +3,7 @@ import pytest
 
 from hybridff import read_frames
 from hybridff.comparison.sgdml_program import dataset, search
-from hybridff.dataset import Frames
+from hybridff.frames.dataset import Frames
 
 
 def test_a_data_set_is_in_the_program_s_units() -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from hybridff import read_frames
 from hybridff.analysis.methods import SGDMLCalculator
-from hybridff.comparison.measure import evaluations
 from hybridff.comparison.options import (
     GAP,
     MACE,
@@ -21,9 +20,10 @@ from hybridff.comparison.options import (
     SGDMLOptions,
     TrainingOptions,
 )
+from hybridff.comparison.quantities import evaluations
 from hybridff.comparison.trainers import LOG, _pair_kernels, _running, _write_xyz, train, train_sgdml
-from hybridff.dataset import Frames
 from hybridff.errors import InputError, MissingProgramError
+from hybridff.frames.dataset import Frames
 from hybridff.units import EV, FORCE_KCAL
 
 

@@ -2,10 +2,10 @@ import pytest
 import torch
 from models import distorted, molecule
 
+from hybridff.corrections.covariance import internal_basis, projected
 from hybridff.corrections.device import PROCESSOR, chosen, most_rows, within_memory
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.gram import internal_basis, projected
-from hybridff.corrections.process import Hyperparameters, Strength, Targets, solve
+from hybridff.corrections.posterior import Hyperparameters, Strength, Targets, solve
 from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.corrections.term import KernelTerm
 from hybridff.corrections.train import train_forces

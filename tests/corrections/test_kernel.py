@@ -3,8 +3,8 @@ import pytest
 import torch
 from models import distorted
 
+from hybridff.corrections.covariance import Points, energy_blocks, force_blocks, internal_basis, projected
 from hybridff.corrections.descriptor import Descriptor
-from hybridff.corrections.gram import Points, energy_blocks, force_blocks, internal_basis, projected
 from hybridff.corrections.kernel import KernelExpansion, matern
 
 WIDTH = 7.0

@@ -5,10 +5,10 @@ import pytest
 import torch
 from models import distorted, molecule
 
+from hybridff.corrections.covariance import Points, internal_basis, projected
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.gram import Points, internal_basis, projected
-from hybridff.corrections.process import Hyperparameters, Strength, Targets, solve
+from hybridff.corrections.posterior import Hyperparameters, Strength, Targets, solve
 from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.errors import InputError
 

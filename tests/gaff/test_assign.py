@@ -13,7 +13,7 @@ from hybridff.errors import InputError, MissingParameterError
 from hybridff.gaff.assign import class_one, gaff_parameters, list_angles, list_impropers, list_torsions, special_pairs
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.table import ParameterTable, gaff_table
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 FAST = (
     "ethanol",

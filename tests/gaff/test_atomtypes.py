@@ -11,7 +11,7 @@ from hybridff.errors import InputError
 from hybridff.gaff import atomtypes
 from hybridff.gaff.atomtypes import assign_types, check_supported, estimate_missing, estimates
 from hybridff.gaff.table import gaff_versions
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.gaff import charges, programs, resp
 from hybridff.gaff.charges import am1bcc_charges, assign_charges, read_charges
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 METHANOL = Molecule.from_smiles("CO").with_embedded_positions()
 MOL2 = """@<TRIPOS>MOLECULE

@@ -17,8 +17,8 @@ from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.table import gaff_table
-from hybridff.molecule import Molecule
-from hybridff.symmetry import automorphism_generators
+from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.symmetry import automorphism_generators
 from hybridff.units import ANGSTROM, COULOMB, KCAL_MOL
 
 DIAGONAL = ("bond ", "angle ", "torsion ", "out of plane 2", "pair local", "pair soft")

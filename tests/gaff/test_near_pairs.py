@@ -6,11 +6,11 @@ import pytest
 import torch
 from models import class_one_of, distorted, force_field, molecule
 
-from hybridff.export import to_openmm
+from hybridff.export.agreement import openmm_energies_forces
+from hybridff.export.routes import to_openmm
 from hybridff.gaff.assign import gaff_parameters
 from hybridff.gaff.forcefield import ForceField
-from hybridff.molecule import Molecule
-from hybridff.verify import openmm_energies_forces
+from hybridff.molecules.molecule import Molecule
 
 
 def near(name: str, coefficient: float = 0.0) -> ForceField:

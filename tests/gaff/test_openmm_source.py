@@ -9,7 +9,7 @@ from openmm import app, unit
 from hybridff.errors import InputError
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.openmm_source import class_one_from_openmm, class_one_from_prmtop
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 
 def formamide() -> Molecule:

@@ -9,10 +9,10 @@ import torch
 from amber_reference import Reference, reference, references
 from helpers import system_energy_forces
 
-from hybridff.export import to_openmm
+from hybridff.export.routes import to_openmm
 from hybridff.gaff.assign import gaff_parameters
 from hybridff.gaff.forcefield import ForceField
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 GROUPS = (("bond",), ("angle",), ("torsion", "improper"), ("lennard_jones", "coulomb"))
 """Our groups of terms in the columns of the reference."""

@@ -12,7 +12,7 @@ from hybridff.gaff.parameters import Parameters, Quantity
 from hybridff.gaff.products import Factor, Row, product_table
 from hybridff.gaff.terms import TermTable
 from hybridff.gaff.topology import Topology
-from hybridff.symmetry import automorphism_generators
+from hybridff.molecules.symmetry import automorphism_generators
 
 KINDS: Mapping[str, Quantity] = {
     "constant": Quantity("1", 1.0, None),

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from hybridff import units
 from hybridff.errors import InputError
 from hybridff.gaff import resp
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 
 ACETIC_ACID = Molecule.from_smiles("[C:1]([H:2])([H:3])([H:4])[C:5]([O:6][H:7])=[O:8]")
 ACETIC_ACID_ANGSTROM = np.array(

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from models import class_one_of, distorted, force_field, lone_atom, molecule
 
-from hybridff.analysis.errors import predict
-from hybridff.dataset import Frames
-from hybridff.fit import linear
-from hybridff.fit.linear import fit_linear
-from hybridff.fit.options import FitOptions
+from hybridff.fitting import linear
+from hybridff.fitting.linear import fit_linear
+from hybridff.fitting.options import FitOptions
+from hybridff.frames.accuracy import predict
+from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.restraints import Restraint, restraints
 from hybridff.gaff.topology import Topology

@@ -9,8 +9,8 @@ from sympy.combinatorics import Permutation, PermutationGroup
 
 from hybridff.gaff.topology import Topology, canonical
 from hybridff.geometry import COORDINATES
-from hybridff.molecule import Molecule
-from hybridff.symmetry import automorphism_generators
+from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.symmetry import automorphism_generators
 
 SMILES = {
     "ethanol": "CCO",

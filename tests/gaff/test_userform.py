@@ -9,12 +9,12 @@ from helpers import openmm_energy_forces, system_energy_forces
 from models import EXAMPLES, class_one_of, distorted, force_field, molecule, perturbed
 
 from hybridff.errors import InputError
-from hybridff.export import Route, to_openmm
+from hybridff.export.modelfile import SavedModel, read_model, write_model
+from hybridff.export.routes import Route, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.formfile import read_form
 from hybridff.gaff.forms import FormOptions, Share
-from hybridff.modelfile import SavedModel, read_model, write_model
-from hybridff.symmetry import automorphism_generators
+from hybridff.molecules.symmetry import automorphism_generators
 
 EXAMPLE_FORMS = Path(__file__).resolve().parents[2] / "examples"
 slow_class2 = pytest.param("class2", marks=pytest.mark.slow)

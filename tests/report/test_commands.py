@@ -1,11 +1,11 @@
 import shlex
 
-from hybridff.correct import CorrectionOptions
-from hybridff.fit.options import FitOptions
+from hybridff.fitting.options import FitOptions
 from hybridff.gaff.forms import FormOptions
+from hybridff.gaff.start import StartOptions
+from hybridff.hybrid.correcting import CorrectionOptions
+from hybridff.jobs.fitting import DataOptions, SplitOptions
 from hybridff.report.commands import Request, changed, correction_in_python, fit_in_python
-from hybridff.start import StartOptions
-from hybridff.workflow import DataOptions, SplitOptions
 
 SETS = (
     SplitOptions(train=30, validation=10),

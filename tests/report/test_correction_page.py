@@ -8,7 +8,7 @@ import pytest
 from bad_inputs import run
 from pages import Page
 
-from hybridff.modelfile import read_model
+from hybridff.export.modelfile import read_model
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def folder(material, tmp_path_factory) -> Path:
         patch.chdir(place)
         for name in ("ethanol.npz", "charges.txt"):
             Path(name).write_bytes((material / name).read_bytes())
-        patch.setattr("hybridff.report.measured._SAMPLING", 1e6)  # seconds: nothing is left out on a busy machine
-        patch.setattr("hybridff.report.measured._LENGTHS", (2.0,))
+        patch.setattr("hybridff.report.observables._SAMPLING", 1e6)  # seconds: nothing is left out on a busy machine
+        patch.setattr("hybridff.report.observables._LENGTHS", (2.0,))
         quick = "--gate none --report"
         base = f"--charges charges.txt --train 40 --validation 10 --form harmonic {quick} brief"
         made = run(f"fit ethanol.npz {base} --out in")

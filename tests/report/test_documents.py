@@ -6,21 +6,20 @@ import pytest
 from bad_inputs import zero_charges
 from pages import Page
 
-from hybridff.analysis.errors import evaluate
-from hybridff.document import Document, Section
-from hybridff.fit.options import FitOptions
+from hybridff.document.blocks import Document, Section
+from hybridff.export.dynamics import SimulationResult
+from hybridff.fitting.options import FitOptions
+from hybridff.frames.accuracy import evaluate
 from hybridff.gaff.forms import FormOptions
-from hybridff.gate import Finding, StabilityOptions, stability
+from hybridff.jobs.fitting import FittedMolecule, SplitOptions, fit_data, parametrize, read_data
 from hybridff.report import (
     error_table,
     fit_document,
     simulation_section,
     stock_document,
 )
-from hybridff.simulate import SimulationResult
-from hybridff.stable import GateOptions
+from hybridff.stability.gate import Finding, GateOptions, StabilityOptions, check_stability
 from hybridff.units import FORCE_KCAL, KCAL_MOL
-from hybridff.workflow import FittedMolecule, SplitOptions, fit_data, parametrize, read_data
 
 NEAR_PAIRS, NO_GATE = FormOptions(form="near-pairs"), GateOptions(gate="none")
 
@@ -118,7 +117,7 @@ def test_a_fit_without_test_frames_shows_its_training_frames(material, tmp_path,
 
 
 def test_the_gates_verdict_is_told_after_what_it_took(fitted):
-    report = stability(fitted.model.force_field, StabilityOptions(temperatures=(), quenches=0, scans=False))
+    report = check_stability(fitted.model.force_field, StabilityOptions(temperatures=(), quenches=0, scans=False))
     told = fit_document(replace(fitted, stability=report, remarks=("It was fitted twice.",)))
     assert section(told, "Stability").sentences == ("It was fitted twice.", *report.sentences())
     failed = replace(report, failures=(Finding("dynamics", (0, 1), "the bond C1-C2 broke."),))

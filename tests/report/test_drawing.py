@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from models import molecule
 
-from hybridff.molecule import Molecule
+from hybridff.molecules.molecule import Molecule
 from hybridff.report.drawing import drawing
 
 

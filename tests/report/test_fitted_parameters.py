@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from bad_inputs import zero_charges
 
-from hybridff.document import Table
+from hybridff.document.blocks import Table
 from hybridff.gaff.forms import FormOptions
+from hybridff.jobs.fitting import FittedMolecule, SplitOptions, fit_data, read_data
 from hybridff.report.fitted_parameters import parameter_csv, parameter_section
-from hybridff.stable import GateOptions
+from hybridff.stability.gate import GateOptions
 from hybridff.units import ANGSTROM
-from hybridff.workflow import FittedMolecule, SplitOptions, fit_data, read_data
 
 
 @pytest.fixture(scope="module")

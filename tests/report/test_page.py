@@ -11,7 +11,7 @@ from bad_inputs import run
 from pages import CHROMIUM, Page, screenshot, widths
 from PIL import Image
 
-from hybridff.modelfile import read_model
+from hybridff.export.modelfile import read_model
 
 TITLES = [
     *("Errors", "Data", "Errors by group", "Learning curve", "Torsion scans", "Frequencies", "Free energies at 300 K"),
@@ -34,8 +34,8 @@ def folder(material, tmp_path_factory) -> Path:
         Path("charges.txt").write_text((material / "charges.txt").read_text())
         Path("run.toml").write_text("[fit]\ntrain = 40\nvalidation = 9\nlearning_curve = true\n")
         patch.setattr("hybridff.report.documents._FEW", 5)
-        patch.setattr("hybridff.report.measured._SAMPLING", 1e6)  # seconds: nothing is left out on a busy machine
-        patch.setattr("hybridff.report.measured._LENGTHS", (2.0,))
+        patch.setattr("hybridff.report.observables._SAMPLING", 1e6)  # seconds: nothing is left out on a busy machine
+        patch.setattr("hybridff.report.observables._LENGTHS", (2.0,))
         options = "--charges charges.txt --seed 3 --size small --gate none"
         outcome = run(f"--config run.toml fit {shlex.quote(NAME)} {options} --out out")
     assert (outcome.code, outcome.stderr) == (0, "")

@@ -9,7 +9,7 @@ from models import force_field
 from openmm import app, unit
 
 from hybridff.errors import InputError
-from hybridff.export import to_openmm
+from hybridff.export.routes import to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.systems.mixed import add_hybrid, fitted_lengths
 from hybridff.systems.templates import HybridFFTemplateGenerator

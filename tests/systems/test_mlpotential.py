@@ -8,8 +8,8 @@ from openmm import app
 from openmmml import MLPotential
 
 from hybridff.errors import InputError
-from hybridff.export import to_openmm
-from hybridff.modelfile import SavedModel, write_model
+from hybridff.export.modelfile import SavedModel, write_model
+from hybridff.export.routes import to_openmm
 
 
 def test_openmm_ml_finds_the_potential_and_makes_a_system(tmp_path) -> None:

@@ -12,10 +12,10 @@ from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import InputError
-from hybridff.export import Route, to_openmm
+from hybridff.export.modelfile import SavedModel, write_model
+from hybridff.export.routes import Route, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form
-from hybridff.modelfile import SavedModel, write_model
 from hybridff.systems.mixed import fitted_lengths
 from hybridff.systems.templates import HybridFFTemplateGenerator
 

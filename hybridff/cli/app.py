@@ -1,0 +1,89 @@
+"""The command line: each command reads, calls the library once, and writes."""
+
+import signal
+import sys
+import tomllib
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.config import Toml
+
+from hybridff.cli import landscape as cli_landscape  # noqa: F401 (they add commands to analyse)
+from hybridff.cli import sampling as cli_sampling  # noqa: F401 (they add commands to analyse)
+from hybridff.cli.analysing import analyse
+from hybridff.cli.comparing import compare
+from hybridff.cli.fitting import correct, demo, evaluate, fit, parametrize
+from hybridff.cli.running import export, mix, simulate, verify
+from hybridff.cli.terminal import error_console
+from hybridff.errors import HybridFFError, InputError
+
+app = App(
+    name="hybridff",
+    help="Force fields refit to quantum-chemical energies and forces, for OpenMM.",
+    version=version("hybridff"),
+    help_format="markdown",
+    print_error=False,
+    exit_on_error=False,
+    suppress_keyboard_interrupt=False,
+)
+app.meta.suppress_keyboard_interrupt = False
+for _command in (parametrize, fit, correct, evaluate, export, mix, simulate, verify, demo, analyse, compare):
+    app.command(_command)
+
+
+@app.meta.default
+def _launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    config: Annotated[Path | None, Parameter(help="TOML file with a table of options for each command.")] = None,
+) -> None:
+    if config is not None:
+        _check_toml(config)
+    app.config = () if config is None else (Toml(config),)
+    app(tokens)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: a user's error is one sentence and exit code 2; 130 and 143 are an interruption and a kill.
+
+    ``arguments`` are those of the command line, if not given.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app.meta(sys.argv[1:] if arguments is None else arguments)
+    except HybridFFError as error:
+        _fail(str(error), 2)
+    except CycloptsError as error:
+        command = " ".join(["hybridff", *(error.command_chain or ())])
+        _fail(f"{' '.join(str(error).split())} See '{command} --help'.", 2)
+    except KeyboardInterrupt as error:
+        number = error.args[0] if error.args else signal.SIGINT
+        _fail("interrupted; nothing was written.", 128 + number)
+
+
+def _interrupt(number: int, _: object) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _fail(sentence: str, code: int) -> None:
+    error_console.print(f"hybridff: {sentence}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def _check_toml(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"there is no TOML file {path}; give --config an existing one.")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} is no TOML file: {error}; correct it.") from None
+    commands = [name for name in app if not name.startswith("-")]
+    for name, value in content.items():
+        if not isinstance(value, dict):
+            raise InputError(
+                f"{path}: the option {name} stands in no table; write it below the name of its command, such as [fit]."
+            )
+        if name not in commands:
+            raise InputError(f"{path}: [{name}] is no command; known are {', '.join(commands)}.")

@@ -1,0 +1,1 @@
+"""Documents: sections, tables and pictures, as Markdown and HTML."""

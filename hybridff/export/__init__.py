@@ -1,0 +1,1 @@
+"""A force field into OpenMM and files, and back."""

@@ -1,1 +1,0 @@
-"""Fitting force fields to reference frames."""

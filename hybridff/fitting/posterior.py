@@ -1,0 +1,105 @@
+"""What a linear fit knows: deviations of its coefficients, and of the energies and forces that it predicts."""
+
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.stats import spearmanr
+
+from hybridff.errors import InputError
+from hybridff.frames.accuracy import predict
+from hybridff.frames.dataset import Frames
+from hybridff.gaff.columns import columns
+from hybridff.gaff.forcefield import ForceField
+from hybridff.units import FORCE_KCAL, KCAL_MOL
+
+_BLOCK_BYTES = 1 << 27
+
+
+POSTERIOR = "posterior.npz"
+"""Its file beside a model."""
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """The posterior of the fitted coefficients of one force field, a Gaussian.
+
+    C. M. Bishop, Pattern Recognition and Machine Learning (2006), section 3.3.
+    """
+
+    fitted: Int[np.ndarray, " n"]
+    """Which parameters of the force field it is about."""
+    spread: Float[np.ndarray, "rank n"]
+    """The covariance of the coefficients is ``spread.T @ spread``."""
+    mean_energies: Float[np.ndarray, " n"]
+    """Mean of the energy columns over the training frames, as energies are known up to a constant."""
+    scale: float = 1.0
+    """Factor that makes deviations those seen on frames that were not trained on: see ``calibrated``."""
+
+    def deviations(
+        self, force_field: ForceField, positions: Float[np.ndarray, "frames atoms 3"]
+    ) -> tuple[Float[np.ndarray, " frames"], Float[np.ndarray, " frames"]]:
+        """Predicted deviation of each frame's energy [kJ/mol], and of its force components, their root mean square."""
+        n_parameters, n_frames = len(force_field.parameter_table), len(positions)
+        energy, force = np.empty(n_frames), np.empty(n_frames)
+        block = max(1, _BLOCK_BYTES // (16 * n_parameters * positions[0].size))
+        for first in range(0, n_frames, block):
+            part = slice(first, first + block)
+            found = columns(force_field.table, n_parameters, force_field.parameter_table.values, positions[part])
+            energies = self.spread @ (found.energy[self.fitted] - self.mean_energies[:, None])
+            forces = self.spread @ found.force[self.fitted].reshape(len(self.fitted), -1)
+            energy[part] = np.sqrt((energies**2).sum(0))
+            variance = (forces**2).sum(0).reshape(found.force.shape[1:])
+            force[part] = np.sqrt(variance.mean(1))
+        return self.scale * energy, self.scale * force
+
+    def write(self, path: Path) -> None:
+        """Write as npz, single precision."""
+        np.savez_compressed(
+            path,
+            fitted=self.fitted,
+            spread=self.spread.astype(np.float32),
+            mean_energies=self.mean_energies,
+            scale=self.scale,
+        )
+
+    @classmethod
+    def read(cls, path: Path, n_parameters: int) -> "Posterior":
+        """Read what ``write`` wrote, for a force field of so many parameters.
+
+        Raises ``InputError`` if the file is damaged or of another model.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                fitted, spread, means = file["fitted"], file["spread"].astype(float), file["mean_energies"]
+                scale = float(file["scale"])
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path} cannot be read: {error}; fit again with --keep-posterior.") from None
+        shapes = fitted.shape, spread.shape[1:], means.shape
+        if len(set(shapes)) != 1 or fitted.max(initial=0) >= n_parameters or fitted.min(initial=0) < 0:
+            raise InputError(f"{path} belongs to another model; fit again with --keep-posterior.")
+        return cls(fitted, spread, means, scale)
+
+    def calibrated(self, force_field: ForceField, frames: Frames) -> "Posterior":
+        """With the scale at which the mean squares of predicted and actual force errors of ``frames`` agree."""
+        assert frames.forces is not None
+        _, predicted = replace(self, scale=1.0).deviations(force_field, frames.positions)
+        _, forces = predict(force_field, frames.positions)
+        actual = ((forces - frames.forces) ** 2).mean((1, 2))
+        return replace(self, scale=float(np.sqrt(np.mean(actual) / np.mean(predicted**2))))
+
+
+def predicted_errors(posterior: Posterior, force_field: ForceField, frames: Frames) -> dict[str, float]:
+    """Predicted errors of frames, and how well they rank the actual ones, in the units of their keys."""
+    energy, force = posterior.deviations(force_field, frames.positions)
+    found = {
+        "predicted_energy_deviation_kcal_mol": float(np.sqrt(np.mean(energy**2))) / KCAL_MOL,
+        "predicted_force_deviation_kcal_mol_angstrom": float(np.sqrt(np.mean(force**2))) / FORCE_KCAL,
+    }
+    if frames.forces is not None and len(frames) > 2:
+        _, forces = predict(force_field, frames.positions)
+        actual = np.sqrt(((forces - frames.forces) ** 2).mean((1, 2)))
+        found["rank_correlation_of_predicted_and_actual_force_errors"] = float(spearmanr(force, actual).statistic)
+    return found

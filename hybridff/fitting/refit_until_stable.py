@@ -1,0 +1,129 @@
+"""Fits that pass the stability gate, or say that they do not."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from hybridff.fitting.linear import Estimate, LinearProblem, result
+from hybridff.fitting.normal import Normal
+from hybridff.fitting.options import FitOptions
+from hybridff.fitting.problem import Progress
+from hybridff.fitting.refit import check_request, fit_together, is_linear
+from hybridff.fitting.result import FitResult
+from hybridff.frames.accuracy import predict
+from hybridff.frames.dataset import Frames
+from hybridff.gaff.forcefield import ForceField
+from hybridff.stability.gate import GateOptions, StabilityOptions, StabilityReport, check_stability
+
+_STIFF = 0.1
+"""Prior scale of the teacher, which is stable and not so accurate."""
+_TEACHING = StabilityOptions(temperatures=(1500.0,), runs=4, time="10 ps", quenches=0, scans=False)
+_LESSONS = 170
+"""Frames that the teacher labels."""
+_LESSON_WEIGHT = 0.1
+"""Of the teacher's forces against those of the reference."""
+_GENTLE = (0.7, 0.5)
+"""Prior scales that a linear fit tries first, in units of its own: they cost next to nothing in accuracy."""
+_STRONGER = (0.3, 0.1)
+"""Prior scales that are tried last, in units of the fit's own."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class StableFit:
+    """A fit with the gate's verdict on it."""
+
+    result: FitResult
+    reports: tuple[StabilityReport, ...]
+    """Of each molecule; none without a gate."""
+    remarks: tuple[str, ...]
+    """What had to be done to pass the gate."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every molecule passed."""
+        return all(report.passed for report in self.reports)
+
+
+def fit_stable(
+    pairs: Sequence[tuple[ForceField, Frames]],
+    options: FitOptions | None = None,
+    validation: Sequence[Frames] = (),
+    gate: GateOptions | None = None,
+    progress: Progress | None = None,
+    say: Say | None = None,
+) -> StableFit:
+    """Fit as ``fit_together`` does, and fit again with more regularisation until the gate is passed.
+
+    A fit that is linear tries slightly narrower priors, then is taught by a stiffer one of itself: hot geometries of
+    the stiff fit, labelled by it, are added with a small weight. One that is not linear leaves the charges of pairs
+    without a wall alone. What fails still is fitted with narrower priors. If nothing passes, the first fit is returned,
+    with reports that say so.
+    """
+    options, gate = options or FitOptions(), gate or GateOptions()
+    say = say or (lambda sentence: None)
+    check_request(pairs, options)
+    first: StableFit | None = None
+    for name, fitted in _attempts(pairs, options, validation, progress):
+        if gate.stability is None:
+            return StableFit(fitted, (), ())
+        say("stability gate …")
+        reports = tuple(check_stability(force_field, gate.stability) for force_field in fitted.force_fields)
+        remarks = () if first is None else (f"The plain fit did not pass the stability gate; this is the fit {name}.",)
+        attempt = StableFit(fitted, reports, remarks)
+        if attempt.passed:
+            return attempt
+        first = first or attempt
+        say(f"not stable; fitting again: {next(r for r in reports if not r.passed).failures[0].message}")
+    assert first is not None
+    return replace(first, remarks=("No fit passed the stability gate, whatever its priors; this is the plain one.",))
+
+
+def _attempts(
+    pairs: Sequence[tuple[ForceField, Frames]],
+    options: FitOptions,
+    validation: Sequence[Frames],
+    progress: Progress | None,
+) -> Iterator[tuple[str, FitResult]]:
+    """Fits of growing regularisation, each with words for it; made when asked for."""
+    if not all(is_linear(force_field) for force_field, _ in pairs):
+        plain = fit_together(pairs, options, validation, progress)
+        yield "as wanted", plain
+        if options.pairs == "all":
+            options = replace(options, pairs="walled")
+            yield "with the charges of pairs without a wall left alone", fit_together(pairs, options, validation)
+        for factor in _STRONGER:
+            scale = factor * plain.prior_scale
+            yield (
+                f"with priors scaled by {scale:g}",
+                fit_together(pairs, replace(options, prior_scale=scale), validation),
+            )
+        return
+    begin = perf_counter()
+    problem, own = LinearProblem(pairs, options, progress), options.prior_scale or 1.0
+    yield "as wanted", result(problem, problem.wanted(), validation, perf_counter() - begin)
+    for factor in _GENTLE:
+        found = problem.estimate(problem.normal, prior_scale=factor * own)
+        yield f"with priors scaled by {factor * own:g}", result(problem, found, validation, perf_counter() - begin)
+    lessons = _lessons(problem, problem.estimate(problem.normal, prior_scale=_STIFF * own))
+    if lessons is not None:
+        found = problem.wanted(lessons)
+        yield "taught by a stiffer one of itself", result(problem, found, validation, perf_counter() - begin)
+    for factor in _STRONGER:
+        found = problem.estimate(problem.normal, prior_scale=factor * own, lessons=lessons)
+        words = f"{'' if lessons is None else 'taught by a stiffer one, '}with priors scaled by {factor * own:g}"
+        yield words, result(problem, found, validation, perf_counter() - begin)
+
+
+def _lessons(problem: LinearProblem, stiff: Estimate) -> Normal | None:
+    """Hot frames of a stiff fit, labelled by it; None where it has no minimum or breaks at once."""
+    frames = []
+    for force_field in problem.force_fields(stiff.moves):
+        snapshots = check_stability(force_field, _TEACHING).snapshots
+        if not len(snapshots):
+            return None
+        positions = snapshots[:: max(1, len(snapshots) // _LESSONS)]
+        energies, forces = predict(force_field, positions)
+        frames.append(Frames(force_field.molecule.numbers, positions, energies, forces))
+    return problem.normal_of(frames).forces_alone(_LESSON_WEIGHT)

@@ -1,0 +1,1 @@
+"""Reference data: reading, checks, errors against them."""

@@ -1,0 +1,327 @@
+"""What is wrong with reference data: elements, order of atoms, units, numbers, bonds, duplicates, forces."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from rdkit import Chem
+
+from hybridff.errors import InputError
+from hybridff.frames.consistency import Consistency, judge
+from hybridff.frames.dataset import Frames
+from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.units import ANGSTROM, FORCE_KCAL, LENGTHS
+
+BONDED_BELOW: Final = 1.35
+"""Two bonded atoms are closer than this many sums of their covalent radii."""
+NOT_BONDED_ABOVE: Final = 1.25
+"""Two atoms without a bond are further apart than this many sums of their covalent radii."""
+
+_SAME_POSITION = 1e-5  # nm; frames this close are the same calculation written twice
+_ONE_PLACE = 0.01  # of a bond length
+_NET_FORCE_LIMIT = 0.01  # of uncorrelated forces; integration grids of DFT leave 0.001
+_NET_TORQUE_LIMIT = 0.01
+_ROTATED = 0.3
+_ORDER_LIMIT = 0.9
+_CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class BondChange:
+    """The first pair of atoms of a frame that is bonded in the molecule alone, or in the frame alone."""
+
+    frame: int
+    pair: str
+    broken: bool
+    distance: float
+    """Distance of the two atoms [nm]."""
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What the checks found; rows count from 0, messages from 1."""
+
+    n_frames: int
+    n_used: int
+    non_finite: tuple[int, ...] = ()
+    duplicates: tuple[tuple[int, int], ...] = ()
+    """Frame and the earlier one that it repeats."""
+    bond_changes: tuple[BondChange, ...] = ()
+    bond_changes_kept: bool = False
+    high: tuple[int, ...] = ()
+    """Frames further above the lowest than asked for."""
+    net_force: float | None = None
+    """Root mean square of the components of the sum of forces [kJ/mol/nm]."""
+    relative_net_force: float | None = None
+    """Net force over that of random forces of the same size."""
+    relative_net_torque: float | None = None
+    """Net torque over that of random forces of the same size."""
+    consistency: Consistency | None = None
+    """Forces against energies; None where the data have no forces."""
+    problem: str | None = None
+    """Why the data cannot be used, or None."""
+
+    def messages(self) -> tuple[str, ...]:
+        """One sentence for each finding, the most serious first."""
+        found = [] if self.problem is None else [self.problem]
+        if self.non_finite:
+            found.append(f"left out {_frames(self.non_finite)}: NaN, infinite numbers or two atoms in one place.")
+        if self.duplicates:
+            pairs = ", ".join(f"{frame + 1} (= {first + 1})" for frame, first in self.duplicates[:5])
+            more = f" and {len(self.duplicates) - 5} more" if len(self.duplicates) > 5 else ""
+            found.append(f"left out {_count(len(self.duplicates))} that repeat an earlier one: {pairs}{more}.")
+        if self.bond_changes:
+            verb = "kept" if self.bond_changes_kept else "left out"
+            first = self.bond_changes[0]
+            found.append(
+                f"{verb} {_frames([change.frame for change in self.bond_changes])}: other bonds than the molecule's "
+                f"(in frame {first.frame + 1}, {first.pair} at {first.distance / ANGSTROM:.2f} Å is "
+                f"{'broken' if first.broken else 'formed'})."
+            )
+        if self.high:
+            found.append(f"left out {_frames(self.high)}: further above the lowest in energy than asked for.")
+        if self.net_force is not None and (self.relative_net_force or 0.0) > _NET_FORCE_LIMIT:
+            found.append(
+                f"the forces of a frame do not add up to zero ({self.net_force / FORCE_KCAL:.2g} kcal/mol/Å for each "
+                "component); were atoms fixed, or embedded in others?"
+            )
+        if self.problem is None and (self.relative_net_torque or 0.0) > _NET_TORQUE_LIMIT:
+            found.append("the forces twist the molecule as a whole; were atoms fixed, or embedded in others?")
+        if self.net_force is None and self.problem is None:
+            found.append("the data have no forces, so that energies alone are used, unchecked.")
+        if self.consistency is not None and self.problem is None:
+            found.append(f"energies and forces: {self.consistency.note}.")
+        return tuple(found)
+
+
+def check_frames(frames: Frames, molecule: Molecule | None, keep_bond_changes: bool = False) -> DataReport:
+    """Check data, against a molecule where there is one; raises ``InputError`` only for other elements."""
+    return _checked(frames, molecule, keep_bond_changes, math.inf)[1]
+
+
+def usable_frames(
+    frames: Frames,
+    molecule: Molecule | None,
+    keep_bond_changes: bool = False,
+    accept_problem: bool = False,
+    where: str = "",
+    highest: float = math.inf,
+) -> tuple[Frames, DataReport]:
+    """Frames with finite numbers, each once, with the molecule's bonds (unless these changes are to be kept).
+
+    Frames more than ``highest`` [kJ/mol] above the lowest of these are left out too.
+
+    Raises ``InputError`` where the data as a whole are wrong (units, sign of the forces, order of atoms), unless
+    ``accept_problem`` says that the user knows better, and where no frame is left. Its message begins with ``where``,
+    or the source that the data name.
+    """
+    rows, report = _checked(frames, molecule, keep_bond_changes, highest)
+    where = where or frames.source or frames.name or "the data"
+    if report.problem is not None and not accept_problem:
+        raise InputError(f"{where}: {report.problem}")
+    if not len(rows):
+        raise InputError(f"{where}: no usable frame is left; {' '.join(report.messages())}")
+    return frames.subset(rows), report
+
+
+def _checked(
+    frames: Frames, molecule: Molecule | None, keep_bond_changes: bool, highest: float
+) -> tuple[Int[np.ndarray, " used"], DataReport]:
+    """Rows to use, and the report."""
+    if molecule is not None:
+        check_same_elements(molecule, frames.numbers, frames.source or "the data")
+    finite = _finite(frames)
+    rows = np.flatnonzero(finite)
+    non_finite = tuple(np.flatnonzero(~finite).tolist())
+    if not len(rows):
+        all_bad = (
+            f"all {len(frames)} frames have NaN, infinite numbers or two atoms in one place; write the data again."
+        )
+        return rows, DataReport(len(frames), 0, non_finite, problem=all_bad)
+    problem = _length_problem(frames, rows)
+    if problem is not None:
+        return rows, DataReport(len(frames), len(rows), non_finite, problem=problem)
+    changes = () if molecule is None else bond_changes(frames, molecule, rows)
+    if molecule is not None and changes:
+        problem = _order_problem(frames, molecule, rows)
+    duplicates = _duplicates(frames, rows)
+    dropped = {frame for frame, _ in duplicates}
+    dropped |= set() if keep_bond_changes else {change.frame for change in changes}
+    used = np.array([row for row in rows.tolist() if row not in dropped], dtype=int)
+    low = frames.energies[used] - frames.energies[used].min(initial=math.inf) <= highest
+    used, high = used[low], tuple(used[~low].tolist())
+    consistency, net, torque = None, None, None
+    if frames.forces is not None and problem is None:
+        net, torque = _net(frames.subset(rows))
+        like = frames.subset(_rows_of_one_graph(frames, used)) if len(used) else frames.subset(rows)
+        consistency = judge(like)
+        problem = _rotation_problem(torque) or consistency.problem
+    report = DataReport(
+        n_frames=len(frames),
+        n_used=len(used),
+        non_finite=non_finite,
+        duplicates=duplicates,
+        bond_changes=changes,
+        bond_changes_kept=keep_bond_changes,
+        high=high,
+        net_force=None if net is None or frames.forces is None else net * _size(frames.forces[rows]),
+        relative_net_force=None if net is None else net / math.sqrt(len(frames.numbers)),
+        relative_net_torque=torque,
+        consistency=consistency,
+        problem=problem,
+    )
+    return used, report
+
+
+def bond_changes(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " rows"]) -> tuple[BondChange, ...]:
+    """First changed pair of each of the given frames whose bonds are not the molecule's."""
+    first, second = np.triu_indices(len(frames.numbers), 1)
+    bonded = _bonded(molecule, first, second)
+    found = []
+    for chunk, ratios in _distance_ratios(frames, rows):
+        wrong = np.where(bonded, ratios >= BONDED_BELOW, ratios <= NOT_BONDED_ABOVE)
+        for index in np.flatnonzero(wrong.any(axis=1)).tolist():
+            pair = int(np.argmax(wrong[index]))
+            i, j = int(first[pair]), int(second[pair])
+            distance = float(np.linalg.norm(frames.positions[chunk[index], i] - frames.positions[chunk[index], j]))
+            found.append(
+                BondChange(int(chunk[index]), f"{molecule.label(i)}-{molecule.label(j)}", bool(bonded[pair]), distance)
+            )
+    return tuple(found)
+
+
+def _bonded(
+    molecule: Molecule, first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"]
+) -> Bool[np.ndarray, " pairs"]:
+    matrix = np.zeros((len(molecule.numbers),) * 2, dtype=bool)
+    matrix[molecule.bonds[:, 0], molecule.bonds[:, 1]] = True
+    return (matrix | matrix.T)[first, second]
+
+
+def _distance_ratios(
+    frames: Frames, rows: Int[np.ndarray, " rows"]
+) -> Iterator[tuple[Int[np.ndarray, " chunk"], Float[np.ndarray, "chunk pairs"]]]:
+    """Yield chunks of rows and the distances of all pairs over the sums of their covalent radii."""
+    first, second = np.triu_indices(len(frames.numbers), 1)
+    sums = _radius_sums(frames.numbers)[first, second]
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        positions = frames.positions[chunk]
+        yield chunk, np.linalg.norm(positions[:, first] - positions[:, second], axis=-1) / sums
+
+
+def _radius_sums(numbers: Int[np.ndarray, " atoms"]) -> Float[np.ndarray, "atoms atoms"]:
+    """Sums of covalent radii [nm] (Cordero et al. 2008, as in RDKit)."""
+    table = Chem.GetPeriodicTable()
+    radii = np.array([table.GetRcovalent(int(number)) for number in numbers]) * ANGSTROM
+    return radii[:, None] + radii
+
+
+def _finite(frames: Frames) -> Bool[np.ndarray, " frames"]:
+    """Frames of finite numbers whose atoms are in different places."""
+    good = np.isfinite(frames.energies) & np.isfinite(frames.positions).all(axis=(1, 2))
+    if frames.forces is not None:
+        good &= np.isfinite(frames.forces).all(axis=(1, 2))
+    for chunk, ratios in _distance_ratios(frames, np.flatnonzero(good)):
+        good[chunk] = np.all(ratios > _ONE_PLACE, axis=1)
+    return good
+
+
+def _length_problem(frames: Frames, rows: Int[np.ndarray, " rows"]) -> str | None:
+    """Say so where the nearest atoms are no bond length apart."""
+    if len(frames.numbers) < 2:
+        return None
+    sample = frames.positions[rows[:: max(1, len(rows) // 100)]]
+    ratios = np.linalg.norm(sample[:, :, None] - sample[:, None], axis=-1) / _radius_sums(frames.numbers)
+    ratios[:, np.arange(len(frames.numbers)), np.arange(len(frames.numbers))] = np.inf
+    ratio = float(np.median(ratios.min(axis=2)))
+    if 0.7 < ratio < 1.4:
+        return None
+    read_as = [frames.file_units.length] if frames.file_units is not None else list(LENGTHS)
+    slips = {
+        f"the positions look like {meant}, read as {read}": LENGTHS[read] / LENGTHS[meant]
+        for read in read_as
+        for meant in LENGTHS
+        if meant != read
+    }
+    likely = min(slips, key=lambda text: abs(math.log(max(ratio, 1e-9) / slips[text])))
+    if ratio > 0 and abs(math.log(ratio / slips[likely])) < 0.25:
+        return f"nearest atoms are {ratio:.2g} bond lengths apart: {likely}; state the unit of length."
+    return f"nearest atoms are {ratio:.2g} bond lengths apart, so these positions are no molecule; check their unit."
+
+
+def _order_problem(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " rows"]) -> str | None:
+    """Say so where one and the same bond of the molecule is broken in nearly all frames."""
+    first, second = np.triu_indices(len(frames.numbers), 1)
+    bonded = _bonded(molecule, first, second)
+    broken = np.zeros(len(first), dtype=int)
+    for _, ratios in _distance_ratios(frames, rows):
+        broken += np.sum(bonded & (ratios >= BONDED_BELOW), axis=0)
+    pairs = np.flatnonzero(broken > _ORDER_LIMIT * len(rows))
+    if not len(pairs):
+        return None
+    i, j = int(first[pairs[0]]), int(second[pairs[0]])
+    distance = float(np.median(np.linalg.norm(frames.positions[rows, i] - frames.positions[rows, j], axis=1)))
+    return (
+        f"the bond {molecule.label(i)}-{molecule.label(j)} of the molecule {molecule.name} is "
+        f"{distance / ANGSTROM:.2f} Å long in the data ({broken[pairs[0]]} of {len(rows)} frames break it), so the "
+        "atoms are probably in another order (or the molecule is another tautomer); give the molecule in the atom "
+        "order of the data."
+    )
+
+
+def _duplicates(frames: Frames, rows: Int[np.ndarray, " rows"]) -> tuple[tuple[int, int], ...]:
+    """Frames with the same positions as an earlier one."""
+    seen: dict[bytes, int] = {}
+    found = []
+    for row in rows.tolist():
+        key = np.round(frames.positions[row] / _SAME_POSITION).astype(np.int64).tobytes()
+        if seen.setdefault(key, row) != row:
+            found.append((row, seen[key]))
+    return tuple(found)
+
+
+def _rows_of_one_graph(frames: Frames, rows: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " same"]:
+    """Those frames that have the most common pattern of close atoms."""
+    patterns = np.concatenate([np.packbits(ratios < 1.3, axis=1) for _, ratios in _distance_ratios(frames, rows)])
+    _, inverse, counts = np.unique(patterns, axis=0, return_inverse=True, return_counts=True)
+    return rows[inverse.reshape(-1) == np.argmax(counts)]
+
+
+def _size(forces: Float[np.ndarray, "frames atoms 3"]) -> float:
+    return float(np.sqrt(np.mean(forces**2)))
+
+
+def _net(frames: Frames) -> tuple[float, float]:
+    """Net force over the size of a force component, and net torque over that of random forces."""
+    assert frames.forces is not None
+    size = _size(frames.forces)
+    if size == 0.0:
+        return 0.0, 0.0
+    arms = frames.positions - frames.positions.mean(axis=1, keepdims=True)
+    torque = np.cross(arms, frames.forces).sum(axis=1)
+    random = math.sqrt(2 / 3 * float(np.mean(np.sum(arms**2, axis=(1, 2))))) * size
+    net = _size(frames.forces.sum(axis=1, keepdims=True)) / size
+    return net, float(np.sqrt(np.mean(torque**2))) / random if random > 0 else 0.0
+
+
+def _rotation_problem(torque: float) -> str | None:
+    if torque < _ROTATED:
+        return None
+    return (
+        "the forces twist each frame as a whole, so positions and forces are in different orientations (a program's "
+        "'standard orientation', perhaps) or belong to different frames; write both from the same orientation."
+    )
+
+
+def _count(number: int) -> str:
+    return f"{number} frame{'s' if number != 1 else ''}"
+
+
+def _frames(rows: Sequence[int]) -> str:
+    numbers = ", ".join(str(row + 1) for row in rows[:8])
+    more = ", ..." if len(rows) > 8 else ""
+    return f"{_count(len(rows))} ({numbers}{more})"

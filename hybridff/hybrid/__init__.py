@@ -1,0 +1,1 @@
+"""Kernels trained beside the terms of a force field."""

@@ -1,0 +1,1 @@
+"""Molecules: atoms, bonds, symmetry, rotors, limits of distances."""

@@ -1,0 +1,1 @@
+"""Does a force field survive: relaxed scans and the stability gate."""

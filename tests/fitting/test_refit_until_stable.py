@@ -1,0 +1,231 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from gates import HOT, Gate
+from models import class_one_of, distorted, force_field, molecule, perturbed
+
+from hybridff.fitting import linear
+from hybridff.fitting import refit_until_stable as stable
+from hybridff.fitting.conformers import Unseen
+from hybridff.fitting.linear import LinearProblem
+from hybridff.fitting.options import FitOptions
+from hybridff.fitting.refit import fit_together
+from hybridff.fitting.refit_until_stable import fit_stable
+from hybridff.frames.accuracy import predict
+from hybridff.frames.dataset import Frames
+from hybridff.gaff.forcefield import ForceField
+from hybridff.stability.gate import SHORT, GateOptions, StabilityOptions
+
+PLAIN = FitOptions(prior_scale=1.0)
+QUICK = StabilityOptions(temperatures=(1000.0,), runs=1, time="5 ps", quenches=2, scans=False)
+NONE_PASSED = ("No fit passed the stability gate, whatever its priors; this is the plain one.",)
+
+
+@pytest.fixture
+def gate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """The gate that fails as many fits as the parameter says."""
+    fake = Gate(request.param)
+    monkeypatch.setattr(stable, "check_stability", fake)
+    return fake
+
+
+def pair(name: str, form: str, n: int = 12, width: float = 0.005) -> tuple[ForceField, Frames]:
+    """A start, and frames of another harmonic force field."""
+    positions = distorted(name, n, width)
+    energies, forces = predict(perturbed(force_field(name), 0.3), positions)
+    start = ForceField.build(molecule(name), class_one_of(name), form=form, geometries=positions)  # type: ignore[arg-type]
+    return start, Frames(molecule(name).numbers, positions, energies, forces)
+
+
+def test_a_stable_fit_is_the_plain_one_without_remarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stable, "SHORT", QUICK)
+    pairs = [pair("acetaldehyde", "class2", 40)]
+    said: list[str] = []
+    found = fit_stable(pairs, say=said.append)
+    assert found.passed
+    assert found.remarks == ()
+    assert [report.options for report in found.reports] == [QUICK]
+    np.testing.assert_array_equal(found.result.end.values, fit_together(pairs).end.values)
+    assert said == ["stability gate …"]
+
+
+@pytest.mark.parametrize("gate", [9], indirect=True)
+@pytest.mark.parametrize("form", ["class2", "harmonic"])
+def test_without_a_gate_the_plain_fit_is_not_judged(form: str, gate: Gate) -> None:
+    pairs = [pair("acetaldehyde", form)]
+    found = fit_stable(pairs, PLAIN, gate=GateOptions(gate="none"))
+    assert gate.judged == gate.teachers == []
+    assert (found.reports, found.remarks, found.passed) == ((), (), True)
+    np.testing.assert_array_equal(found.result.end.values, fit_together(pairs, PLAIN).end.values)
+
+
+@pytest.mark.parametrize(
+    ("gate", "words"),
+    [
+        (1, "with priors scaled by 1.4"),
+        (2, "with priors scaled by 1"),
+        (3, "taught by a stiffer one of itself"),
+        (4, "taught by a stiffer one, with priors scaled by 0.6"),
+        (5, "taught by a stiffer one, with priors scaled by 0.2"),
+    ],
+    indirect=["gate"],
+)
+def test_a_linear_fit_that_fails_is_held_back_a_little_then_taught_then_held_back(gate: Gate, words: str) -> None:
+    said: list[str] = []
+    found = fit_stable([pair("acetaldehyde", "class2")], FitOptions(prior_scale=2.0), say=said.append)
+    assert found.passed
+    assert found.remarks == (f"The plain fit did not pass the stability gate; this is the fit {words}.",)
+    assert len(gate.teachers) == ("taught" in words)
+    assert found.result.force_fields[0] is gate.judged[-1]
+    assert said.count("not stable; fitting again: a bond broke.") == gate.n_failures
+
+
+@pytest.mark.parametrize("gate", [9], indirect=True)
+def test_the_teacher_is_stiff_its_pupil_learns_and_those_held_back_end_as_the_teacher(gate: Gate) -> None:
+    start = pair("acetaldehyde", "class2")[0].parameter_table
+    fit_stable([pair("acetaldehyde", "class2")], PLAIN)
+    free = start.adjustable
+    moves = [
+        (model.parameter_table.values - start.values)[free] / start.prior_widths[free]
+        for model in (*gate.judged, *gate.teachers)
+    ]
+    plain, gentle, gentler, _, narrow, narrowest, teacher = map(np.linalg.norm, moves)
+    assert narrowest < narrow < gentler < gentle < plain
+    assert teacher < 0.3 * plain
+    np.testing.assert_allclose(moves[5], moves[6], rtol=0, atol=1e-6)  # nothing to learn from oneself but rounding
+    unlike_plain, unlike_taught = (
+        np.linalg.norm(predict(model, HOT)[1] - predict(gate.teachers[0], HOT)[1])
+        for model in (gate.judged[0], gate.judged[3])
+    )
+    assert unlike_taught < 0.2 * unlike_plain
+
+
+@pytest.mark.parametrize("gate", [3], indirect=True)
+def test_a_teacher_that_breaks_at_once_teaches_nothing(gate: Gate) -> None:
+    gate.teaches = False
+    pairs = [pair("acetaldehyde", "class2")]
+    found = fit_stable(pairs, PLAIN)
+    assert found.remarks == (
+        "The plain fit did not pass the stability gate; this is the fit with priors scaled by 0.3.",
+    )
+    expected = fit_together(pairs, FitOptions(prior_scale=0.3))
+    np.testing.assert_array_equal(found.result.end.values, expected.end.values)
+
+
+@pytest.mark.parametrize("gate", [9], indirect=True)
+@pytest.mark.parametrize(("form", "attempts"), [("class2", 6), ("harmonic", 4)])
+def test_where_nothing_passes_the_first_fit_is_returned_and_says_so(form: str, attempts: int, gate: Gate) -> None:
+    pairs = [pair("acetaldehyde", form)]
+    found = fit_stable(pairs, PLAIN)
+    assert not found.passed
+    assert found.remarks == NONE_PASSED
+    assert len(gate.judged) == attempts
+    assert found.result.force_fields[0] is gate.judged[0]
+    np.testing.assert_array_equal(found.result.end.values, fit_together(pairs, PLAIN).end.values)
+
+
+@pytest.mark.parametrize("gate", [1], indirect=True)
+def test_a_fit_that_is_not_linear_first_leaves_the_charges_of_bare_pairs_alone(gate: Gate) -> None:
+    pairs = [pair("ethanol", "harmonic")]
+    found = fit_stable(pairs, PLAIN)
+    assert found.remarks == (
+        "The plain fit did not pass the stability gate; this is the fit with the charges of pairs without a wall left "
+        "alone.",
+    )
+    expected = fit_together(pairs, replace(PLAIN, pairs="walled"))
+    np.testing.assert_array_equal(found.result.end.values, expected.end.values)
+    bare = np.array([name == "bare pair charge product" for name in expected.start.quantities])
+    assert bare.any()
+    np.testing.assert_array_equal(expected.end.values[bare], expected.start.values[bare])
+
+
+@pytest.mark.parametrize("gate", [2], indirect=True)
+def test_a_fit_that_is_not_linear_is_held_back_without_a_teacher(gate: Gate) -> None:
+    pairs = [pair("acetaldehyde", "harmonic")]
+    found = fit_stable(pairs, FitOptions(prior_scale=0.5))
+    assert found.remarks == (
+        "The plain fit did not pass the stability gate; this is the fit with priors scaled by 0.15.",
+    )
+    assert gate.teachers == []
+    assert found.result.prior_scale == pytest.approx(0.15)
+    expected = fit_together(pairs, FitOptions(prior_scale=found.result.prior_scale, pairs="walled"))
+    np.testing.assert_array_equal(found.result.end.values, expected.end.values)
+
+
+@pytest.mark.parametrize("gate", [2], indirect=True)
+def test_validation_frames_choose_the_scale_once_and_the_next_attempt_starts_from_it(gate: Gate) -> None:
+    start, frames = pair("acetaldehyde", "harmonic")
+    pairs, validation = [(start, frames.subset(np.arange(6)))], [frames.subset(np.arange(6, 12))]
+    chosen = fit_together(pairs, None, validation).prior_scale
+    found = fit_stable(pairs, validation=validation)
+    assert found.result.prior_scale == pytest.approx(0.3 * chosen)
+
+
+@pytest.mark.parametrize("gate", [5], indirect=True)
+def test_one_molecule_that_fails_makes_the_fit_of_all_be_done_again(gate: Gate) -> None:
+    found = fit_stable([pair("acetaldehyde", "class2"), pair("propyne", "class2")], PLAIN)
+    assert found.passed
+    assert [model.molecule.name for model in gate.judged] == ["acetaldehyde", "propyne"] * 4
+    assert [model.molecule.name for model in gate.teachers] == ["acetaldehyde", "propyne"]
+    assert len(found.reports) == len(found.result.force_fields) == 2
+
+
+def slopes(pairs: Sequence[tuple[ForceField, Frames]], found: stable.StableFit, teacher: ForceField) -> np.ndarray:
+    """Slopes of what a taught fit minimises, from energies and forces in torch: without the lessons, and of them.
+
+    In ten random directions of the moves that are not at a bound, at the fit. What is minimised is quadratic:
+    differences have no error but rounding.
+    """
+    frames = pairs[0][1]
+    problem, noise, random = LinearProblem(pairs, PLAIN), found.result.noise, np.random.default_rng(0)
+    (matrix, targets), conformers = problem.restraints, problem.conformers
+    taught_forces = predict(teacher, HOT)[1]
+    assert frames.forces is not None
+
+    def losses(own: np.ndarray) -> np.ndarray:
+        (model,) = problem.force_fields(own)
+        energies, forces = predict(model, frames.positions)
+        difference = frames.energies - energies
+        difference -= difference.mean()
+        of_data = linear._ENERGY_WEIGHT * (difference**2).sum() / noise.energy**2
+        of_data += ((frames.forces - forces) ** 2).sum() / noise.force**2
+        of_priors = (own**2).sum() + ((matrix @ own - targets) ** 2).sum()
+        of_priors += ((own @ conformers.weights - conformers.targets) ** 2).sum()
+        of_lessons = ((taught_forces - predict(model, HOT)[1]) ** 2).sum() / noise.force**2
+        return np.array([of_data + of_priors, of_lessons])
+
+    end, bounds = found.result.end.values[problem.fitted], np.array(problem.start.bounds)[:, problem.fitted]
+    here = (end - problem.start.values[problem.fitted]) / problem.widths
+    at_bound = (np.abs(end - bounds) < 1e-9).any(0)  # rounding
+    directions = np.where(at_bound, 0.0, random.normal(size=(10, len(here))))
+    return np.array([losses(here + way) - losses(here - way) for way in directions])
+
+
+@pytest.mark.parametrize("gate", [3], indirect=True)
+def test_lessons_count_a_tenth_of_the_data(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Unseen, "wells", lambda self, fitted: None)
+    pairs = [pair("acetaldehyde", "class2")]
+    found = fit_stable(pairs, PLAIN)
+    own, lessons = slopes(pairs, found, gate.teachers[0]).T
+    assert (np.abs(lessons) > 1.0).all(), "lessons that say nothing weigh nothing"
+    # Slopes are small differences of sums of squares.
+    np.testing.assert_allclose(own / lessons, -0.1, rtol=1e-4)
+
+
+def test_a_fit_to_few_data_breaks_and_is_mended_twice_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stable, "SHORT", QUICK)
+    pairs = [pair("acetaldehyde", "class2", 4, width=0.01)]
+    first, second = (fit_stable(pairs, PLAIN) for _ in range(2))
+    assert first.passed
+    assert len(first.remarks) == 1
+    assert first.remarks[0].startswith("The plain fit did not pass the stability gate; this is the fit ")
+    assert second.remarks == first.remarks
+    np.testing.assert_array_equal(first.result.end.values, second.result.end.values)
+    np.testing.assert_array_equal(first.reports[0].snapshots, second.reports[0].snapshots)
+
+
+@pytest.mark.parametrize(("name", "options"), [("short", SHORT), ("full", StabilityOptions()), ("none", None)])
+def test_the_gates_names_stand_for_how_hard_it_tries(name: str, options: StabilityOptions | None) -> None:
+    assert GateOptions(gate=name).stability == options  # type: ignore[arg-type]

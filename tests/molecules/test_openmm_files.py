@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import numpy as np
+import openmm
+import pytest
+from models import force_field
+from openmm import app
+
+from hybridff.errors import InputError
+from hybridff.export.routes import to_openmm, write_structure, write_system
+from hybridff.molecules.openmm_files import read_structure, read_system
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    model = force_field("ethanol")
+    x = model.molecule.positions
+    assert x is not None
+    write_system(to_openmm(model), tmp_path / "a.xml")
+    assert read_system(tmp_path / "a.xml").getNumParticles() == 9
+    for name in ("a.pdb", "a.CIF"):
+        path = tmp_path / name
+        if path.suffix == ".pdb":
+            write_structure(model.molecule, x, path)
+        else:
+            with path.open("w") as file:
+                app.PDBxFile.writeFile(model.molecule.to_openmm_topology(), 10 * x, file)
+        read = read_structure(path)
+        assert read.topology.getNumBonds() == 8
+        # a file has Å with three or four digits
+        np.testing.assert_allclose(np.array(read.getPositions(asNumpy=True)._value), x, atol=1e-4)
+
+
+def test_what_is_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "integrator.xml").write_text(openmm.XmlSerializer.serialize(openmm.VerletIntegrator(0.001)))
+    with pytest.raises(InputError, match="holds no OpenMM System but a VerletIntegrator"):
+        read_system(tmp_path / "integrator.xml")
+    with pytest.raises(InputError, match="OpenMM cannot read the System"):
+        read_system(tmp_path / "none.xml")
+    with pytest.raises(InputError, match=r"has to be an existing \.pdb or \.cif file"):
+        read_structure(tmp_path / "none.pdb")
+    (tmp_path / "bad.pdb").write_text("ATOM  nonsense\n")
+    with pytest.raises(InputError, match="OpenMM cannot read the topology"):
+        read_structure(tmp_path / "bad.pdb")
