@@ -8,9 +8,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from hybridff import write_model
-from hybridff.jobs.fitting import fit_data, read_data
+from hybridff.jobs.fitting import fit_data
+from hybridff.jobs.reading import read_data
 from hybridff.output import new_folder
-from hybridff.report import fit_document
+from hybridff.report.documents import fit_document
 
 
 def main() -> None:

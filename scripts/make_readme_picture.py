@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from hybridff.jobs.fitting import SplitOptions, fit_data, read_data
+from hybridff.jobs.fitting import fit_data
+from hybridff.jobs.options import SplitOptions
+from hybridff.jobs.reading import read_data
 from hybridff.plots import models as plots
 from hybridff.units import FORCE_KCAL
 

@@ -28,7 +28,7 @@ from hybridff.comparison.quantities import Row
 from hybridff.comparison.run import Comparison, Task, machine, prepare
 from hybridff.document.blocks import Document, Section
 from hybridff.export.modelfile import FILE_NAME, read_model
-from hybridff.jobs.fitting import read_data
+from hybridff.jobs.reading import read_data
 from hybridff.output import new_file
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

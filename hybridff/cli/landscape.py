@@ -35,7 +35,9 @@ from hybridff.errors import InputError
 from hybridff.export.modelfile import read_model
 from hybridff.fitting.conformers import find_rotors
 from hybridff.frames.dataset import read_frames
-from hybridff.jobs.fitting import DataOptions, inputs_of, read_data
+from hybridff.jobs.options import DataOptions
+from hybridff.jobs.provenance import inputs_of
+from hybridff.jobs.reading import read_data
 from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.plots import analysis as plots_analysis
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL

@@ -24,7 +24,7 @@ from hybridff.export.context import minimise, new_context
 from hybridff.export.routes import best_route, to_openmm
 from hybridff.fitting.conformers import Rotor
 from hybridff.gaff.forcefield import ForceField
-from hybridff.jobs.fitting import CorrectedMolecule
+from hybridff.jobs.correcting import CorrectedMolecule
 from hybridff.molecules.molecule import Molecule
 from hybridff.report import pictures
 from hybridff.report.before_after import Pair

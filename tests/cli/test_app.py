@@ -22,7 +22,7 @@ from hybridff.export.calculator import HybridFFCalculator
 from hybridff.export.modelfile import read_model
 from hybridff.frames.accuracy import evaluate, predict
 from hybridff.frames.dataset import read_frames
-from hybridff.jobs.fitting import read_timing
+from hybridff.jobs.provenance import read_timing
 
 QUICK = "--gate none --report brief"
 PLAIN = f"--form harmonic {QUICK}"
