@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hybridff.jobs.fitting import fit_data
+from hybridff.jobs.job import FitJob
 from hybridff.jobs.options import SplitOptions
 from hybridff.jobs.reading import read_data
 from hybridff.plots import models as plots
@@ -25,7 +26,7 @@ def main() -> None:
     with_data = [entry for entry in resources if entry.name.endswith(".npz")]
     for axes, resource in zip(figure.subplots(1, len(with_data), squeeze=False)[0], with_data, strict=True):
         with as_file(resource) as path:
-            (fitted,) = fit_data(read_data([path]), split=SplitOptions(train=110, validation=50))
+            (fitted,) = fit_data(read_data([path]), FitJob(split=SplitOptions(train=110, validation=50)))
         test = fitted.data.frames.subset(fitted.split.test)
         models = {"stock GAFF": fitted.start, "refit": fitted.model.force_field}
         plots.force_parity(axes, models, test, _COLOURS)

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from hybridff.errors import InputError
 from hybridff.fitting.options import FitOptions
@@ -21,6 +21,8 @@ from hybridff.hybrid.correcting import CorrectionOptions
 from hybridff.jobs.options import DataOptions, ReportOptions, SplitOptions
 from hybridff.stability.gate import GateOptions
 
+J = TypeVar("J", bound="Job")
+
 
 class Job:
     """What jobs have in common: their options by name."""
@@ -29,7 +31,7 @@ class Job:
     """The command that does the job, and its table in a TOML file."""
 
     @classmethod
-    def of(cls, **options: Any) -> Self:
+    def of(cls: type[J], **options: Any) -> J:
         """A job with some options, by the names of the flags: ``FitJob.of(form="morse", train=110)``.
 
         Raises ``InputError`` for a name that is no option, and for a value of the wrong kind.
@@ -37,7 +39,7 @@ class Job:
         return cls.from_options(options)
 
     @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> Self:
+    def from_options(cls: type[J], options: Mapping[str, Any]) -> J:
         """The same from a mapping, as TOML and JSON hold it: paths are text there, tuples are lists.
 
         Raises ``InputError`` for a name that is no option, and for a value of the wrong kind.
@@ -63,7 +65,7 @@ class Job:
         return cls(**found)
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls: type[J], path: str | Path) -> J:
         """The job that the command's table of a TOML file describes, the file of ``hybridff --config``.
 
         Raises ``InputError`` where the file cannot be read, has no such table, or has one with other keys.
