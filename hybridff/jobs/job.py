@@ -48,10 +48,8 @@ class Job:
         for name in options:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
-                raise InputError(
-                    f"{cls.command} has no option {name}{f'; did you mean {near[0]}' if near else ''}. Known are "
-                    f"{', '.join(known)}."
-                )
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
+                raise InputError(f"{cls.command} has no option {name}; {hint}")
         hints, found = typing.get_type_hints(cls), {}
         for own in fields(cls):  # type: ignore[arg-type]
             kind = _set_of(hints[own.name])

@@ -73,7 +73,7 @@ def test_a_path_is_a_path_again_and_a_known_word_is_none(tmp_path: Path) -> None
     [
         ({"trian": 5}, "fit has no option trian; did you mean train[?]"),
         ({"frm": 1}, "fit has no option frm; did you mean form"),
-        ({"zzz": 5}, "fit has no option zzz[.] Known are train"),
+        ({"zzz": 5}, "fit has no option zzz; known are train"),
         ({"train": "many"}, "option train cannot be 'many'; give a whole number"),
         ({"train": 2.5}, "option train cannot be 2.5; give a whole number"),
         ({"train": True}, "option train cannot be True"),
