@@ -59,7 +59,7 @@ __all__ = [
     "write_system",
 ]
 
-_PLACES = {
+PLACES = {
     "CorrectionJob": "jobs.job",
     "FitJob": "jobs.job",
     "FitOptions": "fitting.options",
@@ -89,7 +89,7 @@ _PLACES = {
 }
 """Module of each public name; a test holds it beside the imports for type checkers above."""
 
-_FORMER = {
+FORMER = {
     "Corrected": "hybrid.correcting",
     "DataReport": "frames.checks",
     "Errors": "frames.accuracy",
@@ -112,15 +112,15 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("hybridff")
-    if name in _FORMER:
+    if name in FORMER:
         import warnings
 
-        place = f"hybridff.{_FORMER[name]}"
+        place = f"hybridff.{FORMER[name]}"
         warnings.warn(f"hybridff.{name} is now {place}.{name}; import it there.", DeprecationWarning, stacklevel=2)
         return getattr(import_module(place), name)
-    if name not in _PLACES:
+    if name not in PLACES:
         raise AttributeError(f"module 'hybridff' has no attribute {name!r}")
-    return getattr(import_module(f"hybridff.{_PLACES[name]}"), name)
+    return getattr(import_module(f"hybridff.{PLACES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -27,7 +27,7 @@ def test_type_checkers_see_the_same_names_at_the_same_places() -> None:
         if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("hybridff.")
         for alias in node.names
     }
-    assert typed == hf._PLACES
+    assert typed == hf.PLACES
     assert sorted(typed) == hf.__all__
 
 
@@ -59,7 +59,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
     assert not {"torch", "openmm", "rdkit", "numba", "ase", "matplotlib", "scipy", "numpy"} & set(found.stdout.split())
 
 
-@pytest.mark.parametrize("name", sorted(hf._FORMER))
+@pytest.mark.parametrize("name", sorted(hf.FORMER))
 def test_former_names_are_still_there_and_say_where_they_went(name: str) -> None:
     with pytest.warns(DeprecationWarning, match=rf"hybridff\.{name} is now hybridff\.[a-z_.]+\.{name}"):
         assert getattr(hf, name).__name__ == name

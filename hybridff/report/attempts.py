@@ -13,7 +13,7 @@ def attempted(draw: Callable[[], tuple[Picture, ...]]) -> tuple[tuple[Picture, .
     """Pictures, or none and a sentence on why they are missing."""
     try:
         return draw(), ()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (whatever a picture fails with, the fit is worth its report)
         return (), (_reason("A picture", error),)
 
 
@@ -32,7 +32,7 @@ class Attempts:
         except KeyboardInterrupt:
             self.interrupted = True
             return _INTERRUPTED
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever a part fails with, the rest is worth its report)
             return _reason("This part", error)
 
     def section(self, title: str, make: Callable[[], Section]) -> Section:

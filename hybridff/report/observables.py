@@ -205,7 +205,7 @@ def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors:
     molecule, (*_, after) = pair.molecule, pair.models
     try:
         known = _minima(molecule, pair.models[after])
-    except Exception as error:  # the free energies are there, whatever becomes of this
+    except Exception as error:  # noqa: BLE001 (the free energies are there, whatever becomes of this)
         return f"There are no populations of minima: {error}"
     if not known:
         return f"There are no populations of minima: no relaxation by {after} ended."

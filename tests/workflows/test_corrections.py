@@ -10,8 +10,8 @@ from hybridff.workflows.corrections import ModelCorrection, correct_model
 from hybridff.workflows.evaluations import evaluate_model
 from hybridff.workflows.folder import read_posterior
 
-PLAIN = {"train": 30, "validation": 15, "form": "harmonic", "gate": "none", "report": "brief"}
-JOB = hf.CorrectionJob.of(correction=["all"], points=15, gate="none", report="brief", descriptor="distances")
+PLAIN = {"train": 40, "validation": 10, "gate": "none", "report": "brief"}
+JOB = hf.CorrectionJob.of(correction=["all"], gate="none", report="brief", descriptor="distances")
 
 
 @pytest.fixture(scope="module")
