@@ -10,7 +10,7 @@ from hybridff.workflows.corrections import ModelCorrection, correct_model
 from hybridff.workflows.evaluations import evaluate_model
 from hybridff.workflows.folder import read_posterior
 
-PLAIN = {"train": 40, "validation": 10, "gate": "none", "report": "brief"}
+PLAIN = {"train": 40, "validation": 10, "form": "harmonic", "gate": "none", "report": "brief"}
 JOB = hf.CorrectionJob.of(correction=["all"], gate="none", report="brief", descriptor="distances")
 
 
