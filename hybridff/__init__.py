@@ -90,7 +90,7 @@ PLACES = {
 """Module of each public name; a test holds it beside the imports for type checkers above."""
 
 FORMER = {
-    "Corrected": "hybrid.correcting",
+    "Corrected": "hybrid.result",
     "DataReport": "frames.checks",
     "Errors": "frames.accuracy",
     "FitResult": "fitting.result",

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from hybridff.fitting.options import FitOptions
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import StartOptions
-from hybridff.hybrid.correcting import CorrectionOptions
+from hybridff.hybrid.options import CorrectionOptions
 from hybridff.jobs.job import CorrectionJob, FitJob
 from hybridff.jobs.options import DataOptions, ReportOptions, SplitOptions
 from hybridff.stability.gate import GateOptions

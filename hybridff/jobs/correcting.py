@@ -11,7 +11,9 @@ from hybridff.fitting.posterior import Posterior
 from hybridff.frames.accuracy import Errors
 from hybridff.frames.dataset import Split
 from hybridff.gaff.forcefield import ForceField
-from hybridff.hybrid.correcting import Corrected, correct_stable
+from hybridff.hybrid.correcting import correct_stable
+from hybridff.hybrid.material import CorrectionTask
+from hybridff.hybrid.result import Corrected
 from hybridff.jobs.fitting import atoms_of_kernels, errors_of_parts, outcome
 from hybridff.jobs.job import CorrectionJob, plain_options
 from hybridff.jobs.provenance import provenance
@@ -62,18 +64,16 @@ def correct_data(
     parts = parts_of(data.frames, rows)
     atoms = atoms_of_kernels(job.correction, data.molecule, parts["train"].positions)
     _check(atoms, data, alone=job.alone)
-    result = correct_stable(
-        saved.force_field.bare() if job.alone else saved.force_field,
-        parts["train"],
-        parts.get("validation"),
-        atoms,
-        job.gate,
-        job.kernels,
+    task = CorrectionTask(
+        force_field=saved.force_field.bare() if job.alone else saved.force_field,
+        frames=parts["train"],
+        validation=parts.get("validation"),
+        atoms=atoms,
+        options=job.kernels,
         posterior=None if job.alone else posterior,
         seed=0 if job.split is None else job.split.seed,
-        say=say,
-        progress=progress,
     )
+    result = correct_stable(task, job.gate, say=say, progress=progress)
     before = errors_of_parts(saved.force_field, parts, saved.energy_offset)
     after = errors_of_parts(result.force_field, parts, result.energy_offset)
     own = provenance(data.files)

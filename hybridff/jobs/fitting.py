@@ -18,7 +18,9 @@ from hybridff.frames.accuracy import Errors, evaluate
 from hybridff.frames.dataset import Frames, Split
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import starting_parameters
-from hybridff.hybrid.correcting import Corrected, check_correctable, correct_stable
+from hybridff.hybrid.correcting import correct_stable
+from hybridff.hybrid.material import CorrectionTask, check_correctable
+from hybridff.hybrid.result import Corrected
 from hybridff.jobs.job import FitJob
 from hybridff.jobs.provenance import provenance
 from hybridff.jobs.reading import Data, parts_of, split_frames
@@ -181,18 +183,17 @@ def _fitted(
         say(f"Note: {name}: {unseen}")
     correction = None
     if member.kernel_atoms:
-        correction = correct_stable(
-            force_field,
-            member.parts["train"],
-            member.parts.get("validation"),
-            member.kernel_atoms,
-            job.gate,
-            job.kernels,
+        task = CorrectionTask(
+            force_field=force_field,
+            frames=member.parts["train"],
+            validation=member.parts.get("validation"),
+            atoms=member.kernel_atoms,
+            options=job.kernels,
             posterior=posterior,
             seed=job.split.seed,
-            say=say,
-            progress=part(progress, i / len(members), (i + 1) / len(members)),
         )
+        share = part(progress, i / len(members), (i + 1) / len(members))
+        correction = correct_stable(task, job.gate, say=say, progress=share)
         force_field, offset = correction.force_field, correction.energy_offset
         report = correction.report or report
     after = errors_of_parts(force_field, member.parts, offset)

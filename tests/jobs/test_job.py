@@ -8,7 +8,7 @@ from hybridff.errors import InputError
 from hybridff.fitting.options import FitOptions
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import StartOptions
-from hybridff.hybrid.correcting import CorrectionOptions
+from hybridff.hybrid.options import CorrectionOptions
 from hybridff.jobs.job import CorrectionJob, FitJob, Job, plain_options
 from hybridff.jobs.options import DataOptions, ReportOptions, SplitOptions
 from hybridff.stability.gate import GateOptions

@@ -6,7 +6,7 @@ import pytest
 from hybridff.fitting.options import FitOptions
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import StartOptions
-from hybridff.hybrid.correcting import CorrectionOptions
+from hybridff.hybrid.options import CorrectionOptions
 from hybridff.jobs.job import CorrectionJob, FitJob
 from hybridff.jobs.options import DataOptions, ReportOptions, SplitOptions
 from hybridff.report.commands import command_section, correction_in_python, fit_in_python, shell, toml
