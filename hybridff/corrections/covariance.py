@@ -109,7 +109,7 @@ def force_blocks(
             inner = torch.zeros(stop - i, d, end - j, s, dtype=torch.float64, device=rows.x.device)
             for points, slopes in moved:
                 u = rows.x[i:stop, :, None] - points[:, j:end]
-                _, first, second = matern(u.transpose(1, 2), width)
+                first, second = matern(u.transpose(1, 2), width, "first", "second")
                 along = torch.einsum("idj,djs->ijs", u, slopes[:, j:end])
                 inner.addcmul_(first[:, None, :, None], slopes[None, :, j:end])
                 inner.addcmul_((second[:, None] * u)[..., None], along[:, None], value=-1)
@@ -132,7 +132,7 @@ def energy_blocks(
         points, slopes = columns.x[:, entries], columns.slopes[:, entries]
         for i in range(0, n, step):
             u = rows.x[i : i + step, None] - points
-            value, first, _ = matern(u, width)
+            value, first = matern(u, width, "value", "first")
             energies[i : i + step] += value
             along = first[:, :sloped, None] * u[:, :sloped]
             forces[i : i + step] -= torch.einsum("ijd,jdr->ijr", along, slopes)

@@ -34,13 +34,13 @@ def farthest(
     """
     x = fragment.descriptor.of(positions[:, list(fragment.atoms)])
     index = fragment.index
-    own = sum(matern(x - x[:, entries], width)[0] for entries in index)
+    own = sum(matern(x - x[:, entries], width, "value")[0] for entries in index)
     assert isinstance(own, Tensor)
     left, chosen = own.clone(), [0]
     rows = x.new_zeros(wanted, len(x))
     for k in range(wanted):
         place = chosen[k]
-        row = sum(matern(x - x[place, entries], width)[0] for entries in index)
+        row = sum(matern(x - x[place, entries], width, "value")[0] for entries in index)
         row = (row - rows[:k, place] @ rows[:k]) / left[place].clamp_min(1e-300).sqrt()
         rows[k] = row
         left = (left - row**2).clamp_min(0)

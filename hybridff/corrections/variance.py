@@ -56,8 +56,8 @@ class Familiarity:
         own = torch.zeros(len(x), dtype=torch.float64)
         step = max(1, _BLOCK // max(1, self._points.numel()))
         for entries in self._index:
-            own += matern(x - x[:, entries], kernel.width)[0]
+            own += matern(x - x[:, entries], kernel.width, "value")[0]
             for first in range(0, len(x), step):
                 u = x[first : first + step, None] - self._points[:, entries]
-                covariance[first : first + step] += matern(u, kernel.width)[0]
+                covariance[first : first + step] += matern(u, kernel.width, "value")[0]
         return covariance.numpy(), own.numpy()
