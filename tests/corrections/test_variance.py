@@ -58,7 +58,7 @@ def test_it_is_the_deviation_of_a_gaussian_process_that_knows_the_energies_of_th
     index = DESCRIPTOR.index(TURNS)
 
     def covariance(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:
-        return sum(matern(a[:, None] - b[:, entries], 5.0)[0] for entries in index).numpy()  # type: ignore[union-attr]
+        return sum(matern(a[:, None] - b[:, entries], 5.0, "value")[0] for entries in index).numpy()  # type: ignore[union-attr]
 
     def deviation(a: torch.Tensor, known: torch.Tensor) -> np.ndarray:
         cross = covariance(a, known)
