@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
-from hybridff.corrections.hyperparameters import State, changes, learn
+from hybridff.corrections.hyperparameters import Hyperparameters, changes, search
 from hybridff.hybrid.choice import Choice
 from hybridff.hybrid.material import Material
 from hybridff.hybrid.options import CorrectionOptions
@@ -31,7 +31,7 @@ class Optimum:
     training: Training
     """The training, with the coefficients that are held by now."""
     solver: Solver
-    hyperparameters: State
+    hyperparameters: Hyperparameters
     gains: tuple[float, ...]
     """By how much the score of the validation frames is worse without each kernel."""
     seconds: float
@@ -46,7 +46,7 @@ class TrainingScores:
         self._solver, self._validation = solver, validation
         self._digest = digest(training, validation, options)
 
-    def __call__(self, state: State) -> float:
+    def __call__(self, state: Hyperparameters) -> float:
         """The score on the validation frames; infinite where it is not possible."""
         training, solver, validation = self.training, self._solver, self._validation
         found = remembered(self._digest, training, state, lambda: scored(training, state, solver, validation))
@@ -70,12 +70,12 @@ def optimise(choice: Choice, say: Say = quiet, progress: Progress = silent) -> O
         noise=task.options.kernel_noise is None,
         terms=task.posterior is not None,
     )
-    found = learn(choice.predictions or trainings, training.begin, wanted, most, _visit(most, say, progress))
+    found = search(choice.predictions or trainings, training.begin, wanted, most, _visit(most, say, progress))
     return Optimum(
         choice.material,
         training if trainings is None else trainings.training,
         choice.solver,
-        found.state,
+        found.hyperparameters,
         found.gains,
         perf_counter() - choice.material.begun,
     )

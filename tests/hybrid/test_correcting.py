@@ -113,7 +113,7 @@ def test_a_correction_needs_validation_frames() -> None:
 
 def test_a_kernel_that_is_no_better_when_trained_on_all_frames_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too few frames showed how strong it should be, say."""
-    monkeypatch.setattr(sys.modules["hybridff.hybrid.correcting"], "WORTH", 100.0)
+    monkeypatch.setattr(sys.modules["hybridff.hybrid.correcting"], "LEAST_GAIN", 100.0)
     found = correct(force_field("ethanol"), data(40), unseen(), [ATOMS])
     assert found.force_field.corrections == ()
     assert found.sentences()[-1].startswith("There is no correction: on the validation frames")

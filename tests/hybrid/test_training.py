@@ -5,7 +5,7 @@ from models import force_field
 
 from hybridff import Frames, fit, read_frames
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.frames.accuracy import predict
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.pseudo_frames import Anchors
@@ -25,8 +25,8 @@ def training(start: ForceField, n_points: int | None, *, posterior=None, hot: Le
     return Training(leftover, order, [fragment], usual(), posterior, n_points, none, hot, 0.01)
 
 
-def usual() -> State:
-    return State.usual(1, 100.0, None, 5.0)
+def usual() -> Hyperparameters:
+    return Hyperparameters.usual(1, 100.0, None, 5.0)
 
 
 def left(model: ForceField) -> float:
