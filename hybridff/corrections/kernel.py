@@ -26,10 +26,11 @@ MATERN = Formula.of(
     "s square along weight",
     sd="s*sqrt(square + 1e-30)",
     decay="exp(-sd)",
-    value="(1 + sd + sd*sd/3)*decay",
+    polynomial="1 + sd + sd*sd/3",
+    value="polynomial*decay",
     first="s^2/3*(1 + sd)*decay",
     second="s^4/3*decay",
-    energy="weight*value - first*along",
+    energy="weight*polynomial*decay - first*along",
     by_difference="second*along - weight*first",
 )
 """The kernel of a difference u with |u|² = ``square``, and what one point adds to an expansion.

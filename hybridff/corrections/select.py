@@ -29,8 +29,8 @@ _REACH = {7: 3.25 * ANGSTROM, 8: 3.22 * ANGSTROM, 16: 3.50 * ANGSTROM}
 """Longest distance from donor to carbon [nm], by atomic number of the donor: sums of van der Waals radii (A. Bondi,
 J. Phys. Chem. 68, 441 (1964))."""
 _BURGI_DUNITZ = (89.0, 129.0)
-"""Least and largest angle donor - carbon - oxygen [degrees]: 109 ± 20, after G. J. Bartlett, A. Choudhary, R. T. Raines,
-D. N. Woolfson, Nat. Chem. Biol. 6, 615 (2010)."""
+"""Least and largest angle donor - carbon - oxygen [degrees]: 109 ± 20, after G. J. Bartlett, A. Choudhary,
+R. T. Raines, D. N. Woolfson, Nat. Chem. Biol. 6, 615 (2010)."""
 _APART = 4
 """Least number of bonds between donor and carbon, or between the atoms of a contact."""
 _CONTACT = 0.9

@@ -56,7 +56,7 @@ def test_the_mean_variance_of_forces_is_that_of_frames_drawn_from_the_prior() ->
     _, _, points = data()
     n = points[0].n_forces
     mean = mean_force_variance(points[0], fragments()[0], 7.0)
-    matrix = cross_covariance(points[0], points[0], fragments()[0], 7.0)[:n, :n]
+    matrix = cross_covariance(points[0], points[0], fragments()[0], 7.0)[:n, :n].numpy()
     values, vectors = np.linalg.eigh(matrix)
     drawn = vectors @ (np.sqrt(values.clip(0))[:, None] * np.random.default_rng(0).normal(size=(n, 4000)))
     assert (drawn**2).mean() == pytest.approx(mean, rel=0.02)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hybridff.corrections.train import train_forces
 
 from hybridff import read_frames
+from hybridff.comparison.sgdml_training import train_forces
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.sgdml_file import read_sgdml
