@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.hyperparameters import Hyperparameters, Observations, PredictionScore
+from hybridff.corrections.hyperparameters import Hyperparameters, Objective, Observations, PredictionScore
 from hybridff.fitting.posterior import Posterior
 from hybridff.hybrid.material import Material
 from hybridff.hybrid.pseudo_frames import PseudoFrames
@@ -30,7 +30,7 @@ class Choice:
     material: Material
     training: Training
     solver: Solver
-    predictions: PredictionScore | None
+    predictions: Objective | None
     """Scores hyperparameters by their predictions for validation frames; None where kernels have to be trained for
     that."""
 
@@ -77,8 +77,8 @@ def usual_hyperparameters(material: Material) -> Hyperparameters:
     return Hyperparameters.usual(len(material.task.atoms), scale, width, noise)
 
 
-def predictions_of(training: Training, validation: Residual, fragments: Sequence[Fragment]) -> PredictionScore:
-    """Predictions of validation frames by kernels with some descriptors, from the frames of a training."""
+def predictions_of(training: Training, validation: Residual, fragments: Sequence[Fragment]) -> Objective:
+    """Scores hyperparameters by what kernels with some descriptors predict for validation frames."""
     posterior = training.posterior
     train_part = _part(training.residual, fragments, posterior, training.pseudo_frames)
     return PredictionScore(train_part, _part(validation, fragments, posterior), fragments)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
-from hybridff.corrections.hyperparameters import Hyperparameters, changes, search
+from hybridff.corrections.hyperparameters import Hyperparameters, Objective, SearchResult, changes, search
 from hybridff.hybrid.choice import Choice
 from hybridff.hybrid.material import Material
 from hybridff.hybrid.options import CorrectionOptions
@@ -44,12 +44,12 @@ class TrainingScores:
     def __init__(self, training: Training, solver: Solver, validation: Validation, options: CorrectionOptions) -> None:
         self.training = training
         self._solver, self._validation = solver, validation
-        self._digest = digest(training, validation, options)
+        self._problem = digest(training, validation, options)
 
     def __call__(self, state: Hyperparameters) -> float:
         """The score on the validation frames; infinite where it is not possible."""
         training, solver, validation = self.training, self._solver, self._validation
-        found = remembered(self._digest, training, state, lambda: scored(training, state, solver, validation))
+        found = remembered(self._problem, training, state, lambda: scored(training, state, solver, validation))
         self.training = found.training
         return found.score
 
@@ -59,26 +59,27 @@ def optimise(choice: Choice, say: Say = quiet, progress: Progress = silent) -> O
 
     ``say`` is told now and then how far the search is, ``progress`` which share of what may be scored was.
     """
-    training, task = choice.training, choice.material.task
-    trainings = None
-    if choice.predictions is None:
-        trainings = TrainingScores(training, choice.solver, choice.material.validation, task.options)
-    most = _PREDICTIONS if trainings is None else _TRAININGS
+    material, training = choice.material, choice.training
+    if choice.predictions is not None:
+        found = _search(choice, choice.predictions, _PREDICTIONS, say, progress)
+    else:
+        scores = TrainingScores(training, choice.solver, material.validation, material.task.options)
+        found = _search(choice, scores, _TRAININGS, say, progress)
+        training = scores.training
+    seconds = perf_counter() - material.begun
+    return Optimum(material, training, choice.solver, found.hyperparameters, found.gains, seconds)
+
+
+def _search(choice: Choice, scores: Objective, most: int, say: Say, progress: Progress) -> SearchResult:
+    """Change what the options leave open as long as that helps; score no more than ``most`` hyperparameters."""
+    task = choice.material.task
     wanted = changes(
-        len(training.fragments),
-        width=task.options.kernel_width is None and widths_are_cheap(training),
+        len(choice.training.fragments),
+        width=task.options.kernel_width is None and widths_are_cheap(choice.training),
         noise=task.options.kernel_noise is None,
         terms=task.posterior is not None,
     )
-    found = search(choice.predictions or trainings, training.begin, wanted, most, _visit(most, say, progress))
-    return Optimum(
-        choice.material,
-        training if trainings is None else trainings.training,
-        choice.solver,
-        found.hyperparameters,
-        found.gains,
-        perf_counter() - choice.material.begun,
-    )
+    return search(scores, choice.training.begin, wanted, most, _visit(most, say, progress))
 
 
 def _visit(most: int, say: Say, progress: Progress) -> Callable[[int, float], None]:
