@@ -116,7 +116,7 @@ def test_what_a_training_holds_stays_held_in_later_ones(material: Material, monk
     own = choose(material)
     scores = TrainingScores(own.training, own.solver, material.validation, CorrectionOptions())
     for freedom in (1.0, 0.5, 0.25):
-        scores(replace(own.training.begin, freedom=freedom))
+        scores(replace(own.training.begin, coefficient_scale=freedom))
     assert [training.n_points for training in seen] == [None, 1, 2]
     assert scores.training.n_points == 3
 
