@@ -18,49 +18,90 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hybridff.corrections.formula import Formula
 from hybridff.geometry import distance
+
+
+def _cosine(name: str, first: str, second: str, opposite: str) -> dict[str, str]:
+    """Steps of the cosine between two sides of a triangle: its law, and the derivatives by the three sides."""
+    return {
+        name: f"({first}*{first} + {second}*{second} - {opposite}*{opposite})/(2*{first}*{second})",
+        f"{name}_{first}": f"1/{second} - {name}/{first}",
+        f"{name}_{second}": f"1/{first} - {name}/{second}",
+        f"{name}_{opposite}": f"-{opposite}/({first}*{second})",
+    }
+
+
+PAIR = Formula.of("r dr", value="1/r", derivative="-dr/(r*r)")
+"""Inverse distance; ``derivative`` is that by whatever ``dr`` is the derivative of the distance by."""
+ANGLE = Formula.of("ij jk ik", **_cosine("value", "ij", "jk", "ik"))
+"""Cosine of an angle i-j-k of three distances; ``value_ij`` is the derivative by the distance ``ij``, and so on."""
+TORSION = Formula.of(
+    "ij jk km ik jm im",
+    across="(im*im + jk*jk - ik*ik - jm*jm)/(2*ij*km)",
+    **_cosine("one", "ij", "jk", "ik"),
+    **_cosine("other", "jk", "km", "jm"),
+    value="one*other - across",
+    value_ij="other*one_ij + across/ij",
+    value_jk="other*one_jk + one*other_jk - jk/(ij*km)",
+    value_km="one*other_km + across/km",
+    value_ik="other*one_ik + ik/(ij*km)",
+    value_jm="one*other_jm + jm/(ij*km)",
+    value_im="-im/(ij*km)",
+)
+"""sin θ1 sin θ2 cos φ of a torsion i-j-k-m of six distances, and its derivatives by them.
+
+``one`` and ``other`` are the cosines of its angles, ``across`` is the one between its first and its last bond.
+"""
+
+
+def derivatives(formula: Formula) -> list[str]:
+    """Names of the derivatives of ``value`` by the arguments, in their order."""
+    return [f"value_{side}" for side in formula.arguments]
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A vector for each geometry of ``n_atoms`` atoms; angles and torsions are theirs, counted from 0."""
+    """A vector for each geometry of ``n_atoms`` atoms; angles and torsions are of these atoms, counted from 0."""
 
     n_atoms: int
     angles: tuple[tuple[int, int, int], ...] = ()
     torsions: tuple[tuple[int, int, int, int], ...] = ()
     angular_scale: float = 3.0
-    """What the cosines of angles and torsions are multiplied by [1/nm]: about what makes them as important as inverse
-    distances."""
+    """Factor of the cosines of angles and torsions [1/nm]: about what makes them as important as inverse distances."""
 
     @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Atoms of the inverse distances."""
+        """Pairs of atoms of the inverse distances."""
         return tuple(itertools.combinations(range(self.n_atoms), 2))
 
     def __len__(self) -> int:
         return len(self.pairs) + len(self.angles) + len(self.torsions)
 
     def of(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames entries"]:
-        """The entries [1/nm]: inverse distances; cos theta; sin theta1 sin theta2 cos phi."""
+        """Entries [1/nm] at positions [nm]: inverse distances; cos theta; sin theta1 sin theta2 cos phi."""
         r = distance(positions[..., torch.tensor(self.pairs), :])
-        parts = [1 / r]
-        if self.angles:
-            ij, jk, ik = r[..., torch.as_tensor(self.angle_pairs)].unbind(-1)
-            parts.append(self.angular_scale * _cosine(ij, jk, ik))
-        if self.torsions:
-            ij, jk, km, ik, jm, im = r[..., torch.as_tensor(self.torsion_pairs)].unbind(-1)
-            across = _across(ij, jk, km, ik, jm, im)
-            parts.append(self.angular_scale * (_cosine(ij, jk, ik) * _cosine(jk, km, jm) - across))
+        parts = PAIR.evaluate(["value"], {"r": r})
+        for formula, sides in self._angular():
+            (value,) = formula.evaluate(["value"], _named(formula, r[..., sides]))
+            parts.append(self.angular_scale * value)
         return torch.cat(parts, -1)
+
+    def _angular(self) -> Iterator[tuple[Formula, Int[Tensor, "rows sides"]]]:
+        """Formulas of the angular entries that there are, and the pairs whose distances are their arguments."""
+        if self.angles:
+            yield ANGLE, torch.as_tensor(self.angle_pairs)
+        if self.torsions:
+            yield TORSION, torch.as_tensor(self.torsion_pairs)
 
     @cached_property
     def angle_pairs(self) -> Int[np.ndarray, "angles 3"]:
-        """Pairs ij, jk and ik of each angle."""
+        """Numbers of the pairs ij, jk and ik of each angle."""
         return self._pairs_of(self.angles, ((0, 1), (1, 2), (0, 2)))
 
     @cached_property
     def torsion_pairs(self) -> Int[np.ndarray, "torsions 6"]:
-        """Pairs ij, jk, km, ik, jm and im of each torsion."""
+        """Numbers of the pairs ij, jk, km, ik, jm and im of each torsion."""
         return self._pairs_of(self.torsions, ((0, 1), (1, 2), (2, 3), (0, 2), (1, 3), (0, 3)))
 
     def _pairs_of(
@@ -71,7 +112,7 @@ class Descriptor:
         return np.array(found, dtype=np.int64).reshape(-1, len(places))
 
     def jacobian(self, positions: Float[Tensor, "frames atoms 3"]) -> Float[Tensor, "frames entries coordinates"]:
-        """Derivatives of the entries by the Cartesian coordinates [1/nm²]."""
+        """Derivatives of the entries by the Cartesian coordinates [1/nm²], at positions [nm]."""
         first, second = torch.tensor(self.pairs).T
         along = positions[:, second] - positions[:, first]
         r = torch.linalg.vector_norm(along, dim=-1)
@@ -80,8 +121,9 @@ class Descriptor:
         pairs = torch.arange(len(self.pairs))
         by_length[:, pairs, second] = unit
         by_length[:, pairs, first] = -unit
-        parts = [-by_length / (r * r)[..., None, None]]
-        for slopes, sides in self._slopes(r):
+        parts = PAIR.evaluate(["derivative"], {"r": r[..., None, None], "dr": by_length})
+        for formula, sides in self._angular():
+            slopes = torch.stack(formula.evaluate(derivatives(formula), _named(formula, r[:, sides])), -1)
             # One side at a time: all of them at once are several times the memory of the result.
             total = slopes[..., 0, None, None] * by_length[:, sides[:, 0]]
             for k in range(1, sides.shape[1]):
@@ -89,34 +131,12 @@ class Descriptor:
             parts.append(self.angular_scale * total)
         return torch.cat(parts, 1).flatten(-2)
 
-    def _slopes(self, r: Float[Tensor, "frames pairs"]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Derivatives of angular entries, less the scale, by the distances that they are functions of."""
-        if self.angles:
-            sides = torch.as_tensor(self.angle_pairs)
-            yield torch.stack(_cosine_slopes(*r[:, sides].unbind(-1)), -1), sides
-        if self.torsions:
-            sides = torch.as_tensor(self.torsion_pairs)
-            ij, jk, km, ik, jm, im = r[:, sides].unbind(-1)
-            one, other = _cosine(ij, jk, ik), _cosine(jk, km, jm)
-            one_ij, one_jk, one_ik = (other * slope for slope in _cosine_slopes(ij, jk, ik))
-            other_jk, other_km, other_jm = (one * slope for slope in _cosine_slopes(jk, km, jm))
-            product, across = ij * km, _across(ij, jk, km, ik, jm, im)
-            slopes = (
-                one_ij + across / ij,
-                one_jk + other_jk - jk / product,
-                other_km + across / km,
-                one_ik + ik / product,
-                other_jm + jm / product,
-                -im / product,
-            )
-            yield torch.stack(slopes, -1), sides
-
     def index(self, permutations: Int[Tensor, "permutations atoms"]) -> Int[Tensor, "permutations entries"]:
-        """``permuted`` for each of several permutations."""
+        """Places of the entries, as ``permuted`` finds them, for each of several permutations."""
         return torch.stack([torch.as_tensor(self.permuted(permutation)) for permutation in permutations.tolist()])
 
     def permuted(self, permutation: Sequence[int]) -> Int[np.ndarray, " entries"]:
-        """Where each entry of a geometry with permuted atoms stands in that of the geometry itself.
+        """The place that each entry of a geometry with permuted atoms has among those of the geometry itself.
 
         ``of(positions[permutation])[k] = of(positions)[permuted(permutation)[k]]``. Raises ``KeyError`` for a
         permutation that takes an angle or torsion to one that the descriptor lacks.
@@ -127,17 +147,6 @@ class Descriptor:
         return np.array([place[min(atoms, atoms[::-1])] for atoms in images], dtype=np.int64)
 
 
-def _cosine(first: Tensor, second: Tensor, across: Tensor) -> Tensor:
-    """Of the angle between two sides of a triangle."""
-    return (first * first + second * second - across * across) / (2 * first * second)
-
-
-def _across(ij: Tensor, jk: Tensor, km: Tensor, ik: Tensor, jm: Tensor, im: Tensor) -> Tensor:
-    """Cosine between the first and the last bond of a torsion."""
-    return (im * im + jk * jk - ik * ik - jm * jm) / (2 * ij * km)
-
-
-def _cosine_slopes(first: Tensor, second: Tensor, across: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Its derivatives by the three sides."""
-    cosine = _cosine(first, second, across)
-    return 1 / second - cosine / first, 1 / first - cosine / second, -across / (first * second)
+def _named(formula: Formula, sides: Float[Tensor, "*rows sides"]) -> dict[str, Tensor]:
+    """Distances by the names that they have as arguments."""
+    return dict(zip(formula.arguments, sides.unbind(-1), strict=True))

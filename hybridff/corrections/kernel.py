@@ -5,8 +5,8 @@ M. Gastegger, S. Chmiela, K.-R. Müller, A. Tkatchenko, arXiv:2008.04198 (2020).
 d = |u|:
 
     k              = (1 + s d + s² d² / 3) exp(-s d)
-    ∂k/∂x          = -(s²/3) (1 + s d) exp(-s d) u
-    ∂²k/∂x ∂x'ᵀ    = (s²/3) exp(-s d) [(1 + s d) 1 - s² u uᵀ]
+    ∂k/∂x          = -first u                            first  = -(∂k/∂d) / d      = (s²/3) (1 + s d) exp(-s d)
+    ∂²k/∂x ∂x'ᵀ    = first 1 - second u uᵀ               second = -(∂first/∂d) / d  = (s⁴/3) exp(-s d)
 """
 
 import math
@@ -17,19 +17,42 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hybridff.corrections.descriptor import Descriptor
+from hybridff.corrections.formula import Formula
 
-TINY = 1e-30
-"""Added to the square of a distance [1/nm²]: its root has a derivative at a training point, in single precision too."""
 _BLOCK = 2**22
 """Numbers of a block of differences between descriptors."""
 
+MATERN = Formula.of(
+    "s square along weight",
+    sd="s*sqrt(square + 1e-30)",
+    decay="exp(-sd)",
+    polynomial="1 + sd + sd*sd/3",
+    value="polynomial*decay",
+    first="s^2/3*(1 + sd)*decay",
+    second="s^4/3*decay",
+    energy="weight*polynomial*decay - first*along",
+    by_difference="second*along - weight*first",
+)
+"""The kernel of a difference u with |u|² = ``square``, and what one point adds to an expansion.
 
-def matern(u: Float[Tensor, "*rows entries"], width: float) -> tuple[Tensor, Tensor, Tensor]:
-    """k, and the factors of the derivatives: (s²/3)(1 + s d) exp(-s d) and (s⁴/3) exp(-s d), of differences u."""
-    s = math.sqrt(5) / width
-    sd = s * ((u * u).sum(-1) + TINY).sqrt()
-    decay = torch.exp(-sd)
-    return (1 + sd + sd * sd / 3) * decay, s**2 / 3 * (1 + sd) * decay, s**4 / 3 * decay
+``value``, ``first`` and ``second`` are those of the kernel. The point adds ``energy``, where ``weight`` is its energy
+weight and ``along`` = u · w with its force weights w; the derivative by u is ``by_difference`` u - ``first`` w. The
+1e-30 [1/nm²] give the root a derivative at a training point, in single precision too.
+"""
+
+
+def inverse_scale(width: float) -> float:
+    """s = √5 / width [nm], of a width [1/nm]."""
+    return math.sqrt(5) / width
+
+
+def matern(u: Float[Tensor, "*rows entries"], width: float, *wanted: str) -> list[Float[Tensor, "*rows"]]:
+    """Wanted steps of ``MATERN``, of differences u between descriptors [1/nm].
+
+    ``value`` has no unit, that of ``first`` is nm², that of ``second`` nm⁴.
+    """
+    s = torch.tensor(inverse_scale(width), dtype=torch.float64)
+    return MATERN.evaluate(wanted, {"s": s, "square": (u * u).sum(-1)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +66,15 @@ class KernelExpansion:
     points: Float[Tensor, "points entries"]
     """Descriptors of the training geometries [1/nm]."""
     force_weights: Float[Tensor, "points entries"]
-    """[kJ/mol/nm]"""
+    """Force weights of the points [kJ/mol/nm]."""
     energy_weights: Float[Tensor, " points"] | None
-    """[kJ/mol]; None for a kernel of forces alone."""
+    """Energy weights of the points [kJ/mol]; None for a kernel of forces alone."""
     permutations: Int[Tensor, "permutations atoms"]
-    """Of the descriptor's atoms, the identity first."""
+    """Permutations of the descriptor's atoms that change nothing, the identity first."""
     width: float
-    """[1/nm]"""
+    """Length scale [1/nm]."""
     constant: float = 0.0
-    """[kJ/mol]"""
+    """Constant of the energy [kJ/mol]."""
 
     def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
         """Energy [kJ/mol] of positions of the descriptor's atoms [nm]."""
@@ -87,6 +110,6 @@ def _energy(
     width: float,
 ) -> Float[Tensor, " frames"]:
     u = x[:, None] - points
-    value, first, _ = matern(u, width)
+    value, first = matern(u, width, "value", "first")
     energy = -(first * (u * weights).sum(-1)).sum(-1)
     return energy if energy_weights is None else energy + value @ energy_weights

@@ -1,6 +1,5 @@
 """A kernel as a term of a molecule's energy, and as a native force of OpenMM."""
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -11,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hybridff.corrections.compiled import CompiledKernel
-from hybridff.corrections.descriptor import Descriptor
-from hybridff.corrections.kernel import TINY, KernelExpansion
-from hybridff.corrections.variance import Familiarity
+from hybridff.corrections.descriptor import PAIR, TORSION, Descriptor
+from hybridff.corrections.kernel import MATERN, KernelExpansion, inverse_scale
+from hybridff.corrections.variance import PosteriorDeviation
 from hybridff.errors import InputError
 from hybridff.model import CORRECTION_GROUP, Adds, Correction
 
@@ -42,16 +41,16 @@ class KernelTerm(Correction):
         return [self.native_force()]
 
     def compiled(self) -> Adds:
-        """Compiled for dynamics on the processor."""
+        """The same energy as a compiled function, for dynamics on the processor."""
         return CompiledKernel(self.atoms, self.expansion)
 
     def distance(self, positions: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, " frames"]:
-        """How far geometries [nm] are from the kernel's points: see ``Familiarity``."""
-        return self._familiarity.distance(torch.as_tensor(positions[:, list(self.atoms)]))
+        """How far geometries [nm] are from the kernel's points: see ``PosteriorDeviation``."""
+        return self._posterior_deviation.distance(torch.as_tensor(positions[:, list(self.atoms)]))
 
     @cached_property
-    def _familiarity(self) -> Familiarity:
-        return Familiarity(self.expansion)
+    def _posterior_deviation(self) -> PosteriorDeviation:
+        return PosteriorDeviation.of(self.expansion)
 
     def native_force(self, *, periodic: bool = False) -> openmm.CustomCompoundBondForce:
         """The kernel without Python in the loop: points and weights are parameters of the bonds.
@@ -81,31 +80,38 @@ class KernelTerm(Correction):
     def _expression(self) -> str:
         """The sum over one bond, in OpenMM's syntax."""
         expansion, descriptor = self.expansion, self.expansion.descriptor
-        s = math.sqrt(5) / expansion.width
-        scale, bends = descriptor.angular_scale, _bends(descriptor)
-        entries = [f"1/r{k}" for k in range(len(descriptor.pairs))]
-        entries += [f"{scale!r}*{_cosine(*atoms)}" for atoms in descriptor.angles]
-        for (i, j, k, m), (ij, jk, km, ik, jm, im) in zip(
-            descriptor.torsions, descriptor.torsion_pairs.tolist(), strict=True
-        ):
-            across = f"(r{im}*r{im}+r{jk}*r{jk}-r{ik}*r{ik}-r{jm}*r{jm})/(2*r{ij}*r{km})"
-            entries.append(f"{scale!r}*({_cosine(i, j, k)}*{_cosine(j, k, m)}-{across})")
-        numbers = range(len(entries))
+        entries, numbers = _entries(descriptor), range(len(descriptor))
+        weight = "0" if expansion.energy_weights is None else "energyweight"
+        given = {"s": repr(inverse_scale(expansion.width)), "weight": weight}
         n_bonds = len(expansion.points) * len(expansion.permutations)
-        energy = f"-first*({'+'.join(f'u{k}*weight{k}' for k in numbers)})+({expansion.constant / n_bonds!r})"
-        if expansion.energy_weights is not None:
-            energy += "+energyweight*(1+sd+sd*sd/3)*decay"
+        energy = MATERN.openmm("energy", {**given, "sd": "sd", "decay": "decay"})
         return "; ".join(
             [
-                energy,
-                f"first={s * s / 3!r}*(1+sd)*decay",
-                "decay=exp(-sd)",
-                f"sd={s!r}*sqrt({'+'.join(f'u{k}*u{k}' for k in numbers)}+{TINY!r})",
+                f"{energy}+({expansion.constant / n_bonds!r})",
+                f"decay={MATERN.openmm('decay', {'sd': 'sd'})}",
+                f"sd={MATERN.openmm('sd', given)}",
+                f"along={'+'.join(f'u{k}*weight{k}' for k in numbers)}",
+                f"square={'+'.join(f'u{k}*u{k}' for k in numbers)}",
                 *(f"u{k}={entry}-point{k}" for k, entry in enumerate(entries)),
                 *(f"r{k}=distance(p{i + 1},p{j + 1})" for k, (i, j) in enumerate(descriptor.pairs)),
-                *(f"{_cosine(i, j, k)}=cos(angle(p{i + 1},p{j + 1},p{k + 1}))" for i, j, k in bends),
+                *(f"{_cosine(i, j, k)}=cos(angle(p{i + 1},p{j + 1},p{k + 1}))" for i, j, k in _bends(descriptor)),
             ]
         )
+
+
+def _entries(descriptor: Descriptor) -> list[str]:
+    """Entries of a descriptor in OpenMM's syntax, of distances r0, r1 … and of cosines.
+
+    A cosine of OpenMM's angle is compiled twice as fast as one of three distances.
+    """
+    scale = descriptor.angular_scale
+    found = [PAIR.openmm("value", {"r": f"r{k}"}) for k in range(len(descriptor.pairs))]
+    found += [f"{scale!r}*{_cosine(*atoms)}" for atoms in descriptor.angles]
+    for (i, j, k, m), pairs in zip(descriptor.torsions, descriptor.torsion_pairs.tolist(), strict=True):
+        sides = {name: f"r{pair}" for name, pair in zip(TORSION.arguments, pairs, strict=True)}
+        cosines = {"one": _cosine(i, j, k), "other": _cosine(j, k, m)}
+        found.append(f"{scale!r}*{TORSION.openmm('value', {**sides, **cosines})}")
+    return found
 
 
 def _bends(descriptor: Descriptor) -> list[tuple[int, int, int]]:
@@ -115,5 +121,5 @@ def _bends(descriptor: Descriptor) -> list[tuple[int, int, int]]:
 
 
 def _cosine(i: int, j: int, k: int) -> str:
-    """Its name; a function of OpenMM's angle is compiled twice as fast as one of three distances."""
+    """Name of the cosine of an angle."""
     return f"cosine{min(i, k)}_{j}_{max(i, k)}"

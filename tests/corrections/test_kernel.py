@@ -27,10 +27,10 @@ def expansion(permutations: torch.Tensor, n_points: int = 3) -> KernelExpansion:
 def test_the_factors_are_the_derivatives_of_the_kernel() -> None:
     x = torch.randn(5, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 3
     other = torch.zeros(5, dtype=torch.float64)
-    value, first, second = matern(x - other, WIDTH)
+    value, first, second = matern(x - other, WIDTH, "value", "first", "second")
 
     def kernel(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-        return matern(left - right, WIDTH)[0]
+        return matern(left - right, WIDTH, "value")[0]
 
     s = np.sqrt(5) / WIDTH
     d = float(x.norm())
@@ -52,7 +52,7 @@ def test_the_energy_is_the_sum_over_points_and_permutations() -> None:
         for point, weight, energy in zip(model.points, model.force_weights, model.energy_weights, strict=True):
             for permutation in SWAPPED.tolist():
                 index = model.descriptor.permuted(permutation)
-                value, first, _ = matern(own - point[index], WIDTH)
+                value, first = matern(own - point[index], WIDTH, "value", "first")
                 expected[frame] += float(energy * value - first * (own - point[index]) @ weight[index])
     np.testing.assert_allclose(model.energy(x), expected, rtol=1e-13)
 
@@ -78,7 +78,7 @@ def test_the_covariance_of_forces_is_the_second_derivative_of_the_kernel() -> No
 
     def kernel(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         moved = descriptor.of(right)[index]
-        return matern(descriptor.of(left) - moved, WIDTH)[0].sum()
+        return matern(descriptor.of(left) - moved, WIDTH, "value")[0].sum()
 
     # Between different geometries: at one and the same, the kernel's square root has no second derivative for autograd.
     for i, j in [(0, 1), (2, 0), (1, 2)]:
@@ -100,7 +100,7 @@ def test_the_covariances_with_energies_are_the_kernel_and_its_first_derivative()
     energies, forces = energy_blocks(left, right, index, WIDTH)
 
     def kernel(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        return matern(descriptor.of(one) - descriptor.of(other)[index], WIDTH)[0].sum()
+        return matern(descriptor.of(one) - descriptor.of(other)[index], WIDTH, "value")[0].sum()
 
     for i in range(2):
         for j in range(3):
