@@ -7,6 +7,9 @@ Numba compiles them into their callers, whose files alone tell it when to compil
 ``__pycache__``.
 """
 
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, no_type_check
 
 import numpy as np
@@ -105,3 +108,9 @@ def atan2(y, x):
     angle = 1.5707963267948966 - angle if steep else angle
     angle = 3.141592653589793 - angle if x < 0.0 else angle
     return -angle if y < 0.0 else angle
+
+
+NAMESPACE: Mapping[str, Any] = MappingProxyType(
+    {"np": np, "math": math, "inf": math.inf, "nan": math.nan, "exp": exp, "tanh": tanh, "sin": sin, "cos": cos}
+)
+"""What the lines of ``Expression.statements`` refer to."""

@@ -65,6 +65,13 @@ class Feature:
         """Value of the feature; all tensors broadcast against each other."""
         return self.expression.evaluate({**variables, **parameters})
 
+    def slope(self, parameter: str) -> "Feature":
+        """Its derivative with respect to one of its parameters: what a fit that is not linear steps along."""
+        expression = self.expression.derivative(parameter)
+        parameters = {name: declared for name, declared in self.parameters.items() if name in expression.names}
+        name = f"slope of {self.name} by {parameter}"
+        return Feature(name, self.coordinate, expression, MappingProxyType(parameters), self.source)
+
     def openmm(self, atoms: Sequence[str], parameters: Mapping[str, str]) -> str:
         """Its text for ``CustomCompoundBondForce``, with names of particles and of per-bond parameters."""
         variables = COORDINATES[self.coordinate].variables

@@ -7,7 +7,6 @@ constants are per-bond parameters, zero where a set lacks a term. Expressions ar
 compile one grows faster than its length.
 """
 
-import ast
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -438,7 +437,7 @@ def _force(features: Mapping[str, Feature], bonds: Sequence[_Bond]) -> openmm.Cu
             alike = len(set(values)) == 1
             names[name] = f"({values[0]!r})" if alike else columns.setdefault(values, f"constant{len(columns)}")
         places = [f"p{used.index(atom) + 1}" for atom in slot.atoms]
-        texts = [_text(feature, part, places, names) for part in _factors_of(feature.expression)]
+        texts = [_text(feature, part, places, names) for part in feature.expression.factors()]
         parts[slot] = tuple(definitions.setdefault(text, f"f{len(definitions)}") for text in texts)
     terms = [
         (f"coefficient{i}", tuple(part for slot in term for part in parts[slot])) for i, term in enumerate(products)
@@ -483,15 +482,3 @@ def _sum(terms: Sequence[tuple[str, tuple[str, ...]]]) -> str:
 def _without(factors: tuple[str, ...], factor: str) -> tuple[str, ...]:
     place = factors.index(factor)
     return factors[:place] + factors[place + 1 :]
-
-
-def _factors_of(expression: Expression) -> list[Expression]:
-    """Expressions whose product an expression is."""
-    front, found = [ast.parse(expression.text.replace("^", "**"), mode="eval").body], []
-    while front:
-        match front.pop():
-            case ast.BinOp(left=left, op=ast.Mult(), right=right):
-                front += [right, left]
-            case node:
-                found.append(Expression(ast.unparse(node).replace("**", "^")))
-    return found
