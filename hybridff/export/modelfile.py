@@ -18,7 +18,7 @@ from hybridff.expression import Expression
 from hybridff.gaff.classone import NonbondedParameters
 from hybridff.gaff.features import FEATURES, Feature, Parameter
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.openmm_forces import OPENMMS_OWN
+from hybridff.gaff.openmm_native import OPENMMS_OWN
 from hybridff.gaff.parameters import QUANTITIES, Parameters, Quantity
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.geometry import COORDINATES

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from rdkit.Chem import GetPeriodicTable
 
 from hybridff.gaff.classone import ClassOneParameters
-from hybridff.gaff.features import FEATURES
+from hybridff.gaff.features import FEATURES, MORSE_RANGE
 from hybridff.gaff.nonbonded import all_pairs
 from hybridff.gaff.parameters import Parameters, Quantity
 from hybridff.gaff.products import Factor, Row, product_table
@@ -27,8 +27,6 @@ from hybridff.gaff.topology import Topology
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import ANGSTROM, KCAL_MOL
 
-_MORSE_RANGE = 20.0
-"""[1/nm], of the features morse and morse_square."""
 _CENTRES = [0.20, 0.25, 0.30, 0.35, 0.40, 0.45]
 """Of the Gaussians [nm]."""
 _COUPLED = 0.45
@@ -198,7 +196,7 @@ class _Rows:
         atoms = self.topology.atoms
         for bond, k in zip(atoms["bond"], self.stiffness, strict=True):
             x, square = self.stretch("morse", bond), self.stretch("morse_square", bond)
-            depth = 0.5 * k / _MORSE_RANGE**2
+            depth = 0.5 * k / MORSE_RANGE**2
             for n, factors in enumerate([(x,), (square,), (x, square), (square, square)], start=1):
                 yield Row(f"bond {n}", factors, depth if n == 2 else 0.0, "bond")
         for angle, k in zip(atoms["angle"], self.bending, strict=True):
