@@ -14,7 +14,7 @@ from hybridff.gaff.formfile import read_form
 from hybridff.gaff.morse import KINDS, OVERTONES, morse_bonds
 from hybridff.gaff.neural import networks
 from hybridff.gaff.parameters import Parameters
-from hybridff.gaff.rows import ClassOneRows, Share
+from hybridff.gaff.rows import ClassOneBuilder, Share
 from hybridff.gaff.terms import TermTable
 from hybridff.molecules.molecule import Molecule
 
@@ -99,7 +99,7 @@ def build_form(
         return own.joined(base, molecule, start, geometries, by_type=share == "types")
     if form == "class2":
         return class2_form(molecule, start, geometries, by_type=share == "types")
-    rows = ClassOneRows(molecule, start, share)
+    rows = ClassOneBuilder(molecule, start, share)
     anharmonic = form in ("morse", "neural")
     if anharmonic:
         morse_bonds(rows)
