@@ -4,7 +4,7 @@ Relative errors are some 1e-15 (absolute for ``tanh`` near 0, and for ``sin`` an
 NaN. Reductions and minimax polynomials are those of fdlibm (``exp``: Taylor) and of Cephes (``atan2``).
 
 They are written by hand because calls of a library's functions keep LLVM from doing so: the compiled class II form of
-aspirin (9615 terms) takes 15.1 µs for energy and forces with them, and 28.2 µs with ``math``'s of the same names (the least
+aspirin (9615 terms) takes 15.1 µs for energy and forces with them, and 28.2 µs with ``math``'s of the same names (least
 of 60 times 50 frames, on one core of a cloud machine).
 
 Numba compiles them into their callers, whose files alone tell it when to compile anew: after a change here, clear

@@ -53,7 +53,7 @@ class UserRow:
     pattern: Pattern
     quantity: Quantity
     start: float
-    """[kJ/mol]"""
+    """Coefficient at the start [kJ/mol]."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class UserForm:
         molecule: Molecule,
         start: ClassOneParameters,
         geometries: Float[np.ndarray, "frames atoms 3"] | None,
+        *,
         by_type: bool = False,
     ) -> tuple[TermTable, Parameters]:
         """The rows of the base and its own, for one molecule.

@@ -186,6 +186,7 @@ def fit_data(
     """
     start, split, options = start or StartOptions(), split or SplitOptions(), options or FitOptions()
     form = form or FormOptions()
+    functional_form = form.parsed
     say = say or (lambda sentence: None)
     for item in data:
         if item.frames.forces is None:
@@ -202,7 +203,16 @@ def fit_data(
         parameters = starting_parameters(placed, start)
         stock.append(ForceField.build(placed, parameters))
         geometries = item.frames.positions[rows.train]
-        force_fields.append(ForceField.build(placed, parameters, **asdict(form), geometries=geometries))
+        force_fields.append(
+            ForceField.build(
+                placed,
+                parameters,
+                form=functional_form,
+                share=form.share,
+                fourier=form.fourier,
+                geometries=geometries,
+            )
+        )
         for row in form.unmatched(force_fields[-1].parameter_table):
             say(f"Note: {placed.name}: nothing in the molecule fits the row {row!r} of {form.form}.")
     pairs = [

@@ -1,7 +1,7 @@
 """What more training frames would be worth: the same fit to fewer of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from hybridff.document.blocks import Section, Table
 from hybridff.fitting.options import FitOptions
@@ -45,7 +45,14 @@ def learning_curves(
         pairs = []
         for item, own in zip(fitted, parameters, strict=True):
             frames = item.data.frames.subset(item.split.train[: max(_LEAST, len(item.split.train) // part)])
-            built = ForceField.build(item.start.molecule, own, **asdict(form), geometries=frames.positions)
+            built = ForceField.build(
+                item.start.molecule,
+                own,
+                form=form.parsed,
+                share=form.share,
+                fourier=form.fourier,
+                geometries=frames.positions,
+            )
             pairs.append((built, frames))
         validation = [item.data.frames.subset(item.split.validation) for item in fitted]
         result = fit_together(pairs, options, validation)
