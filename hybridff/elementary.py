@@ -3,17 +3,24 @@
 Relative errors are some 1e-15 (absolute for ``tanh`` near 0, and for ``sin`` and ``cos`` near their zeros); NaN stays
 NaN. Reductions and minimax polynomials are those of fdlibm (``exp``: Taylor) and of Cephes (``atan2``).
 
+They are written by hand because calls of a library's functions keep LLVM from doing so: the compiled class II form of
+aspirin (9615 terms) takes 15.1 µs for energy and forces with them, and 28.2 µs with ``math``'s of the same names (least
+of 60 times 50 frames, on one core of a cloud machine).
+
 Numba compiles them into their callers, whose files alone tell it when to compile anew: after a change here, clear
 ``__pycache__``.
 """
 
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, no_type_check
 
 import numpy as np
 from numba import njit
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "nsz"}, "cache": True}
-"""Of ``njit``; no flag that assumes that there is neither NaN nor infinity."""
+"""Options of ``njit``; no flag that assumes that there is neither NaN nor infinity."""
 
 _ROUND = 6755399441055744.0  # 1.5 · 2^52: adding it rounds to whole numbers, which then stand in the lowest bits
 _LN2 = (6.93147180369123816490e-01, 1.90821492927058770002e-10)
@@ -105,3 +112,9 @@ def atan2(y, x):
     angle = 1.5707963267948966 - angle if steep else angle
     angle = 3.141592653589793 - angle if x < 0.0 else angle
     return -angle if y < 0.0 else angle
+
+
+NAMESPACE: Mapping[str, Any] = MappingProxyType(
+    {"np": np, "math": math, "inf": math.inf, "nan": math.nan, "exp": exp, "tanh": tanh, "sin": sin, "cos": cos}
+)
+"""What the lines of ``Expression.statements`` refer to."""

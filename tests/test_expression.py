@@ -1,4 +1,5 @@
 import math
+import re
 
 import numpy as np
 import openmm
@@ -7,7 +8,8 @@ import torch
 from helpers import openmm_energy_forces
 
 from hybridff.errors import InputError
-from hybridff.expression import FUNCTIONS, Expression
+from hybridff.expression import Expression, bounded_expression
+from hybridff.syntax import FUNCTIONS
 
 EXACT = 1e-15  # a few roundings of double precision
 
@@ -115,3 +117,101 @@ def test_constants_keep_all_their_digits() -> None:
 def test_everything_but_arithmetic_is_refused_in_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         Expression(text)
+
+
+DIFFERENTIABLE = [
+    *(f"{name}(0.3 + a*b)" for name in FUNCTIONS),
+    "a + 2",
+    "b - a",
+    "a - b*a",
+    "-a*+a",
+    "a/b - b/a + 3/(1 + a^2)",
+    "a^3 + a^2 + a^1 + a^0 + a^-2 + a^0.5",
+    "(1 + a)^(2*b)",
+    "2^a + b^(a*b)",
+    "(1 - exp(-a*(b - 0.1)))^2",
+    "exp(-((a - b)/0.06)^2)",
+    "*".join(["a"] * 60),
+]
+
+
+@pytest.mark.parametrize("text", DIFFERENTIABLE)
+def test_derivatives_are_those_of_automatic_differentiation(text: str) -> None:
+    values = {name: torch.tensor(number, dtype=torch.float64) for name, number in (("a", 0.7), ("b", 1.3))}
+    a = values["a"].requires_grad_()
+    (expected,) = torch.autograd.grad(Expression(text).evaluate(values), a)
+    torch.testing.assert_close(Expression(text).derivative("a").evaluate(values), expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("text", "derivative"),
+    [
+        ("sin(b) + b^2/3", "0"),
+        ("a", "1"),
+        ("a^2", "2 * a"),
+        ("b*a", "b"),
+        ("exp(-a)", "exp(-a) * -1"),
+        ("(a + b)^2", "2 * (a + b)"),
+        ("b - a", "-1"),
+    ],
+)
+def test_a_derivative_is_short_enough_to_be_read(text: str, derivative: str) -> None:
+    assert Expression(text).derivative("a") == Expression(derivative)
+
+
+def test_derivatives_can_be_taken_again() -> None:
+    a = torch.tensor(0.7, dtype=torch.float64)
+    second = Expression("(1 + a + a^2/3)*exp(-a)").derivative("a").derivative("a")
+    expected = (a**2 - a - 1) / 3 * torch.exp(-a)
+    torch.testing.assert_close(second.evaluate({"a": a}), expected, rtol=1e-14, atol=1e-14)
+
+
+def test_the_magnitude_of_zero_has_a_derivative() -> None:
+    zero = {"a": torch.tensor(0.0, dtype=torch.float64)}
+    assert Expression("abs(a)").derivative("a").evaluate(zero).item() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "factors"),
+    [
+        ("2*a*(b + c)", ["2", "a", "b + c"]),
+        ("a*(b*c)", ["a", "b", "c"]),
+        ("a/b*c", ["a / b", "c"]),
+        ("a + b", ["a + b"]),
+    ],
+)
+def test_factors_are_what_an_expression_is_the_product_of(text: str, factors: list[str]) -> None:
+    assert [factor.text for factor in Expression(text).factors()] == factors
+
+
+def test_what_does_not_depend_on_the_variables_is_separated() -> None:
+    expression, parts = Expression("exp(-(k/2)*(r - r0)^2) + sqrt(4)*k/2").separated({"r": "v0"})
+    assert expression.text == "exp(p0 * (v0 - p1) ^ 2.0) + p2"
+    assert [part.text for part in parts] == ["-(k / 2)", "r0", "sqrt(4) * k / 2"]
+    assert expression.names == {"v0", "p0", "p1", "p2"}
+
+
+def test_numbers_are_folded_when_an_expression_is_separated() -> None:
+    expression, parts = Expression("(1 - 3)*r^(2*3)").separated({"r": "v0"})
+    assert (expression, parts) == (Expression("-2.0 * v0 ^ 6.0"), [])
+
+
+def test_a_number_that_is_not_finite_stays_an_expression() -> None:
+    expression, (part,) = Expression("r + log(0)").separated({"r": "v0"})
+    assert expression.names == {"v0", "p0"}
+    assert part.evaluate({}).item() == -math.inf
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("x + " * 300 + "x", "the expression has 1201 characters; 1000 is the most"),
+        ("-" * 900 + "x", "it is too deeply nested"),
+        ("x + 9^9^9", "a power of a power"),
+        ("x + 9^9", "write the power of a number as the number that it is"),
+        ("x + 1e15", "a number in it is too large"),
+    ],
+)
+def test_an_expression_from_a_file_that_may_not_end_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        bounded_expression(text)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,9 +17,10 @@ from hybridff.errors import InputError
 from hybridff.expression import Expression
 from hybridff.gaff.classone import NonbondedParameters
 from hybridff.gaff.features import FEATURES, Feature, Parameter
-from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.openmm_forces import OPENMMS_OWN
+from hybridff.gaff.forcefield import ForceField, Origin
+from hybridff.gaff.openmm_native import OPENMMS_OWN
 from hybridff.gaff.parameters import QUANTITIES, Parameters, Quantity
+from hybridff.gaff.rows import Share
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.geometry import COORDINATES
 from hybridff.model import Correction
@@ -193,11 +194,13 @@ def _from_json(content: Mapping[str, Any]) -> SavedModel:
         table,
         parameters,
         nonbonded,
-        form=_text(content["form"]),
-        share=_text(content["share"]),
-        types=_texts(content["types"]),
-        source=_text(content["source"]),
-        estimated=_texts(content["estimated"]),
+        Origin(
+            form=_text(content["form"]),
+            share=cast(Share, _text(content["share"])),
+            types=_texts(content["types"]),
+            source=_text(content["source"]),
+            estimated=_texts(content["estimated"]),
+        ),
         corrections=tuple(_correction(raw, len(molecule.numbers)) for raw in content["corrections"]),
     )
     _check_lengths(force_field)

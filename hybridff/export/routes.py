@@ -14,7 +14,7 @@ from hybridff.errors import InputError
 from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import nonbonded_force
-from hybridff.gaff.openmm_forces import OPENMMS_OWN
+from hybridff.gaff.openmm_native import OPENMMS_OWN
 from hybridff.model import CORRECTION_GROUP, Adds
 from hybridff.molecules.images import make_whole, parents_of
 from hybridff.molecules.molecule import Molecule

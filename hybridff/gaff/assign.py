@@ -30,7 +30,7 @@ _FILLER_SIGMA = 1.0
 """Distance of a pair without LJ energy [nm]; the value of ``NonbondedForce.createExceptionsFromBonds``."""
 
 Atoms = tuple[int, ...]
-Row = TypeVar("Row")
+Found = TypeVar("Found")
 
 
 def gaff_parameters(
@@ -169,7 +169,7 @@ class _Lookup:
     def _types(self, atoms: Atoms) -> tuple[str, ...]:
         return tuple(self.types[atom] for atom in atoms)
 
-    def _found(self, kind: str, atoms: Atoms, row: Row | None) -> Row:
+    def _found(self, kind: str, atoms: Atoms, row: Found | None) -> Found:
         if row is None:
             raise MissingParameterError(
                 f"{self.table.name} has no {kind} parameters for the types {'-'.join(self._types(atoms))} "

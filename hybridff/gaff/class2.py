@@ -9,6 +9,7 @@ the bond's own energy, but fade, and leave a bond that takes too little to break
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -17,25 +18,24 @@ from jaxtyping import Float
 from rdkit.Chem import GetPeriodicTable
 
 from hybridff.gaff.classone import ClassOneParameters
-from hybridff.gaff.features import FEATURES
+from hybridff.gaff.features import FEATURES, MORSE_RANGE
 from hybridff.gaff.nonbonded import all_pairs
 from hybridff.gaff.parameters import Parameters, Quantity
-from hybridff.gaff.products import Factor, Row, product_table
-from hybridff.gaff.reference import reference, start_values
+from hybridff.gaff.products import Factor, ProductRow, product_table
+from hybridff.gaff.reference import Reference, reference_of, start_values
 from hybridff.gaff.terms import TermTable
 from hybridff.gaff.topology import Topology
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import ANGSTROM, KCAL_MOL
 
-_MORSE_RANGE = 20.0
-"""[1/nm], of the features morse and morse_square."""
 _CENTRES = [0.20, 0.25, 0.30, 0.35, 0.40, 0.45]
-"""Of the Gaussians [nm]."""
+"""Centres of the Gaussians of each pair [nm]."""
 _COUPLED = 0.45
 """Distance [nm] that a pair has to come below to couple with the coordinates at its ends."""
 _WALL = 2 * KCAL_MOL
+"""Energy of the wall at its radius [kJ/mol]."""
 _WALL_RADIUS = 0.6
-"""Where the wall reaches ``_WALL``, in units of the sum of Bondi's radii."""
+"""Distance at which the wall reaches ``_WALL``, in units of the sum of Bondi's radii."""
 
 
 def class2_form(
@@ -52,7 +52,7 @@ def class2_form(
     Reference lengths and angles are means over ``geometries``, or those of ``start`` where there are none or where rows
     of equal atom types share their coefficients (``by_type``), which then have the same reference in every molecule.
     """
-    rows = _Rows(molecule, start, geometries, by_type)
+    rows = Class2Rows.of(molecule, start, geometries, by_type=by_type)
     every = [*rows.baseline(), *rows.diagonal(), *rows.couplings()]
     return product_table(rows.topology, every, KINDS, start.types if by_type else None)
 
@@ -128,50 +128,74 @@ KINDS: Mapping[str, Quantity] = {
 """Prior widths are geometric means of those that the evidence prefers for four molecules (scripts/learn_widths.py)."""
 
 
-class _Rows:
-    """The rows by family."""
+@dataclass(frozen=True, eq=False)
+class Class2Rows:
+    """The rows of the class II form for one molecule, by family."""
 
-    def __init__(
-        self,
+    molecule: Molecule
+    start: ClassOneParameters
+    topology: Topology
+    rest: Reference
+    """Reference values of the coordinates."""
+    stiffness: Sequence[float]
+    """Force constant of each bond at the start [kJ/mol/nm²]."""
+    bending: Sequence[float]
+    """Force constant of each angle at the start [kJ/mol/rad²]."""
+    torsions: Sequence[tuple[int, ...]]
+    """Atoms of all torsions but those about a linear group."""
+
+    @classmethod
+    def of(
+        cls,
         molecule: Molecule,
         start: ClassOneParameters,
         geometries: Float[np.ndarray, "frames atoms 3"] | None,
+        *,
         by_type: bool,
-    ) -> None:
-        self.molecule, self.start, self.topology = molecule, start, Topology(molecule)
-        rest = reference(self.topology, molecule, start, geometries, by_type=by_type)
-        self.lengths, self.angles, self.contacts = rest.values["bond"], rest.values["angle"], rest.contacts
-        self.distances = rest.values["pair"]
-        bonds, angles = start_values(self.topology, start)
-        self.stiffness = self.topology.shared("bond", [k for _, k in bonds])
-        self.bending = self.topology.shared("angle", [k for _, k in angles])
-        self.torsions = [
-            torsion for torsion, linear in zip(self.topology.atoms["torsion"], rest.linear, strict=True) if not linear
-        ]
+    ) -> "Class2Rows":
+        """The rows of a molecule, whose references are means over ``geometries`` (see ``class2_form``)."""
+        topology = Topology(molecule)
+        rest = reference_of(topology, molecule, start, geometries, by_type=by_type)
+        bonds, angles = start_values(topology, start)
+        return cls(
+            molecule,
+            start,
+            topology,
+            rest,
+            stiffness=topology.shared("bond", [k for _, k in bonds]),
+            bending=topology.shared("angle", [k for _, k in angles]),
+            torsions=[
+                torsion for torsion, linear in zip(topology.atoms["torsion"], rest.linear, strict=True) if not linear
+            ],
+        )
 
     def stretch(self, name: str, atoms: Sequence[int]) -> Factor:
+        """A feature of a bond."""
         bond = self.topology.index["bond"][min(tuple(atoms), tuple(atoms)[::-1])]
-        return Factor(FEATURES[name], bond, (self.lengths[bond],))
+        return Factor(FEATURES[name], bond, (self.rest.values["bond"][bond],))
 
     def bend(self, name: str, atoms: Sequence[int]) -> Factor:
+        """A feature of an angle."""
         angle = self.topology.index["angle"][min(tuple(atoms), tuple(atoms)[::-1])]
-        return Factor(FEATURES[name], angle, (self.angles[angle],))
+        return Factor(FEATURES[name], angle, (self.rest.values["angle"][angle],))
 
     def torsion(self, atoms: Sequence[int], n: int, name: str = "regular_cos") -> Factor:
+        """A feature of a torsion with a periodicity."""
         torsion = self.topology.index["torsion"][min(tuple(atoms), tuple(atoms)[::-1])]
         return Factor(FEATURES[name], torsion, (float(n),))
 
     def nearness(self, name: str, pair: int, **constants: float) -> Factor:
         """A function of a pair's distance that is zero at its mean."""
-        numbers = {"r": self.distances[pair], **constants, "mean": 0.0}
+        numbers = {"r": self.rest.values["pair"][pair], **constants, "mean": 0.0}
         values = {key: torch.tensor(value, dtype=torch.float64) for key, value in numbers.items()}
         return Factor(FEATURES[name], pair, (*constants.values(), float(FEATURES[name].evaluate(values, {}))))
 
     def wall_radius(self, pair: Sequence[int]) -> float:
+        """Distance at which the wall of a pair reaches ``_WALL`` [nm]."""
         table = GetPeriodicTable()
         return _WALL_RADIUS * ANGSTROM * sum(table.GetRvdw(int(self.molecule.numbers[atom])) for atom in pair)
 
-    def baseline(self) -> Iterator[Row]:
+    def baseline(self) -> Iterator[ProductRow]:
         """What keeps atoms apart: never fitted."""
         known = all_pairs(self.start.nonbonded)
         parameters = {
@@ -186,38 +210,40 @@ class _Rows:
         )
         for i, (pair, product, sigma, epsilon) in enumerate(zip(pairs, products, sigmas, epsilons, strict=True)):
             wall = Factor(FEATURES["pair_wall"], i, (self.wall_radius(pair),))
-            yield Row("pair baseline", (wall,), _WALL, "pair")
+            yield ProductRow("pair baseline", (wall,), _WALL, "pair")
             if epsilon:
                 exp6 = Factor(FEATURES["buffered_exp6"], i, (2 ** (1 / 6) * sigma,))
-                yield Row("pair baseline", (exp6,), epsilon, "pair")
+                yield ProductRow("pair baseline", (exp6,), epsilon, "pair")
             if product:
-                yield Row("pair baseline", (Factor(FEATURES["soft_coulomb"], i),), product, "pair")
+                yield ProductRow("pair baseline", (Factor(FEATURES["soft_coulomb"], i),), product, "pair")
 
-    def diagonal(self) -> Iterator[Row]:
+    def diagonal(self) -> Iterator[ProductRow]:
         """Functions of one internal coordinate."""
         atoms = self.topology.atoms
         for bond, k in zip(atoms["bond"], self.stiffness, strict=True):
             x, square = self.stretch("morse", bond), self.stretch("morse_square", bond)
-            depth = 0.5 * k / _MORSE_RANGE**2
+            depth = 0.5 * k / MORSE_RANGE**2
             for n, factors in enumerate([(x,), (square,), (x, square), (square, square)], start=1):
-                yield Row(f"bond {n}", factors, depth if n == 2 else 0.0, "bond")
+                yield ProductRow(f"bond {n}", factors, depth if n == 2 else 0.0, "bond")
         for angle, k in zip(atoms["angle"], self.bending, strict=True):
             x, square = self.bend("bend", angle), self.bend("bend_square", angle)
             for n, factors in enumerate([(x,), (square,), (x, square), (square, square)], start=1):
-                yield Row(f"angle {n}", factors, 0.5 * k if n == 2 else 0.0, "angle")
+                yield ProductRow(f"angle {n}", factors, 0.5 * k if n == 2 else 0.0, "angle")
         amplitudes = self._amplitudes()
         for torsion in self.torsions:
             for n in range(1, 5):
-                yield Row(f"torsion {n}", (self.torsion(torsion, n),), amplitudes.get((torsion, n), 0.0), "torsion")
+                yield ProductRow(
+                    f"torsion {n}", (self.torsion(torsion, n),), amplitudes.get((torsion, n), 0.0), "torsion"
+                )
         for i in range(len(atoms["out_of_plane"])):
             s = Factor(FEATURES["out_of_plane"], i)
-            yield Row("out of plane 2", (s, s), 0.0, "improper")
+            yield ProductRow("out of plane 2", (s, s), 0.0, "improper")
         for i, _ in enumerate(atoms["pair"]):
             for centre in _CENTRES:
-                yield Row("pair local", (Factor(FEATURES["pair_gaussian"], i, (centre,)),), group="pair")
-            yield Row("pair soft", (Factor(FEATURES["pair_soft"], i),), group="pair")
+                yield ProductRow("pair local", (Factor(FEATURES["pair_gaussian"], i, (centre,)),), group="pair")
+            yield ProductRow("pair soft", (Factor(FEATURES["pair_soft"], i),), group="pair")
 
-    def couplings(self) -> Iterator[Row]:
+    def couplings(self) -> Iterator[ProductRow]:
         """Products of functions of several internal coordinates."""
         yield from self._bonds_and_bonds()
         yield from self._bonds_and_angles()
@@ -241,60 +267,60 @@ class _Rows:
             found[key] = found.get(key, 0.0) + k * math.cos(phase) / max(math.prod(sines), 0.3)
         return found
 
-    def _bonds_and_bonds(self) -> Iterator[Row]:
+    def _bonds_and_bonds(self) -> Iterator[ProductRow]:
         for one, other in combinations(self.topology.atoms["bond"], 2):
             gap = self._gap(one, other)
             x, y = self.stretch("local_stretch", one), self.stretch("local_stretch", other)
             if gap <= 2:
-                yield Row(f"bond·bond {gap}", (x, y))
+                yield ProductRow(f"bond·bond {gap}", (x, y))
             if gap == 0:
-                yield Row("bond²·bond", (x, x, y))
-                yield Row("bond²·bond", (x, y, y))
+                yield ProductRow("bond²·bond", (x, x, y))
+                yield ProductRow("bond²·bond", (x, y, y))
 
-    def _bonds_and_angles(self) -> Iterator[Row]:
+    def _bonds_and_angles(self) -> Iterator[ProductRow]:
         for angle in self.topology.atoms["angle"]:
             i, j, k = angle
             t = self.bend("bounded_bend", angle)
             inside = [self.stretch("local_stretch", bond) for bond in ((i, j), (j, k))]
             for x in inside:
-                yield Row("bond·angle in", (x, t))
-                yield Row("bond·angle² in", (x, t, t))
-                yield Row("bond²·angle in", (x, x, t))
-            yield Row("bond·bond·angle in", (*inside, t))
+                yield ProductRow("bond·angle in", (x, t))
+                yield ProductRow("bond·angle² in", (x, t, t))
+                yield ProductRow("bond²·angle in", (x, x, t))
+            yield ProductRow("bond·bond·angle in", (*inside, t))
             for bond in self.topology.atoms["bond"]:
                 gap = self._gap(bond, (j,))
                 if gap <= 3 and not set(bond) <= set(angle):
-                    yield Row(f"bond·angle {gap}", (self.stretch("local_stretch", bond), t))
+                    yield ProductRow(f"bond·angle {gap}", (self.stretch("local_stretch", bond), t))
 
-    def _angles_and_angles(self) -> Iterator[Row]:
+    def _angles_and_angles(self) -> Iterator[ProductRow]:
         for one, other in combinations(self.topology.atoms["angle"], 2):
             gap = int(self.topology.distances[one[1], other[1]])
             x, y = self.bend("bounded_bend", one), self.bend("bounded_bend", other)
             if gap <= 3:
-                yield Row(f"angle·angle {gap}", (x, y))
+                yield ProductRow(f"angle·angle {gap}", (x, y))
             if gap == 0:
-                yield Row("angle²·angle 0", (x, x, y))
-                yield Row("angle²·angle 0", (x, y, y))
+                yield ProductRow("angle²·angle 0", (x, x, y))
+                yield ProductRow("angle²·angle 0", (x, y, y))
 
-    def _torsions(self) -> Iterator[Row]:
+    def _torsions(self) -> Iterator[ProductRow]:
         for torsion in self.torsions:
             i, j, k, m = torsion
             bends = [self.bend("bounded_bend", part) for part in (torsion[:3], torsion[1:])]
             middle, *ends = (self.stretch("local_stretch", bond) for bond in ((j, k), (i, j), (k, m)))
             for n in (1, 2, 3):
                 c = self.torsion(torsion, n)
-                yield Row(f"angle·angle·torsion {n}", (*bends, c))
+                yield ProductRow(f"angle·angle·torsion {n}", (*bends, c))
                 for t in bends:
-                    yield Row(f"angle·torsion {n}", (t, c))
-                yield Row(f"middle bond·torsion {n}", (middle, c))
+                    yield ProductRow(f"angle·torsion {n}", (t, c))
+                yield ProductRow(f"middle bond·torsion {n}", (middle, c))
                 for x in ends:
-                    yield Row(f"end bond·torsion {n}", (x, c))
+                    yield ProductRow(f"end bond·torsion {n}", (x, c))
             c = self.torsion(torsion, 1)
             for x in (middle, *ends):
                 for t in bends:
-                    yield Row("bond·angle·torsion", (x, t, c))
+                    yield ProductRow("bond·angle·torsion", (x, t, c))
 
-    def _touching_torsions(self) -> Iterator[Row]:
+    def _touching_torsions(self) -> Iterator[ProductRow]:
         neighbours = self.topology.neighbours
         for torsion in self.torsions:
             _i, j, k, _m = torsion
@@ -305,38 +331,38 @@ class _Rows:
                 c = self.torsion(torsion, n)
                 for bond in bonds:
                     if bond[0] in (j, k):
-                        yield Row(f"touching bond·torsion {n}", (self.stretch("local_stretch", bond), c))
+                        yield ProductRow(f"touching bond·torsion {n}", (self.stretch("local_stretch", bond), c))
                 for angle in angles:
-                    yield Row(f"touching angle·torsion {n}", (self.bend("bounded_bend", angle), c))
+                    yield ProductRow(f"touching angle·torsion {n}", (self.bend("bounded_bend", angle), c))
         for one, other in combinations(self.torsions, 2):
             if _consecutive(one, other):
                 for name in ("regular_cos", "regular_sin"):
-                    yield Row("torsion·torsion", (self.torsion(one, 1, name), self.torsion(other, 1, name)))
+                    yield ProductRow("torsion·torsion", (self.torsion(one, 1, name), self.torsion(other, 1, name)))
 
-    def _pairs(self) -> Iterator[Row]:
+    def _pairs(self) -> Iterator[ProductRow]:
         neighbours = self.topology.neighbours
         for i, pair in enumerate(self.topology.atoms["pair"]):
-            if self.contacts[i] > _COUPLED:
+            if self.rest.contacts[i] > _COUPLED:
                 continue
             inverse = self.nearness("pair_inverse", i)
             contact = self.nearness("pair_contact", i, r0=self.wall_radius(pair))
             for torsion in self.torsions:
                 if {torsion[0], torsion[3]} & set(pair) or set(pair) <= set(torsion):
                     for n in (1, 2):
-                        yield Row("pair·torsion", (inverse, self.torsion(torsion, n)))
+                        yield ProductRow("pair·torsion", (inverse, self.torsion(torsion, n)))
             bonds = dict.fromkeys(tuple(sorted((a, b))) for a in pair for b in neighbours[a])
             angles = dict.fromkeys(angle for angle in self.topology.atoms["angle"] if set(angle) & set(pair))
             for name, function in (("pair", inverse), ("contact", contact)):
                 for bond in bonds:
-                    yield Row(f"{name}·bond", (function, self.stretch("local_stretch", bond)))
+                    yield ProductRow(f"{name}·bond", (function, self.stretch("local_stretch", bond)))
                 for angle in angles:
-                    yield Row(f"{name}·angle", (function, self.bend("bounded_bend", angle)))
+                    yield ProductRow(f"{name}·angle", (function, self.bend("bounded_bend", angle)))
 
-    def _out_of_plane(self) -> Iterator[Row]:
+    def _out_of_plane(self) -> Iterator[ProductRow]:
         centres = self.topology.atoms["out_of_plane"]
         for i, j in combinations(range(len(centres)), 2):
             if self.topology.distances[centres[i][0], centres[j][0]] <= 2:
-                yield Row(
+                yield ProductRow(
                     "out of plane·out of plane",
                     (Factor(FEATURES["out_of_plane"], i), Factor(FEATURES["out_of_plane"], j)),
                 )
@@ -344,7 +370,7 @@ class _Rows:
             for torsion in self.torsions:
                 if centre in torsion[1:3]:
                     s = Factor(FEATURES["out_of_plane"], i)
-                    yield Row("out of plane·torsion", (s, self.torsion(torsion, 1, "regular_sin")))
+                    yield ProductRow("out of plane·torsion", (s, self.torsion(torsion, 1, "regular_sin")))
 
     def _gap(self, one: Sequence[int], other: Sequence[int]) -> int:
         """Bonds between the nearest atoms of two groups."""

@@ -22,7 +22,6 @@ from scipy import sparse
 from hybridff.errors import FitError
 from hybridff.expression import Expression
 from hybridff.gaff.features import FEATURES
-from hybridff.gaff.slopes import slope
 from hybridff.gaff.terms import FeatureRows, TermTable
 
 
@@ -163,7 +162,7 @@ def _slopes(
 ) -> Iterator[tuple[FeatureRows, list[_Factor]]]:
     """Derivatives of feature rows, each times how far its parameter is from its value."""
     for name in moving:
-        derivative = slope(rows.feature, name)
+        derivative = rows.feature.slope(name)
         if not derivative.variables:
             continue
         own = Expression(name)

@@ -65,6 +65,13 @@ class Feature:
         """Value of the feature; all tensors broadcast against each other."""
         return self.expression.evaluate({**variables, **parameters})
 
+    def slope(self, parameter: str) -> "Feature":
+        """Its derivative with respect to one of its parameters: what a fit that is not linear steps along."""
+        expression = self.expression.derivative(parameter)
+        parameters = {name: declared for name, declared in self.parameters.items() if name in expression.names}
+        name = f"slope of {self.name} by {parameter}"
+        return Feature(name, self.coordinate, expression, MappingProxyType(parameters), self.source)
+
     def openmm(self, atoms: Sequence[str], parameters: Mapping[str, str]) -> str:
         """Its text for ``CustomCompoundBondForce``, with names of particles and of per-bond parameters."""
         variables = COORDINATES[self.coordinate].variables
@@ -94,6 +101,8 @@ _SLOPE = Parameter("1", "slope")
 _CENTRE = Parameter("rad", "centre")
 _PERIODICITY = Parameter("1", "periodicity, a whole number")
 _UNIT = "H. E. Sauceda et al., arXiv:2008.04198 (2020): hidden unit of a network of one internal coordinate"
+MORSE_RANGE = 20
+"""Inverse of the range of the features morse and morse_square [1/nm]."""
 _MORSE = "P. M. Morse, Phys. Rev. 34, 57 (1929), with a range of 2/Å; its powers make any anharmonic bond"
 _CLASS2 = "J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), eq. 1"
 _FADING = "linear as far as heat goes, nothing beyond: a broken bond is coupled to nothing"
@@ -142,8 +151,8 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             ),
             _feature("repulsion", "pair", "(sigma/r)^12", {"sigma": Parameter("nm", "distance of unit energy")}, _GAFF),
             _feature("coulomb", "pair", f"{COULOMB!r}/r", {}, _GAFF),
-            _feature("morse", "bond", "1 - exp(-20*(r - r0))", {"r0": _LENGTH}, _MORSE),
-            _feature("morse_square", "bond", "(1 - exp(-20*(r - r0)))^2", {"r0": _LENGTH}, _MORSE),
+            _feature("morse", "bond", f"1 - exp(-{MORSE_RANGE}*(r - r0))", {"r0": _LENGTH}, _MORSE),
+            _feature("morse_square", "bond", f"(1 - exp(-{MORSE_RANGE}*(r - r0)))^2", {"r0": _LENGTH}, _MORSE),
             _feature(
                 "morse_bond",
                 "bond",

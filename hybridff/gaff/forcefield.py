@@ -1,6 +1,7 @@
 """ForceField: a molecule with its term table, parameters, and nonbonded interactions with other molecules."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +19,32 @@ from hybridff.gaff.openmm_forces import bonded_forces
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.products import without
 from hybridff.gaff.terms import TermTable
+from hybridff.gaff.userform import UserForm
 from hybridff.model import Correction, EnergyModel
 from hybridff.molecules.molecule import Molecule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """How the terms of a force field were chosen, and where their first parameters come from."""
+
+    form: str
+    """Name of the functional form."""
+    share: Share
+    """Whether rows of equivalent atoms or of equal atom types share parameters."""
+    types: tuple[str, ...]
+    """Type of each atom."""
+    source: str
+    """Where the starting parameters come from."""
+    estimated: tuple[str, ...] = ()
+    """Starting parameters that were not in the source's table."""
 
 
 class ForceField(EnergyModel):
     """The force field of one molecule; its energy is that of its term table, plus those of any corrections.
 
     Treated as immutable: ``with_values`` returns a changed copy. ``nonbonded`` is how the atoms meet those of other
-    molecules. ``types`` are the atom types, ``form`` is the functional form, ``share`` says whether rows of equal
-    types or of equivalent atoms share parameters, ``source`` tells where the starting parameters come from, and
-    ``estimated`` which of them were not in its table. Fits change the table's parameters and leave corrections alone.
+    molecules. Fits change the table's parameters and leave corrections alone.
     """
 
     def __init__(
@@ -37,12 +53,7 @@ class ForceField(EnergyModel):
         table: TermTable,
         parameters: Parameters,
         nonbonded: NonbondedParameters,
-        *,
-        form: str,
-        share: str,
-        types: tuple[str, ...],
-        source: str,
-        estimated: tuple[str, ...] = (),
+        origin: Origin,
         corrections: tuple[Correction, ...] = (),
     ) -> None:
         super().__init__()
@@ -50,13 +61,34 @@ class ForceField(EnergyModel):
         self.table = table
         self.parameter_table = parameters
         self.nonbonded = nonbonded
-        self.form = form
-        self.share = share
-        self.types = types
-        self.source = source
-        self.estimated = estimated
+        self.origin = origin
         self.corrections = corrections
         self._terms = TermEnergy(table, parameters)
+
+    @property
+    def form(self) -> str:
+        """Name of the functional form."""
+        return self.origin.form
+
+    @property
+    def share(self) -> Share:
+        """Whether rows of equivalent atoms or of equal atom types share parameters."""
+        return self.origin.share
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Type of each atom."""
+        return self.origin.types
+
+    @property
+    def source(self) -> str:
+        """Where the starting parameters come from."""
+        return self.origin.source
+
+    @property
+    def estimated(self) -> tuple[str, ...]:
+        """Starting parameters that were not in the source's table."""
+        return self.origin.estimated
 
     @classmethod
     def build(
@@ -64,24 +96,25 @@ class ForceField(EnergyModel):
         molecule: Molecule,
         start: ClassOneParameters,
         *,
-        form: Form | Path = "harmonic",
+        form: Form | Path | UserForm = "harmonic",
         share: Share = "symmetry",
         fourier: int = 0,
         geometries: Float[np.ndarray, "frames atoms 3"] | None = None,
     ) -> "ForceField":
-        """The force field of ``start`` in some functional form; the options are explained at ``build_form``."""
-        table, parameters = build_form(form, molecule, start, share=share, fourier=fourier, geometries=geometries)
-        return cls(
-            molecule,
-            table,
-            parameters,
-            start.nonbonded,
-            form=form if isinstance(form, str) else read_form(form).name,
+        """The force field of ``start`` in some functional form; the options are explained at ``build_form``.
+
+        A path names a TOML file with a form of the user's own.
+        """
+        chosen = read_form(form) if isinstance(form, Path) else form
+        table, parameters = build_form(chosen, molecule, start, share=share, fourier=fourier, geometries=geometries)
+        origin = Origin(
+            form=chosen.name if isinstance(chosen, UserForm) else chosen,
             share=share,
             types=start.types,
             source=start.source,
             estimated=start.estimated,
         )
+        return cls(molecule, table, parameters, start.nonbonded, origin)
 
     def without(self, dropped: Bool[np.ndarray, " parameters"]) -> "ForceField":
         """A copy without the terms of some coefficients."""
@@ -102,18 +135,8 @@ class ForceField(EnergyModel):
     def _with(
         self, table: TermTable, parameters: Parameters, corrections: tuple[Correction, ...] | None = None
     ) -> "ForceField":
-        return ForceField(
-            self.molecule,
-            table,
-            parameters,
-            self.nonbonded,
-            form=self.form,
-            share=self.share,
-            types=self.types,
-            source=self.source,
-            estimated=self.estimated,
-            corrections=self.corrections if corrections is None else corrections,
-        )
+        kept = self.corrections if corrections is None else corrections
+        return ForceField(self.molecule, table, parameters, self.nonbonded, self.origin, kept)
 
     def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
         """Energy of the isolated molecule [kJ/mol]."""

@@ -1,6 +1,5 @@
 """The TOML file of a user's own functional form: strictly read, every mistake named with its table and key."""
 
-import ast
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any, NoReturn, cast, get_args
 import torch
 
 from hybridff.errors import InputError
-from hybridff.expression import Expression
+from hybridff.expression import bounded_expression
 from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.parameters import Quantity, plain_label
 from hybridff.gaff.patterns import Pattern
@@ -33,8 +32,6 @@ _UNITS = {
     "°": DEGREE,
 }
 _MOST_FACTORS = 3
-_LONGEST = 1000
-"""Characters of an expression."""
 _PLAUSIBLE: Mapping[str, Mapping[str, tuple[float, ...]]] = {
     "bond": {"r": (0.07, 0.1, 0.15, 0.25)},
     "angle": {"theta": (1.0, 1.6, 2.1, 3.0)},
@@ -189,7 +186,7 @@ def _read_feature(form: str, name: str, raw: _Table) -> UserFeature:
             constants[key], declared[key] = _read_parameter(key, parameters, kind)
     raw.finish()
     try:
-        feature = Feature(f"{form}.{name}", kind, _expression(text), declared, "the user's own form")
+        feature = Feature(f"{form}.{name}", kind, bounded_expression(text), declared, "the user's own form")
     except InputError as error:
         raw.fail(str(error).removeprefix(f"feature {form}.{name}: ").rstrip("."))
     unvaried = UserFeature(feature, constants, 1)
@@ -197,24 +194,6 @@ def _read_feature(form: str, name: str, raw: _Table) -> UserFeature:
     if len(signs) > 1:
         raw.fail("for some of its values a mirror image changes its sign, for others not; make two features of it")
     return replace(unvaried, parity=signs.pop())
-
-
-def _expression(text: str) -> Expression:
-    """An expression that is safe to evaluate: not too long, and without powers of numbers, which may be endless."""
-    if len(text) > _LONGEST:
-        raise InputError(f"the expression has {len(text)} characters; {_LONGEST} is the most.")
-    try:
-        expression = Expression(text)
-        tree = ast.walk(expression.tree)
-    except (RecursionError, MemoryError, ValueError, OverflowError):
-        raise InputError(f"expression {text[:40]!r} … cannot be read: it is too deeply nested.") from None
-    for node in tree:
-        power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
-        if power and not any(isinstance(part, ast.Name) for part in ast.walk(node)):
-            raise InputError(f"expression {text!r}: write the power of a number as the number that it is.")
-        if isinstance(node, ast.Constant) and not abs(node.value) < 1e15:  # type: ignore[operator, arg-type]
-            raise InputError(f"expression {text!r}: a number in it is too large.")
-    return expression
 
 
 def _read_parameter(name: str, table: _Table, kind: str) -> tuple[tuple[float, ...] | None, Parameter]:

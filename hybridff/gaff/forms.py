@@ -1,6 +1,7 @@
 """Functional forms: which rows a force field has."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,8 +15,9 @@ from hybridff.gaff.formfile import read_form
 from hybridff.gaff.morse import KINDS, OVERTONES, morse_bonds
 from hybridff.gaff.neural import networks
 from hybridff.gaff.parameters import Parameters
-from hybridff.gaff.rows import ClassOneRows, Share
+from hybridff.gaff.rows import ClassOneBuilder, Share
 from hybridff.gaff.terms import TermTable
+from hybridff.gaff.userform import UserForm
 from hybridff.molecules.molecule import Molecule
 
 Form = Literal["harmonic", "near-pairs", "morse", "neural", "class2"]
@@ -43,15 +45,25 @@ class FormOptions:
                     f"there is no form {self.form}; choose from {', '.join(get_args(Form))}, or name a file that ends "
                     "in .toml."
                 )
-            base = read_form(self.form).base
-            if self.fourier and base in (None, "class2"):
-                raise InputError(
-                    f"{self.form}: option fourier adds to GAFF's torsions, which {base or 'no base'} does not have."
-                )
         elif self.fourier and self.form == "class2":
             raise InputError("option fourier adds to GAFF's torsions, which class2 does not have; leave it out.")
         if not 0 <= self.fourier <= _MOST_FOURIER:
             raise InputError(f"option fourier has to be from 0 to {_MOST_FOURIER}, not {self.fourier}.")
+
+    @cached_property
+    def parsed(self) -> Form | UserForm:
+        """The form's name, or what its file says; the file is read once, when this is first asked for.
+
+        Raises ``InputError`` where the file cannot be read, or its form has no torsions that ``fourier`` adds to.
+        """
+        if not isinstance(self.form, Path):
+            return self.form
+        own = read_form(self.form)
+        if self.fourier and own.base in (None, "class2"):
+            raise InputError(
+                f"{self.form}: option fourier adds to GAFF's torsions, which {own.base or 'no base'} does not have."
+            )
+        return own
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -60,7 +72,7 @@ class FormOptions:
 
     def unmatched(self, parameters: Parameters) -> list[str]:
         """Names of rows of the user's own form that have no coefficient among some parameters."""
-        return read_form(self.form).unmatched(parameters) if isinstance(self.form, Path) else []
+        return self.parsed.unmatched(parameters) if isinstance(self.parsed, UserForm) else []
 
 
 _MOST_FOURIER = 6
@@ -68,7 +80,7 @@ _MOST_FOURIER = 6
 
 
 def build_form(
-    form: Form | Path,
+    form: Form | UserForm,
     molecule: Molecule,
     start: ClassOneParameters,
     *,
@@ -83,7 +95,7 @@ def build_form(
     at the start. These make bonds anharmonic and couple neighbouring bonds and angles, with OpenMM's native forces.
     "morse", "neural" and "class2" are explained in their modules; the reference lengths and angles of "class2" are
     means over ``geometries``.
-    A path names a TOML file with a form of the user's own, which adds its rows to those of another form.
+    A form of the user's own adds its rows to those of another form.
 
     ``share`` says which rows have their parameters in common: those whose atoms are equivalent in the molecular graph
     ("symmetry"), or those whose atoms have the same types ("types"). Rows that start from different values never share.
@@ -91,15 +103,14 @@ def build_form(
 
     Torsions without amplitude about a linear group of atoms are left out: they have no defined angle.
     """
-    if isinstance(form, Path):
-        own = read_form(form)
+    if isinstance(form, UserForm):
         base = None
-        if own.base is not None:
-            base = build_form(own.base, molecule, start, share=share, fourier=fourier, geometries=geometries)
-        return own.joined(base, molecule, start, geometries, by_type=share == "types")
+        if form.base is not None:
+            base = build_form(form.base, molecule, start, share=share, fourier=fourier, geometries=geometries)
+        return form.joined(base, molecule, start, geometries, by_type=share == "types")
     if form == "class2":
         return class2_form(molecule, start, geometries, by_type=share == "types")
-    rows = ClassOneRows(molecule, start, share)
+    rows = ClassOneBuilder(molecule, start, share)
     anharmonic = form in ("morse", "neural")
     if anharmonic:
         morse_bonds(rows)

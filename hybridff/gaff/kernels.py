@@ -14,7 +14,9 @@ from hybridff.elementary import OPTIONS, atan2
 
 WIDTH = 64
 """Rows of a tile."""
-LEG = 4 * WIDTH
+_C1, _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11 = (column * WIDTH for column in range(1, 12))
+"""Where the columns of a tile but the first begin."""
+LEG = _C4
 """Size of a tile of legs: direction and inverse length."""
 _SOFT = 2.0**-65
 """Square of the d that ``geometry.angle`` keeps the sine of a linear angle from zero with."""
@@ -33,16 +35,16 @@ def legs(atoms, positions, leg, q):
         for i in range(rows):
             a, b = pair[2 * i], pair[2 * i + 1]
             out[i] = positions[b, 0] - positions[a, 0]
-            out[i + WIDTH] = positions[b, 1] - positions[a, 1]
-            out[i + 2 * WIDTH] = positions[b, 2] - positions[a, 2]
+            out[i + _C1] = positions[b, 1] - positions[a, 1]
+            out[i + _C2] = positions[b, 2] - positions[a, 2]
         for i in range(rows):
-            x, y, z = out[i], out[i + WIDTH], out[i + 2 * WIDTH]
+            x, y, z = out[i], out[i + _C1], out[i + _C2]
             r = math.sqrt(x * x + y * y + z * z)
             inverse = 1.0 / r
             out[i] = x * inverse
-            out[i + WIDTH] = y * inverse
-            out[i + 2 * WIDTH] = z * inverse
-            out[i + 3 * WIDTH] = inverse
+            out[i + _C1] = y * inverse
+            out[i + _C2] = z * inverse
+            out[i + _C3] = inverse
             length[i] = r
 
 
@@ -69,8 +71,8 @@ def angles(places, signs, leg, tile, slope, q):
         _gather(places[2 * first :], signs[2 * first :], leg, 2, rows, tile)
         out, angle = slope[first * 6 :], q[first:]
         for i in range(rows):
-            ux, uy, uz, ui = tile[i], tile[i + 64], tile[i + 128], tile[i + 192]
-            vx, vy, vz, vi = tile[i + 256], tile[i + 320], tile[i + 384], tile[i + 448]
+            ux, uy, uz, ui = tile[i], tile[i + _C1], tile[i + _C2], tile[i + _C3]
+            vx, vy, vz, vi = tile[i + _C4], tile[i + _C5], tile[i + _C6], tile[i + _C7]
             cosine = ux * vx + uy * vy + uz * vz
             x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
             sine = math.sqrt(x * x + y * y + z * z + _SOFT)
@@ -78,11 +80,11 @@ def angles(places, signs, leg, tile, slope, q):
             ui /= sine
             vi /= sine
             out[i] = (cosine * ux - vx) * ui
-            out[i + 64] = (cosine * uy - vy) * ui
-            out[i + 128] = (cosine * uz - vz) * ui
-            out[i + 192] = (cosine * vx - ux) * vi
-            out[i + 256] = (cosine * vy - uy) * vi
-            out[i + 320] = (cosine * vz - uz) * vi
+            out[i + _C1] = (cosine * uy - vy) * ui
+            out[i + _C2] = (cosine * uz - vz) * ui
+            out[i + _C3] = (cosine * vx - ux) * vi
+            out[i + _C4] = (cosine * vy - uy) * vi
+            out[i + _C5] = (cosine * vz - uz) * vi
 
 
 @njit(**OPTIONS)
@@ -95,9 +97,9 @@ def torsions(places, signs, leg, tile, slope, q):
         _gather(places[3 * first :], signs[3 * first :], leg, 3, rows, tile)
         out, torsion = slope[first * 9 :], q[first:]
         for i in range(rows):
-            ax, ay, az, ai = tile[i], tile[i + 64], tile[i + 128], tile[i + 192]
-            bx, by, bz, bi = tile[i + 256], tile[i + 320], tile[i + 384], tile[i + 448]
-            cx, cy, cz, ci = tile[i + 512], tile[i + 576], tile[i + 640], tile[i + 704]
+            ax, ay, az, ai = tile[i], tile[i + _C1], tile[i + _C2], tile[i + _C3]
+            bx, by, bz, bi = tile[i + _C4], tile[i + _C5], tile[i + _C6], tile[i + _C7]
+            cx, cy, cz, ci = tile[i + _C8], tile[i + _C9], tile[i + _C10], tile[i + _C11]
             mx, my, mz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
             nx, ny, nz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
             torsion[i] = atan2(ax * nx + ay * ny + az * nz, mx * nx + my * ny + mz * nz)
@@ -110,14 +112,14 @@ def torsions(places, signs, leg, tile, slope, q):
             m *= ai
             n_ *= ci
             out[i] = m * mx
-            out[i + 64] = m * my
-            out[i + 128] = m * mz
-            out[i + 192] = before * mx - after * nx
-            out[i + 256] = before * my - after * ny
-            out[i + 320] = before * mz - after * nz
-            out[i + 384] = n_ * nx
-            out[i + 448] = n_ * ny
-            out[i + 512] = n_ * nz
+            out[i + _C1] = m * my
+            out[i + _C2] = m * mz
+            out[i + _C3] = before * mx - after * nx
+            out[i + _C4] = before * my - after * ny
+            out[i + _C5] = before * mz - after * nz
+            out[i + _C6] = n_ * nx
+            out[i + _C7] = n_ * ny
+            out[i + _C8] = n_ * nz
 
 
 @njit(**OPTIONS)
@@ -130,21 +132,21 @@ def planes(places, signs, leg, tile, slope, q):
         _gather(places[3 * first :], signs[3 * first :], leg, 3, rows, tile)
         out, plane = slope[first * 9 :], q[first:]
         for i in range(rows):
-            ax, ay, az, ai = tile[i], tile[i + 64], tile[i + 128], tile[i + 192]
-            bx, by, bz, bi = tile[i + 256], tile[i + 320], tile[i + 384], tile[i + 448]
-            cx, cy, cz, ci = tile[i + 512], tile[i + 576], tile[i + 640], tile[i + 704]
+            ax, ay, az, ai = tile[i], tile[i + _C1], tile[i + _C2], tile[i + _C3]
+            bx, by, bz, bi = tile[i + _C4], tile[i + _C5], tile[i + _C6], tile[i + _C7]
+            cx, cy, cz, ci = tile[i + _C8], tile[i + _C9], tile[i + _C10], tile[i + _C11]
             x, y, z = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
             s = ax * x + ay * y + az * z
             plane[i] = s
             out[i] = (x - s * ax) * ai
-            out[i + 64] = (y - s * ay) * ai
-            out[i + 128] = (z - s * az) * ai
-            out[i + 192] = (cy * az - cz * ay - s * bx) * bi
-            out[i + 256] = (cz * ax - cx * az - s * by) * bi
-            out[i + 320] = (cx * ay - cy * ax - s * bz) * bi
-            out[i + 384] = (ay * bz - az * by - s * cx) * ci
-            out[i + 448] = (az * bx - ax * bz - s * cy) * ci
-            out[i + 512] = (ax * by - ay * bx - s * cz) * ci
+            out[i + _C1] = (y - s * ay) * ai
+            out[i + _C2] = (z - s * az) * ai
+            out[i + _C3] = (cy * az - cz * ay - s * bx) * bi
+            out[i + _C4] = (cz * ax - cx * az - s * by) * bi
+            out[i + _C5] = (cx * ay - cy * ax - s * bz) * bi
+            out[i + _C6] = (ay * bz - az * by - s * cx) * ci
+            out[i + _C7] = (az * bx - ax * bz - s * cy) * ci
+            out[i + _C8] = (ax * by - ay * bx - s * cz) * ci
 
 
 @njit(**OPTIONS)

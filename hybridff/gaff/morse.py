@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hybridff.gaff.parameters import QUANTITIES, Quantity
-from hybridff.gaff.rows import ClassOneRows, Entry
+from hybridff.gaff.rows import ClassOneBuilder, Entry
 from hybridff.units import KCAL_MOL
 
 OVERTONES = 6
@@ -27,7 +27,7 @@ KINDS: Mapping[str, Quantity] = {
 """Charges move less than in other forms: freely fitted, they pull hydrogens that hardly have a wall into others."""
 
 
-def morse_bonds(rows: ClassOneRows) -> None:
+def morse_bonds(rows: ClassOneBuilder) -> None:
     """Add a Morse bond for every harmonic one of the start."""
     bonds = rows.start.bonds
     for atoms, r0, k in zip(bonds.atoms.tolist(), bonds.r0.tolist(), bonds.k.tolist(), strict=True):

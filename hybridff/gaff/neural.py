@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hybridff.gaff.rows import ClassOneRows, Entry, Place
+from hybridff.gaff.rows import ClassOneBuilder, Entry, Place
 from hybridff.units import ANGSTROM, DEGREE
 
 
@@ -32,7 +32,7 @@ _OPEN = 160 * DEGREE
 """Largest rest of an angle's network: the cosine hardly changes near a linear angle."""
 
 
-def networks(rows: ClassOneRows) -> None:
+def networks(rows: ClassOneBuilder) -> None:
     """Add a network to every bond, angle, torsion and improper, without output at the start."""
     for layer, group, place, centre, own in _places(rows):
         for i, offset in enumerate(layer.offsets, start=1):
@@ -47,7 +47,7 @@ def networks(rows: ClassOneRows) -> None:
             )
 
 
-def _places(rows: ClassOneRows) -> Iterator[tuple[_Layer, str, Place, float, tuple]]:
+def _places(rows: ClassOneBuilder) -> Iterator[tuple[_Layer, str, Place, float, tuple]]:
     """Where networks are: layer, group, place, the coordinate at rest, and what else has to be equal to share."""
     bonds, angles = rows.start.bonds, rows.start.angles
     for atoms, *own in zip(bonds.atoms.tolist(), bonds.r0.tolist(), bonds.k.tolist(), strict=True):

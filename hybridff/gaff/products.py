@@ -11,9 +11,8 @@ from jaxtyping import Bool
 
 from hybridff.gaff.features import Feature
 from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels
-from hybridff.gaff.terms import FeatureRows, TermTable
+from hybridff.gaff.terms import FeatureRows, Term, TermTable, integers, term_table
 from hybridff.gaff.topology import Topology
-from hybridff.geometry import COORDINATES
 from hybridff.units import ANGSTROM
 
 
@@ -27,7 +26,7 @@ class Factor(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
+class ProductRow:
     """A product of up to three factors with its coefficient; equivalent products share it and need not be given."""
 
     quantity: str
@@ -103,7 +102,7 @@ class _Products:
 
 
 def product_table(
-    topology: Topology, rows: Sequence[Row], kinds: Mapping[str, Quantity], types: Sequence[str] | None = None
+    topology: Topology, rows: Sequence[ProductRow], kinds: Mapping[str, Quantity], types: Sequence[str] | None = None
 ) -> tuple[TermTable, Parameters]:
     """The table of some rows and all their images under the symmetries of the molecule.
 
@@ -118,8 +117,7 @@ def product_table(
     names: list[str] = []
     labels: list[str] = []
     values: list[float] = []
-    groups: list[str] = []
-    terms: list[tuple[tuple[int, ...], int, int]] = []
+    terms: list[Term] = []
     seen: set[tuple[str, tuple[int, ...]]] = set()
     for row in rows:
         factors = tuple(sorted(products.number(factor) for factor in row.factors))
@@ -132,13 +130,12 @@ def product_table(
         label = _label(topology, row.factors) if types is None else _type_label(topology, row.factors, types)
         key = len(names) if types is None else (row.quantity, label, row.value)
         coefficient = index.setdefault((key,), len(names))
-        terms += [(image, sign, coefficient) for image, sign in orbit.items()]
-        groups += [row.group] * len(orbit)
+        terms += [Term(image, coefficient, row.group, sign) for image, sign in orbit.items()]
         if coefficient == len(names):
             names.append(row.quantity)
             labels.append(label)
             values.append(row.value)
-    return _assemble(products, terms, groups, Parameters(np.array(values), tuple(names), tuple(labels), kinds))
+    return _assemble(products, terms, Parameters(np.array(values), tuple(names), tuple(labels), kinds))
 
 
 def without(
@@ -180,10 +177,8 @@ def without(
     )
 
 
-def _assemble(
-    products: _Products, terms: list[tuple[tuple[int, ...], int, int]], groups: list[str], coefficients: Parameters
-) -> tuple[TermTable, Parameters]:
-    """Tables out of numbered factors; the constants follow the coefficients in the parameter vector."""
+def _assemble(products: _Products, terms: Sequence[Term], coefficients: Parameters) -> tuple[TermTable, Parameters]:
+    """Tables of terms whose rows are numbers of factors; the constants follow the coefficients in the vector."""
     constants: dict[float, int] = {}
     blocks: dict[str, list[int]] = {}
     for number, factor in enumerate(products.factors):
@@ -194,26 +189,14 @@ def _assemble(
         own = [products.factors[number] for number in numbers]
         feature = own[0].feature
         indices = {
-            name: _integers([first + constants.setdefault(factor.constants[i], len(constants)) for factor in own])
+            name: integers([first + constants.setdefault(factor.constants[i], len(constants)) for factor in own])
             for i, name in enumerate(feature.parameters)
         }
-        features.append(FeatureRows(feature, _integers([factor.coordinate for factor in own]), indices))
+        features.append(FeatureRows(feature, integers([factor.coordinate for factor in own]), indices))
         place[numbers] = n_rows + np.arange(len(numbers))
         n_rows += len(numbers)
-    order = max((len(product) for product, _, _ in terms), default=1)
-    table = TermTable(
-        coordinates={
-            kind: np.array(products.topology.atoms[kind], dtype=np.int64).reshape(-1, COORDINATES[kind].n_atoms)
-            for kind in COORDINATES
-        },
-        features=tuple(features),
-        products=_integers(
-            [[*place[list(product)], *[-1] * (order - len(product))] for product, _, _ in terms]
-        ).reshape(-1, order),
-        multipliers=np.array([sign for _, sign, _ in terms], dtype=float),
-        coefficients=_integers([coefficient for _, _, coefficient in terms]),
-        groups=tuple(groups),
-    )
+    placed = [term._replace(rows=place[list(term.rows)].tolist()) for term in terms]
+    table = term_table(products.topology.atoms, features, placed)
     quantities = (*coefficients.quantities, *["constant"] * len(constants))
     labels = (*coefficients.labels, *(f"{value:.6g}" for value in constants))
     values = np.concatenate([coefficients.values, np.array(list(constants), dtype=float)])
@@ -267,7 +250,3 @@ def _type_label(topology: Topology, factors: Sequence[Factor], types: Sequence[s
         f"{'-'.join(own)}{constants[name]} ({'-'.join(str(place + 1) for place in places)})"
         for name, own, places in least
     )
-
-
-def _integers(values: list) -> np.ndarray:
-    return np.array(values, dtype=np.int64)

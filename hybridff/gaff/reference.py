@@ -31,7 +31,7 @@ class Reference:
     """Torsions about three atoms in line, which have no defined angle."""
 
 
-def reference(
+def reference_of(
     topology: Topology,
     molecule: Molecule,
     start: ClassOneParameters,

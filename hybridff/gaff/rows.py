@@ -11,8 +11,7 @@ from hybridff.gaff.features import FEATURES
 from hybridff.gaff.nonbonded import all_pairs
 from hybridff.gaff.parameters import Parameters, numbered_labels
 from hybridff.gaff.reference import LINEAR
-from hybridff.gaff.terms import FeatureRows, TermTable
-from hybridff.geometry import COORDINATES
+from hybridff.gaff.terms import FeatureRows, Term, TermTable, integers, term_table
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import DEGREE
 
@@ -45,7 +44,7 @@ class Entry(NamedTuple):
     label: str
 
 
-class Builder:
+class TermTableBuilder:
     """Collects the rows of a term table and their parameters; equal entries become one parameter."""
 
     def __init__(self) -> None:
@@ -79,23 +78,14 @@ class Builder:
         first: dict[str, int] = {}
         for name, rows in self._rows.items():
             first[name] = sum(len(block) for block in features)
-            indices = {key: _integers([row[1][key] for row in rows]) for key in FEATURES[name].parameters}
-            features.append(FeatureRows(FEATURES[name], _integers([row[0] for row in rows]), indices))
-        table = TermTable(
-            {
-                kind: _integers(list(self._coordinates.get(kind, {}))).reshape(-1, COORDINATES[kind].n_atoms)
-                for kind in COORDINATES
-            },
-            tuple(features),
-            products=_integers([first[feature] + row for feature, row, _, _ in self._terms])[:, None],
-            multipliers=np.ones(len(self._terms)),
-            coefficients=_integers([coefficient for _, _, coefficient, _ in self._terms]),
-            groups=tuple(group for _, _, _, group in self._terms),
-        )
+            indices = {key: integers([row[1][key] for row in rows]) for key in FEATURES[name].parameters}
+            features.append(FeatureRows(FEATURES[name], integers([row[0] for row in rows]), indices))
+        terms = [Term([first[name] + row], coefficient, group) for name, row, coefficient, group in self._terms]
+        table = term_table({kind: list(rows) for kind, rows in self._coordinates.items()}, features, terms)
         return table, Parameters(values, tuple(quantities), labels)
 
 
-class ClassOneRows:
+class ClassOneBuilder:
     """Adds the rows of GAFF to a builder, with the values of ``start``.
 
     Rows share parameters if their atoms are equivalent in the molecular graph (``share`` "symmetry") or have the same
@@ -104,7 +94,7 @@ class ClassOneRows:
 
     def __init__(self, molecule: Molecule, start: ClassOneParameters, share: Share) -> None:
         self.start = start
-        self.builder = Builder()
+        self.builder = TermTableBuilder()
         self._keys: Sequence = start.types if share == "types" else molecule.equivalent_atoms().tolist()
         self._name = _namer(molecule, start.types, share)
 
@@ -115,7 +105,7 @@ class ClassOneRows:
     def improper(self, atoms: Sequence[int]) -> Place:
         """The place of an improper torsion, whose central atom is the third."""
         key = (self._keys[atoms[2]], *sorted(self._keys[a] for a in _outer(atoms)))
-        return Place(list(atoms), key, self._name(atoms, True))
+        return Place(list(atoms), key, self._name(atoms, improper=True))
 
     def _chain(self, atoms: Sequence[int]) -> tuple:
         key = tuple(self._keys[a] for a in atoms)
@@ -216,10 +206,6 @@ def _near_pairs(start: ClassOneParameters, key: Callable[[Sequence[int]], tuple]
     return [min(candidates, key=lambda candidate: key(candidate[0])) for candidates in paths.values()]
 
 
-def _integers(values: list) -> np.ndarray:
-    return np.array(values, dtype=np.int64)
-
-
 def _torsions(start: ClassOneParameters, fourier: int) -> list[tuple[list[int], int, float, float, bool]]:
     """The torsion rows: those of ``start``, then those that ``fourier`` adds; none about a linear group."""
     t = start.torsions
@@ -266,7 +252,7 @@ def _namer(molecule: Molecule, types: tuple[str, ...], share: Share) -> Callable
     def chain(atoms: Sequence[int]) -> list[str]:
         return [types[a] for a in atoms]
 
-    def name(atoms: Sequence[int], improper: bool = False) -> str:
+    def name(atoms: Sequence[int], *, improper: bool = False) -> str:
         if improper:
             i, j, k = sorted(_outer(atoms), key=lambda atom: types[atom])
             atoms = [i, j, atoms[2], k]

@@ -20,7 +20,7 @@ from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
 WILDCARD: Final = "X"
 
 Types = tuple[str, ...]
-Row = TypeVar("Row")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _gaff_folder() -> Path:
     return Path(package.submodule_search_locations[0]) / "ffxml" / "amber" / "gaff" / "dat"
 
 
-def _most_specific(table: Mapping[Types, Row], keys: Iterable[Types]) -> Row | None:
+def _most_specific(table: Mapping[Types, Found], keys: Iterable[Types]) -> Found | None:
     return next((table[key] for key in keys if key in table), None)
 
 

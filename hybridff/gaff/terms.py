@@ -5,13 +5,15 @@ functions of one coordinate, with parameters. *Terms* are a coefficient times a 
 is a list of such rows; so is any richer form.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from hybridff.gaff.features import Feature
+from hybridff.geometry import COORDINATES
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class TermTable:
     multipliers: Float[np.ndarray, " terms"]
     """Fixed factor of each term: mostly 1; -1 where a symmetry of the molecule turns a product into minus another."""
     coefficients: Int[np.ndarray, " terms"]
-    """Where each term's coefficient stands in the parameter vector."""
+    """Place of each term's coefficient in the parameter vector."""
     groups: tuple[str, ...]
     """The reported energy that each term belongs to: bond, angle, torsion, improper, lennard_jones, coulomb …"""
 
@@ -70,3 +72,35 @@ class TermTable:
                 parameters = {name: index[own] for name, index in rows.parameters.items()}
                 yield SingleTerms(rows.coordinate[own], self.coefficients[found], self.multipliers[found], parameters)
             offset += len(rows)
+
+
+class Term(NamedTuple):
+    """A coefficient times a product of features."""
+
+    rows: Sequence[int]
+    """Rows of the concatenated features."""
+    coefficient: int
+    """Place of the coefficient in the parameter vector."""
+    group: str
+    multiplier: float = 1.0
+
+
+def term_table(
+    coordinates: Mapping[str, Sequence[Sequence[int]]], features: Sequence[FeatureRows], terms: Sequence[Term]
+) -> TermTable:
+    """The table of some terms; kinds of coordinates that are not given have no rows."""
+    order = max((len(term.rows) for term in terms), default=1)
+    products = integers([[*term.rows, *[-1] * (order - len(term.rows))] for term in terms])
+    return TermTable(
+        {kind: integers(coordinates.get(kind, [])).reshape(-1, COORDINATES[kind].n_atoms) for kind in COORDINATES},
+        tuple(features),
+        products=products.reshape(-1, order),
+        multipliers=np.array([term.multiplier for term in terms], dtype=float),
+        coefficients=integers([term.coefficient for term in terms]),
+        groups=tuple(term.group for term in terms),
+    )
+
+
+def integers(values: Sequence) -> Int[np.ndarray, "..."]:
+    """Indices as an array, which may be empty."""
+    return np.array(values, dtype=np.int64)

@@ -14,8 +14,8 @@ from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.features import Feature
 from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels, plain_label
 from hybridff.gaff.patterns import Pattern, Site, places
-from hybridff.gaff.products import Factor, Row, product_table
-from hybridff.gaff.reference import reference
+from hybridff.gaff.products import Factor, ProductRow, product_table
+from hybridff.gaff.reference import reference_of
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.gaff.topology import Topology
 from hybridff.geometry import COORDINATES
@@ -53,7 +53,7 @@ class UserRow:
     pattern: Pattern
     quantity: Quantity
     start: float
-    """[kJ/mol]"""
+    """Coefficient at the start [kJ/mol]."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class UserForm:
         molecule: Molecule,
         start: ClassOneParameters,
         geometries: Float[np.ndarray, "frames atoms 3"] | None,
+        *,
         by_type: bool = False,
     ) -> tuple[TermTable, Parameters]:
         """The rows of the base and its own, for one molecule.
@@ -82,7 +83,7 @@ class UserForm:
         ``InputError`` when nothing fits the molecule, or a row has the name of a quantity of the base.
         """
         topology = Topology(molecule)
-        rest = reference(topology, molecule, start, geometries, by_type=by_type)
+        rest = reference_of(topology, molecule, start, geometries, by_type=by_type)
         site = Site(topology, start.types, np.array(rest.contacts), np.array(rest.linear, dtype=bool))
         types = start.types if by_type else None
         kinds: dict[str, Quantity] = {"constant": Quantity("1", 1.0, None)}
@@ -90,7 +91,7 @@ class UserForm:
         for row in self.rows:
             for quantity, factors in self._products(row, site, rest.values):
                 kinds[quantity] = row.quantity
-                rows.append(Row(quantity, factors, row.start, self._group(row)))
+                rows.append(ProductRow(quantity, factors, row.start, self._group(row)))
         if base is None:
             if not rows:
                 raise InputError(f"{self.path}: none of its rows fits {molecule.name}; change their patterns.")

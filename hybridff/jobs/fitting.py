@@ -1,7 +1,7 @@
 """A fit from checked data to models with their errors: start, terms, fit, stability gate, kernels, evaluation."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from hybridff.fitting.refit_until_stable import StableFit, fit_stable
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import Errors, evaluate
 from hybridff.frames.dataset import Frames, Split
+from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import starting_parameters
 from hybridff.hybrid.correcting import correct_stable
@@ -125,6 +126,19 @@ def _by_frames(progress: Progress, total: int) -> Callable[[int], None]:
     return visited
 
 
+def at_start(
+    molecule: Molecule,
+    parameters: ClassOneParameters,
+    job: FitJob,
+    geometries: Float[np.ndarray, "frames atoms 3"],
+) -> ForceField:
+    """The form that a job fits, as it begins; its reference lengths and angles are means over ``geometries`` [nm]."""
+    form = job.form
+    return ForceField.build(
+        molecule, parameters, form=form.parsed, share=form.share, fourier=form.fourier, geometries=geometries
+    )
+
+
 def atoms_of_kernels(
     corrections: Sequence[str], molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]
 ) -> list[tuple[int, ...]]:
@@ -162,7 +176,7 @@ def _member(item: Data, job: FitJob, say: Say) -> _Member:
     say(f"{placed.name}: charges and atom types …")
     parameters = starting_parameters(placed, job.starting)
     stock = ForceField.build(placed, parameters)
-    force_field = ForceField.build(placed, parameters, **asdict(job.form), geometries=parts["train"].positions)
+    force_field = at_start(placed, parameters, job, parts["train"].positions)
     for row in job.form.unmatched(force_field.parameter_table):
         say(f"Note: {placed.name}: nothing in the molecule fits the row {row!r} of {job.form.form}.")
     atoms = atoms_of_kernels(job.correction, placed, parts["train"].positions)

@@ -1,14 +1,13 @@
 """What more training frames would be worth: the same fit to fewer of them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from hybridff.document.blocks import Section, Table
 from hybridff.fitting.refit import fit_together
 from hybridff.frames.accuracy import Errors, evaluate
-from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import starting_parameters
-from hybridff.jobs.fitting import FittedMolecule
+from hybridff.jobs.fitting import FittedMolecule, at_start
 from hybridff.progress import Progress, silent
 from hybridff.report import pictures
 from hybridff.units import FORCE_KCAL, KCAL_MOL
@@ -40,7 +39,7 @@ def learning_curves(fitted: Sequence[FittedMolecule], progress: Progress = silen
         pairs = []
         for item, own in zip(fitted, parameters, strict=True):
             frames = item.data.frames.subset(item.split.train[: max(_LEAST, len(item.split.train) // part)])
-            built = ForceField.build(item.start.molecule, own, **asdict(job.form), geometries=frames.positions)
+            built = at_start(item.start.molecule, own, job, frames.positions)
             pairs.append((built, frames))
         validation = [item.data.frames.subset(item.split.validation) for item in fitted]
         result = fit_together(pairs, job.fit, validation)

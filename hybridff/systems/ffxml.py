@@ -12,25 +12,16 @@ from types import MappingProxyType
 from openmm import app
 
 from hybridff.errors import InputError
+from hybridff.gaff.assign import COULOMB_14, LENNARD_JONES_14
 from hybridff.gaff.features import Feature
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.fused import feature_rows
 from hybridff.gaff.nonbonded import PAIR_FEATURES
-from hybridff.gaff.openmm_forces import feature_rows
+from hybridff.gaff.openmm_native import HARMONIC_ANGLES, HARMONIC_BONDS, NATIVE_OF_FEATURE, NativeForce, numbers
 from hybridff.molecules.molecule import Molecule
 
-COULOMB_14, LENNARD_JONES_14 = 5 / 6, 0.5
-"""AMBER's factors of pairs three bonds apart."""
-_OWN: Mapping[str, str] = MappingProxyType(
-    {"harmonic_bond": "HarmonicBondForce", "harmonic_angle": "HarmonicAngleForce", "fourier": "PeriodicTorsionForce"}
-)
-"""Features that OpenMM has a force for."""
-_CUSTOM: Mapping[str, tuple[str, str, Mapping[str, str]]] = MappingProxyType(
-    {
-        "bond": ("CustomBondForce", "Bond", {"r": "r"}),
-        "angle": ("CustomAngleForce", "Angle", {"theta": "theta"}),
-    }
-)
-"""Force, element, and OpenMM's names of variables, of features that have to be written out."""
+_CUSTOM: Mapping[str, NativeForce] = MappingProxyType({"bond": HARMONIC_BONDS, "angle": HARMONIC_ANGLES})
+"""Coordinates whose other features can be written out, and OpenMM's force on the same atoms."""
 _COEFFICIENT = "coefficient"
 
 
@@ -46,7 +37,7 @@ def template(
     ET.SubElement(force, "UseAttributeFromResidue", name="charge")
     for i, number in enumerate(molecule.numbers.tolist()):
         element, kind = app.Element.getByAtomicNumber(number), f"{name}-{i}"
-        mass = repr(element.mass._value)
+        mass = repr(numbers([element.mass])[0])
         ET.SubElement(types, "Type", {"name": kind, "class": kind, "element": element.symbol, "mass": mass})
         charge, sigma, epsilon = (
             repr(float(values[i])) for values in (nonbonded.charge, nonbonded.sigma, nonbonded.epsilon)
@@ -76,11 +67,11 @@ def standalone(force_field: ForceField, name: str) -> str:
     for feature, atoms, coefficient, values in _terms(force_field):
         if feature.name == "fourier":
             torsions[min(atoms, atoms[::-1])].append((values["n"], values["phase"], coefficient))
-        elif feature.name in _OWN:
-            kind, constants = ("Bond", ("length",)) if len(atoms) == 2 else ("Angle", ("angle",))
-            own = _force(root, forces, _OWN[feature.name])
-            numbers = {constant: repr(value) for constant, value in zip(constants, values.values(), strict=True)}
-            ET.SubElement(own, kind, _types(name, atoms) | numbers | {"k": repr(coefficient)})
+        elif feature.name in NATIVE_OF_FEATURE:
+            native = NATIVE_OF_FEATURE[feature.name]
+            own = _force(root, forces, native.force.__name__)
+            attributes = dict(zip(native.parameters, map(repr, (*values.values(), coefficient)), strict=True))
+            ET.SubElement(own, native.term, _types(name, atoms) | attributes)
             bonds.discard(frozenset(atoms))
         else:
             _custom(root, forces, name, feature, atoms, {_COEFFICIENT: coefficient, **values})
@@ -105,8 +96,8 @@ def _terms(force_field: ForceField) -> Iterator[tuple[Feature, tuple[int, ...], 
         feature, atoms, values = rows[own[0]]
         if coefficient == 0.0 or (len(own) == 1 and feature.name in PAIR_FEATURES):
             continue
-        known = feature.name in _OWN or (
-            feature.coordinate in _CUSTOM and set(feature.variables) <= set(_CUSTOM[feature.coordinate][2])
+        known = feature.name in NATIVE_OF_FEATURE or (
+            feature.coordinate in _CUSTOM and set(feature.variables) <= _CUSTOM[feature.coordinate].variables.keys()
         )
         if len(own) > 1 or not known:
             what = "couplings" if len(own) > 1 else feature.name
@@ -136,15 +127,15 @@ def _custom(
     atoms: Sequence[int],
     values: Mapping[str, float],
 ) -> None:
-    kind, element, variables = _CUSTOM[feature.coordinate]
+    native = _CUSTOM[feature.coordinate]
     if feature.name not in forces:
-        own = {variable: variables[variable] for variable in feature.variables}
+        own = {variable: native.variables[variable] for variable in feature.variables}
         energy = f"{_COEFFICIENT}*({feature.expression.openmm({**own, **{key: key for key in feature.parameters}})})"
-        forces[feature.name] = ET.SubElement(root, kind, energy=energy)
+        forces[feature.name] = ET.SubElement(root, native.custom.__name__, energy=energy)
         for key in values:
-            ET.SubElement(forces[feature.name], f"Per{element}Parameter", name=key)
-    numbers = {key: repr(value) for key, value in values.items()}
-    ET.SubElement(forces[feature.name], element, _types(name, atoms) | numbers)
+            ET.SubElement(forces[feature.name], f"Per{native.term}Parameter", name=key)
+    attributes = {key: repr(value) for key, value in values.items()}
+    ET.SubElement(forces[feature.name], native.term, _types(name, atoms) | attributes)
 
 
 def _proper(atoms: Sequence[int], bonded: set[frozenset[int]]) -> bool:
@@ -187,9 +178,9 @@ def _torsion(
                 "one of them; use HybridFFTemplateGenerator, or export --system."
             )
         kind, order = "Improper", (k, i, j, m)
-    numbers = {
+    attributes = {
         f"{key}{number + 1}": value
         for number, (n, phase, k) in enumerate(terms)
         for key, value in (("periodicity", repr(round(n))), ("phase", repr(phase)), ("k", repr(k)))
     }
-    ET.SubElement(force, kind, _types(name, order) | numbers)
+    ET.SubElement(force, kind, _types(name, order) | attributes)

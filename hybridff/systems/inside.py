@@ -6,31 +6,20 @@ one, in any box and with any cutoff. What its atoms do to others is not touched.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import openmm
-from openmm import unit
 
 from hybridff.errors import InputError
 from hybridff.export.routes import Route, compiled_forces
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import nonbonded_force
+from hybridff.gaff.openmm_native import HARMONIC_BONDS, NATIVE_OF_FORCE, NO_LENGTH, NativeForce, numbers, pair_energy
 from hybridff.systems.matching import Copy
-from hybridff.units import COULOMB
 
-NATIVE: Mapping[type[openmm.Force], tuple[str, int]] = MappingProxyType(
-    {
-        openmm.HarmonicBondForce: ("Bond", 2),
-        openmm.HarmonicAngleForce: ("Angle", 3),
-        openmm.PeriodicTorsionForce: ("Torsion", 4),
-    }
-)
-"""Forces of OpenMM's own that terms become, the name of a term in their functions, and its atoms."""
-_NO_LENGTH = 0.1
-"""Of a bond without stiffness [nm]."""
 Pair = tuple[float, float, float]
 """Charge product [e²], sigma [nm], epsilon [kJ/mol]."""
 
@@ -40,10 +29,11 @@ class Scale:
     """A factor on energies."""
 
     expression: str
-    """In OpenMM's syntax, of one global parameter."""
+    """The factor in OpenMM's syntax, a function of one global parameter."""
     parameter: str
+    """Name of the global parameter."""
     value: float
-    """That the parameter has at first."""
+    """Value that the parameter has at first."""
 
 
 def add_inside(
@@ -83,13 +73,13 @@ def add_model(system: openmm.System, force_field: ForceField, copies: Sequence[C
     if route == "native":
         add_inside(system, force_field, copies)
         return
-    add, bonds = _adder(system, openmm.HarmonicBondForce, None)
+    add, bonds = _adder(system, HARMONIC_BONDS, None)
     for copy in copies:
         force, *_ = compiled_forces(force_field, alone=False, periodic=system.usesPeriodicBoundaryConditions())
         force.setParticles(copy.tolist())
         system.addForce(force)
         for i, j in force_field.molecule.bonds.tolist():  # a PythonForce does not tell OpenMM what a molecule is
-            add([int(copy[i]), int(copy[j])], (_NO_LENGTH, 0.0))
+            add([int(copy[i]), int(copy[j])], (NO_LENGTH, 0.0))
     if bonds is not None:
         system.addForce(bonds)
 
@@ -211,55 +201,40 @@ def times(energy: str, scale: Scale) -> str:
 
 
 def _add_native(system: openmm.System, force: openmm.Force, copies: Sequence[Copy], scale: Scale | None) -> None:
-    kind, n_atoms = NATIVE[type(force)]
-    add, own = _adder(system, type(force), scale)
+    native = NATIVE_OF_FORCE[type(force)]
+    add, own = _adder(system, native, scale)
     for copy in copies:
-        for i in range(getattr(force, f"getNum{kind}s")()):
-            values = getattr(force, f"get{kind}Parameters")(i)
-            atoms = [int(copy[atom]) for atom in values[:n_atoms]]
-            add(atoms, numbers(values[n_atoms:]))
+        for atoms, values in native.terms(force):
+            add([int(copy[atom]) for atom in atoms], values)
     if own is not None:
         system.addForce(own)
 
 
 def _adder(
-    system: openmm.System, kind: type[openmm.Force], scale: Scale | None
+    system: openmm.System, native: NativeForce, scale: Scale | None
 ) -> tuple[Callable[[list[int], tuple[float | int, ...]], Any], openmm.Force | None]:
     """How to add a term of one of OpenMM's own kinds, and the new force that takes it, if it is one."""
-    name = NATIVE[kind][0]
     if scale is not None:
-        own = scaled_like(kind, scale)
+        own = scaled_like(native, scale)
         own.setUsesPeriodicBoundaryConditions(system.usesPeriodicBoundaryConditions())
-        return lambda atoms, values: getattr(own, f"add{name}")(*atoms, values), own
-    present = [force for force in system.getForces() if isinstance(force, kind) and force.getForceGroup() == 0]
-    force = present[0] if present else kind()
-    return lambda atoms, values: getattr(force, f"add{name}")(*atoms, *values), None if present else force
+        return partial(native.add_custom, own), own
+    present = [force for force in system.getForces() if isinstance(force, native.force) and force.getForceGroup() == 0]
+    force = present[0] if present else native.force()
+    return partial(native.add, force), None if present else force
 
 
-_SCALED: Mapping[type[openmm.Force], tuple[type, str, tuple[str, ...]]] = MappingProxyType(
-    {
-        openmm.HarmonicBondForce: (openmm.CustomBondForce, "0.5*k*(r-length)^2", ("length", "k")),
-        openmm.HarmonicAngleForce: (openmm.CustomAngleForce, "0.5*k*(theta-angle)^2", ("angle", "k")),
-        openmm.PeriodicTorsionForce: (openmm.CustomTorsionForce, "k*(1+cos(n*theta-phase))", ("n", "phase", "k")),
-    }
-)
-
-
-def scaled_like(kind: type[openmm.Force], scale: Scale) -> Any:
+def scaled_like(native: NativeForce, scale: Scale) -> Any:
     """An empty custom force with the formula of one of OpenMM's own, times a factor."""
-    custom, energy, names = _SCALED[kind]
-    own = custom(times(energy, scale))
+    own = native.custom_force(times(native.energy, scale))
     own.addGlobalParameter(scale.parameter, scale.value)
-    for name in names:
-        getattr(own, f"addPer{NATIVE[kind][0]}Parameter")(name)
     return own
 
 
 def pair_force(
-    pairs: Mapping[tuple[int, int], Pair], periodic: bool, scale: Scale | None = None
+    pairs: Mapping[tuple[int, int], Pair], *, periodic: bool, scale: Scale | None = None
 ) -> openmm.CustomBondForce:
     """Lennard-Jones and Coulomb energies of pairs, without any cutoff."""
-    energy = f"{COULOMB!r}*charges/r+4*epsilon*((sigma/r)^12-(sigma/r)^6)"
+    energy = pair_energy()
     force = openmm.CustomBondForce(energy if scale is None else times(energy, scale))
     for name in ("charges", "sigma", "epsilon"):
         force.addPerBondParameter(name)
@@ -269,10 +244,3 @@ def pair_force(
         force.addBond(*atoms, pair)
     force.setUsesPeriodicBoundaryConditions(periodic)
     return force
-
-
-def numbers(values: Iterable[Any]) -> tuple[float | int, ...]:
-    """Without units, in those of OpenMM."""
-    return tuple(
-        value.value_in_unit_system(unit.md_unit_system) if unit.is_quantity(value) else value for value in values
-    )

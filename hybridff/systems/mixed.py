@@ -15,8 +15,8 @@ from hybridff.export.context import minimise, new_context
 from hybridff.export.modelfile import Model, force_field_of
 from hybridff.export.routes import Route, to_openmm
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.openmm_native import NATIVE_OF_FORCE
 from hybridff.systems.inside import (
-    NATIVE,
     Pair,
     Scale,
     add_inside,
@@ -24,7 +24,6 @@ from hybridff.systems.inside import (
     check_offsets,
     exceptions_of,
     nonbonded_of,
-    numbers,
     owners,
     pair_force,
     pairs_inside,
@@ -36,9 +35,8 @@ from hybridff.systems.inside import (
 from hybridff.systems.matching import Copy, bonds_of, elements_of, find_copies
 
 _TERMS = ("Bonds/Bond", "Angles/Angle", "Torsions/Torsion")
-"""Of bonded forces in a System's XML."""
+"""Where the terms of bonded forces stand in a System's XML."""
 _CUSTOM = openmm.CustomBondForce, openmm.CustomAngleForce, openmm.CustomTorsionForce, openmm.CustomCompoundBondForce
-_RYCKAERT_BELLEMANS = "+".join(f"c{i}*cos(theta-{np.pi!r})^{i}" for i in range(6))
 _MINIMISER = 0.01, 10000
 """Force [kJ/mol/nm] and steps of the minimum that constraints take their lengths from."""
 
@@ -89,21 +87,27 @@ def add_hybrid(
     _check(system, model, copies)
     check_offsets(nonbonded_of(system), copies, particles=interpolate is not None)
     kept, removed = _divided(system, owners(copies))
-    nonbonded = nonbonded_of(kept)
     if interpolate is None:
         add_model(kept, model, copies, route)
         _constrain(kept, model, copies)
     else:
-        _no_pair_forces(kept)
-        _no_reaction_field(nonbonded)
-        new = pairs_inside(model, copies)
-        _interpolate_pairs(kept, nonbonded, pairs_of(nonbonded, copies), new, interpolate)
-        for force in removed:
-            if hasattr(force, "getEnergyFunction") and re.search(rf"\b{interpolate}\b", force.getEnergyFunction()):
-                raise InputError(f"the System's {type(force).__name__} has a {interpolate} already; take another name.")
-            kept.addForce(_fading(force, Scale(f"1-{interpolate}", interpolate, 1.0)))
-        add_inside(kept, model, copies, Scale(interpolate, interpolate, 1.0))
+        _interpolate(kept, removed, model, copies, interpolate)
     return kept
+
+
+def _interpolate(
+    system: openmm.System, removed: Sequence[openmm.Force], model: ForceField, copies: Sequence[Copy], parameter: str
+) -> None:
+    """Add the old inner energy times one minus a parameter, and the model's times the parameter."""
+    nonbonded = nonbonded_of(system)
+    _no_pair_forces(system)
+    _no_reaction_field(nonbonded)
+    _interpolate_pairs(system, nonbonded, pairs_of(nonbonded, copies), pairs_inside(model, copies), parameter)
+    for force in removed:
+        if hasattr(force, "getEnergyFunction") and re.search(rf"\b{parameter}\b", force.getEnergyFunction()):
+            raise InputError(f"the System's {type(force).__name__} has a {parameter} already; take another name.")
+        system.addForce(_fading(force, Scale(f"1-{parameter}", parameter, 1.0)))
+    add_inside(system, model, copies, Scale(parameter, parameter, 1.0))
 
 
 def _check(system: openmm.System, model: ForceField, copies: Sequence[Copy]) -> None:
@@ -242,25 +246,17 @@ def _interpolate_pairs(
         force.addExceptionParameterOffset(parameter, number, own_charges - charges, 0.0, own_epsilon - epsilon)
     if apart:
         periodic = force.getExceptionsUsePeriodicBoundaryConditions()
-        system.addForce(pair_force(apart, periodic, Scale(parameter, parameter, 1.0)))
+        system.addForce(pair_force(apart, periodic=periodic, scale=Scale(parameter, parameter, 1.0)))
 
 
 def _fading(force: Any, scale: Scale) -> openmm.Force:
     """A force times a factor."""
     kind = type(force)
-    if kind in NATIVE:
-        own, (name, n_atoms) = scaled_like(kind, scale), NATIVE[kind]
-        for i in range(getattr(force, f"getNum{name}s")()):
-            values = getattr(force, f"get{name}Parameters")(i)
-            getattr(own, f"add{name}")(*values[:n_atoms], numbers(values[n_atoms:]))
-    elif kind is openmm.RBTorsionForce:
-        own = openmm.CustomTorsionForce(times(_RYCKAERT_BELLEMANS, scale))
-        own.addGlobalParameter(scale.parameter, scale.value)
-        for i in range(6):
-            own.addPerTorsionParameter(f"c{i}")
-        for i in range(force.getNumTorsions()):
-            values = force.getTorsionParameters(i)
-            own.addTorsion(*values[:4], numbers(values[4:]))
+    if kind in NATIVE_OF_FORCE:
+        native = NATIVE_OF_FORCE[kind]
+        own = scaled_like(native, scale)
+        for atoms, values in native.terms(force):
+            native.add_custom(own, atoms, values)
     elif kind in _CUSTOM:
         own = force
         own.setEnergyFunction(times(force.getEnergyFunction(), scale))

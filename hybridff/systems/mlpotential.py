@@ -87,7 +87,8 @@ class _Potential(MLPotentialImpl):
         if not copies:
             raise InputError(why_not(self._model, topology))
         add_inside(system, self._model, copies)
-        system.addForce(pair_force(pairs_inside(self._model, copies), system.usesPeriodicBoundaryConditions()))
+        periodic = system.usesPeriodicBoundaryConditions()
+        system.addForce(pair_force(pairs_inside(self._model, copies), periodic=periodic))
 
 
 def _check_group(group: int) -> None:

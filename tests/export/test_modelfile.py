@@ -405,10 +405,7 @@ def of_a_user() -> ForceField:
             kinds={**parameters.kinds, **KINDS, "bond r0": replace(QUANTITIES["bond r0"], prior_width=0.01)},
         ),
         plain.nonbonded,
-        form="mine",
-        share=plain.share,
-        types=plain.types,
-        source=plain.source,
+        replace(plain.origin, form="mine", estimated=()),
     )
 
 
@@ -453,8 +450,7 @@ def test_a_definition_that_this_version_has_changed_is_kept(tmp_path: Path) -> N
         coefficients=np.append(terms.coefficients, 0),
         groups=(*terms.groups, "bond"),
     )
-    parts = {name: getattr(model, name) for name in ("form", "share", "types", "source")}
-    model = ForceField(model.molecule, table, model.parameter_table, model.nonbonded, **parts)
+    model = ForceField(model.molecule, table, model.parameter_table, model.nonbonded, model.origin)
     read = read_model(written(tmp_path, model)).force_field
     assert read.table.features[-1].feature.expression == Expression("2*r")
     x = torch.tensor(distorted("ethanol", 2))

@@ -176,10 +176,7 @@ def _rich() -> ForceField:
         replace(model.table, products=products),
         model.parameter_table,
         model.nonbonded,
-        form="of its own",
-        share=model.share,
-        types=model.types,
-        source=model.source,
+        replace(model.origin, form="of its own"),
     )
 
 

@@ -5,13 +5,14 @@ from helpers import openmm_energy_forces
 from models import EXAMPLES, distorted, force_field, lone_atom, molecule, perturbed
 from tables import ATOMS, PLAUSIBLE, TRIAL, by_torch, frames, table
 
-from hybridff.expression import FUNCTIONS, Expression
+from hybridff.expression import Expression
 from hybridff.gaff.codegen import address, kernel
 from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.kernels import WIDTH
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.terms import FeatureRows, TermTable
+from hybridff.syntax import FUNCTIONS
 
 Factors = tuple[tuple[str, int], ...]
 

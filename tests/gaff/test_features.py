@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from hybridff.errors import InputError
 from hybridff.expression import Expression
 from hybridff.gaff import energy, openmm_forces
 from hybridff.gaff.features import FEATURES, Feature, Parameter
+from hybridff.gaff.openmm_native import add_feature
 from hybridff.geometry import COORDINATES
 
 every_feature = pytest.mark.parametrize("feature", TRIAL.values(), ids=TRIAL)
@@ -232,11 +233,12 @@ def test_a_wrong_order_of_neighbours_is_caught(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_wrong_native_mapping_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = openmm_forces._Native(
-        openmm.HarmonicBondForce, lambda force, atoms, k, values: force.addBond(*atoms, values["r0"], 2 * k)
-    )
-    natives = MappingProxyType({**openmm_forces._NATIVE, "harmonic_bond": wrong})
-    monkeypatch.setattr(openmm_forces, "_NATIVE", natives)
+    def wrong(
+        force: openmm.Force, feature: str, atoms: Sequence[int], k: float, constants: Mapping[str, float]
+    ) -> None:
+        add_feature(force, feature, atoms, 2 * k, constants)
+
+    monkeypatch.setattr(openmm_forces, "add_feature", wrong)
     with pytest.raises(AssertionError):
         assert_routes_agree(*table((("harmonic_bond", 0),)), frames())
 

@@ -1,5 +1,6 @@
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +8,8 @@ import torch
 from models import EXAMPLES, class_one_of, distorted, force_field, molecule
 
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.forms import Share, build_form
+from hybridff.gaff.forms import FormOptions, Share, build_form
+from hybridff.gaff.userform import UserForm
 
 shares = pytest.mark.parametrize("share", ["symmetry", "types"])
 
@@ -177,3 +179,49 @@ def test_near_pairs_change_nothing_at_the_start_and_bonds_and_angles_later(name:
     assert single.all(), "pairs are single features, which OpenMM runs as exceptions at no cost"
     added = len(changed.table.coefficients) - len(plain.table.coefficients)
     assert added == 2 * len(pairs)
+
+
+FORM = """name = "mine"
+base = "harmonic"
+[features.s]
+coordinate = "bond"
+expression = "(r - r0)^3"
+parameters.r0 = "reference"
+[[rows]]
+name = "cubic"
+features = ["s"]
+prior = 10
+"""
+
+
+def test_the_file_of_a_form_is_read_once(tmp_path: Path) -> None:
+    """Whatever happens to it later; two fits, or a fit and its report, see the same form."""
+    path = tmp_path / "mine.toml"
+    path.write_text(FORM, encoding="utf-8")
+    options = FormOptions(form=path)
+    first = options.parsed
+    path.write_text("nonsense", encoding="utf-8")
+    assert options.parsed is first
+    assert isinstance(first, UserForm)
+    parameters = ForceField.build(molecule("ethanol"), class_one_of("ethanol"), form=first).parameter_table
+    assert options.unmatched(parameters) == []
+
+
+def test_options_do_not_touch_the_file(tmp_path: Path) -> None:
+    assert FormOptions(form=tmp_path / "none.toml").files == (tmp_path / "none.toml",)
+
+
+def test_a_form_with_a_name_needs_no_file() -> None:
+    assert FormOptions(form="morse").parsed == "morse"
+    assert FormOptions(form="morse").files == ()
+
+
+def test_a_file_and_what_it_says_make_the_same_force_field(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(FORM, encoding="utf-8")
+    own = FormOptions(form=path).parsed
+    by_file, by_form = (
+        ForceField.build(molecule("ethanol"), class_one_of("ethanol"), form=form) for form in (path, own)
+    )
+    assert by_file.form == by_form.form == "mine"
+    assert by_file.parameter_table.labels == by_form.parameter_table.labels

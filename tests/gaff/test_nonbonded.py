@@ -115,8 +115,7 @@ def test_multipliers_of_pairs_reach_openmm() -> None:
     rng = np.random.default_rng(0)
     table = replace(model.table, multipliers=rng.choice([0.5, 1.0, 2.0], len(model.table.coefficients)))
     start = class_one_of("ethanol").nonbonded
-    parts = {name: getattr(model, name) for name in ("form", "share", "types", "source")}
-    multiplied = ForceField(model.molecule, table, model.parameter_table, start, **parts)
+    multiplied = ForceField(model.molecule, table, model.parameter_table, start, model.origin)
     energy, forces = multiplied.energy_forces(torch.tensor(x))
     assert (energy - model.energy(torch.tensor(x))).abs().min() > 1
     expected, expected_forces = openmm_energy_forces(multiplied.openmm_forces(), x)

@@ -10,9 +10,10 @@ from models import distorted, force_field
 from tables import TRIAL, assert_routes_agree, by_openmm, by_torch, frames, table
 
 from hybridff.expression import Expression
-from hybridff.gaff import openmm_forces
-from hybridff.gaff.features import FEATURES, Feature, Parameter
+from hybridff.gaff.blocks import LONGEST
+from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.nonbonded import PAIR_FEATURES
 from hybridff.gaff.openmm_forces import bonded_forces
 
 FACTORS = [(name, row) for name in TRIAL for row in (0, 1)]
@@ -28,7 +29,7 @@ def name(term: tuple[tuple[str, int], ...]) -> str:
 
 
 @pytest.mark.parametrize("row", [0, 1])
-@pytest.mark.parametrize("feature", [name for name in TRIAL if name not in openmm_forces.PAIR_FEATURES])
+@pytest.mark.parametrize("feature", [name for name in TRIAL if name not in PAIR_FEATURES])
 def test_single_features_agree_with_torch(feature: str, row: int) -> None:
     assert_routes_agree(*table(((feature, row),)), frames())
 
@@ -86,7 +87,7 @@ def test_terms_of_one_shape_share_a_force_and_single_terms_are_native() -> None:
 
 
 def test_single_pair_terms_are_left_to_the_nonbonded_force() -> None:
-    terms, parameters = table(*(((feature, 0),) for feature in openmm_forces.PAIR_FEATURES))
+    terms, parameters = table(*(((feature, 0),) for feature in PAIR_FEATURES))
     assert bonded_forces(terms, parameters.values) == []
 
 
@@ -175,7 +176,7 @@ def test_thousands_of_terms_agree_with_torch_in_few_short_expressions(name: str,
     forces = fused(model)
     assert len(forces) <= 16
     assert len(model.table.products) > 20 * len(forces)
-    assert max(coefficients(force).shape[1] for force in forces) <= openmm_forces.LONGEST
+    assert max(coefficients(force).shape[1] for force in forces) <= LONGEST
 
 
 def test_no_per_bond_parameter_means_a_coordinate_of_an_atom() -> None:
@@ -212,18 +213,6 @@ def test_another_order_of_the_atoms_of_a_fused_bond_is_another_energy() -> None:
             force.setBondParameters(i, [*atoms[1:], atoms[0]], values)
         wrong, _ = openmm_energy_forces([force], x)
         assert force.getNumParticlesPerBond() == 2 or abs(wrong - energy) > 1e-6 * abs(energy)
-
-
-def test_orders_of_atoms_are_equal_where_the_feature_is() -> None:
-    def orders(name: str) -> set[tuple[int, ...]]:
-        feature = {**TRIAL, **FEATURES}[name]
-        return set(openmm_forces._equal_orders(feature.coordinate, feature.expression, tuple(feature.parameters)))
-
-    assert orders("harmonic_bond") == {(0, 1), (1, 0)}
-    assert orders("harmonic_angle") == {(0, 1, 2), (2, 1, 0)}
-    assert orders("fourier") == {(0, 1, 2, 3), (3, 2, 1, 0)}
-    assert orders("second_angle") == {(0, 1, 2, 3), (0, 3, 2, 1)}
-    assert orders("tilt") == {(0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2)}
 
 
 def test_atoms_that_only_custom_forces_connect_are_one_molecule() -> None:

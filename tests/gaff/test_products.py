@@ -9,7 +9,7 @@ from sympy.combinatorics import Permutation, PermutationGroup
 from hybridff.gaff.energy import TermEnergy
 from hybridff.gaff.features import FEATURES
 from hybridff.gaff.parameters import Parameters, Quantity
-from hybridff.gaff.products import Factor, Row, product_table
+from hybridff.gaff.products import Factor, ProductRow, product_table
 from hybridff.gaff.terms import TermTable
 from hybridff.gaff.topology import Topology
 from hybridff.molecules.symmetry import automorphism_generators
@@ -30,7 +30,7 @@ def factor(topology: Topology, name: str, coordinate: int) -> Factor:
     return Factor(feature, coordinate, tuple(CONSTANTS[p.unit] for p in feature.parameters.values()))
 
 
-def some_rows(topology: Topology, n: int, seed: int) -> list[Row]:
+def some_rows(topology: Topology, n: int, seed: int) -> list[ProductRow]:
     """Products of one to three factors drawn at random."""
     random = np.random.default_rng(seed)
     names = [name for name in NAMES if topology.atoms[FEATURES[name].coordinate]]
@@ -41,7 +41,7 @@ def some_rows(topology: Topology, n: int, seed: int) -> list[Row]:
             factor(topology, name, int(random.integers(len(topology.atoms[FEATURES[name].coordinate]))))
             for name in drawn
         ]
-        rows.append(Row("one", tuple(factors), float(random.normal())))
+        rows.append(ProductRow("one", tuple(factors), float(random.normal())))
     return rows
 
 
@@ -49,7 +49,7 @@ def energies(terms: TermTable, parameters: Parameters, x: np.ndarray) -> np.ndar
     return TermEnergy(terms, parameters).term_energies(torch.as_tensor(x)).sum(-1).numpy()
 
 
-def product(topology: Topology, row: Row, x: np.ndarray) -> np.ndarray:
+def product(topology: Topology, row: ProductRow, x: np.ndarray) -> np.ndarray:
     """The product alone, factor by factor."""
     total = np.full(len(x), 1.0)
     for feature, coordinate, constants in row.factors:
@@ -95,7 +95,7 @@ def test_a_row_is_its_product_averaged_over_all_permutations_as_often_as_it_has_
 def test_a_product_that_is_minus_its_own_image_is_left_out() -> None:
     """The out-of-plane value of a carbon of benzene changes sign when the ring is turned over."""
     topology = Topology(molecule("benzene"))
-    rows = [Row("one", (factor(topology, "out_of_plane", 0),) * n, 1.0) for n in (1, 2, 3)]
+    rows = [ProductRow("one", (factor(topology, "out_of_plane", 0),) * n, 1.0) for n in (1, 2, 3)]
     terms, parameters = product_table(topology, rows, KINDS)
     assert parameters.quantities == ("one",)
     assert terms.products.shape == (6, 2)
@@ -106,7 +106,7 @@ def test_a_product_of_two_odd_functions_carries_signs() -> None:
     topology = Topology(molecule("benzene"))
     neighbours = [(i, j) for i in range(6) for j in range(i) if topology.distances[i, j] == 1]
     i, j = neighbours[0]
-    row = Row("one", (factor(topology, "out_of_plane", i), factor(topology, "out_of_plane", j)), 1.0)
+    row = ProductRow("one", (factor(topology, "out_of_plane", i), factor(topology, "out_of_plane", j)), 1.0)
     terms, parameters = product_table(topology, [row], KINDS)
     x = geometries("benzene")
     s = topology.values("out_of_plane", "s", x)
@@ -134,7 +134,7 @@ def test_rows_given_again_or_as_their_images_count_once() -> None:
     images = []
     for row, maps in zip(rows, topology.images * 20, strict=False):
         images.append(
-            Row(
+            ProductRow(
                 row.quantity,
                 tuple(f._replace(coordinate=maps[f.feature.coordinate][0][f.coordinate]) for f in row.factors[::-1]),
                 99.0,
@@ -150,14 +150,14 @@ def test_rows_given_again_or_as_their_images_count_once() -> None:
 def test_the_same_product_of_another_quantity_is_another_row() -> None:
     topology = Topology(molecule("ethanol"))
     factors = (factor(topology, "morse", 0),)
-    _, parameters = product_table(topology, [Row("one", factors, 1.0), Row("other", factors, 2.0)], KINDS)
+    _, parameters = product_table(topology, [ProductRow("one", factors, 1.0), ProductRow("other", factors, 2.0)], KINDS)
     assert parameters.quantities[:2] == ("one", "other")
 
 
 def test_coefficients_are_labelled_by_the_atoms_of_the_first_row() -> None:
     topology = Topology(molecule("ethanol"))
     bond, angle = topology.index["bond"][0, 4], topology.index["angle"][0, 1, 2]
-    row = Row("one", (factor(topology, "morse", bond), factor(topology, "bounded_bend", angle)))
+    row = ProductRow("one", (factor(topology, "morse", bond), factor(topology, "bounded_bend", angle)))
     _, parameters = product_table(topology, [row, row], KINDS)
     assert parameters.labels[0] == "C1-H5 · C1-C2-O3"
 

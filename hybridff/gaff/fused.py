@@ -1,0 +1,185 @@
+"""Terms fused by the sets of atoms that they are on, and alike sets brought into the same order of atoms."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations, product
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from hybridff.gaff.features import Feature
+from hybridff.gaff.surroundings import Surroundings, smallest
+from hybridff.gaff.terms import TermTable
+
+_MOST_SHUFFLED = 4
+"""Coordinates of an expression whose orders are all tried in order to find an equal one."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One feature of one coordinate, with numbers in place of indices."""
+
+    feature: Feature
+    atoms: tuple[int, ...]
+    parameters: Mapping[str, float]
+    kind: tuple[tuple[str, float], ...]
+    """Parameters that tell the rows of one coordinate apart, such as a periodicity."""
+    ordinal: int
+    """Number among rows of the same coordinate and kind."""
+
+
+class Slot(NamedTuple):
+    """A factor on numbered atoms of a set; alike sets have the same slots."""
+
+    feature: str
+    atoms: tuple[int, ...]
+    kind: tuple[tuple[str, float], ...]
+    ordinal: int
+
+
+Product = tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class FusedBond:
+    """The terms on one set of atoms."""
+
+    atoms: tuple[int, ...]
+    coefficients: Mapping[Product, float]
+    constants: Mapping[Slot, Mapping[str, float]]
+
+
+def feature_rows(
+    table: TermTable, values: Float[np.ndarray, " parameters"]
+) -> list[tuple[Feature, tuple[int, ...], dict[str, float]]]:
+    """Feature, atoms and parameters of all feature rows in turn, as ``table.products`` counts them."""
+    return [
+        (block.feature, tuple(atoms), {name: float(values[index[i]]) for name, index in block.parameters.items()})
+        for block in table.features
+        for i, atoms in enumerate(table.coordinates[block.feature.coordinate][block.coordinate].tolist())
+    ]
+
+
+def list_factors(table: TermTable, values: Float[np.ndarray, " parameters"]) -> list[Factor]:
+    """All feature rows in turn."""
+    rows = feature_rows(table, values)
+    here: dict[tuple, list[Mapping[str, float]]] = defaultdict(list)
+    for feature, atoms, parameters in rows:
+        here[feature.name, smallest(feature, atoms)].append(parameters)
+    telling = {block.feature.name: _telling_parameters(block.feature, here) for block in table.features}
+    seen: Counter[tuple] = Counter()
+    factors = []
+    for feature, atoms, parameters in rows:
+        kind = tuple((name, parameters[name]) for name in telling[feature.name])
+        key = feature.name, smallest(feature, atoms), kind
+        factors.append(Factor(feature, atoms, parameters, kind, seen[key]))
+        seen[key] += 1
+    return factors
+
+
+def _telling_parameters(feature: Feature, here: Mapping[tuple, list[Mapping[str, float]]]) -> list[str]:
+    """Parameters with few values that differ among the rows of one coordinate: periodicities, centres on a grid."""
+    found = []
+    for name in feature.parameters:
+        values = [{row[name] for row in rows} for (owner, _), rows in here.items() if owner == feature.name]
+        most = max(map(len, values))
+        if most > 1 and len(set().union(*values)) <= 2 * most:
+            found.append(name)
+    return found
+
+
+def alike_bonds(
+    table: TermTable, factors: Sequence[Factor], terms: Mapping[tuple[int, ...], float]
+) -> list[list[FusedBond]]:
+    """The terms fused by sets of atoms, in groups of alike sets."""
+    sets: dict[tuple[int, ...], list[tuple[int, ...]]] = defaultdict(list)
+    for term in terms:
+        sets[tuple(sorted({atom for i in term for atom in factors[i].atoms}))].append(term)
+    surroundings = Surroundings(table)
+    groups: dict[tuple, list[FusedBond]] = defaultdict(list)
+    filled: dict[tuple, Counter[Product]] = defaultdict(Counter)
+    for atoms, own in sorted(sets.items(), key=lambda item: (-len(item[1]), item[0])):
+        shape, arrangements = surroundings.shape(atoms)
+        candidates = []
+        for arrangement in arrangements:
+            place = {atom: i for i, atom in enumerate(arrangement)}
+            slots = {i: _slot(factors[i], place) for i in {i for term in own for i in term}}
+            products = {term: tuple(sorted(slots[i] for i in term)) for term in own}
+            overlap = sum(filled[shape][p] > 0 for p in products.values())
+            candidates.append((-overlap, sorted(products.values()), arrangement, slots, products))
+        _, _, arrangement, slots, products = min(candidates, key=lambda candidate: candidate[:3])
+        filled[shape].update(products.values())
+        groups[shape].append(
+            FusedBond(
+                arrangement,
+                {products[term]: terms[term] for term in own},
+                {slot: factors[i].parameters for i, slot in slots.items()},
+            )
+        )
+    return list(groups.values())
+
+
+def _slot(factor: Factor, place: Mapping[int, int]) -> Slot:
+    atoms = smallest(factor.feature, [place[atom] for atom in factor.atoms])
+    return Slot(factor.feature.name, atoms, factor.kind, factor.ordinal)
+
+
+def coordinates_of(features: Mapping[str, Feature], slots: Iterable[Slot]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Distinct coordinates in turn."""
+    return tuple(dict.fromkeys((features[slot.feature].coordinate, slot.atoms) for slot in slots))
+
+
+def part(bond: FusedBond, products: Iterable[Product]) -> FusedBond:
+    """A bond with some of all terms; those that it lacks have coefficients of zero."""
+    coefficients = {term: bond.coefficients.get(term, 0.0) for term in products}
+    slots = {slot for term in coefficients for slot in term}
+    return FusedBond(bond.atoms, coefficients, {slot: bond.constants[slot] for slot in slots if slot in bond.constants})
+
+
+def joined(features: Mapping[str, Feature], groups: Iterable[Sequence[FusedBond]]) -> list[list[FusedBond]]:
+    """Groups that turn out to have the same products, in other surroundings or with other numbers of atoms, as one."""
+    joined: dict[tuple[Product, ...], list[FusedBond]] = defaultdict(list)
+    for group in groups:
+        atoms = _simplest_order(features, list(group[0].coefficients))
+        for bond in group:
+            renumbered = _renumbered(features, bond, atoms)
+            joined[tuple(renumbered.coefficients)].append(renumbered)
+    return list(joined.values())
+
+
+def _simplest_order(features: Mapping[str, Feature], products: Sequence[Product]) -> tuple[int, ...]:
+    """The order of the atoms, numbered by coordinate, that gives the first of all possible lists of products."""
+    slots = dict.fromkeys(slot for term in products for slot in term)
+    coordinates = [atoms for _, atoms in coordinates_of(features, slots)]
+    if len(coordinates) > _MOST_SHUFFLED:
+        return tuple(sorted({atom for atoms in coordinates for atom in atoms}))
+    orders = {
+        tuple(dict.fromkeys(atom for atoms in directed for atom in atoms))
+        for shuffled in permutations(coordinates)
+        for directed in product(*((atoms, atoms[::-1]) for atoms in shuffled))
+    }
+    return min(orders, key=lambda order: (sorted(_renamed(features, products, order).values()), order))
+
+
+def _renamed(
+    features: Mapping[str, Feature], products: Iterable[Product], atoms: Sequence[int]
+) -> dict[Product, Product]:
+    """Products with the numbers of the atoms replaced by their places in an order of them."""
+    place = {atom: i for i, atom in enumerate(atoms)}
+    return {term: tuple(sorted(_moved(features[slot.feature], slot, place) for slot in term)) for term in products}
+
+
+def _moved(feature: Feature, slot: Slot, place: Mapping[int, int]) -> Slot:
+    return slot._replace(atoms=smallest(feature, [place[atom] for atom in slot.atoms]))
+
+
+def _renumbered(features: Mapping[str, Feature], bond: FusedBond, atoms: Sequence[int]) -> FusedBond:
+    place = {atom: i for i, atom in enumerate(atoms)}
+    names = _renamed(features, bond.coefficients, atoms)
+    return FusedBond(
+        tuple(bond.atoms[atom] for atom in atoms),
+        {names[term]: bond.coefficients[term] for term in sorted(names, key=lambda term: names[term])},
+        {_moved(features[slot.feature], slot, place): constants for slot, constants in bond.constants.items()},
+    )
