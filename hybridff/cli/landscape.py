@@ -33,10 +33,10 @@ from hybridff.cli.analysing import (
 from hybridff.cli.terminal import progress, say
 from hybridff.errors import InputError
 from hybridff.export.modelfile import read_model
-from hybridff.fitting.conformers import find_rotors
 from hybridff.frames.dataset import read_frames
 from hybridff.jobs.fitting import DataOptions, inputs_of, read_data
 from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.molecules.rotors import find_rotors
 from hybridff.plots import analysis as plots_analysis
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 

@@ -16,7 +16,8 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.gaff.openmm_forces import OPENMMS_OWN
 from hybridff.model import CORRECTION_GROUP, Adds
-from hybridff.molecules.images import make_whole, parents_of
+from hybridff.molecules.graph import spanning_tree
+from hybridff.molecules.images import make_whole
 from hybridff.molecules.molecule import Molecule
 from hybridff.output import new_file
 
@@ -80,7 +81,7 @@ def compiled_forces(
 def _python_force(first: Adds, rest: Sequence[Adds], molecule: Molecule, *, periodic: bool) -> openmm.Force:
     """A force that is a sum; ``first`` overwrites the forces that it is given, the others add to them."""
     positions, forces = np.empty((2, len(molecule.numbers), 3))
-    parents = parents_of(molecule) if periodic else None
+    parents = spanning_tree(molecule) if periodic else None
 
     def compute(state: openmm.State) -> tuple[float, np.ndarray]:
         state._getVectorAsNumpy(openmm.State.Positions, positions)  # getPositions with its units takes 8 µs

@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from rdkit import Chem
 
 from hybridff.errors import InputError
 from hybridff.frames.consistency import Consistency, judge
 from hybridff.frames.dataset import Frames
+from hybridff.molecules.graph import bond_counts
 from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.molecules.radii import covalent_sums
 from hybridff.units import ANGSTROM, FORCE_KCAL, LENGTHS
 
 BONDED_BELOW: Final = 1.35
@@ -179,7 +180,7 @@ def _checked(
 def bond_changes(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " rows"]) -> tuple[BondChange, ...]:
     """First changed pair of each of the given frames whose bonds are not the molecule's."""
     first, second = np.triu_indices(len(frames.numbers), 1)
-    bonded = _bonded(molecule, first, second)
+    bonded = bond_counts(molecule)[first, second] == 1
     found = []
     for chunk, ratios in _distance_ratios(frames, rows):
         wrong = np.where(bonded, ratios >= BONDED_BELOW, ratios <= NOT_BONDED_ABOVE)
@@ -193,31 +194,16 @@ def bond_changes(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " row
     return tuple(found)
 
 
-def _bonded(
-    molecule: Molecule, first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"]
-) -> Bool[np.ndarray, " pairs"]:
-    matrix = np.zeros((len(molecule.numbers),) * 2, dtype=bool)
-    matrix[molecule.bonds[:, 0], molecule.bonds[:, 1]] = True
-    return (matrix | matrix.T)[first, second]
-
-
 def _distance_ratios(
     frames: Frames, rows: Int[np.ndarray, " rows"]
 ) -> Iterator[tuple[Int[np.ndarray, " chunk"], Float[np.ndarray, "chunk pairs"]]]:
     """Yield chunks of rows and the distances of all pairs over the sums of their covalent radii."""
     first, second = np.triu_indices(len(frames.numbers), 1)
-    sums = _radius_sums(frames.numbers)[first, second]
+    sums = covalent_sums(frames.numbers)[first, second]
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
         positions = frames.positions[chunk]
         yield chunk, np.linalg.norm(positions[:, first] - positions[:, second], axis=-1) / sums
-
-
-def _radius_sums(numbers: Int[np.ndarray, " atoms"]) -> Float[np.ndarray, "atoms atoms"]:
-    """Sums of covalent radii [nm] (Cordero et al. 2008, as in RDKit)."""
-    table = Chem.GetPeriodicTable()
-    radii = np.array([table.GetRcovalent(int(number)) for number in numbers]) * ANGSTROM
-    return radii[:, None] + radii
 
 
 def _finite(frames: Frames) -> Bool[np.ndarray, " frames"]:
@@ -235,7 +221,7 @@ def _length_problem(frames: Frames, rows: Int[np.ndarray, " rows"]) -> str | Non
     if len(frames.numbers) < 2:
         return None
     sample = frames.positions[rows[:: max(1, len(rows) // 100)]]
-    ratios = np.linalg.norm(sample[:, :, None] - sample[:, None], axis=-1) / _radius_sums(frames.numbers)
+    ratios = np.linalg.norm(sample[:, :, None] - sample[:, None], axis=-1) / covalent_sums(frames.numbers)
     ratios[:, np.arange(len(frames.numbers)), np.arange(len(frames.numbers))] = np.inf
     ratio = float(np.median(ratios.min(axis=2)))
     if 0.7 < ratio < 1.4:
@@ -256,7 +242,7 @@ def _length_problem(frames: Frames, rows: Int[np.ndarray, " rows"]) -> str | Non
 def _order_problem(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " rows"]) -> str | None:
     """Say so where one and the same bond of the molecule is broken in nearly all frames."""
     first, second = np.triu_indices(len(frames.numbers), 1)
-    bonded = _bonded(molecule, first, second)
+    bonded = bond_counts(molecule)[first, second] == 1
     broken = np.zeros(len(first), dtype=int)
     for _, ratios in _distance_ratios(frames, rows):
         broken += np.sum(bonded & (ratios >= BONDED_BELOW), axis=0)

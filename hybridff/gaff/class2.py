@@ -295,7 +295,7 @@ class _Rows:
                     yield Row("bond·angle·torsion", (x, t, c))
 
     def _touching_torsions(self) -> Iterator[Row]:
-        neighbours = self.topology.neighbours
+        neighbours = self.topology.molecule.neighbours
         for torsion in self.torsions:
             _i, j, k, _m = torsion
             bonds = [(a, b) for a in torsion for b in neighbours[a] if b not in torsion]
@@ -314,7 +314,7 @@ class _Rows:
                     yield Row("torsion·torsion", (self.torsion(one, 1, name), self.torsion(other, 1, name)))
 
     def _pairs(self) -> Iterator[Row]:
-        neighbours = self.topology.neighbours
+        neighbours = self.topology.molecule.neighbours
         for i, pair in enumerate(self.topology.atoms["pair"]):
             if self.contacts[i] > _COUPLED:
                 continue

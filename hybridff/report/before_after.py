@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hybridff.analysis.populations import telling_rotors
-from hybridff.fitting.conformers import Rotor, find_rotors
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.forcefield import ForceField
 from hybridff.jobs.fitting import CorrectedMolecule, FittedMolecule
 from hybridff.model import EnergyModel
 from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.rotors import Rotor, find_rotors
 
 Item = FittedMolecule | CorrectedMolecule
 

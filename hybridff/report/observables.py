@@ -3,7 +3,7 @@
 Each may fail or take too long; then a sentence stands in its place, and the fit is none the worse.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -22,10 +22,11 @@ from hybridff.document.blocks import Block, Section, Table
 from hybridff.export.calculator import HybridFFCalculator
 from hybridff.export.context import minimise, new_context
 from hybridff.export.routes import best_route, to_openmm
-from hybridff.fitting.conformers import Rotor
 from hybridff.gaff.forcefield import ForceField
 from hybridff.jobs.fitting import CorrectedMolecule
+from hybridff.molecules.graph import chain_name
 from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.rotors import Rotor, equal_rotors
 from hybridff.report import pictures
 from hybridff.report.before_after import Pair
 from hybridff.units import ANGSTROM, DEGREE
@@ -100,7 +101,7 @@ def scan_section(pair: Pair, training: Float[np.ndarray, "frames atoms 3"], prog
         for place, (name, calculator) in enumerate(calculators.items()):
             share = partial(_share, progress, number * len(pair.models) + place, total)
             scans[name] = scan(start, calculator, pair.molecule, [rotor], [angles], progress=share)
-        label = _label(pair.molecule, rotor)
+        label = chain_name(pair.molecule, rotor)
         found.append(pictures.scan(scans, label, _seen(pair.molecule, rotor, training)))
     sentences = [
         f"Energy along each torsion, all else relaxed, a point every {_EVERY:g}°, each curve above its own lowest "
@@ -109,7 +110,7 @@ def scan_section(pair: Pair, training: Float[np.ndarray, "frames atoms 3"], prog
     ]
     left = len(pair.rotors()) - len(found)
     if left:
-        names = ", ".join(_label(pair.molecule, rotor) for rotor in pair.rotors()[len(found) :])
+        names = ", ".join(chain_name(pair.molecule, rotor) for rotor in pair.rotors()[len(found) :])
         sentences.append(f"Left out, to save time: {names}. The command hybridff analyse scan makes these.")
     return Section("Torsion scans", tuple(sentences), more=tuple(found), page_only=True)
 
@@ -174,7 +175,7 @@ def free_energy_section(
         ]
     drawn = tuple(
         pictures.profile(
-            {name: own[i] for name, own in found.items()}, _label(molecule, rotor), _seen(molecule, rotor, training)
+            {name: own[i] for name, own in found.items()}, chain_name(molecule, rotor), _seen(molecule, rotor, training)
         )
         for i, rotor in enumerate(rotors)
     )
@@ -220,7 +221,7 @@ def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors:
         )
         for i, minimum in enumerate(known)
     )
-    names = ", ".join(_label(molecule, rotor) for rotor in rotors)
+    names = ", ".join(chain_name(molecule, rotor) for rotor in rotors)
     caption = (
         f"Minima of {after}, of at most {_MOST_MINIMA} conformers, and how much of the time the molecule spends "
         "nearest to each, equal atoms exchanged, and to its mirror image where dynamics get there. Torsions: "
@@ -287,23 +288,10 @@ def _step_time(model: ForceField, pair: Pair) -> float:
 
 def _seen(molecule: Molecule, rotor: Rotor, frames: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, " _"]:
     """Angles [degrees] of a torsion, and of those that symmetry makes equal to it, in frames."""
-    return np.concatenate([angles_of(frames, [own])[:, 0] for own in _alike(molecule, rotor)]) / DEGREE
-
-
-def _alike(molecule: Molecule, rotor: Rotor) -> Iterator[Rotor]:
-    first, second, third, last = rotor
-    kinds, neighbours = molecule.equivalent_atoms(), molecule.neighbours
-    for one in neighbours[second]:
-        for other in neighbours[third]:
-            if one != third and other != second and kinds[one] == kinds[first] and kinds[other] == kinds[last]:
-                yield one, second, third, other
+    return np.concatenate([angles_of(frames, [own])[:, 0] for own in equal_rotors(molecule, rotor)]) / DEGREE
 
 
 def _positions(pair: Pair) -> Float[np.ndarray, "atoms 3"]:
     positions = pair.molecule.positions
     assert positions is not None
     return positions
-
-
-def _label(molecule: Molecule, rotor: Rotor) -> str:
-    return "-".join(molecule.label(atom) for atom in rotor)

@@ -14,18 +14,17 @@ import openmm
 from jaxtyping import Float
 
 from hybridff.export.context import BIAS_GROUP, minimise, new_context
+from hybridff.molecules.graph import angle_atoms, chain_name
 from hybridff.molecules.limits import (
     NOT_FINITE,
     Fault,
     Limits,
-    angle_atoms,
     bond_angles,
     chain_key,
-    chain_name,
     hot_limits,
     pair_distances,
     pair_key,
-    pairs_and_paths,
+    pairs_and_bonds,
     rest_limits,
 )
 from hybridff.molecules.molecule import Molecule
@@ -124,7 +123,7 @@ def all_scans(molecule: Molecule, minimum: Float[np.ndarray, "atoms 3"]) -> list
 
 def _distance_scans(molecule: Molecule, minimum: Float[np.ndarray, "atoms 3"]) -> Iterator[Scan]:
     classes = molecule.equivalent_atoms()
-    pairs, paths = pairs_and_paths(molecule)
+    pairs, paths = pairs_and_bonds(molecule)
     distances = pair_distances(minimum, pairs)
     seen: set[tuple] = set()
     for row in np.argsort(distances, kind="stable").tolist():
@@ -144,7 +143,7 @@ def _distance_scans(molecule: Molecule, minimum: Float[np.ndarray, "atoms 3"]) -
 
 def _angle_scans(molecule: Molecule, minimum: Float[np.ndarray, "atoms 3"]) -> Iterator[Scan]:
     classes = molecule.equivalent_atoms()
-    triples = angle_atoms(molecule)
+    triples = np.array(angle_atoms(molecule), dtype=int).reshape(-1, 3)
     seen: set[tuple] = set()
     for atoms, value in zip(triples, bond_angles(minimum, triples).tolist(), strict=True):
         key = chain_key(classes[atoms])
@@ -154,7 +153,7 @@ def _angle_scans(molecule: Molecule, minimum: Float[np.ndarray, "atoms 3"]) -> I
         for doing, way, end in (("closing", -1, _SCANNED_ANGLE[0]), ("opening", 1, _SCANNED_ANGLE[1])):
             if (end - value) * way > 0:
                 targets = np.linspace(value, end, 1 + math.ceil(abs(end - value) / _ANGLE_STEP))
-                yield Scan(tuple(atoms.tolist()), f"{doing} the angle {chain_name(molecule, atoms)}", targets)
+                yield Scan(tuple(atoms.tolist()), f"{doing} the angle {chain_name(molecule, atoms.tolist())}", targets)
 
 
 def _distance_targets(begin: float, end: float) -> Float[np.ndarray, " targets"]:
