@@ -10,7 +10,8 @@ from hybridff.fitting.options import FitOptions
 from hybridff.fitting.refit import FitResult, fit, fit_together
 from hybridff.frames.accuracy import Errors, evaluate
 from hybridff.frames.checks import DataReport, usable_frames
-from hybridff.frames.dataset import Frames, read_frames
+from hybridff.frames.dataset import Frames
+from hybridff.frames.reading import read_frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import StartOptions, starting_parameters, stock_of
 from hybridff.hybrid.correcting import Corrected, correct

@@ -33,7 +33,7 @@ from hybridff.cli.analysing import (
 from hybridff.cli.terminal import progress, say
 from hybridff.errors import InputError
 from hybridff.export.modelfile import read_model
-from hybridff.frames.dataset import read_frames
+from hybridff.frames.reading import read_frames
 from hybridff.jobs.fitting import DataOptions, inputs_of, read_data
 from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.molecules.rotors import find_rotors

@@ -62,7 +62,16 @@ def evaluate(model: EnergyModel, frames: Frames, energy_offset: float | None = N
 
     ``energy_offset`` [kJ/mol] is the model's own, from its fit; None takes the mean difference over these frames.
     """
-    energies, forces = predict(model, frames.positions)
+    return errors_of(*predict(model, frames.positions), frames, energy_offset)
+
+
+def errors_of(
+    energies: Float[np.ndarray, " frames"],
+    forces: Float[np.ndarray, "frames atoms 3"],
+    frames: Frames,
+    energy_offset: float | None = None,
+) -> Errors:
+    """Errors of energies [kJ/mol] and forces [kJ/mol/nm] that a model has on ``frames``; the rest as ``evaluate``."""
     difference = frames.energies - energies
     offset = float(difference.mean()) if energy_offset is None else energy_offset
     energy_error = difference - offset

@@ -21,13 +21,20 @@ BONDED_BELOW: Final = 1.35
 NOT_BONDED_ABOVE: Final = 1.25
 """Two atoms without a bond are further apart than this many sums of their covalent radii."""
 
-_SAME_POSITION = 1e-5  # nm; frames this close are the same calculation written twice
-_ONE_PLACE = 0.01  # of a bond length
-_NET_FORCE_LIMIT = 0.01  # of uncorrelated forces; integration grids of DFT leave 0.001
+_SAME_POSITION = 1e-5
+"""Frames this close are the same calculation written twice [nm]."""
+_ONE_PLACE = 0.01
+"""Two atoms closer than this many sums of their covalent radii are in one place."""
+_NET_FORCE_LIMIT = 0.01
+"""Largest net force over that of uncorrelated forces; integration grids of DFT leave 0.001."""
 _NET_TORQUE_LIMIT = 0.01
+"""Largest net torque over that of uncorrelated forces."""
 _ROTATED = 0.3
+"""The same where positions and forces are in different orientations."""
 _ORDER_LIMIT = 0.9
+"""Share of the frames that break one bond where atoms are in another order."""
 _CHUNK = 1000
+"""Frames whose distances are in memory together."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,11 @@ class BondChange:
     """The first pair of atoms of a frame that is bonded in the molecule alone, or in the frame alone."""
 
     frame: int
+    """Row of the frame, counted from 0."""
     pair: str
+    """Names of the two atoms, such as C1-H4."""
     broken: bool
+    """Whether the molecule alone has the bond; else the frame alone has it."""
     distance: float
     """Distance of the two atoms [nm]."""
 
@@ -46,12 +56,17 @@ class DataReport:
     """What the checks found; rows count from 0, messages from 1."""
 
     n_frames: int
+    """Number of frames in the data."""
     n_used: int
+    """Number of frames that can be used."""
     non_finite: tuple[int, ...] = ()
+    """Frames with NaN, infinite numbers or two atoms in one place."""
     duplicates: tuple[tuple[int, int], ...] = ()
-    """Frame and the earlier one that it repeats."""
+    """Frames that repeat an earlier one, with that one."""
     bond_changes: tuple[BondChange, ...] = ()
+    """Frames with other bonds than the molecule's."""
     bond_changes_kept: bool = False
+    """Whether these are used all the same."""
     high: tuple[int, ...] = ()
     """Frames further above the lowest than asked for."""
     net_force: float | None = None
@@ -98,14 +113,10 @@ class DataReport:
         return tuple(found)
 
 
-def check_frames(frames: Frames, molecule: Molecule | None, keep_bond_changes: bool = False) -> DataReport:
-    """Check data, against a molecule where there is one; raises ``InputError`` only for other elements."""
-    return _checked(frames, molecule, keep_bond_changes, math.inf)[1]
-
-
 def usable_frames(
     frames: Frames,
     molecule: Molecule | None,
+    *,
     keep_bond_changes: bool = False,
     accept_problem: bool = False,
     where: str = "",
@@ -119,7 +130,7 @@ def usable_frames(
     ``accept_problem`` says that the user knows better, and where no frame is left. Its message begins with ``where``,
     or the source that the data name.
     """
-    rows, report = _checked(frames, molecule, keep_bond_changes, highest)
+    rows, report = _checked(frames, molecule, keep_bond_changes=keep_bond_changes, highest=highest)
     where = where or frames.source or frames.name or "the data"
     if report.problem is not None and not accept_problem:
         raise InputError(f"{where}: {report.problem}")
@@ -129,9 +140,9 @@ def usable_frames(
 
 
 def _checked(
-    frames: Frames, molecule: Molecule | None, keep_bond_changes: bool, highest: float
+    frames: Frames, molecule: Molecule | None, *, keep_bond_changes: bool, highest: float
 ) -> tuple[Int[np.ndarray, " used"], DataReport]:
-    """Rows to use, and the report."""
+    """Rows to use, and what was found; raises ``InputError`` only for other elements than the molecule's."""
     if molecule is not None:
         check_same_elements(molecule, frames.numbers, frames.source or "the data")
     finite = _finite(frames)

@@ -11,7 +11,7 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
-from hybridff.export.context import new_context, raise_unless_nan
+from hybridff.export.context import langevin, new_context, openmm_seed, raise_unless_nan
 from hybridff.export.routes import to_openmm
 from hybridff.gaff.forcefield import ForceField
 
@@ -65,13 +65,12 @@ def hot_geometries(
 def _hot(
     terms: ForceField, frames: Float[np.ndarray, "frames atoms 3"], wanted: int, seed: int
 ) -> Iterator[Float[np.ndarray, "atoms 3"]]:
-    integrator = openmm.LangevinMiddleIntegrator(_HOT, _FRICTION, _STEP)
-    integrator.setRandomNumberSeed(seed + 1)
+    integrator = langevin(_HOT, _FRICTION, _STEP, seed)
     context = new_context(to_openmm(terms, "compiled"), integrator)
     random = np.random.default_rng(seed)
     for run in range(-(-wanted // _EACH)):
         context.setPositions(frames[random.integers(len(frames))])
-        context.setVelocitiesToTemperature(_HOT, seed + run + 1)
+        context.setVelocitiesToTemperature(_HOT, openmm_seed(seed + run))
         for _ in range(min(_EACH, wanted - run * _EACH)):
             try:
                 integrator.step(_APART)

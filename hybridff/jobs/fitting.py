@@ -23,7 +23,8 @@ from hybridff.fitting.refit_until_stable import fit_stable
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import Errors, evaluate
 from hybridff.frames.checks import DataReport, usable_frames
-from hybridff.frames.dataset import Frames, Split, read_frames
+from hybridff.frames.dataset import Frames, Split
+from hybridff.frames.reading import read_frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import StartOptions, starting_parameters
@@ -146,10 +147,10 @@ def read_data(
         usable, report = usable_frames(
             frames,
             owner,
-            options.keep_bond_changes,
-            options.trust_data,
-            ", ".join(map(str, files)),
-            math.inf if options.max_energy is None else options.max_energy * KCAL_MOL,
+            keep_bond_changes=options.keep_bond_changes,
+            accept_problem=options.trust_data,
+            where=", ".join(map(str, files)),
+            highest=math.inf if options.max_energy is None else options.max_energy * KCAL_MOL,
         )
         found.append(Data(owner, usable, report, tuple(files), options))
     return found

@@ -19,9 +19,11 @@ from hybridff.analysis.populations import angles_of, basins_of, free_energy, pop
 from hybridff.analysis.sampling import SamplingOptions, sample
 from hybridff.analysis.scan import Scan, scan
 from hybridff.document.blocks import Block, Section, Table
+from hybridff.errors import DynamicsError
 from hybridff.export.calculator import HybridFFCalculator
 from hybridff.export.context import minimise, new_context
 from hybridff.export.routes import best_route, to_openmm
+from hybridff.export.timing import step_time
 from hybridff.gaff.forcefield import ForceField
 from hybridff.jobs.fitting import CorrectedMolecule
 from hybridff.molecules.graph import chain_name
@@ -49,8 +51,6 @@ _MOST_ROTORS = 8
 _BINS = 24
 _GUESSES, _MOST_MINIMA = 30, 12
 """Conformers that are searched for, and how many of the lowest are relaxed."""
-_TIMED = 0.3
-"""How long speed is measured, three times [s]."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Speed:
 
 
 def speeds(pair: Pair) -> dict[str, Speed]:
-    """Time of a step of Langevin dynamics on the Reference platform, by the faster route: the best of three tries."""
+    """Time of a step of Langevin dynamics on the Reference platform, by the faster route."""
     return {name: Speed(_step_time(model, pair)) for name, model in pair.models.items()}
 
 
@@ -267,23 +267,14 @@ def _share(progress: Progress, number: int, total: int, part: float) -> None:
 
 
 def _step_time(model: ForceField, pair: Pair) -> float:
-    """[µs]"""
+    """Time of a step of dynamics from the minimum [µs]; raises ``DynamicsError`` where these blow up."""
     system = to_openmm(model, best_route(model, "Reference"))
-    integrator = openmm.LangevinMiddleIntegrator(_TEMPERATURE, 1.0, _SPEED_STEP / 1000)
-    integrator.setRandomNumberSeed(1)
-    context = new_context(system, integrator)
+    context = new_context(system, openmm.VerletIntegrator(_SPEED_STEP / 1000))
     context.setPositions(_positions(pair))
-    minimise(context)
-    context.setVelocitiesToTemperature(_TEMPERATURE, 1)
-    steps, best = 20, float("inf")
-    integrator.step(steps)
-    for _ in range(3):
-        done, begin = 0, perf_counter()
-        while perf_counter() - begin < _TIMED:
-            integrator.step(steps)
-            done += steps
-        best = min(best, (perf_counter() - begin) / done * 1e6)
-    return best
+    seconds = step_time(system, minimise(context)[0], _SPEED_STEP / 1000)
+    if seconds is None:
+        raise DynamicsError("dynamics blew up: the energy is no longer finite.")
+    return seconds * 1e6
 
 
 def _seen(molecule: Molecule, rotor: Rotor, frames: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, " _"]:

@@ -15,7 +15,8 @@ import openmm
 from openmm import unit
 
 from hybridff.errors import InputError
-from hybridff.export.routes import Route, compiled_forces
+from hybridff.export.compiled import compiled_force
+from hybridff.export.routes import Route
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.systems.matching import Copy
@@ -85,7 +86,7 @@ def add_model(system: openmm.System, force_field: ForceField, copies: Sequence[C
         return
     add, bonds = _adder(system, openmm.HarmonicBondForce, None)
     for copy in copies:
-        force, *_ = compiled_forces(force_field, alone=False, periodic=system.usesPeriodicBoundaryConditions())
+        force = compiled_force(force_field, periodic=system.usesPeriodicBoundaryConditions())
         force.setParticles(copy.tolist())
         system.addForce(force)
         for i, j in force_field.molecule.bonds.tolist():  # a PythonForce does not tell OpenMM what a molecule is

@@ -6,12 +6,12 @@ import numpy as np
 import openmm
 import pytest
 import torch
-from helpers import openmm_energy_forces, system_energy_forces
+from helpers import system_energy_forces
 from models import EXAMPLES, corrected, distorted, force_field, lone_atom, molecule, perturbed
 from openmm import app, unit
 
 from hybridff.errors import InputError
-from hybridff.export.routes import best_route, compiled_forces, to_openmm, write_structure, write_system
+from hybridff.export.routes import best_route, to_openmm, write_structure, write_system
 from hybridff.gaff.forcefield import ForceField
 
 
@@ -128,21 +128,6 @@ def test_a_compiled_system_outlives_what_made_it() -> None:
     systems = [to_openmm(force_field("ethanol"), "compiled") for _ in range(3)]
     gc.collect()
     np.testing.assert_allclose(system_energy_forces(systems[1], x)[0], expected, rtol=1e-9)
-
-
-def test_among_others_a_compiled_molecule_keeps_its_atoms_but_not_its_pairs() -> None:
-    model = perturbed(force_field("ethanol"), 0.5)
-    inside, outside = compiled_forces(model, alone=False)
-    assert isinstance(outside, openmm.NonbondedForce)
-    assert outside.getNumParticles() == 9
-    charges = [outside.getParticleParameters(i)[0]._value for i in range(9)]
-    np.testing.assert_array_equal(charges, model.nonbonded.charge)
-    assert outside.getNumExceptions() == 9 * 8 // 2
-    x = distorted("ethanol", 2)
-    assert openmm_energy_forces([outside], x)[0].tolist() == [0.0, 0.0]
-    np.testing.assert_allclose(
-        openmm_energy_forces([inside], x)[0], system_energy_forces(to_openmm(model), x)[0], rtol=1e-9
-    )
 
 
 def test_a_compiled_system_is_not_written(tmp_path: Path) -> None:
