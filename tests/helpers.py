@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import openmm
 
+from hybridff.export.context import energy_in, forces_in
+
 
 def openmm_energy_forces(forces: Iterable[openmm.Force], positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Energies [kJ/mol] and forces [kJ/mol/nm] of frames (frames, atoms, 3) [nm]."""
@@ -23,6 +25,6 @@ def system_energy_forces(system: openmm.System, positions: np.ndarray) -> tuple[
     for frame in positions:
         context.setPositions(frame)
         state = context.getState(getEnergy=True, getForces=True)
-        energies.append(state.getPotentialEnergy()._value)
-        gradients.append(state.getForces(asNumpy=True)._value)
+        energies.append(energy_in(state))
+        gradients.append(forces_in(state))
     return np.array(energies), np.array(gradients)

@@ -27,11 +27,13 @@ class Agreement:
     """One route against another, over all geometries."""
 
     name: str
+    """Which route it is."""
     energy: float | None
     """Largest difference of an energy, relative to the spread of energies; None where only forces are compared."""
     force: float
     """Largest difference of a force component, relative to the root mean square force."""
     tolerance: float
+    """Largest of both that is allowed."""
 
     @property
     def passed(self) -> bool:

@@ -38,7 +38,7 @@ class CompiledModel(EnergyModel):
     def evaluate_corrections(
         self, positions: Float[np.ndarray, "atoms 3"], forces: Float[np.ndarray, "atoms 3"]
     ) -> float:
-        """The same of the corrections alone."""
+        """Energy [kJ/mol] of the corrections alone; overwrites ``forces`` [kJ/mol/nm]."""
         forces[:] = 0.0
         return sum((add(positions, forces) for add in self.corrections), 0.0)
 
@@ -98,9 +98,9 @@ def _python_force(evaluate: Adds, molecule: Molecule, *, periodic: bool) -> open
     tree = spanning_tree(molecule) if periodic else None
 
     def compute(state: openmm.State) -> tuple[float, np.ndarray]:
-        state._getVectorAsNumpy(openmm.State.Positions, positions)
+        state._getVectorAsNumpy(openmm.State.Positions, positions)  # getPositions with its units takes 8 µs
         if tree is not None:
-            box = state.getPeriodicBoxVectors()._value
+            box = state.getPeriodicBoxVectors()._value  # value_in_unit takes 16 µs
             make_whole(positions, tree, np.array(box))
         return evaluate(positions, forces), forces
 

@@ -30,7 +30,7 @@ _NET_FORCE_LIMIT = 0.01
 _NET_TORQUE_LIMIT = 0.01
 """Largest net torque over that of uncorrelated forces."""
 _ROTATED = 0.3
-"""The same where positions and forces are in different orientations."""
+"""Net torque from which on positions and forces are in different orientations."""
 _ORDER_LIMIT = 0.9
 """Share of the frames that break one bond where atoms are in another order."""
 _CHUNK = 1000

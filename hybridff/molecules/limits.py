@@ -19,7 +19,7 @@ _HOT_CONTACT = 0.7
 _REST_BOND = (0.75, 1.25)
 """Shortest and longest bond of a relaxed structure over those of its class at the minimum."""
 _REST_CONTACT = 1.25
-"""The same as ``_HOT_CONTACT`` for relaxed structures: the limit of a bond in ``hybridff.frames.checks``."""
+"""Closest contact of a relaxed structure, over the sum of covalent radii: the limit of ``frames.checks``."""
 _REST_DISTANT = 0.5
 """Relaxed contact of atoms three or more bonds apart, over the sum of their van der Waals radii."""
 _KEPT_CONTACT = 0.8
@@ -35,9 +35,9 @@ class Fault:
     """What is wrong with a structure."""
 
     atoms: tuple[int, ...]
-    """Counted from 0; empty where it cannot be told."""
+    """Atoms where it is, counted from 0; empty where it cannot be told."""
     what: str
-    """Half a sentence."""
+    """Half a sentence on it."""
 
 
 NOT_FINITE = Fault((), "energy or positions are no longer finite")
@@ -49,11 +49,13 @@ class Limits:
 
     molecule: Molecule
     pairs: Int[np.ndarray, "pairs 2"]
+    """All pairs of atoms."""
     distances: Float[np.ndarray, "pairs 3"]
-    """Lowest, highest, and in the reference [nm]."""
+    """Lowest distance of each pair, highest, and that in the reference [nm]."""
     triples: Int[np.ndarray, "angles 3"]
+    """Atoms of the angles that are looked at, the vertex second."""
     angles: Float[np.ndarray, "angles 3"]
-    """Lowest, highest, and in the reference [rad]."""
+    """Lowest value of each angle, highest, and that in the reference [rad]."""
 
     def fault(self, positions: Float[np.ndarray, "atoms 3"]) -> Fault | None:
         """The worst fault of a structure, or None."""
@@ -161,12 +163,12 @@ def chain_key(classes: Int[np.ndarray, " atoms"]) -> tuple[int, ...]:
 def pair_distances(
     positions: Float[np.ndarray, "atoms 3"], pairs: Int[np.ndarray, "pairs 2"]
 ) -> Float[np.ndarray, " pairs"]:
-    """[nm]"""
+    """Distances of pairs of atoms [nm]."""
     return np.linalg.norm(positions[pairs[:, 1]] - positions[pairs[:, 0]], axis=-1)
 
 
 def bond_angles(
     positions: Float[np.ndarray, "atoms 3"], triples: Int[np.ndarray, "angles 3"]
 ) -> Float[np.ndarray, " angles"]:
-    """[rad]"""
+    """Angles of triples of atoms, the vertex second [rad]."""
     return angle(torch.as_tensor(positions[triples])).numpy()

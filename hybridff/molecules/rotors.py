@@ -15,7 +15,7 @@ Rotor = tuple[int, int, int, int]
 _CHAIN_BOND = "[!D1]-&!@[!D1]"
 """A single bond outside rings between atoms with other neighbours."""
 _TURNING_BOND = "[!D1;!$(*#*)]-&!@[!D1;!$(*#*)]"
-"""The same without bonds next to a triple bond, about which nothing turns."""
+"""A ``_CHAIN_BOND`` that is not next to a triple bond, about which nothing turns."""
 
 
 def find_rotors(molecule: Molecule) -> list[Rotor]:

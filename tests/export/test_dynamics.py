@@ -5,9 +5,10 @@ import numpy as np
 import openmm
 import pytest
 from models import force_field, molecule
-from openmm import app
+from openmm import app, unit
 
 from hybridff.errors import DynamicsError, InputError
+from hybridff.export.context import forces_in, positions_in
 from hybridff.export.dynamics import (
     Distance,
     SimulationOptions,
@@ -78,7 +79,7 @@ def read_dcd(path: Path) -> np.ndarray:
 
 
 def read_pdb(path: Path) -> np.ndarray:
-    return np.array(app.PDBFile(str(path)).getPositions(asNumpy=True)._value) * 10
+    return app.PDBFile(str(path)).getPositions(asNumpy=True).value_in_unit(unit.nanometer) * 10
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_minimisation_comes_first(tmp_path):
         openmm.Platform.getPlatformByName("Reference"),
     )
     context.setPositions(read_pdb(tmp_path / "minimised.pdb") / 10)
-    forces = context.getState(getForces=True).getForces(asNumpy=True)._value
+    forces = forces_in(context.getState(getForces=True))
     # OpenMM stops at a root mean square of 10 kJ/mol/nm; half of a PDB's last digit against a stiff bond (4e5
     # kJ/mol/nm²) adds 20
     assert np.sqrt(np.mean(forces**2)) < 30.0
@@ -189,7 +190,7 @@ def test_the_checkpoint_goes_on_where_the_run_ended(tmp_path):
     run(tmp_path, "20 fs")
     state = openmm.XmlSerializer.deserialize((tmp_path / "checkpoint.xml").read_text())
     assert state.getStepCount() == 40
-    positions = np.array(state.getPositions(asNumpy=True)._value) * 10
+    positions = positions_in(state) * 10
     np.testing.assert_allclose(positions, read_pdb(tmp_path / "final.pdb"), atol=6e-4)  # half of a PDB's last digit
 
 

@@ -5,6 +5,7 @@ import openmm
 import pytest
 from models import force_field, molecule
 
+from hybridff.export.context import positions_in
 from hybridff.export.routes import to_openmm
 from hybridff.export.timing import step_time
 
@@ -47,7 +48,7 @@ def test_every_turn_begins_at_the_positions_with_velocities_of_its_own() -> None
     begun: list[np.ndarray] = []
 
     def compute(state: openmm.State) -> tuple[float, np.ndarray]:
-        begun.append(state.getPositions(asNumpy=True)._value)
+        begun.append(positions_in(state))
         return 0.0, np.zeros((9, 3))
 
     assert step_time(system_with(openmm.PythonForce(compute)), positions(), STEP) is not None
