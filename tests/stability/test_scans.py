@@ -51,7 +51,7 @@ def test_pairs_are_drawn_together_in_steps_that_get_small() -> None:
 
 
 def test_angles_are_closed_to_60_degrees_and_opened_to_175() -> None:
-    ends = {}
+    ends: dict[str, set[float]] = {}
     for scan in scans_of("ethanol"):
         if len(scan.atoms) == 3:
             ends.setdefault(scan.doing.split()[0], set()).add(round(scan.targets[-1] / DEGREE, 6))
