@@ -15,7 +15,7 @@ import openmm
 from openmm import unit
 
 import hybridff as hf
-from hybridff.export.routes import compiled_forces
+from hybridff.export.compiled import split_compiled_force
 
 KELVIN, KCAL = 300.0, 4.184
 
@@ -36,7 +36,7 @@ def main() -> None:
     if options.platform in ("CPU", "Reference"):  # where native kernels are slow
         for number in reversed(range(system.getNumForces())):
             system.removeForce(number)
-        for force in compiled_forces(model, separate=True):
+        for force in split_compiled_force(model):
             system.addForce(force)
     print("| inner steps | drift [kcal/mol/ns] | fluctuation [kcal/mol] | time of a fs [µs] |")
     print("| --- | --- | --- | --- |")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from hybridff.fitting.options import FitOptions
     from hybridff.fitting.refit import fit
     from hybridff.frames.accuracy import evaluate
-    from hybridff.frames.dataset import Frames, read_frames
+    from hybridff.frames.dataset import Frames
+    from hybridff.frames.reading import read_frames
     from hybridff.gaff.forcefield import ForceField
     from hybridff.jobs.job import CorrectionJob, FitJob
     from hybridff.jobs.stock import parametrize
@@ -78,7 +79,7 @@ PLACES = {
     "fit": "fitting.refit",
     "fit_molecule": "workflows.fits",
     "parametrize": "jobs.stock",
-    "read_frames": "frames.dataset",
+    "read_frames": "frames.reading",
     "read_model": "export.modelfile",
     "simulate": "export.dynamics",
     "to_openmm": "export.routes",

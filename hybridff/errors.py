@@ -20,5 +20,9 @@ class MissingProgramError(HybridFFError):
     """A program or package that is not installed."""
 
 
+class DynamicsError(HybridFFError):
+    """Dynamics that blew up."""
+
+
 class FitError(HybridFFError):
     """A fit that cannot be done with these data."""

@@ -21,7 +21,7 @@ from hybridff.analysis.populations import FreeEnergy, angles_of, free_energy
 from hybridff.analysis.sampling import SamplingOptions, sample
 from hybridff.analysis.trajectories import system_of
 from hybridff.comparison.benchmark_sets import read_trial_set
-from hybridff.export.dynamics import DynamicsError
+from hybridff.errors import DynamicsError
 from hybridff.plots.analysis import free_energies
 
 NAMES = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")

@@ -25,7 +25,7 @@ from hybridff.analysis.lines import Line, displaced, energies_along, off_by, str
 from hybridff.analysis.modes import modes, read_reference
 from hybridff.cache import cached_json
 from hybridff.comparison.benchmark_sets import read_trial_set
-from hybridff.frames.dataset import read_frames
+from hybridff.frames.reading import read_frames
 from hybridff.plots.analysis import lines
 from hybridff.units import ANGSTROM, HARTREE, KCAL_MOL
 

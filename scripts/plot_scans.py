@@ -26,7 +26,8 @@ from hybridff.analysis.minima import positions_of
 from hybridff.analysis.scan import Scan, Torsion, on_grid, scan
 from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
 from hybridff.errors import MissingProgramError
-from hybridff.frames.dataset import Frames, read_frames
+from hybridff.frames.dataset import Frames
+from hybridff.frames.reading import read_frames
 from hybridff.plots.analysis import torsion_maps
 from hybridff.units import ANGSTROM, KCAL_MOL
 

@@ -22,7 +22,7 @@ from hybridff.analysis.modes import modes_of
 from hybridff.analysis.trajectories import Run, masses_of, system_of, trajectory
 from hybridff.analysis.vibrations import Spectrum, mean_spectrum, spectrum
 from hybridff.comparison.benchmark_sets import read_trial_set
-from hybridff.export.dynamics import DynamicsError
+from hybridff.errors import DynamicsError
 from hybridff.plots.analysis import spectra
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

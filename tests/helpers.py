@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 import openmm
-from openmm import unit
+
+from hybridff.export.context import energy_in, forces_in
 
 
 def openmm_energy_forces(forces: Iterable[openmm.Force], positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -24,6 +25,6 @@ def system_energy_forces(system: openmm.System, positions: np.ndarray) -> tuple[
     for frame in positions:
         context.setPositions(frame)
         state = context.getState(getEnergy=True, getForces=True)
-        energies.append(state.getPotentialEnergy().value_in_unit_system(unit.md_unit_system))
-        gradients.append(state.getForces(asNumpy=True).value_in_unit_system(unit.md_unit_system))
+        energies.append(energy_in(state))
+        gradients.append(forces_in(state))
     return np.array(energies), np.array(gradients)

@@ -15,6 +15,7 @@ from ase.calculators.socketio import SocketIOCalculator
 from models import corrected, distorted, force_field
 from openmm import app, unit
 
+from hybridff.export.context import energy_in
 from hybridff.export.modelfile import SavedModel, write_model
 from hybridff.systems.templates import HybridFFTemplateGenerator
 
@@ -97,7 +98,7 @@ def test_decoupling_begins_with_the_whole_and_ends_with_the_parts(monkeypatch: p
     for own in (system, alone, mixed):
         context = openmm.Context(own, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
         context.setPositions(modeller.positions)
-        energies.append(context.getState(getEnergy=True).getPotentialEnergy().value_in_unit_system(unit.md_unit_system))
+        energies.append(energy_in(context.getState(getEnergy=True)))
     # kJ/mol: the dispersion beyond the cutoff that the solute has with itself is left out; nothing else differs
     assert hydration.energy(context, (1.0, 1.0)) == pytest.approx(energies[0], abs=0.1)
     assert hydration.energy(context, (0.0, 0.0)) == pytest.approx(energies[1], abs=1e-6 * abs(energies[1]))

@@ -40,7 +40,7 @@ def modules() -> list[str]:
 
 def imports(module: str) -> set[str]:
     """Modules of this package that a module imports, inside its functions too."""
-    tree = ast.parse(PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text())
+    tree = ast.parse(PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8"))
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from hybridff.analysis.modes import Modes
 from hybridff.errors import InputError
 from hybridff.export.calculator import energy_of
+from hybridff.molecules.graph import far_side
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import KCAL_MOL
 
@@ -37,16 +38,12 @@ def stretched(
     bonds = {frozenset(pair) for pair in molecule.bonds.tolist()}
     if frozenset(bond) not in bonds:
         raise InputError(f"{molecule.label(i)} and {molecule.label(j)} are not bonded; give two atoms that are.")
-    moved, front = {j}, [j]
-    while front:
-        front = [n for atom in front for n in molecule.neighbours[atom] if n not in moved and {atom, n} != {i, j}]
-        moved |= set(front)
-    if i in moved:
+    side = far_side(molecule, i, j)
+    if i in side:
         raise InputError(f"the bond {molecule.label(i)}-{molecule.label(j)} is in a ring, which does not come apart.")
     way = positions[j] - positions[i]
     length = np.linalg.norm(way)
     frames = np.repeat(positions[None], len(lengths), axis=0)
-    side = sorted(moved)
     frames[:, side] += ((lengths - length)[:, None] * (way / length))[:, None]
     return Line(f"{molecule.label(i)}-{molecule.label(j)} [Å]", lengths, frames)
 

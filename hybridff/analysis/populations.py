@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 
 from hybridff.analysis.minima import reached
 from hybridff.analysis.sampling import mean_and_error
-from hybridff.fitting.conformers import find_rotors
 from hybridff.geometry import torsion
 from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.rotors import find_rotors
 from hybridff.units import BOLTZMANN, DEGREE, KCAL_MOL
 
 Torsion = tuple[int, int, int, int]

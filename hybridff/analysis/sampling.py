@@ -14,9 +14,8 @@ import openmm
 from jaxtyping import Float
 from openmm import app, unit
 
-from hybridff.errors import InputError
+from hybridff.errors import DynamicsError, InputError
 from hybridff.export.context import raise_unless_nan
-from hybridff.export.dynamics import DynamicsError
 from hybridff.molecules.molecule import Molecule
 
 LADDER = 1.13

@@ -16,6 +16,7 @@ from hybridff.analysis.trajectories import system_of
 from hybridff.errors import InputError
 from hybridff.export.calculator import MoleculeCalculator, energy_of
 from hybridff.export.context import BIAS_GROUP, minimise, new_context
+from hybridff.molecules.graph import far_side
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
 
@@ -75,7 +76,7 @@ def parse_torsion(text: str, molecule: Molecule) -> Torsion:
         raise InputError(
             f"the atoms {', '.join(molecule.label(atom) for atom in atoms)} are not bonded in a chain; give a torsion."
         )
-    if j in moving(molecule, (i, j, k, m)):
+    if j in far_side(molecule, j, k):
         raise InputError(f"the bond {molecule.label(j)}-{molecule.label(k)} is in a ring, which cannot be turned.")
     return i, j, k, m
 
@@ -108,19 +109,6 @@ def on_grid(
             raise InputError(f"{name}: frame {number + 1} is at a point of the scan that another frame has already.")
         found[tuple(place)], places[tuple(place)] = energies[number], frame
     return Scan(tuple(angles), found - np.nanmin(found), places)
-
-
-def moving(molecule: Molecule, torsion: Torsion) -> list[int]:
-    """Atoms on the far side of a torsion's middle bond; those of the near side too where a ring joins them."""
-    _, j, k, _ = torsion
-    found, front = {k}, [k]
-    while front:
-        atom = front.pop()
-        for other in molecule.neighbours[atom]:
-            if other not in found and {atom, other} != {j, k}:
-                found.add(other)
-                front.append(other)
-    return sorted(found)
 
 
 def scan(
@@ -215,7 +203,7 @@ def _turned(atoms: ase.Atoms, molecule: Molecule, turn: Turn) -> ase.Atoms:
     """With torsions at some angles, all else as it is."""
     found = atoms.copy()
     for torsion, angle in turn:
-        found.set_dihedral(*torsion, angle, indices=moving(molecule, torsion))
+        found.set_dihedral(*torsion, angle, indices=far_side(molecule, *torsion[1:3]))
     return found
 
 

@@ -11,10 +11,9 @@ from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float
 from openmm import app
 
-from hybridff.errors import InputError
+from hybridff.errors import DynamicsError, InputError
 from hybridff.export.calculator import HybridFFCalculator, MoleculeCalculator, energy_of
-from hybridff.export.context import minimise, new_context, raise_unless_nan
-from hybridff.export.dynamics import DynamicsError
+from hybridff.export.context import langevin, minimise, new_context, openmm_seed, raise_unless_nan
 from hybridff.export.routes import best_route, to_openmm
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import ANGSTROM, EV
@@ -112,12 +111,10 @@ def trajectory(
 
     Raises ``DynamicsError`` where the energy is no longer finite.
     """
-    integrator = openmm.LangevinMiddleIntegrator(run.temperature, FRICTION, run.step)
-    integrator.setRandomNumberSeed(run.seed + 1)  # 0 would ask OpenMM for a seed of its own
-    context = new_context(system, integrator)
+    context = new_context(system, langevin(run.temperature, FRICTION, run.step, run.seed))
     context.setPositions(positions)
     minimise(context)
-    context.setVelocitiesToTemperature(run.temperature, run.seed + 1)
+    context.setVelocitiesToTemperature(run.temperature, openmm_seed(run.seed))
     every, frames = max(1, round(run.every / run.step)), max(1, round(run.time / run.every))
     warm = max(1, round(run.warm / every / run.step))
     for number in range(warm):

@@ -20,7 +20,7 @@ from hybridff.analysis.scan import Scan, Torsion, on_grid, parse_torsion, scan
 from hybridff.cli.terminal import progress, say
 from hybridff.errors import InputError
 from hybridff.export.modelfile import read_model
-from hybridff.frames.dataset import read_frames
+from hybridff.frames.reading import read_frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.output import check_new_file, new_file

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import ase
-import ase.io
 import numpy as np
 from cyclopts import Parameter
 
@@ -33,12 +32,12 @@ from hybridff.cli.analysing import (
 from hybridff.cli.terminal import progress, say
 from hybridff.errors import InputError
 from hybridff.export.modelfile import read_model
-from hybridff.fitting.conformers import find_rotors
-from hybridff.frames.dataset import read_frames
+from hybridff.frames.reading import read_frames
 from hybridff.jobs.options import DataOptions
 from hybridff.jobs.provenance import inputs_of
 from hybridff.jobs.reading import read_data
 from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.molecules.rotors import find_rotors
 from hybridff.plots import analysis as plots_analysis
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 

@@ -12,7 +12,7 @@ from openmm import unit
 from hybridff.cli.common import Flat, Out, Overwrite
 from hybridff.cli.terminal import progress, say
 from hybridff.errors import InputError
-from hybridff.export.agreement import Comparison, openmm_energies_forces, verify_system
+from hybridff.export.agreement import Agreement, openmm_energies_forces, verify_system
 from hybridff.export.agreement import verify as verify_model
 from hybridff.export.dynamics import SimulationOptions, SimulationResult, get_platform
 from hybridff.export.dynamics import simulate as run_simulation
@@ -198,7 +198,7 @@ def run(
         )
 
 
-def _table(comparisons: Sequence[Comparison]) -> bool:
+def _table(comparisons: Sequence[Agreement]) -> bool:
     """Print how far routes agree; whether they all do."""
     say(f"{'largest relative deviation':44s} {'energy':>9s} {'force':>9s} {'allowed':>9s}")
     for item in comparisons:

@@ -40,10 +40,10 @@ from hybridff.cli.analysing import (
     write_table,
 )
 from hybridff.cli.terminal import progress, say
-from hybridff.errors import InputError
-from hybridff.export.dynamics import DynamicsError, parse_time
+from hybridff.errors import DynamicsError, InputError
+from hybridff.export.dynamics import parse_time
 from hybridff.export.modelfile import read_model
-from hybridff.frames.dataset import read_frames
+from hybridff.frames.reading import read_frames
 from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.plots import analysis as plots_analysis
 

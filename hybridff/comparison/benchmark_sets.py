@@ -11,7 +11,8 @@ from hybridff.errors import InputError
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.refit_until_stable import StableFit, fit_stable
 from hybridff.frames.checks import DataReport, usable_frames
-from hybridff.frames.dataset import Frames, Split, read_frames
+from hybridff.frames.dataset import Frames, Split
+from hybridff.frames.reading import read_frames
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form

@@ -1,7 +1,6 @@
 """One row of a comparison: errors, time of an evaluation, speed of dynamics, and whether hot dynamics holds."""
 
 import math
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -14,26 +13,20 @@ from ase.calculators.calculator import BaseCalculator
 from ase.optimize import BFGS
 from jaxtyping import Float
 
-from hybridff.analysis.trajectories import FRICTION, system_of
+from hybridff.analysis.trajectories import system_of
 from hybridff.comparison.options import ComparisonOptions
 from hybridff.export.calculator import energy_of
-from hybridff.export.context import new_context, raise_unless_nan
+from hybridff.export.context import raise_interruption
 from hybridff.export.dynamics import parse_time
-from hybridff.frames.accuracy import Errors
+from hybridff.export.timing import step_time
+from hybridff.frames.accuracy import Errors, errors_of
 from hybridff.frames.dataset import Frames
 from hybridff.molecules.limits import NOT_FINITE, Fault, rest_limits
 from hybridff.molecules.molecule import Molecule
 from hybridff.stability.gate import hot_run
-from hybridff.stability.scans import Judge
+from hybridff.stability.landscape import Landscape, landscape_around
 from hybridff.units import ANGSTROM, EV
 
-_TEMPERATURE = 300.0
-"""Of the dynamics whose steps are timed [K]."""
-_TURNS = 7
-_TURN = 0.2
-"""Each of the turns that are timed takes about so long [s]."""
-_FEWEST_STEPS = 10
-_INTERRUPTIONS = ("", str(int(signal.SIGTERM)))
 _OFFSET_FRAMES = 200
 """Training frames, at most, whose mean difference of energies is a method's offset."""
 _LARGEST_FORCE = 0.01
@@ -138,50 +131,6 @@ def evaluations(calculator: BaseCalculator, frames: Frames, progress: Progress |
     return Evaluations(*(np.array(part[1:], dtype=np.float64) for part in (energies, forces, seconds)))
 
 
-def errors_of(found: Evaluations, frames: Frames, energy_offset: float) -> Errors:
-    """Errors of evaluated frames, with an offset of their energies [kJ/mol]."""
-    assert frames.forces is not None
-    energies = frames.energies - found.energies - energy_offset
-    forces = frames.forces - found.forces
-    return Errors(
-        n_frames=len(frames),
-        energy_offset=energy_offset,
-        energy_mae=float(np.abs(energies).mean()),
-        energy_rmse=float(np.sqrt(np.mean(energies**2))),
-        force_mae=float(np.abs(forces).mean()),
-        force_rmse=float(np.sqrt(np.mean(forces**2))),
-    )
-
-
-def step_time(system: openmm.System, positions: Float[np.ndarray, "atoms 3"], step: float) -> float | None:
-    """Median time of a Langevin step at 300 K [s], every turn from ``positions`` [nm]; None where all turns blew up.
-
-    ``step`` is the time step [ps].
-    """
-    integrator = openmm.LangevinMiddleIntegrator(_TEMPERATURE, FRICTION, step)
-    integrator.setRandomNumberSeed(1)
-    context, times, steps = new_context(system, integrator), list[float](), _FEWEST_STEPS
-    for turn in range(_TURNS + 2):
-        context.setPositions(positions)
-        try:
-            context.setVelocitiesToTemperature(_TEMPERATURE, turn + 1)
-            begin = time.perf_counter()
-            integrator.step(steps)
-            each = (time.perf_counter() - begin) / steps
-            finite = math.isfinite(context.getState(getEnergy=True).getPotentialEnergy()._value)
-        except (openmm.OpenMMException, ValueError) as error:
-            _raise_interruption(error)
-            raise_unless_nan(error)
-            finite = False
-        if not finite:
-            continue
-        if turn < 2:  # the first sets up, the second tells how many steps a turn may have
-            steps = max(_FEWEST_STEPS, round(_TURN / each)) if turn else steps
-        else:
-            times.append(each)
-    return float(np.median(times)) if times else None
-
-
 def relaxed(calculator: BaseCalculator, molecule: Molecule) -> ase.Atoms:
     """The method's minimum next to the molecule's positions, or what is reached on the way there.
 
@@ -195,9 +144,9 @@ def relaxed(calculator: BaseCalculator, molecule: Molecule) -> ase.Atoms:
 
 
 def hot_dynamics(
-    judge: Judge, options: ComparisonOptions, progress: Progress | None = None, name: str = "the method"
+    landscape: Landscape, options: ComparisonOptions, progress: Progress | None = None, name: str = "the method"
 ) -> Hot:
-    """Runs from the judge's minimum, told by it as the stability gate does.
+    """Runs from the minimum, looked at as the stability gate does.
 
     Every run may take an equal share of the time that the others have left. Where the method itself fails, the run
     counts as broken.
@@ -214,24 +163,18 @@ def hot_dynamics(
             done[0] += steps
 
         try:
-            run = hot_run(judge, temperature, seed, options.hot, count, now + (end - now) / (len(plans) - number))
+            run = hot_run(landscape, temperature, seed, options.hot, count, now + (end - now) / (len(plans) - number))
             simulated += run.time
             if run.failure is not None:
                 broken.append((run.time, run.failure.message))
         except openmm.OpenMMException as error:
-            _raise_interruption(error)
+            raise_interruption(error)
             simulated += done[0] * step
             message = f"{name} failed in dynamics at {temperature:g} K (seed {seed}) after {done[0] * step:.3g} ps"
             broken.append((done[0] * step, f"{message} ({str(error).splitlines()[0]})."))
         if progress is not None:
             progress((number + 1) / len(plans))
     return Hot(planned, simulated, len(plans), tuple(text for _, text in broken), min(broken)[0] if broken else None)
-
-
-def _raise_interruption(error: Exception) -> None:
-    """Raise again what OpenMM makes of Ctrl-C or a kill during a callback: an error with no other words."""
-    if str(error).strip() in _INTERRUPTIONS:
-        raise KeyboardInterrupt(int(signal.SIGINT if not str(error).strip() else signal.SIGTERM)) from error
 
 
 def _no_minimum(fault: Fault, options: ComparisonOptions) -> Hot:
@@ -270,13 +213,13 @@ def measured(
     fault = rest_limits(molecule, molecule.positions).fault(minimum) or (None if math.isfinite(energy) else NOT_FINITE)
     system = system_of(calculator, molecule)
     if fault is None:
-        judge = Judge(molecule, system, minimum, energy)
-        hot = hot_dynamics(judge, options, lambda done: progress(0.5 + 0.45 * done), name)
+        landscape = landscape_around(molecule, system, minimum, energy)
+        hot = hot_dynamics(landscape, options, lambda done: progress(0.5 + 0.45 * done), name)
     else:
         hot, minimum = _no_minimum(fault, options), molecule.positions
     return Row(
         name,
-        errors_of(found, test, energy_offset),
+        errors_of(found.energies, found.forces, test, energy_offset),
         training,
         float(np.median(found.seconds)),
         step_time(system, minimum, parse_time(options.step, "the step")),

@@ -7,14 +7,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from rdkit import Chem
-from scipy import sparse
-from scipy.sparse.csgraph import shortest_path
 
 from hybridff.errors import InputError
 from hybridff.geometry import angle, distance
-from hybridff.molecules.limits import van_der_waals
+from hybridff.molecules.graph import bond_counts, shortest_chain
 from hybridff.molecules.molecule import Molecule
-from hybridff.molecules.symmetry import graph_distances
+from hybridff.molecules.radii import van_der_waals_sums
+from hybridff.molecules.rotors import chain_bonds
 from hybridff.units import ANGSTROM
 
 _SMALL = 12
@@ -24,7 +23,6 @@ _LARGEST = 8
 _DONORS = "[OX1,OX2,SX1,SX2,nX2,NX2,$([NX3;!$(N-[C,S,P]=[O,S,N]);!$(N-c);!$(N=*)])]"
 """SMARTS of atoms with a lone pair that is not part of an amide or aniline."""
 _CARBONYL = "[CX3]=[OX1,SX1]"
-_ROTOR = "[!D1]-&!@[!D1]"
 _REACH = {7: 3.25 * ANGSTROM, 8: 3.22 * ANGSTROM, 16: 3.50 * ANGSTROM}
 """Longest distance from donor to carbon [nm], by atomic number of the donor: sums of van der Waals radii (A. Bondi,
 J. Phys. Chem. 68, 441 (1964))."""
@@ -92,7 +90,7 @@ def chosen_atoms(
 def n_pi_star(molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]) -> list[Contact]:
     """Contacts of a lone pair with a carbonyl carbon at the angle of Bürgi and Dunitz, the most frequent first."""
     graph = molecule.to_rdkit()
-    apart = graph_distances(molecule)
+    apart = bond_counts(molecule)
     donors = [atom for (atom,) in graph.GetSubstructMatches(Chem.MolFromSmarts(_DONORS))]
     frames = torch.as_tensor(positions)
     found = []
@@ -113,10 +111,7 @@ def fragments(molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]
     """Overlapping sets of atoms: those about each bond that turns, each ring, and the most frequent close contacts."""
     graph = molecule.to_rdkit()
     neighbours = molecule.neighbours
-    sets = [
-        {*bond, *neighbours[bond[0]], *neighbours[bond[1]]}
-        for bond in graph.GetSubstructMatches(Chem.MolFromSmarts(_ROTOR))
-    ]
+    sets = [{i, j, *neighbours[i], *neighbours[j]} for i, j in chain_bonds(molecule)]
     sets += [
         {*ring, *(other for atom in ring for other in neighbours[atom])} for ring in graph.GetRingInfo().AtomRings()
     ]
@@ -127,12 +122,12 @@ def fragments(molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]
 
 def _contacts(molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]) -> Iterator[tuple[int, int]]:
     """Pairs of atoms that often come close, each with other heavy neighbours than those before."""
-    first, second = np.nonzero(np.triu(graph_distances(molecule) >= _APART))
+    first, second = np.nonzero(np.triu(bond_counts(molecule) >= _APART))
     if not len(first):
         return
     pairs = np.stack([first, second], 1)
     lengths = distance(torch.as_tensor(positions)[:, pairs]).numpy()
-    met: Bool[np.ndarray, "frames pairs"] = lengths < _CONTACT * van_der_waals(molecule, pairs)
+    met: Bool[np.ndarray, "frames pairs"] = lengths < _CONTACT * van_der_waals_sums(molecule.numbers)[first, second]
     share = met.mean(0)
     seen: set[frozenset[int]] = set()
     for pair in np.argsort(-share, kind="stable").tolist():
@@ -148,16 +143,5 @@ def _around(molecule: Molecule, first: int, second: int) -> tuple[int, ...]:
     """Two atoms with their neighbours, and the shortest chain of bonds between them if the set stays small."""
     neighbours = molecule.neighbours
     own = {first, second, *neighbours[first], *neighbours[second]}
-    chain = own | {*_chain(molecule, first, second)}
+    chain = own | {*shortest_chain(molecule, first, second)}
     return tuple(sorted(chain if len(chain) <= _LARGEST else own))
-
-
-def _chain(molecule: Molecule, first: int, second: int) -> list[int]:
-    n_atoms = len(molecule.numbers)
-    i, j = np.array(molecule.bonds).T
-    graph = sparse.coo_array((np.ones(len(i)), (i, j)), shape=(n_atoms, n_atoms))
-    _, before = shortest_path(graph, directed=False, indices=first, return_predecessors=True)
-    chain = [second]
-    while chain[-1] != first:
-        chain.append(int(before[chain[-1]]))
-    return chain

@@ -7,6 +7,7 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
+from hybridff.export.context import energy_in, forces_in
 from hybridff.export.dynamics import platform_names
 from hybridff.export.routes import best_route, to_openmm
 from hybridff.frames.accuracy import predict
@@ -22,15 +23,17 @@ _TOLERANCES = {"double": 1e-5, "mixed": 1e-4, "single": 1e-3}
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Agreement:
     """One route against another, over all geometries."""
 
     name: str
+    """Which route it is."""
     energy: float | None
     """Largest difference of an energy, relative to the spread of energies; None where only forces are compared."""
     force: float
     """Largest difference of a force component, relative to the root mean square force."""
     tolerance: float
+    """Largest of both that is allowed."""
 
     @property
     def passed(self) -> bool:
@@ -38,7 +41,7 @@ class Comparison:
         return all(value <= self.tolerance for value in (self.energy or 0.0, self.force))
 
 
-def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> list[Comparison]:
+def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> list[Agreement]:
     """Compare torch, OpenMM's platforms, the compiled evaluator and energy differences on displaced geometries.
 
     Tolerances, relative: 1e-9 for Reference and the compiled evaluator (rounding in double precision); 1e-5, 1e-4 and
@@ -64,13 +67,13 @@ def verify(force_field: ForceField, n_geometries: int = 8, seed: int = 0) -> lis
         actual = openmm_energies_forces(to_openmm(force_field, "compiled"), geometries)
         results.append(_compare("compiled evaluator", (energies, forces), actual, _REFERENCE))
     error = _relative(_energy_differences(system, geometries[0]), forces[0], forces[0])
-    results.append(Comparison("forces against energy differences", None, error, 1e-6))
+    results.append(Agreement("forces against energy differences", None, error, 1e-6))
     return results
 
 
 def verify_system(
     system: openmm.System, positions: Float[np.ndarray, "particles 3"], box: Sequence[openmm.Vec3] | None = None
-) -> list[Comparison]:
+) -> list[Agreement]:
     """Compare every platform present with Reference, for a System of any kind at one geometry [nm].
 
     Tolerance, relative to the energy and to the root mean square force: 1e-3, as particle-mesh Ewald and sums over many
@@ -81,7 +84,7 @@ def verify_system(
     for name in platform_names():
         for label, precision, actual in _on(name, system, positions[None], box) if name != "Reference" else ():
             results.append(
-                Comparison(
+                Agreement(
                     label,
                     _relative(actual[0], expected[0], expected[0]),
                     _relative(actual[1], expected[1], expected[1]),
@@ -124,8 +127,8 @@ def openmm_energies_forces(
     for positions in geometries:
         context.setPositions(positions)
         state = context.getState(getEnergy=True, getForces=True)
-        energies.append(state.getPotentialEnergy()._value)
-        forces.append(state.getForces(asNumpy=True)._value)
+        energies.append(energy_in(state))
+        forces.append(forces_in(state))
     return np.array(energies), np.array(forces)
 
 
@@ -143,9 +146,9 @@ def _precisions(platform: str) -> Sequence[str | None]:
 
 def _compare(
     name: str, expected: tuple[np.ndarray, np.ndarray], actual: tuple[np.ndarray, np.ndarray], tolerance: float
-) -> Comparison:
+) -> Agreement:
     (energies, forces), (other_energies, other_forces) = expected, actual
-    return Comparison(
+    return Agreement(
         name,
         _relative(other_energies, energies, energies - energies.mean()),
         _relative(other_forces, forces, forces),

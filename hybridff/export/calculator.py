@@ -9,8 +9,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from jaxtyping import Float
 
 from hybridff.errors import InputError
+from hybridff.export.compiled import compile_model
 from hybridff.export.modelfile import Model, force_field_of
-from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.units import ANGSTROM, EV
 
 
@@ -56,8 +56,7 @@ class HybridFFCalculator(MoleculeCalculator):
     def __init__(self, model: Model, **options: Any) -> None:
         super().__init__(**options)
         self.model = model = force_field_of(model)
-        self._terms = CompiledEnergy(model.table, model.parameter_table.values).into
-        self._corrections = [correction.compiled() for correction in model.corrections]
+        self._compiled = compile_model(model)
 
     def energy_forces(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
         """Energy [kJ/mol] and forces [kJ/mol/nm]."""
@@ -67,7 +66,4 @@ class HybridFFCalculator(MoleculeCalculator):
                 "another order or of another molecule; give them in the order of the model."
             )
         forces = np.empty_like(positions)
-        energy = self._terms(positions, forces)
-        for add in self._corrections:
-            energy += add(positions, forces)
-        return energy, forces
+        return self._compiled.evaluate(positions, forces), forces

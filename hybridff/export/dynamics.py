@@ -1,32 +1,29 @@
 """Minimisation and dynamics of a System, with OpenMM's standard reporters."""
 
+import contextlib
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 import numpy as np
 import openmm
 from jaxtyping import Float
-from openmm import app
+from openmm import app, unit
 
-from hybridff.errors import HybridFFError, InputError
+from hybridff.errors import DynamicsError, InputError
+from hybridff.export.context import energy_in, langevin, positions_in, raise_unless_nan
+from hybridff.progress import Progress
 
 _TIMES = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6, "µs": 1e6}
 _CHUNKS = 100
 _SEEDS = 2**31 - 1
 
-Progress = Callable[[float], None]
-"""Called with the fraction done."""
 Distance = Callable[[Float[np.ndarray, "frames atoms 3"]], Float[np.ndarray, " frames"]]
 """How far frames [nm] are from training data, in units of what these are from each other."""
-
-
-class DynamicsError(HybridFFError):
-    """A simulation that blew up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,21 +65,23 @@ class SimulationResult:
     """What a simulation was like."""
 
     steps: int
+    """Number of steps that were run."""
     time: float
-    """[ps]"""
+    """Simulated time [ps]."""
     mean_temperature: float
-    """Over the second half of the log, as the run starts from a minimum [K]."""
+    """Mean over the second half of the log, as the run starts from a minimum [K]."""
     ns_per_day: float
+    """Simulated time over the time that it took [ns/day]."""
     farthest: float | None = None
     """Largest distance of a frame from the training data; None where it was not looked at."""
     share_beyond: float | None = None
-    """Of the frames, those further from the training data than these are from each other."""
+    """Share of the frames that are further from the training data than these are from each other."""
     stopped: bool = False
     """Whether the run ended before its time as a frame was too far from the training data."""
 
 
 def parse_time(text: str, what: str) -> float:
-    """Picoseconds of "10 ps", "0.5fs", "2 ns"."""
+    """Picoseconds of a text such as "10 ps", "0.5fs" or "2 ns"; messages call the time ``what``."""
     match = re.fullmatch(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([a-zµ]+)\s*", text)
     try:
         value = float(match[1]) * _TIMES[match[2]] if match else 0.0
@@ -120,7 +119,7 @@ def simulate(
     progress: Progress | None = None,
     distance: Distance | None = None,
 ) -> SimulationResult:
-    """Minimise, then run dynamics from ``positions`` [nm]; writes into ``folder``.
+    """Minimise, then run dynamics at ``temperature`` [K] from ``positions`` [nm]; writes into ``folder``.
 
     Files: ``trajectory.dcd`` (or ``.xtc``), ``log.csv``, ``minimised.pdb``, ``final.pdb``, ``checkpoint.xml`` to go on
     from, and with ``distance`` also ``distance.csv``, a line for each frame. Raises ``DynamicsError`` when the energy
@@ -129,62 +128,89 @@ def simulate(
     options = options or SimulationOptions()
     if not 0 < temperature < math.inf:
         raise InputError(f"the temperature has to be a positive number, not {temperature} K.")
-    step, interval = parse_time(options.step, "the step"), parse_time(options.interval, "the interval")
-    steps = max(1, round(parse_time(duration, "the time") / step))
-    every = min(steps, max(1, round(interval / step)))
-    integrator = _integrator(options, temperature, step)
+    plan = _plan(duration, options)
+    integrator = _integrator(options, temperature, plan.step)
     simulation = app.Simulation(topology, system, integrator, get_platform(platform))
     simulation.context.setPositions(positions)
     simulation.minimizeEnergy()
     _write_pdb(simulation, folder / "minimised.pdb")
     simulation.context.setVelocitiesToTemperature(temperature, options.seed)
-    writers = {"dcd": app.DCDReporter, "xtc": app.XTCReporter}
-    if options.trajectory != "none":
-        path = folder / f"trajectory.{options.trajectory}"
-        simulation.reporters.append(writers[options.trajectory](str(path), every))
-    log = folder / "log.csv"
-    columns = ("step", "time", "potentialEnergy", "kineticEnergy", "totalEnergy", "temperature")
-    simulation.reporters.append(app.StateDataReporter(str(log), every, **dict.fromkeys(columns, True)))
-    watch = None
-    if distance is not None:
-        watch = _Watch(folder / "distance.csv", every, distance, options.stop_beyond)
-        simulation.reporters.append(watch)
+    _add_reporters(simulation, folder, plan.every, options.trajectory)
     begin = time.perf_counter()
-    looks = _chunks(steps) if options.stop_beyond is None else sorted({*range(every, steps, every), steps})
-    try:
-        for done in looks:
-            _advance(simulation, done)
-            if progress:
-                progress(done / steps)
-            if watch is not None and watch.stopped:
-                steps = done
-                break
-    finally:
-        if watch is not None:
-            watch.file.close()
+    with _watching(simulation, folder / "distance.csv", plan.every, distance, options.stop_beyond) as watch:
+        steps = _run(simulation, plan, watch, progress)
     seconds = time.perf_counter() - begin
     _write_pdb(simulation, folder / "final.pdb")
     simulation.saveState(str(folder / "checkpoint.xml"))
     simulation.reporters.clear()
-    table = np.atleast_2d(np.genfromtxt(log, delimiter=",", comments="#"))
     return SimulationResult(
         steps=steps,
-        time=steps * step,
-        mean_temperature=float(table[len(table) // 2 :, 5].mean()),
-        ns_per_day=steps * step * 1e-3 / seconds * 86400,
+        time=steps * plan.step,
+        mean_temperature=_mean_temperature(folder / "log.csv"),
+        ns_per_day=steps * plan.step * 1e-3 / seconds * 86400,
         farthest=None if watch is None else max(watch.seen),
         share_beyond=None if watch is None else float(np.mean(np.array(watch.seen) > 1)),
         stopped=watch is not None and watch.stopped,
     )
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What a run does, and when."""
+
+    step: float
+    """Time step [ps]."""
+    steps: int
+    """Number of steps of the whole run."""
+    every: int
+    """Steps between two frames and two lines of the log."""
+    looks: Sequence[int]
+    """Step counts at which the energy is looked at and progress is told, ascending; the last is the end."""
+
+
+def _plan(duration: str, options: SimulationOptions) -> _Plan:
+    step, interval = parse_time(options.step, "the step"), parse_time(options.interval, "the interval")
+    steps = max(1, round(parse_time(duration, "the time") / step))
+    every = min(steps, max(1, round(interval / step)))
+    if options.stop_beyond is not None:
+        return _Plan(step, steps, every, sorted({*range(every, steps, every), steps}))
+    return _Plan(step, steps, every, sorted({round(steps * (i + 1) / _CHUNKS) for i in range(_CHUNKS)} - {0}))
+
+
+def _add_reporters(simulation: app.Simulation, folder: Path, every: int, trajectory: str) -> None:
+    """Write a trajectory, unless it is "none", and a log every so many steps."""
+    writers = {"dcd": app.DCDReporter, "xtc": app.XTCReporter}
+    if trajectory != "none":
+        simulation.reporters.append(writers[trajectory](str(folder / f"trajectory.{trajectory}"), every))
+    columns = ("step", "time", "potentialEnergy", "kineticEnergy", "totalEnergy", "temperature")
+    log = app.StateDataReporter(str(folder / "log.csv"), every, **dict.fromkeys(columns, True))
+    simulation.reporters.append(log)
+
+
+def _run(simulation: app.Simulation, plan: _Plan, watch: "_Watch | None", progress: Progress | None) -> int:
+    """Run to the end, or until a frame is too far from the training data; the number of steps."""
+    for done in plan.looks:
+        _advance(simulation, done)
+        if progress:
+            progress(done / plan.steps)
+        if watch is not None and watch.stopped:
+            return done
+    return plan.steps
+
+
+def _mean_temperature(log: Path) -> float:
+    """Mean over the second half of a log [K]."""
+    table = np.atleast_2d(np.genfromtxt(log, delimiter=",", comments="#"))
+    return float(table[len(table) // 2 :, 5].mean())
+
+
 class _Watch:
     """A reporter of OpenMM's kind that writes how far each frame is from the training data."""
 
-    def __init__(self, path: Path, every: int, distance: Distance, limit: float | None) -> None:
-        self.file, self.seen, self.stopped = path.open("w", encoding="utf-8"), list[float](), False
-        self.file.write("time (ps),distance from the training data\n")
-        self._every, self._distance, self._limit = every, distance, limit
+    def __init__(self, file: TextIO, every: int, distance: Distance, limit: float | None) -> None:
+        self.seen: list[float] = []
+        self.stopped = False
+        self._file, self._every, self._distance, self._limit = file, every, distance, limit
 
     def describeNextReport(self, simulation: app.Simulation) -> dict:  # noqa: N802
         """OpenMM's protocol."""
@@ -196,35 +222,42 @@ class _Watch:
 
     def report(self, _: app.Simulation, state: openmm.State) -> None:
         """Look at one frame."""
-        found = float(self._distance(state.getPositions(asNumpy=True)._value[None])[0])
+        found = float(self._distance(positions_in(state)[None])[0])
         self.seen.append(found)
-        self.file.write(f"{state.getTime()._value:.6g},{found:.4g}\n")
+        self._file.write(f"{state.getTime().value_in_unit(unit.picosecond):.6g},{found:.4g}\n")
         self.stopped = self.stopped or (self._limit is not None and found > self._limit)
+
+
+@contextlib.contextmanager
+def _watching(
+    simulation: app.Simulation, path: Path, every: int, distance: Distance | None, limit: float | None
+) -> Iterator[_Watch | None]:
+    """Write the distance of every frame to a file while the block runs; None where there is no distance."""
+    if distance is None:
+        yield None
+        return
+    with path.open("w", encoding="utf-8") as file:
+        file.write("time (ps),distance from the training data\n")
+        watch = _Watch(file, every, distance, limit)
+        simulation.reporters.append(watch)
+        yield watch
 
 
 def _integrator(options: SimulationOptions, temperature: float, step: float) -> openmm.Integrator:
     if options.ensemble == "nve":
         return openmm.VerletIntegrator(step)
-    integrator = openmm.LangevinMiddleIntegrator(temperature, options.friction, step)
-    integrator.setRandomNumberSeed(options.seed + 1)  # 0 would ask OpenMM for a seed of its own
-    return integrator
-
-
-def _chunks(steps: int) -> list[int]:
-    """Step counts at which to look after the simulation."""
-    return sorted({round(steps * (i + 1) / _CHUNKS) for i in range(_CHUNKS)} - {0})
+    return langevin(temperature, options.friction, step, options.seed)
 
 
 def _advance(simulation: app.Simulation, target: int) -> None:
     try:
         simulation.step(target - simulation.currentStep)
-        energy = simulation.context.getState(getEnergy=True).getPotentialEnergy()._value
+        energy = energy_in(simulation.context.getState(getEnergy=True))
     except (openmm.OpenMMException, ValueError) as error:
-        if "nan" not in str(error).lower() and "infinite" not in str(error).lower():
-            raise
-        energy = np.nan
-    if not np.isfinite(energy):
-        now = simulation.context.getStepCount() * simulation.integrator.getStepSize()._value
+        raise_unless_nan(error)
+        energy = math.nan
+    if not math.isfinite(energy):
+        now = simulation.context.getStepCount() * simulation.integrator.getStepSize().value_in_unit(unit.picosecond)
         raise DynamicsError(
             f"the simulation blew up before {now:.3g} ps: the energy is no longer finite. Use a smaller --step or a "
             "lower temperature; if it goes on, the force field has a hole."

@@ -1,7 +1,5 @@
 """A force field as an ``openmm.System``, its XML, and a structure file."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,12 +9,9 @@ from jaxtyping import Float
 from openmm import app, unit
 
 from hybridff.errors import InputError
-from hybridff.gaff.compiled import CompiledEnergy
+from hybridff.export.compiled import compiled_force
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.gaff.openmm_native import OPENMMS_OWN
-from hybridff.model import CORRECTION_GROUP, Adds
-from hybridff.molecules.images import make_whole, parents_of
 from hybridff.molecules.molecule import Molecule
 from hybridff.output import new_file
 
@@ -38,67 +33,9 @@ def to_openmm(force_field: ForceField, route: Route = "native") -> openmm.System
     system = openmm.System()
     for number in force_field.molecule.numbers.tolist():
         system.addParticle(app.Element.getByAtomicNumber(number).mass)
-    for force in force_field.openmm_forces() if route == "native" else compiled_forces(force_field):
+    for force in force_field.openmm_forces() if route == "native" else [compiled_force(force_field)]:
         system.addForce(force)
     return system
-
-
-def compiled_forces(
-    force_field: ForceField, *, alone: bool = True, periodic: bool = False, separate: bool = False
-) -> list[openmm.Force]:
-    """All energy inside the molecule as one ``PythonForce``.
-
-    For a molecule that is not ``alone`` there is also the ``NonbondedForce`` by which its atoms meet others, with all
-    pairs of its own switched off. In a ``periodic`` box the molecule is made whole first, so that its atoms may be in
-    any image of the box. With ``separate`` the corrections are a force of their own, in the group
-    ``CORRECTION_GROUP``, for integrators with several time steps; that takes one more call of Python for each.
-    """
-    if not hasattr(openmm, "PythonForce"):
-        raise InputError(
-            f"the compiled route needs OpenMM 8.5 or newer, and this is {openmm.version.short_version}; "
-            "update OpenMM or use the native route."
-        )
-    table, values = force_field.table, force_field.parameter_table.values
-    terms, molecule = CompiledEnergy(table, values).into, force_field.molecule
-    corrections = [correction.compiled() for correction in force_field.corrections]
-    found: list[openmm.Force] = [_python_force(terms, () if separate else corrections, molecule, periodic=periodic)]
-    if separate and corrections:
-        found.append(_python_force(_nothing, corrections, molecule, periodic=periodic))
-        found[-1].setForceGroup(CORRECTION_GROUP)
-    if not alone:
-        nothing = replace(
-            table,
-            products=table.products[:0],
-            multipliers=table.multipliers[:0],
-            coefficients=table.coefficients[:0],
-            groups=(),
-        )
-        found.append(nonbonded_force(nothing, values, force_field.nonbonded))
-    return found
-
-
-def _python_force(first: Adds, rest: Sequence[Adds], molecule: Molecule, *, periodic: bool) -> openmm.Force:
-    """A force that is a sum; ``first`` overwrites the forces that it is given, the others add to them."""
-    positions, forces = np.empty((2, len(molecule.numbers), 3))
-    parents = parents_of(molecule) if periodic else None
-
-    def compute(state: openmm.State) -> tuple[float, np.ndarray]:
-        state._getVectorAsNumpy(openmm.State.Positions, positions)  # getPositions with its units takes 8 µs
-        if parents is not None:
-            make_whole(positions, parents, np.array(state.getPeriodicBoxVectors()._value))
-        energy = first(positions, forces)
-        for add in rest:
-            energy += add(positions, forces)
-        return energy, forces
-
-    force = openmm.PythonForce(compute)
-    force.setUsesPeriodicBoundaryConditions(periodic)
-    return force
-
-
-def _nothing(_: Float[np.ndarray, "atoms 3"], forces: Float[np.ndarray, "atoms 3"]) -> float:
-    forces[:] = 0.0
-    return 0.0
 
 
 def best_route(force_field: ForceField, platform: str) -> Route:

@@ -12,23 +12,20 @@ import numpy as np
 import openmm
 import torch
 from jaxtyping import Bool, Float
-from rdkit import Chem
-from scipy.spatial.transform import Rotation
 
 from hybridff.export.context import BIAS_GROUP, minimise, new_context
 from hybridff.export.routes import Route, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.geometry import torsion
+from hybridff.molecules.graph import chain_name
 from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.rotors import Rotor, equal_rotors, find_rotors, turn
 from hybridff.units import DEGREE, KCAL_MOL
 
 LOOKS = 4
 """For wells that a fit has at unseen conformers, each followed by another solution."""
 DEVIATION = 3.0 * KCAL_MOL
 """Of the energies of unseen conformers from those of the start."""
-Rotor = tuple[int, int, int, int]
-"""A torsion about a bond that turns."""
-_ROTOR = "[!D1;!$(*#*)]-&!@[!D1;!$(*#*)]"
 _GRID = np.arange(-180, 180, 10) * DEGREE
 _NEAR = 30 * DEGREE
 """An angle is seen if one of the frames is as near."""
@@ -92,7 +89,7 @@ class Unseen:
         if not self.rotors:
             return ""
         named = ", ".join(
-            f"{'-'.join(self._molecule.label(atom) for atom in rotor)} ({len(angles) / len(_GRID):.0%})"
+            f"{chain_name(self._molecule, rotor)} ({len(angles) / len(_GRID):.0%})"
             for rotor, angles in self.rotors.items()
         )
         return (
@@ -141,50 +138,10 @@ class Unseen:
         ]
 
 
-def find_rotors(molecule: Molecule) -> list[Rotor]:
-    """A torsion about each single bond outside rings, between atoms with other neighbours.
-
-    None where bond orders are unknown, as in a molecule from a prmtop: single bonds cannot be told from double ones.
-    """
-    if np.any(molecule.bond_orders == 0):
-        return []
-    found = []
-    neighbours = molecule.neighbours
-    for second, third in molecule.to_rdkit().GetSubstructMatches(Chem.MolFromSmarts(_ROTOR)):
-        first = next(atom for atom in neighbours[second] if atom != third)
-        last = next(atom for atom in neighbours[third] if atom != second)
-        found.append((first, second, third, last))
-    return found
-
-
-def turn(
-    molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], rotor: Rotor, angle: float
-) -> Float[np.ndarray, "atoms 3"]:
-    """Positions with a torsion turned to an angle [rad]."""
-    _, second, third, _ = rotor
-    moved, front = {third}, [third]
-    while front:
-        front = [n for atom in front for n in molecule.neighbours[atom] if n not in moved and n != second]
-        moved |= set(front)
-    now = float(torsion(torch.as_tensor(positions[list(rotor)])))
-    axis = positions[third] - positions[second]
-    rotation = Rotation.from_rotvec((angle - now) * axis / np.linalg.norm(axis))
-    turned, side = positions.copy(), sorted(moved)
-    turned[side] = rotation.apply(positions[side] - positions[third]) + positions[third]
-    return turned
-
-
 def _seen(molecule: Molecule, rotor: Rotor, frames: Float[np.ndarray, "frames atoms 3"]) -> Bool[np.ndarray, " grid"]:
     """Which angles some frame is near, in this torsion, one that symmetry makes equal to it, or their mirror image."""
-    _, second, third, _ = rotor
-    kinds, neighbours = molecule.equivalent_atoms(), molecule.neighbours
-    alike = [
-        (first, second, third, last)
-        for first in neighbours[second]
-        for last in neighbours[third]
-        if first != third and last != second and kinds[first] == kinds[rotor[0]] and kinds[last] == kinds[rotor[3]]
-    ]
-    angles = torsion(torch.as_tensor(frames[:, np.array(alike)])).numpy().ravel()
+    alike = np.array(equal_rotors(molecule, rotor))
+    angles = torsion(torch.as_tensor(frames[:, alike])).numpy().ravel()
     angles = np.sort(np.concatenate([angles, -angles]))
     after = np.searchsorted(angles, _GRID) % len(angles)
     gaps = np.abs(angles[[after, after - 1]] - _GRID)

@@ -18,16 +18,17 @@ class Errors:
     """Errors over some frames. Forces component by component; energies after subtraction of ``energy_offset``."""
 
     n_frames: int
+    """Number of frames."""
     energy_offset: float
     """Reference minus model energy [kJ/mol]."""
     energy_mae: float
-    """[kJ/mol]"""
+    """Mean absolute error of the energies [kJ/mol]."""
     energy_rmse: float
-    """[kJ/mol]"""
+    """Root mean square error of the energies [kJ/mol]."""
     force_mae: float | None
-    """[kJ/mol/nm]; None where the frames have no forces."""
+    """Mean absolute error of the force components [kJ/mol/nm]; None where the frames have no forces."""
     force_rmse: float | None
-    """[kJ/mol/nm]; None where the frames have no forces."""
+    """Root mean square error of the force components [kJ/mol/nm]; None where the frames have no forces."""
 
     def __str__(self) -> str:
         forces = "no forces"
@@ -38,7 +39,7 @@ class Errors:
         return f"{self.n_frames} frames: energy MAE {mae:.3f}, RMSE {rmse:.3f} kcal/mol; {forces}"
 
     def in_field_units(self) -> dict[str, float | int | None]:
-        """The same in kcal/mol and kcal/mol/Å, with the units in the keys."""
+        """Errors in kcal/mol and kcal/mol/Å, with the units in the keys."""
         return {
             "n_frames": self.n_frames,
             "energy_offset_kcal_mol": self.energy_offset / KCAL_MOL,
@@ -62,7 +63,16 @@ def evaluate(model: EnergyModel, frames: Frames, energy_offset: float | None = N
 
     ``energy_offset`` [kJ/mol] is the model's own, from its fit; None takes the mean difference over these frames.
     """
-    energies, forces = predict(model, frames.positions)
+    return errors_of(*predict(model, frames.positions), frames, energy_offset)
+
+
+def errors_of(
+    energies: Float[np.ndarray, " frames"],
+    forces: Float[np.ndarray, "frames atoms 3"],
+    frames: Frames,
+    energy_offset: float | None = None,
+) -> Errors:
+    """Errors of energies [kJ/mol] and forces [kJ/mol/nm] that a model has on ``frames``; the rest as ``evaluate``."""
     difference = frames.energies - energies
     offset = float(difference.mean()) if energy_offset is None else energy_offset
     energy_error = difference - offset

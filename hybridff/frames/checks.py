@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from rdkit import Chem
 
 from hybridff.errors import InputError
 from hybridff.frames.consistency import Consistency, judge
 from hybridff.frames.dataset import Frames
+from hybridff.molecules.graph import bond_counts
 from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.molecules.radii import covalent_sums
 from hybridff.units import ANGSTROM, FORCE_KCAL, LENGTHS
 
 BONDED_BELOW: Final = 1.35
@@ -20,13 +21,20 @@ BONDED_BELOW: Final = 1.35
 NOT_BONDED_ABOVE: Final = 1.25
 """Two atoms without a bond are further apart than this many sums of their covalent radii."""
 
-_SAME_POSITION = 1e-5  # nm; frames this close are the same calculation written twice
-_ONE_PLACE = 0.01  # of a bond length
-_NET_FORCE_LIMIT = 0.01  # of uncorrelated forces; integration grids of DFT leave 0.001
+_SAME_POSITION = 1e-5
+"""Frames this close are the same calculation written twice [nm]."""
+_ONE_PLACE = 0.01
+"""Two atoms closer than this many sums of their covalent radii are in one place."""
+_NET_FORCE_LIMIT = 0.01
+"""Largest net force over that of uncorrelated forces; integration grids of DFT leave 0.001."""
 _NET_TORQUE_LIMIT = 0.01
+"""Largest net torque over that of uncorrelated forces."""
 _ROTATED = 0.3
+"""Net torque from which on positions and forces are in different orientations."""
 _ORDER_LIMIT = 0.9
+"""Share of the frames that break one bond where atoms are in another order."""
 _CHUNK = 1000
+"""Frames whose distances are in memory together."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,11 @@ class BondChange:
     """The first pair of atoms of a frame that is bonded in the molecule alone, or in the frame alone."""
 
     frame: int
+    """Row of the frame, counted from 0."""
     pair: str
+    """Names of the two atoms, such as C1-H4."""
     broken: bool
+    """Whether the molecule alone has the bond; else the frame alone has it."""
     distance: float
     """Distance of the two atoms [nm]."""
 
@@ -45,12 +56,17 @@ class DataReport:
     """What the checks found; rows count from 0, messages from 1."""
 
     n_frames: int
+    """Number of frames in the data."""
     n_used: int
+    """Number of frames that can be used."""
     non_finite: tuple[int, ...] = ()
+    """Frames with NaN, infinite numbers or two atoms in one place."""
     duplicates: tuple[tuple[int, int], ...] = ()
-    """Frame and the earlier one that it repeats."""
+    """Frames that repeat an earlier one, with that one."""
     bond_changes: tuple[BondChange, ...] = ()
+    """Frames with other bonds than the molecule's."""
     bond_changes_kept: bool = False
+    """Whether these are used all the same."""
     high: tuple[int, ...] = ()
     """Frames further above the lowest than asked for."""
     net_force: float | None = None
@@ -97,14 +113,10 @@ class DataReport:
         return tuple(found)
 
 
-def check_frames(frames: Frames, molecule: Molecule | None, keep_bond_changes: bool = False) -> DataReport:
-    """Check data, against a molecule where there is one; raises ``InputError`` only for other elements."""
-    return _checked(frames, molecule, keep_bond_changes, math.inf)[1]
-
-
 def usable_frames(
     frames: Frames,
     molecule: Molecule | None,
+    *,
     keep_bond_changes: bool = False,
     accept_problem: bool = False,
     where: str = "",
@@ -118,7 +130,7 @@ def usable_frames(
     ``accept_problem`` says that the user knows better, and where no frame is left. Its message begins with ``where``,
     or the source that the data name.
     """
-    rows, report = _checked(frames, molecule, keep_bond_changes, highest)
+    rows, report = _checked(frames, molecule, keep_bond_changes=keep_bond_changes, highest=highest)
     where = where or frames.source or frames.name or "the data"
     if report.problem is not None and not accept_problem:
         raise InputError(f"{where}: {report.problem}")
@@ -128,9 +140,9 @@ def usable_frames(
 
 
 def _checked(
-    frames: Frames, molecule: Molecule | None, keep_bond_changes: bool, highest: float
+    frames: Frames, molecule: Molecule | None, *, keep_bond_changes: bool, highest: float
 ) -> tuple[Int[np.ndarray, " used"], DataReport]:
-    """Rows to use, and the report."""
+    """Rows to use, and what was found; raises ``InputError`` only for other elements than the molecule's."""
     if molecule is not None:
         check_same_elements(molecule, frames.numbers, frames.source or "the data")
     finite = _finite(frames)
@@ -179,7 +191,7 @@ def _checked(
 def bond_changes(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " rows"]) -> tuple[BondChange, ...]:
     """First changed pair of each of the given frames whose bonds are not the molecule's."""
     first, second = np.triu_indices(len(frames.numbers), 1)
-    bonded = _bonded(molecule, first, second)
+    bonded = bond_counts(molecule)[first, second] == 1
     found = []
     for chunk, ratios in _distance_ratios(frames, rows):
         wrong = np.where(bonded, ratios >= BONDED_BELOW, ratios <= NOT_BONDED_ABOVE)
@@ -193,31 +205,16 @@ def bond_changes(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " row
     return tuple(found)
 
 
-def _bonded(
-    molecule: Molecule, first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"]
-) -> Bool[np.ndarray, " pairs"]:
-    matrix = np.zeros((len(molecule.numbers),) * 2, dtype=bool)
-    matrix[molecule.bonds[:, 0], molecule.bonds[:, 1]] = True
-    return (matrix | matrix.T)[first, second]
-
-
 def _distance_ratios(
     frames: Frames, rows: Int[np.ndarray, " rows"]
 ) -> Iterator[tuple[Int[np.ndarray, " chunk"], Float[np.ndarray, "chunk pairs"]]]:
     """Yield chunks of rows and the distances of all pairs over the sums of their covalent radii."""
     first, second = np.triu_indices(len(frames.numbers), 1)
-    sums = _radius_sums(frames.numbers)[first, second]
+    sums = covalent_sums(frames.numbers)[first, second]
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
         positions = frames.positions[chunk]
         yield chunk, np.linalg.norm(positions[:, first] - positions[:, second], axis=-1) / sums
-
-
-def _radius_sums(numbers: Int[np.ndarray, " atoms"]) -> Float[np.ndarray, "atoms atoms"]:
-    """Sums of covalent radii [nm] (Cordero et al. 2008, as in RDKit)."""
-    table = Chem.GetPeriodicTable()
-    radii = np.array([table.GetRcovalent(int(number)) for number in numbers]) * ANGSTROM
-    return radii[:, None] + radii
 
 
 def _finite(frames: Frames) -> Bool[np.ndarray, " frames"]:
@@ -235,7 +232,7 @@ def _length_problem(frames: Frames, rows: Int[np.ndarray, " rows"]) -> str | Non
     if len(frames.numbers) < 2:
         return None
     sample = frames.positions[rows[:: max(1, len(rows) // 100)]]
-    ratios = np.linalg.norm(sample[:, :, None] - sample[:, None], axis=-1) / _radius_sums(frames.numbers)
+    ratios = np.linalg.norm(sample[:, :, None] - sample[:, None], axis=-1) / covalent_sums(frames.numbers)
     ratios[:, np.arange(len(frames.numbers)), np.arange(len(frames.numbers))] = np.inf
     ratio = float(np.median(ratios.min(axis=2)))
     if 0.7 < ratio < 1.4:
@@ -256,7 +253,7 @@ def _length_problem(frames: Frames, rows: Int[np.ndarray, " rows"]) -> str | Non
 def _order_problem(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " rows"]) -> str | None:
     """Say so where one and the same bond of the molecule is broken in nearly all frames."""
     first, second = np.triu_indices(len(frames.numbers), 1)
-    bonded = _bonded(molecule, first, second)
+    bonded = bond_counts(molecule)[first, second] == 1
     broken = np.zeros(len(first), dtype=int)
     for _, ratios in _distance_ratios(frames, rows):
         broken += np.sum(bonded & (ratios >= BONDED_BELOW), axis=0)

@@ -21,7 +21,8 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Int
 
-from hybridff.frames.dataset import FileUnits, Frames
+from hybridff.frames.dataset import Frames
+from hybridff.frames.file_units import FileUnits
 from hybridff.units import ANGSTROM, ENERGIES, FORCE_KCAL, LENGTHS
 
 STIFFNESS: Final = {6: 700.0, 7: 950.0, 8: 1080.0}

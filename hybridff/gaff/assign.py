@@ -18,6 +18,7 @@ from hybridff.gaff.classone import (
     TorsionParameters,
 )
 from hybridff.gaff.table import FourierTerm, ParameterTable, gaff_table, outer_types
+from hybridff.molecules.graph import angle_atoms, bond_counts, torsion_atoms
 from hybridff.molecules.molecule import Molecule
 
 COULOMB_14 = 1 / 1.2
@@ -67,25 +68,6 @@ def class_one(
     )
 
 
-def list_angles(neighbours: Sequence[Sequence[int]]) -> list[Atoms]:
-    """All angles, the vertex second."""
-    return [(i, j, k) for j, bonded in enumerate(neighbours) for i, k in combinations(bonded, 2)]
-
-
-def list_torsions(neighbours: Sequence[Sequence[int]]) -> list[Atoms]:
-    """All chains of four different bonded atoms, each once."""
-    return [
-        (i, j, k, m)
-        for j, bonded in enumerate(neighbours)
-        for k in bonded
-        if j < k
-        for i in bonded
-        if i != k
-        for m in neighbours[k]
-        if m not in (i, j)
-    ]
-
-
 def list_impropers(neighbours: Sequence[Sequence[int]]) -> list[Atoms]:
     """Each choice of three neighbours of an atom, the central atom third."""
     return [(i, j, c, k) for c, bonded in enumerate(neighbours) for i, j, k in combinations(bonded, 3)]
@@ -103,14 +85,14 @@ class _Lookup:
         return BondParameters(_indices(atoms, 2), _floats([row.r0 for row in rows]), _floats([row.k for row in rows]))
 
     def angles(self) -> AngleParameters:
-        atoms = list_angles(self.molecule.neighbours)
+        atoms = angle_atoms(self.molecule)
         rows = [self._found("angle", triple, self.table.angle(self._types(triple))) for triple in atoms]
         return AngleParameters(
             _indices(atoms, 3), _floats([row.theta0 for row in rows]), _floats([row.k for row in rows])
         )
 
     def torsions(self) -> TorsionParameters:
-        proper = [(chain, term) for chain in list_torsions(self.molecule.neighbours) for term in self._fourier(chain)]
+        proper = [(chain, term) for chain in torsion_atoms(self.molecule) for term in self._fourier(chain)]
         rows = proper + self._impropers()
         return TorsionParameters(
             _indices([atoms for atoms, _ in rows], 4),
@@ -126,7 +108,7 @@ class _Lookup:
             for atom, kind in enumerate(self.types)
         ]
         sigma, epsilon = _floats([row.sigma for row in rows]), _floats([row.epsilon for row in rows])
-        excluded, pairs14 = special_pairs(self.molecule.neighbours)
+        excluded, pairs14 = special_pairs(self.molecule)
         pairs = _indices([*excluded, *pairs14], 2)
         i, j = pairs.T
         scaled = np.arange(len(pairs)) >= len(excluded)
@@ -183,12 +165,11 @@ def _place(types: Sequence[str], kind: str) -> int:
     return types.index(kind) if kind in types else -1
 
 
-def special_pairs(neighbours: Sequence[Sequence[int]]) -> tuple[list[Atoms], list[Atoms]]:
+def special_pairs(molecule: Molecule) -> tuple[list[Atoms], list[Atoms]]:
     """Pairs one or two bonds apart, and pairs exactly three bonds apart; each pair once, ascending."""
-    near = {(i, j) for i, bonded in enumerate(neighbours) for j in bonded if i < j}
-    near |= {(min(i, k), max(i, k)) for i, _, k in list_angles(neighbours)}
-    ends = {(min(i, m), max(i, m)) for i, _, _, m in list_torsions(neighbours)}
-    return sorted(near), sorted(ends - near)
+    apart = np.triu(bond_counts(molecule))
+    near, far = np.argwhere((apart == 1) | (apart == 2)), np.argwhere(apart == 3)
+    return [tuple(pair) for pair in near.tolist()], [tuple(pair) for pair in far.tolist()]
 
 
 def _indices(atoms: Sequence[Atoms], width: int) -> np.ndarray:

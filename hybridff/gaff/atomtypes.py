@@ -17,6 +17,7 @@ from hybridff.cache import cached_json
 from hybridff.errors import InputError
 from hybridff.gaff.programs import last_words, run
 from hybridff.gaff.table import ParameterTable, gaff_file
+from hybridff.molecules.mol2 import atom_rows
 from hybridff.molecules.molecule import Molecule
 
 DEFAULT_VERSION = "gaff-2.2.20"
@@ -119,18 +120,13 @@ def _run_antechamber(mol2: str, molecule: Molecule, family: str) -> list[str]:
             raise InputError(f"no GAFF atom types for {molecule.name}: {error}") from error
         if not (folder / "out.mol2").is_file():
             raise InputError(f"no GAFF atom types for {molecule.name}: antechamber says: {last_words(output)}")
-        types = _types_of_mol2((folder / "out.mol2").read_text())
+        types = [fields[5] for fields in atom_rows((folder / "out.mol2").read_text()) or []]
     if len(types) != len(molecule.numbers):
         raise InputError(f"antechamber typed {len(types)} of the {len(molecule.numbers)} atoms of {molecule.name}.")
     untyped = [atom for atom, kind in enumerate(types) if kind.upper() == "DU"]
     if untyped:
         raise InputError(f"GAFF has no atom type for {molecule.label(untyped[0])} of {molecule.name}.")
     return types
-
-
-def _types_of_mol2(text: str) -> list[str]:
-    section = re.search(r"@<TRIPOS>ATOM\n(.*?)(?=^@<TRIPOS>|\Z)", text, re.DOTALL | re.MULTILINE)
-    return [line.split()[5] for line in section[1].splitlines() if line.strip()] if section else []
 
 
 def _run_parmchk2(mol2: str, molecule: Molecule, version: str) -> str:

@@ -18,6 +18,7 @@ from hybridff.cache import cached_json
 from hybridff.errors import InputError
 from hybridff.gaff import resp
 from hybridff.gaff.programs import last_words, run
+from hybridff.molecules.mol2 import atom_rows
 from hybridff.molecules.molecule import Molecule
 
 METHODS = ("resp", "am1bcc")
@@ -125,10 +126,9 @@ def _listed_charges(text: str, path: Path) -> list[float]:
 
 
 def _mol2_charges(text: str, path: Path, molecule: Molecule) -> list[float]:
-    if "@<TRIPOS>ATOM" not in text:
+    rows = atom_rows(text)
+    if rows is None:
         raise InputError(f"{path}: this is not a MOL2 file (it has no @<TRIPOS>ATOM section).")
-    lines = text.split("@<TRIPOS>ATOM", 1)[1].split("@<TRIPOS>", 1)[0].split("\n")[1:]
-    rows = [line.split() for line in lines if line.strip() and not line.startswith("#")]
     charges = []
     for atom, fields in enumerate(rows):
         try:

@@ -321,7 +321,7 @@ class Class2Rows:
                     yield ProductRow("bond·angle·torsion", (x, t, c))
 
     def _touching_torsions(self) -> Iterator[ProductRow]:
-        neighbours = self.topology.neighbours
+        neighbours = self.topology.molecule.neighbours
         for torsion in self.torsions:
             _i, j, k, _m = torsion
             bonds = [(a, b) for a in torsion for b in neighbours[a] if b not in torsion]
@@ -340,7 +340,7 @@ class Class2Rows:
                     yield ProductRow("torsion·torsion", (self.torsion(one, 1, name), self.torsion(other, 1, name)))
 
     def _pairs(self) -> Iterator[ProductRow]:
-        neighbours = self.topology.neighbours
+        neighbours = self.topology.molecule.neighbours
         for i, pair in enumerate(self.topology.atoms["pair"]):
             if self.rest.contacts[i] > _COUPLED:
                 continue

@@ -18,7 +18,8 @@ from hybridff.gaff.classone import (
     NonbondedParameters,
     TorsionParameters,
 )
-from hybridff.molecules.molecule import Molecule, load_prmtop
+from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.openmm_files import load_prmtop
 
 _NOT_ENERGY = (
     openmm.CMMotionRemover,

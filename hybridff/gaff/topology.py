@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float, Int
 
 from hybridff.geometry import COORDINATES
+from hybridff.molecules.graph import angle_atoms, bond_counts, torsion_atoms
 from hybridff.molecules.molecule import Molecule
-from hybridff.molecules.symmetry import automorphism_generators, graph_distances
+from hybridff.molecules.symmetry import automorphism_generators
 
 Atoms = tuple[int, ...]
 
@@ -25,29 +26,22 @@ class Topology:
     @cached_property
     def distances(self) -> Int[np.ndarray, "atoms atoms"]:
         """Number of bonds between every two atoms."""
-        return graph_distances(self.molecule)
-
-    @cached_property
-    def neighbours(self) -> tuple[Atoms, ...]:
-        """Bonded atoms of each atom."""
-        return tuple(tuple(np.flatnonzero(row == 1).tolist()) for row in self.distances)
+        return bond_counts(self.molecule)
 
     @cached_property
     def atoms(self) -> Mapping[str, tuple[Atoms, ...]]:
         """Atoms of every coordinate, by kind."""
-        n_atoms = len(self.neighbours)
-        bonds: list[Atoms] = [(i, j) for i in range(n_atoms) for j in self.neighbours[i] if i < j]
-        angles: list[Atoms] = [(i, j, k) for j in range(n_atoms) for i, k in combinations(self.neighbours[j], 2)]
-        torsions: list[Atoms] = [
-            (i, j, k, m)
-            for j, k in bonds
-            for i in self.neighbours[j]
-            for m in self.neighbours[k]
-            if i != k and m != j and i != m
-        ]
-        centres: list[Atoms] = [(i, *self.neighbours[i]) for i in range(n_atoms) if len(self.neighbours[i]) == 3]
-        pairs: list[Atoms] = [(i, j) for i, j in combinations(range(n_atoms), 2) if self.distances[i, j] > 2]
-        found = {"bond": bonds, "angle": angles, "torsion": torsions, "out_of_plane": centres, "pair": pairs}
+        neighbours = self.molecule.neighbours
+        bonds = [(i, j) for i, bonded in enumerate(neighbours) for j in bonded if i < j]
+        centres = [(i, *bonded) for i, bonded in enumerate(neighbours) if len(bonded) == 3]
+        pairs = [(i, j) for i, j in combinations(range(len(neighbours)), 2) if self.distances[i, j] > 2]
+        found: dict[str, Sequence[Atoms]] = {
+            "bond": bonds,
+            "angle": angle_atoms(self.molecule),
+            "torsion": torsion_atoms(self.molecule),
+            "out_of_plane": centres,
+            "pair": pairs,
+        }
         return {kind: tuple(dict.fromkeys(canonical(kind, row)[0] for row in rows)) for kind, rows in found.items()}
 
     @cached_property

@@ -9,7 +9,8 @@ import numpy as np
 
 from hybridff.export.modelfile import SavedModel
 from hybridff.frames.checks import DataReport, usable_frames
-from hybridff.frames.dataset import Frames, Split, read_frames
+from hybridff.frames.dataset import Frames, Split
+from hybridff.frames.reading import read_frames
 from hybridff.gaff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.jobs.options import DataOptions, SplitOptions
 from hybridff.jobs.provenance import inputs_of
@@ -77,10 +78,10 @@ def read_data(
         usable, report = usable_frames(
             frames,
             owner,
-            options.keep_bond_changes,
-            options.trust_data,
-            ", ".join(map(str, files)),
-            math.inf if options.max_energy is None else options.max_energy * KCAL_MOL,
+            keep_bond_changes=options.keep_bond_changes,
+            accept_problem=options.trust_data,
+            where=", ".join(map(str, files)),
+            highest=math.inf if options.max_energy is None else options.max_energy * KCAL_MOL,
         )
         found.append(Data(owner, usable, report, tuple(files), options))
     return found

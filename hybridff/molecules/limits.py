@@ -1,16 +1,15 @@
 """What a sound structure of a molecule looks like: ranges of its bonds, contacts and angles, and the worst fault."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from rdkit import Chem
-from scipy.sparse.csgraph import shortest_path
 
 from hybridff.geometry import angle
+from hybridff.molecules.graph import angle_atoms, bond_counts, chain_name
 from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.radii import covalent_sums, van_der_waals_sums
 from hybridff.units import ANGSTROM, DEGREE
 
 _HOT_BOND = (0.6, 1.6)
@@ -20,7 +19,7 @@ _HOT_CONTACT = 0.7
 _REST_BOND = (0.75, 1.25)
 """Shortest and longest bond of a relaxed structure over those of its class at the minimum."""
 _REST_CONTACT = 1.25
-"""The same as ``_HOT_CONTACT`` for relaxed structures: the limit of a bond in ``hybridff.frames.checks``."""
+"""Closest contact of a relaxed structure, over the sum of covalent radii: the limit of ``frames.checks``."""
 _REST_DISTANT = 0.5
 """Relaxed contact of atoms three or more bonds apart, over the sum of their van der Waals radii."""
 _KEPT_CONTACT = 0.8
@@ -36,9 +35,9 @@ class Fault:
     """What is wrong with a structure."""
 
     atoms: tuple[int, ...]
-    """Counted from 0; empty where it cannot be told."""
+    """Atoms where it is, counted from 0; empty where it cannot be told."""
     what: str
-    """Half a sentence."""
+    """Half a sentence on it."""
 
 
 NOT_FINITE = Fault((), "energy or positions are no longer finite")
@@ -50,11 +49,13 @@ class Limits:
 
     molecule: Molecule
     pairs: Int[np.ndarray, "pairs 2"]
+    """All pairs of atoms."""
     distances: Float[np.ndarray, "pairs 3"]
-    """Lowest, highest, and in the reference [nm]."""
+    """Lowest distance of each pair, highest, and that in the reference [nm]."""
     triples: Int[np.ndarray, "angles 3"]
+    """Atoms of the angles that are looked at, the vertex second."""
     angles: Float[np.ndarray, "angles 3"]
-    """Lowest, highest, and in the reference [rad]."""
+    """Lowest value of each angle, highest, and that in the reference [rad]."""
 
     def fault(self, positions: Float[np.ndarray, "atoms 3"]) -> Fault | None:
         """The worst fault of a structure, or None."""
@@ -72,11 +73,9 @@ class Limits:
         worst = int(excess.argmax())
         if excess[worst] <= 0:
             return None
+        atoms = tuple(self.triples[worst].tolist())
         before = f"{self.angles[worst, 2] / DEGREE:.0f}° before"
-        return Fault(
-            tuple(self.triples[worst].tolist()),
-            f"the angle {chain_name(self.molecule, self.triples[worst])} is {actual[worst] / DEGREE:.0f}° ({before})",
-        )
+        return Fault(atoms, f"the angle {chain_name(self.molecule, atoms)} is {actual[worst] / DEGREE:.0f}° ({before})")
 
     def closest(self, positions: Float[np.ndarray, "atoms 3"]) -> Fault:
         """The fault of a sound-looking structure that cannot be: the contact that has come closest."""
@@ -101,10 +100,11 @@ class Limits:
 
 def hot_limits(molecule: Molecule, minimum: Float[np.ndarray, "atoms 3"]) -> Limits:
     """Limits of dynamics: each bond as it was, wide; no angles."""
-    pairs, paths = pairs_and_paths(molecule)
+    pairs, paths = pairs_and_bonds(molecule)
     own = pair_distances(minimum, pairs)
     bonded = paths == 1
-    lower = np.where(bonded, _HOT_BOND[0] * own, np.minimum(_HOT_CONTACT * _covalent(molecule, pairs), 0.6 * own))
+    contact = _HOT_CONTACT * _of(covalent_sums(molecule.numbers), pairs)
+    lower = np.where(bonded, _HOT_BOND[0] * own, np.minimum(contact, 0.6 * own))
     upper = np.where(bonded, _HOT_BOND[1] * own, np.inf)
     none = np.empty((0, 3))
     return Limits(molecule, pairs, np.stack([lower, upper, own], -1), none.astype(int), none)
@@ -112,17 +112,18 @@ def hot_limits(molecule: Molecule, minimum: Float[np.ndarray, "atoms 3"]) -> Lim
 
 def rest_limits(molecule: Molecule, reference: Float[np.ndarray, "atoms 3"]) -> Limits:
     """Limits of relaxed structures: bonds and angles near those of their class, no new bonds or close contacts."""
-    pairs, paths = pairs_and_paths(molecule)
+    pairs, paths = pairs_and_bonds(molecule)
     own = pair_distances(reference, pairs)
     classes = molecule.equivalent_atoms()
     keys = [pair_key(classes[atoms], path) for atoms, path in zip(pairs, paths.tolist(), strict=True)]
     low, high = _class_ranges(keys, own)
-    contact = _REST_CONTACT * _covalent(molecule, pairs)
-    contact = np.where(paths > 2, np.maximum(contact, _REST_DISTANT * van_der_waals(molecule, pairs)), contact)
+    contact = _REST_CONTACT * _of(covalent_sums(molecule.numbers), pairs)
+    distant = _REST_DISTANT * _of(van_der_waals_sums(molecule.numbers), pairs)
+    contact = np.where(paths > 2, np.maximum(contact, distant), contact)
     bonded = paths == 1
     lower = np.where(bonded, _REST_BOND[0] * low, np.minimum(contact, _KEPT_CONTACT * own))
     upper = np.where(bonded, _REST_BOND[1] * high, np.inf)
-    triples = angle_atoms(molecule)
+    triples = np.array(angle_atoms(molecule), dtype=int).reshape(-1, 3)
     angles = bond_angles(reference, triples)
     low, high = _class_ranges([chain_key(classes[atoms]) for atoms in triples], angles)
     ranges = np.stack([low - _REST_ANGLE, high + _REST_ANGLE, angles], -1)
@@ -137,20 +138,15 @@ def _class_ranges(keys: list[tuple], values: np.ndarray) -> tuple[np.ndarray, np
     return np.array([min(groups[key]) for key in keys]), np.array([max(groups[key]) for key in keys])
 
 
-def pairs_and_paths(molecule: Molecule) -> tuple[Int[np.ndarray, "pairs 2"], Int[np.ndarray, " pairs"]]:
+def pairs_and_bonds(molecule: Molecule) -> tuple[Int[np.ndarray, "pairs 2"], Int[np.ndarray, " pairs"]]:
     """All pairs of atoms and the number of bonds between them."""
-    n = len(molecule.numbers)
-    graph = np.zeros((n, n))
-    graph[molecule.bonds[:, 0], molecule.bonds[:, 1]] = 1
-    paths = shortest_path(graph, directed=False, unweighted=True)
-    pairs = np.stack(np.triu_indices(n, k=1), -1)
-    return pairs, paths[pairs[:, 0], pairs[:, 1]].astype(int)
+    pairs = np.stack(np.triu_indices(len(molecule.numbers), k=1), -1)
+    return pairs, _of(bond_counts(molecule), pairs)
 
 
-def angle_atoms(molecule: Molecule) -> Int[np.ndarray, "angles 3"]:
-    """Every angle between two bonds."""
-    found = [(i, j, k) for j, atoms in enumerate(molecule.neighbours) for i in atoms for k in atoms if i < k]
-    return np.array(found, dtype=int).reshape(-1, 3)
+def _of(matrix: np.ndarray, pairs: Int[np.ndarray, "pairs 2"]) -> np.ndarray:
+    """Entries of a matrix over atoms at pairs of them."""
+    return matrix[pairs[:, 0], pairs[:, 1]]
 
 
 def pair_key(classes: Int[np.ndarray, " pair"], path: int) -> tuple[int, ...]:
@@ -167,31 +163,12 @@ def chain_key(classes: Int[np.ndarray, " atoms"]) -> tuple[int, ...]:
 def pair_distances(
     positions: Float[np.ndarray, "atoms 3"], pairs: Int[np.ndarray, "pairs 2"]
 ) -> Float[np.ndarray, " pairs"]:
-    """[nm]"""
+    """Distances of pairs of atoms [nm]."""
     return np.linalg.norm(positions[pairs[:, 1]] - positions[pairs[:, 0]], axis=-1)
 
 
 def bond_angles(
     positions: Float[np.ndarray, "atoms 3"], triples: Int[np.ndarray, "angles 3"]
 ) -> Float[np.ndarray, " angles"]:
-    """[rad]"""
+    """Angles of triples of atoms, the vertex second [rad]."""
     return angle(torch.as_tensor(positions[triples])).numpy()
-
-
-def _covalent(molecule: Molecule, pairs: Int[np.ndarray, "pairs 2"]) -> Float[np.ndarray, " pairs"]:
-    """Sums of covalent radii [nm]."""
-    return _radii(molecule, Chem.GetPeriodicTable().GetRcovalent)[pairs].sum(-1)
-
-
-def van_der_waals(molecule: Molecule, pairs: Int[np.ndarray, "pairs 2"]) -> Float[np.ndarray, " pairs"]:
-    """Sums of van der Waals radii [nm]."""
-    return _radii(molecule, Chem.GetPeriodicTable().GetRvdw)[pairs].sum(-1)
-
-
-def _radii(molecule: Molecule, radius: Callable[[int], float]) -> Float[np.ndarray, " atoms"]:
-    return np.array([radius(number) for number in molecule.numbers.tolist()]) * ANGSTROM
-
-
-def chain_name(molecule: Molecule, atoms: Int[np.ndarray, " atoms"]) -> str:
-    """Such as C1-C2-O3."""
-    return "-".join(molecule.label(atom) for atom in atoms.tolist())

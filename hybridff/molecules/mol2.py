@@ -27,17 +27,17 @@ _GAFF_NAMES = """
     n n+ n1 n2 n3 n4 n5 n6 n7 n8 n9 na nb nc nd ne nf nh ni nj nk nl nm nn no np nq ns nt nu nv nx ny nz
     o oh op oq os ow p2 p3 p4 p5 pb pc pd pe pf px py s s2 s4 s6 sh sp sq ss sx sy
 """
-_GAFF_TYPES = frozenset(_GAFF_NAMES.split())
-# Sum of bond orders by element and number of neighbours, and the fewest terminal oxygens that settle it.
+GAFF_TYPES = frozenset(_GAFF_NAMES.split())
+"""Every atom type of GAFF and GAFF2."""
 _OXYGEN_GROUPS = {(6, 3): (4, 2), (7, 3): (4, 2), (15, 4): (5, 1), (16, 3): (4, 1), (16, 4): (6, 1)}
+"""Sum of bond orders by element and number of neighbours, and the fewest terminal oxygens that settle it."""
 _TITLES = re.compile(r"^@<TRIPOS>(\w+)", re.MULTILINE)
 
 
 def read_mol2(text: str, where: str) -> Chem.RWMol:
     """Parse one molecule; not sanitised, aromatic bonds of carboxylates and guanidinium made single and double."""
-    sections = _sections(text, where)
-    atoms = [line.split() for line in sections["ATOM"]]
-    bonds = [line.split() for line in sections.get("BOND", [])]
+    sections = _of_one_molecule(text, where)
+    atoms, bonds = _fields(sections["ATOM"]), _fields(sections.get("BOND", []))
     if not atoms:
         raise InputError(f"{where}: the file has no atoms.")
     if len(atoms) > 1 and not bonds:
@@ -47,9 +47,9 @@ def read_mol2(text: str, where: str) -> Chem.RWMol:
     for fields in atoms:
         if len(fields) < 6 or fields[0] in rows:
             raise InputError(f"{where}: the ATOM line '{' '.join(fields)}' is not complete or repeats a number.")
-        in_gaff = fields[5] in _GAFF_TYPES and len(atoms) > 1
-        atom = Chem.Atom(_gaff_element(fields[5]) if in_gaff else _element(fields[1], fields[5], where))
-        atom.SetNoImplicit(True)
+        in_gaff = fields[5] in GAFF_TYPES and len(atoms) > 1
+        atom = Chem.Atom(gaff_element(fields[5]) if in_gaff else _element(fields[1], fields[5], where))
+        atom.SetNoImplicit(what=True)
         rows[fields[0]] = mol.AddAtom(atom)
     for fields in bonds:
         _add_bond(mol, rows, fields, where)
@@ -62,22 +62,33 @@ def read_mol2(text: str, where: str) -> Chem.RWMol:
     return mol
 
 
-def _sections(text: str, where: str) -> dict[str, list[str]]:
-    heads = list(_TITLES.finditer(text))
-    names = [head.group(1) for head in heads]
+def atom_rows(text: str) -> list[list[str]] | None:
+    """Fields of each line of the first ATOM section: number, name, x, y, z, type, …; None where there is no section."""
+    return next((_fields(lines) for name, lines in _sections(text) if name == "ATOM"), None)
+
+
+def _sections(text: str) -> list[tuple[str, list[str]]]:
+    """Names and lines of all sections, in order."""
+    parts = _TITLES.split(text)[1:]
+    return [(name, body.splitlines()[1:]) for name, body in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def _fields(lines: list[str]) -> list[list[str]]:
+    return [line.split() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _of_one_molecule(text: str, where: str) -> dict[str, list[str]]:
+    """Lines of the sections of a file with one molecule, by name."""
+    sections = _sections(text)
+    names = [name for name, _ in sections]
     if "MOLECULE" not in names or "ATOM" not in names:
         raise InputError(f"{where}: this is not a MOL2 file (no @<TRIPOS>MOLECULE and @<TRIPOS>ATOM sections).")
     if names.count("MOLECULE") > 1:
         raise InputError(f"{where}: the file holds {names.count('MOLECULE')} molecules; give a file with one.")
-    ends = [head.start() for head in heads[1:]] + [len(text)]
-    bodies = [text[head.end() : end].splitlines()[1:] for head, end in zip(heads, ends, strict=True)]
-    return {
-        name: body if name == "MOLECULE" else [line for line in body if line.strip() and not line.startswith("#")]
-        for name, body in zip(names, bodies, strict=True)
-    }
+    return dict(sections)
 
 
-def _gaff_element(atom_type: str) -> int:
+def gaff_element(atom_type: str) -> int:
     """Atomic number from a GAFF type, of which some look like another element (``na``, ``cd``, ``os``, ``no``)."""
     symbol = atom_type.capitalize() if atom_type in ("br", "cl") else atom_type[0].upper()
     return Chem.GetPeriodicTable().GetAtomicNumber(symbol)
@@ -117,9 +128,9 @@ def _add_bond(mol: Chem.RWMol, rows: dict[str, int], fields: list[str], where: s
         )
     mol.AddBond(i, j, _BONDS[fields[3].lower()])
     if fields[3].lower() == "ar":
-        mol.GetBondBetweenAtoms(i, j).SetIsAromatic(True)
-        mol.GetAtomWithIdx(i).SetIsAromatic(True)
-        mol.GetAtomWithIdx(j).SetIsAromatic(True)
+        mol.GetBondBetweenAtoms(i, j).SetIsAromatic(what=True)
+        mol.GetAtomWithIdx(i).SetIsAromatic(what=True)
+        mol.GetAtomWithIdx(j).SetIsAromatic(what=True)
 
 
 def _localise(mol: Chem.RWMol) -> None:
@@ -128,7 +139,7 @@ def _localise(mol: Chem.RWMol) -> None:
     delocalised = [b for b in mol.GetBonds() if b.GetIsAromatic() and not b.IsInRing()]
     centres = sorted({_centre(bond) for bond in delocalised})
     for bond in delocalised:
-        bond.SetIsAromatic(False)
+        bond.SetIsAromatic(what=False)
         bond.SetBondType(Chem.BondType.SINGLE)
     for centre in centres:
         ends = [b for b in delocalised if _centre(b) == centre]
@@ -265,6 +276,6 @@ def _numbers(fields: list[str], where: str) -> np.ndarray:
 
 def _conformer(atoms: list[list[str]], where: str) -> Chem.Conformer:
     conformer = Chem.Conformer(len(atoms))
-    conformer.Set3D(True)
+    conformer.Set3D(v=True)
     conformer.SetPositions(np.array([_numbers(fields[2:5], where) for fields in atoms]))
     return conformer

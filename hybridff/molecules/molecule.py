@@ -1,10 +1,5 @@
 """Molecule: elements, bonds, formal charges; from SMILES, SDF, MOL2, RDKit, OpenFF, AMBER prmtop, OpenMM."""
 
-import contextlib
-import io
-import re
-import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +8,26 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 from openmm import app
-from rdkit import Chem, rdBase
+from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.molecules.mol2 import read_mol2
+from hybridff.molecules.openmm_files import load_prmtop
+from hybridff.molecules.parsing import is_file, parse_sdf, parse_smiles, rdkit_messages, read_text
+from hybridff.molecules.sanitising import (
+    BOND_ORDERS,
+    check_maps,
+    complete,
+    refuse_fragments,
+    refuse_unsupported,
+    sanitised,
+)
 from hybridff.units import ANGSTROM
 
 STRUCTURE_SUFFIXES = (".sdf", ".mol", ".mol2", ".prmtop", ".parm7")
 _NO_BOND_ORDERS = (".pdb", ".xyz", ".extxyz", ".cif", ".pdbx", ".gro")
-_KEEP_KEKULE = Chem.SANITIZE_ALL ^ Chem.SANITIZE_SETAROMATICITY
-_ORDERS = {Chem.BondType.SINGLE: 1, Chem.BondType.DOUBLE: 2, Chem.BondType.TRIPLE: 3}
-_TYPES = {order: bond_type for bond_type, order in _ORDERS.items()}
+_TYPES = {order: bond_type for bond_type, order in BOND_ORDERS.items()}
 _OPENMM_TYPES = {1: app.Single, 2: app.Double, 3: app.Triple}
 
 
@@ -52,7 +55,7 @@ class Molecule:
         """Read a structure file where ``text`` names one, else a SMILES."""
         path = Path(text)
         suffix = path.suffix.lower()
-        if suffix in STRUCTURE_SUFFIXES + _NO_BOND_ORDERS or _is_file(path):
+        if suffix in STRUCTURE_SUFFIXES + _NO_BOND_ORDERS or is_file(path):
             return cls.from_file(path)
         return cls.from_smiles(str(text))
 
@@ -60,17 +63,17 @@ class Molecule:
     def from_smiles(cls, smiles: str, name: str | None = None) -> "Molecule":
         """Read a SMILES; atom maps, where there are any, fix the order of all atoms, hydrogens included."""
         smiles = smiles.strip()
-        mol = _parse_smiles(smiles)
+        mol = parse_smiles(smiles)
         where = f"the SMILES '{smiles}'"
-        _refuse_fragments(mol, where)
+        refuse_fragments(mol, where)
         maps = [atom.GetAtomMapNum() for atom in mol.GetAtoms()]
-        mol = _sanitised(mol, where)
+        mol = sanitised(mol, where)
         if any(maps):
-            _check_maps(mol, maps, where)
+            check_maps(mol, maps, where)
             mol = Chem.RenumberAtoms(mol, [int(i) for i in np.argsort(maps)])
         else:
             mol = Chem.AddHs(mol)
-        return _from_sanitised(mol, name or _unmapped_smiles(mol), where)
+        return _taken_over(mol, name or _unmapped_smiles(mol), where)
 
     @classmethod
     def from_file(cls, path: str | Path) -> "Molecule":
@@ -85,13 +88,13 @@ class Molecule:
             raise InputError(
                 f"{path}: '{suffix}' is not a known kind of structure file; use one of {', '.join(STRUCTURE_SUFFIXES)}."
             )
-        if not _is_file(path):
+        if not is_file(path):
             raise InputError(f"{path}: there is no such file.")
         if suffix in (".prmtop", ".parm7"):
             return cls.from_prmtop(path)
-        text = _read_text(path)
-        mol = read_mol2(text, str(path)) if suffix == ".mol2" else _parse_sdf(text, str(path))
-        return _from_raw(mol, _file_title(mol) or path.stem, str(path))
+        text = read_text(path)
+        mol = read_mol2(text, str(path)) if suffix == ".mol2" else parse_sdf(text, str(path))
+        return _taken_over(complete(mol, str(path)), _file_title(mol) or path.stem, str(path))
 
     @classmethod
     def from_rdkit(cls, mol: Chem.Mol, name: str | None = None) -> "Molecule":
@@ -99,7 +102,8 @@ class Molecule:
         mol = Chem.Mol(mol)
         for atom in mol.GetAtoms():
             atom.SetAtomMapNum(0)
-        return _from_raw(mol, name or _file_title(mol), "the RDKit molecule")
+        mol = complete(mol, "the RDKit molecule")
+        return _taken_over(mol, name or _file_title(mol) or _unmapped_smiles(mol), "the RDKit molecule")
 
     @classmethod
     def from_openff(cls, molecule: Any, name: str | None = None) -> "Molecule":
@@ -110,7 +114,7 @@ class Molecule:
     def from_prmtop(cls, path: str | Path) -> "Molecule":
         """Read elements, bonds and total charge of an AMBER prmtop of one molecule; it has no bond orders."""
         prmtop = load_prmtop(path)
-        charge = sum(prmtop._prmtop.getCharges())
+        charge = sum(prmtop._prmtop.getCharges())  # OpenMM has no public way to them
         if abs(charge - round(charge)) > 0.05:
             raise InputError(f"{path}: the charges add up to {charge:.3f} e, which is not a whole number.")
         molecule = cls.from_openmm(prmtop.topology, Path(path).stem)
@@ -141,7 +145,7 @@ class Molecule:
             formal_charges=np.array(formal if known else [0] * len(atoms), dtype=int),
             total_charge=charge,
         )
-        _refuse_fragments(molecule._graph(), f"the topology of {name}")
+        refuse_fragments(_graph(molecule), f"the topology of {name}")
         return molecule
 
     @cached_property
@@ -176,14 +180,14 @@ class Molecule:
         plain = replace(
             self, bond_orders=np.zeros_like(self.bond_orders), formal_charges=np.zeros_like(self.formal_charges)
         )
-        ranks = Chem.CanonicalRankAtoms(plain._graph(), breakTies=False, includeChirality=False)
+        ranks = Chem.CanonicalRankAtoms(_graph(plain), breakTies=False, includeChirality=False)
         first: dict[int, int] = {}
         return np.array([first.setdefault(rank, len(first)) for rank in ranks], dtype=int)
 
     def to_rdkit(self) -> Chem.Mol:
         """RDKit molecule with explicit hydrogens, aromaticity perceived, and the positions as its conformer."""
         self._require_bond_orders()
-        mol = self._graph() if self.smiles is None else self._stereo_graph(self.smiles)
+        mol = _graph(self) if self.smiles is None else _stereo_graph(self, self.smiles)
         Chem.SanitizeMol(mol)
         if self.positions is not None:
             mol.AddConformer(_conformer(self.positions), assignId=True)
@@ -217,14 +221,14 @@ class Molecule:
         return topology
 
     def placed(self) -> "Molecule":
-        """Itself, or if it has no positions a copy with embedded ones."""
+        """The molecule itself where it has positions, else a copy with embedded ones."""
         return self if self.positions is not None else self.with_embedded_positions()
 
     def with_embedded_positions(self, seed: int = 0) -> "Molecule":
         """Copy with a geometry from RDKit's ETKDG, relaxed with MMFF94 (UFF where that has no parameters)."""
         mol = self.to_rdkit()
         mol.RemoveAllConformers()
-        with _rdkit_messages():
+        with rdkit_messages():
             failed = rdDistGeom.EmbedMolecule(mol, randomSeed=seed) < 0
             failed = failed and rdDistGeom.EmbedMolecule(mol, randomSeed=seed, useRandomCoords=True) < 0
             if failed:
@@ -242,30 +246,6 @@ class Molecule:
             raise InputError(
                 f"the bond orders of {self.name} are unknown (its source has none); give the molecule as SDF or SMILES."
             )
-
-    def _graph(self) -> Chem.RWMol:
-        """Unsanitised RDKit molecule; bonds of unknown order are single."""
-        mol = Chem.RWMol()
-        for number, charge in zip(self.numbers.tolist(), self.formal_charges.tolist(), strict=True):
-            atom = Chem.Atom(number)
-            atom.SetFormalCharge(charge)
-            atom.SetNoImplicit(True)
-            mol.AddAtom(atom)
-        for (i, j), order in zip(self.bonds.tolist(), self.bond_orders.tolist(), strict=True):
-            mol.AddBond(i, j, _TYPES.get(order, Chem.BondType.SINGLE))
-        return mol
-
-    def _stereo_graph(self, smiles: str) -> Chem.RWMol:
-        """The molecule from its mapped SMILES, with this molecule's own Kekulé structure."""
-        mol = _parse_smiles(smiles)
-        order = np.argsort([atom.GetAtomMapNum() for atom in mol.GetAtoms()])
-        mol = Chem.RWMol(Chem.RenumberAtoms(mol, [int(i) for i in order]))
-        for atom in mol.GetAtoms():
-            atom.SetAtomMapNum(0)
-            atom.SetFormalCharge(int(self.formal_charges[atom.GetIdx()]))
-        for (i, j), bond_order in zip(self.bonds.tolist(), self.bond_orders.tolist(), strict=True):
-            mol.GetBondBetweenAtoms(i, j).SetBondType(_TYPES[bond_order])
-        return mol
 
 
 def element_symbol(number: int) -> str:
@@ -288,143 +268,35 @@ def check_same_elements(molecule: Molecule, numbers: Int[np.ndarray, " other"], 
         )
 
 
-def load_prmtop(path: str | Path) -> app.AmberPrmtopFile:
-    """Open an AMBER prmtop file."""
-    path = Path(path)
-    if not _is_file(path):
-        raise InputError(f"{path}: there is no such file.")
-    try:
-        return app.AmberPrmtopFile(str(path))
-    except Exception as error:
-        raise InputError(f"{path}: this is not an AMBER prmtop file that OpenMM can read ({error}).") from error
-
-
-@contextlib.contextmanager
-def _rdkit_messages() -> Iterator[io.StringIO]:
-    """Collect RDKit's log, which it would write to the terminal."""
-    stream = io.StringIO()
-    terminal = sys.stderr
-    rdBase.LogToPythonStderr()
-    sys.stderr = stream
-    try:
-        yield stream
-    finally:
-        sys.stderr = terminal
-        rdBase.LogToCppStreams()
-
-
-def _parse_smiles(smiles: str) -> Chem.Mol:
-    """Parse without sanitising; hydrogens written in the SMILES stay."""
-    if not smiles:
-        raise InputError("the SMILES is empty.")
-    parameters: Any = Chem.SmilesParserParams()
-    parameters.sanitize = False
-    parameters.removeHs = False
-    parameters.allowCXSMILES = False
-    parameters.parseName = False
-    with _rdkit_messages() as messages:
-        mol = Chem.MolFromSmiles(smiles, parameters)
-    if mol is None:
-        raise InputError(
-            f"'{smiles}' is not a SMILES ({_smiles_problem(messages.getvalue())}), and there is no file of that name."
-        )
+def _graph(molecule: Molecule) -> Chem.RWMol:
+    """Unsanitised RDKit molecule; bonds of unknown order are single."""
+    mol = Chem.RWMol()
+    for number, charge in zip(molecule.numbers.tolist(), molecule.formal_charges.tolist(), strict=True):
+        atom = Chem.Atom(number)
+        atom.SetFormalCharge(charge)
+        atom.SetNoImplicit(what=True)
+        mol.AddAtom(atom)
+    for (i, j), order in zip(molecule.bonds.tolist(), molecule.bond_orders.tolist(), strict=True):
+        mol.AddBond(i, j, _TYPES.get(order, Chem.BondType.SINGLE))
     return mol
 
 
-def _smiles_problem(messages: str) -> str:
-    """What RDKit says about a SMILES: the kind of error and the position."""
-    kind = re.search(r"Parse Error: ([^:\n]*?)(?: while parsing| for input)?[:\n]", messages)
-    position = re.search(r"around position (\d+)", messages)
-    problem = kind.group(1) if kind else "it cannot be parsed"
-    return f"{problem} near character {position.group(1)}" if position else problem
-
-
-def _parse_sdf(text: str, where: str) -> Chem.Mol:
-    records = [record for record in re.split(r"^\$\$\$\$.*$", text, flags=re.MULTILINE) if record.strip()]
-    if not records:
-        raise InputError(f"{where}: the file is empty.")
-    if len(records) > 1:
-        titles = ", ".join(record.lstrip("\n").splitlines()[0].strip() or "untitled" for record in records[:3])
-        raise InputError(
-            f"{where}: the file holds {len(records)} molecules ({titles}{', ...' if len(records) > 3 else ''}); "
-            "give a file with one."
-        )
-    record = records[0]
-    with _rdkit_messages() as messages:
-        mol = Chem.MolFromMolBlock(record, sanitize=False, removeHs=False)
-    if mol is None:
-        reason = messages.getvalue().strip().splitlines()
-        detail = re.sub(r"^\[[\d:]+\] ", "", reason[0]) if reason else "RDKit gives no reason"
-        raise InputError(f"{where}: this is not a readable SDF file ({detail}).")
-    header = record.splitlines()[1] if record.count("\n") > 1 else ""
-    if mol.GetNumConformers() and header[20:22] != "3D" and not mol.GetConformer().Is3D():
-        mol.RemoveAllConformers()
+def _stereo_graph(molecule: Molecule, smiles: str) -> Chem.RWMol:
+    """Unsanitised RDKit molecule from the mapped SMILES, with the molecule's own Kekulé structure."""
+    mol = parse_smiles(smiles)
+    order = np.argsort([atom.GetAtomMapNum() for atom in mol.GetAtoms()])
+    mol = Chem.RWMol(Chem.RenumberAtoms(mol, [int(i) for i in order]))
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(0)
+        atom.SetFormalCharge(int(molecule.formal_charges[atom.GetIdx()]))
+    for (i, j), bond_order in zip(molecule.bonds.tolist(), molecule.bond_orders.tolist(), strict=True):
+        mol.GetBondBetweenAtoms(i, j).SetBondType(_TYPES[bond_order])
     return mol
 
 
-def _from_raw(mol: Chem.Mol, name: str, where: str) -> Molecule:
-    """Check a molecule that must have all its hydrogens, sanitise it, and take it over."""
-    if mol.GetNumAtoms() == 0:
-        raise InputError(f"{where} has no atoms.")
-    _refuse_dummies(mol, where)
-    _refuse_fragments(mol, where)
-    mol = _sanitised(mol, where)
-    for atom in mol.GetAtoms():
-        missing = atom.GetTotalNumHs(includeNeighbors=False)
-        if missing:
-            raise InputError(
-                f"{where}: atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) lacks {missing} hydrogen"
-                f"{'s' if missing > 1 else ''}; add them with positions (for instance RDKit's "
-                "AddHs(mol, addCoords=True) or 'obabel -h') and read the file again."
-            )
-    return _from_sanitised(mol, name or _unmapped_smiles(mol), where)
-
-
-def _sanitised(mol: Chem.Mol, where: str) -> Chem.Mol:
-    """Copy with valences checked and aromatic bonds kekulised; the file's own Kekulé structure stays."""
-    _refuse_dummies(mol, where)
-    mol = Chem.RWMol(mol)
-    try:
-        with _rdkit_messages():
-            if any(bond.GetIsAromatic() for bond in mol.GetBonds()):
-                Chem.SanitizeMol(mol, Chem.SANITIZE_CLEANUP | Chem.SANITIZE_PROPERTIES)
-                Chem.Kekulize(mol, clearAromaticFlags=True)
-            Chem.SanitizeMol(mol, _KEEP_KEKULE)
-    except Chem.AtomValenceException as error:
-        atom = mol.GetAtomWithIdx(_cause(error).GetAtomIdx())
-        raise InputError(
-            f"{where}: atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) has more bonds than its formal charge "
-            f"({atom.GetFormalCharge():d}) allows; check its bond orders and charge."
-        ) from error
-    except Chem.KekulizeException as error:
-        raise InputError(
-            f"{where}: the aromatic bonds fit no structure of single and double bonds; check the ring's hydrogens "
-            "(write [nH] for the NH of a pyrrole) and charges."
-        ) from error
-    except Chem.MolSanitizeException as error:
-        raise InputError(f"{where}: RDKit refuses the molecule ({error}).") from error
-    Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
-    return mol.GetMol()
-
-
-def _cause(error: Any) -> Any:
-    """RDKit's own description of a chemistry problem; its type stubs leave it out."""
-    return error.cause
-
-
-def _from_sanitised(mol: Chem.Mol, name: str, where: str) -> Molecule:
-    for atom in mol.GetAtoms():
-        if atom.GetNumRadicalElectrons():
-            raise InputError(
-                f"{where}: atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) has an open valence: a hydrogen is missing, "
-                "or this is a radical, which is not supported."
-            )
-    for bond in mol.GetBonds():
-        if bond.GetBondType() not in _ORDERS:
-            raise InputError(
-                f"{where}: the bond between atoms {bond.GetBeginAtomIdx() + 1} and {bond.GetEndAtomIdx() + 1} is "
-                f"of type {bond.GetBondType().name.lower()}; only single, double and triple bonds are supported."
-            )
+def _taken_over(mol: Chem.Mol, name: str, where: str) -> Molecule:
+    """The molecule of an RDKit molecule with all hydrogens; messages name it as ``where``."""
+    refuse_unsupported(mol, where)
     positions = _positions(mol, where)
     if positions is not None:
         Chem.AssignStereochemistryFrom3D(mol)
@@ -433,7 +305,7 @@ def _from_sanitised(mol: Chem.Mol, name: str, where: str) -> Molecule:
         name=name,
         numbers=np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=int),
         bonds=np.array(bonds, dtype=int).reshape(-1, 2),
-        bond_orders=np.array([_ORDERS[bond.GetBondType()] for bond in mol.GetBonds()], dtype=int),
+        bond_orders=np.array([BOND_ORDERS[bond.GetBondType()] for bond in mol.GetBonds()], dtype=int),
         formal_charges=np.array([atom.GetFormalCharge() for atom in mol.GetAtoms()], dtype=int),
         positions=positions,
         smiles=_mapped_smiles(mol),
@@ -452,7 +324,7 @@ def _positions(mol: Chem.Mol, where: str) -> Float[np.ndarray, "atoms 3"] | None
 
 def _conformer(positions: Float[np.ndarray, "atoms 3"]) -> Chem.Conformer:
     conformer = Chem.Conformer(len(positions))
-    conformer.Set3D(True)
+    conformer.Set3D(v=True)
     conformer.SetPositions(np.ascontiguousarray(positions / ANGSTROM, dtype=float))
     return conformer
 
@@ -470,61 +342,9 @@ def _unmapped_smiles(mol: Chem.Mol) -> str:
     for atom in mol.GetAtoms():
         atom.SetAtomMapNum(0)
     Chem.SanitizeMol(mol)
-    with _rdkit_messages():
+    with rdkit_messages():
         return Chem.MolToSmiles(Chem.RemoveHs(mol))
 
 
 def _file_title(mol: Chem.Mol) -> str:
     return mol.GetProp("_Name").strip() if mol.HasProp("_Name") else ""
-
-
-def _check_maps(mol: Chem.Mol, maps: Sequence[int], where: str) -> None:
-    """Refuse atom maps that do not number every atom, hydrogens included, from 1."""
-    for atom in mol.GetAtoms():
-        label = f"{where}: atom {atom.GetIdx() + 1} ({atom.GetSymbol()})"
-        if atom.GetAtomMapNum() == 0:
-            raise InputError(f"{label} has no map number; number every atom, hydrogens included, or none.")
-        if atom.GetTotalNumHs(includeNeighbors=False):
-            raise InputError(
-                f"{label}, map number {atom.GetAtomMapNum()}, has hydrogens without map numbers; write each one as "
-                "[H:n], or remove all map numbers."
-            )
-    if sorted(maps) != list(range(1, len(maps) + 1)):
-        repeated = next((n for n in maps if maps.count(n) > 1), None)
-        problem = f"{repeated} occurs twice" if repeated else f"they run up to {max(maps)}"
-        raise InputError(f"{where}: the map numbers must be 1 to {len(maps)}, each once, but {problem}.")
-
-
-def _refuse_dummies(mol: Chem.Mol, where: str) -> None:
-    for atom in mol.GetAtoms():
-        if atom.GetAtomicNum() == 0:
-            raise InputError(
-                f"{where}: atom {atom.GetIdx() + 1} is a dummy atom ('{atom.GetSymbol()}'); replace it by an element."
-            )
-
-
-def _refuse_fragments(mol: Chem.Mol, where: str) -> None:
-    fragments = Chem.GetMolFrags(mol)
-    if len(fragments) > 1:
-        sizes = ", ".join(str(len(fragment)) for fragment in fragments[:5])
-        raise InputError(
-            f"{where} has {len(fragments)} separate parts (of {sizes}{', ...' if len(fragments) > 5 else ''} atoms); "
-            "give one molecule, without salts or solvent."
-        )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def _read_text(path: Path) -> str:
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the file cannot be read as text ({error}).") from error
-    if not text.strip():
-        raise InputError(f"{path}: the file is empty.")
-    return text

@@ -6,6 +6,7 @@ import openmm
 from openmm import app
 
 from hybridff.errors import InputError
+from hybridff.molecules.parsing import is_file
 
 
 def read_system(path: str | Path) -> openmm.System:
@@ -27,5 +28,16 @@ def read_structure(path: str | Path) -> app.PDBFile | app.PDBxFile:
     try:
         with path.open(encoding="utf-8") as file:  # given a name, OpenMM leaves a bad file open
             return readers[path.suffix.lower()](file)
-    except Exception as error:
-        raise InputError(f"OpenMM cannot read the topology {path}: {error}.") from None
+    except Exception as error:  # what a wrong line leads to in OpenMM's readers, bare Exceptions among it
+        raise InputError(f"OpenMM cannot read the topology {path}: {error}.") from error
+
+
+def load_prmtop(path: str | Path) -> app.AmberPrmtopFile:
+    """An AMBER prmtop file; raises ``InputError`` for anything else."""
+    path = Path(path)
+    if not is_file(path):
+        raise InputError(f"{path}: there is no such file.")
+    try:
+        return app.AmberPrmtopFile(str(path))
+    except Exception as error:  # what a wrong line leads to in OpenMM's reader, bare Exceptions among it
+        raise InputError(f"{path}: this is not an AMBER prmtop file that OpenMM can read ({error}).") from error

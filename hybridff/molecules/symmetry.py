@@ -1,10 +1,11 @@
 """Symmetries of a molecule's graph of elements and bonds."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Int
-from scipy import sparse
-from scipy.sparse.csgraph import shortest_path
 
+from hybridff.molecules.graph import spanning_tree
 from hybridff.molecules.molecule import Molecule
 
 
@@ -15,9 +16,9 @@ def automorphism_generators(molecule: Molecule) -> list[Int[np.ndarray, " atoms"
     it stay where they are (C. C. Sims, 1970). Their number is at most that of pairs of atoms, that of all automorphisms
     may be astronomic. Bond orders and stereochemistry do not count: see ``Molecule.equivalent_atoms``.
     """
-    neighbours = _neighbours(molecule)
+    neighbours = molecule.neighbours
     classes = molecule.equivalent_atoms()
-    order = _connected_order(neighbours)
+    order = spanning_tree(molecule)[:, 0].tolist()
     generators: list[np.ndarray] = []
     for depth, atom in enumerate(order):
         fixed = {other: other for other in order[:depth]}
@@ -34,30 +35,6 @@ def automorphism_generators(molecule: Molecule) -> list[Int[np.ndarray, " atoms"
     return generators
 
 
-def graph_distances(molecule: Molecule) -> Int[np.ndarray, "atoms atoms"]:
-    """Number of bonds between every two atoms."""
-    n_atoms = len(molecule.numbers)
-    ones = np.ones(len(molecule.bonds))
-    graph = sparse.csr_array((ones, tuple(molecule.bonds.T)), shape=(n_atoms, n_atoms))
-    return shortest_path(graph, directed=False, unweighted=True).astype(np.int64)
-
-
-def _neighbours(molecule: Molecule) -> list[list[int]]:
-    found: list[list[int]] = [[] for _ in molecule.numbers]
-    for i, j in molecule.bonds.tolist():
-        found[i].append(j)
-        found[j].append(i)
-    return [sorted(atoms) for atoms in found]
-
-
-def _connected_order(neighbours: list[list[int]]) -> list[int]:
-    """All atoms, each but the first next to an earlier one."""
-    order = [0]
-    for atom in order:
-        order += [other for other in neighbours[atom] if other not in order]
-    return order
-
-
 def _orbit(atom: int, generators: list[np.ndarray]) -> set[int]:
     reached, front = {atom}, [atom]
     while front:
@@ -67,7 +44,7 @@ def _orbit(atom: int, generators: list[np.ndarray]) -> set[int]:
 
 
 def _extend(
-    mapping: dict[int, int], order: list[int], depth: int, neighbours: list[list[int]], classes: np.ndarray
+    mapping: dict[int, int], order: list[int], depth: int, neighbours: Sequence[Sequence[int]], classes: np.ndarray
 ) -> dict[int, int] | None:
     """An automorphism that continues ``mapping``, or None."""
     if not _consistent(mapping, order[depth - 1], neighbours):
@@ -84,7 +61,7 @@ def _extend(
     return None
 
 
-def _consistent(mapping: dict[int, int], atom: int, neighbours: list[list[int]]) -> bool:
+def _consistent(mapping: dict[int, int], atom: int, neighbours: Sequence[Sequence[int]]) -> bool:
     """Whether the newest atom keeps its bonds to the atoms already mapped."""
     images = {mapping[other] for other in neighbours[atom] if other in mapping}
     return images == set(neighbours[mapping[atom]]) & set(mapping.values())

@@ -4,56 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-import openmm
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
 from hybridff.analysis.populations import telling_rotors
-from hybridff.fitting.conformers import Rotor, find_rotors
+from hybridff.export.compiled import compile_model
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.forcefield import ForceField
 from hybridff.jobs.correcting import CorrectedMolecule
 from hybridff.jobs.fitting import FittedMolecule
 from hybridff.model import EnergyModel
 from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.rotors import Rotor, find_rotors
 
 Item = FittedMolecule | CorrectedMolecule
 
 _MANY = 500
 """Frames from which on compiling pays off."""
-
-
-class Quick(EnergyModel):
-    """A force field by its compiled evaluator: the same energies and forces as torch's, many times faster."""
-
-    def __init__(self, model: ForceField) -> None:
-        super().__init__()
-        self._model = model
-        self._terms = CompiledEnergy(model.table, model.parameter_table.values).into
-        self._corrections = [correction.compiled() for correction in model.corrections]
-
-    def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
-        """Potential energy [kJ/mol] of positions [nm]."""
-        return self.energy_forces(positions)[0]
-
-    def openmm_forces(self) -> list[openmm.Force]:
-        """Those of the force field."""
-        return self._model.openmm_forces()
-
-    def energy_forces(
-        self, positions: Float[Tensor, "*frames atoms 3"]
-    ) -> tuple[Float[Tensor, "*frames"], Float[Tensor, "*frames atoms 3"]]:
-        """Energy [kJ/mol] and forces [kJ/mol/nm]."""
-        places = np.ascontiguousarray(positions.detach().numpy()).reshape(-1, *positions.shape[-2:])
-        energies, forces = np.empty(len(places)), np.empty_like(places)
-        for i, (here, force) in enumerate(zip(places, forces, strict=True)):
-            energies[i] = self._terms(here, force)
-            for add in self._corrections:
-                energies[i] += add(here, force)
-        return torch.as_tensor(energies).reshape(positions.shape[:-2]), torch.as_tensor(forces).reshape(positions.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +52,7 @@ class Pair:
     def quick(self) -> Mapping[str, EnergyModel]:
         """The same force fields, for energies and forces of many frames."""
         few = len(self.frames) < _MANY
-        return {name: model if few else Quick(model) for name, model in self.models.items()}
+        return {name: model if few else compile_model(model) for name, model in self.models.items()}
 
     @property
     def before(self) -> str:

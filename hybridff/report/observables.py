@@ -3,7 +3,7 @@
 Each may fail or take too long; then a sentence stands in its place, and the fit is none the worse.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -19,13 +19,16 @@ from hybridff.analysis.populations import angles_of, basins_of, free_energy, pop
 from hybridff.analysis.sampling import SamplingOptions, sample
 from hybridff.analysis.scan import Scan, scan
 from hybridff.document.blocks import Block, Section, Table
+from hybridff.errors import DynamicsError
 from hybridff.export.calculator import HybridFFCalculator
 from hybridff.export.context import minimise, new_context
 from hybridff.export.routes import best_route, to_openmm
-from hybridff.fitting.conformers import Rotor
+from hybridff.export.timing import step_time
 from hybridff.gaff.forcefield import ForceField
 from hybridff.jobs.correcting import CorrectedMolecule
+from hybridff.molecules.graph import chain_name
 from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.rotors import Rotor, equal_rotors
 from hybridff.report import pictures
 from hybridff.report.before_after import Pair
 from hybridff.units import ANGSTROM, DEGREE
@@ -48,8 +51,6 @@ _MOST_ROTORS = 8
 _BINS = 24
 _GUESSES, _MOST_MINIMA = 30, 12
 """Conformers that are searched for, and how many of the lowest are relaxed."""
-_TIMED = 0.3
-"""How long speed is measured, three times [s]."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Speed:
 
 
 def speeds(pair: Pair) -> dict[str, Speed]:
-    """Time of a step of Langevin dynamics on the Reference platform, by the faster route: the best of three tries."""
+    """Time of a step of Langevin dynamics on the Reference platform, by the faster route."""
     return {name: Speed(_step_time(model, pair)) for name, model in pair.models.items()}
 
 
@@ -100,7 +101,7 @@ def scan_section(pair: Pair, training: Float[np.ndarray, "frames atoms 3"], prog
         for place, (name, calculator) in enumerate(calculators.items()):
             share = partial(_share, progress, number * len(pair.models) + place, total)
             scans[name] = scan(start, calculator, pair.molecule, [rotor], [angles], progress=share)
-        label = _label(pair.molecule, rotor)
+        label = chain_name(pair.molecule, rotor)
         found.append(pictures.scan(scans, label, _seen(pair.molecule, rotor, training)))
     sentences = [
         f"Energy along each torsion, all else relaxed, a point every {_EVERY:g}°, each curve above its own lowest "
@@ -109,7 +110,7 @@ def scan_section(pair: Pair, training: Float[np.ndarray, "frames atoms 3"], prog
     ]
     left = len(pair.rotors()) - len(found)
     if left:
-        names = ", ".join(_label(pair.molecule, rotor) for rotor in pair.rotors()[len(found) :])
+        names = ", ".join(chain_name(pair.molecule, rotor) for rotor in pair.rotors()[len(found) :])
         sentences.append(f"Left out, to save time: {names}. The command hybridff analyse scan makes these.")
     return Section("Torsion scans", tuple(sentences), more=tuple(found), page_only=True)
 
@@ -174,7 +175,7 @@ def free_energy_section(
         ]
     drawn = tuple(
         pictures.profile(
-            {name: own[i] for name, own in found.items()}, _label(molecule, rotor), _seen(molecule, rotor, training)
+            {name: own[i] for name, own in found.items()}, chain_name(molecule, rotor), _seen(molecule, rotor, training)
         )
         for i, rotor in enumerate(rotors)
     )
@@ -220,7 +221,7 @@ def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors:
         )
         for i, minimum in enumerate(known)
     )
-    names = ", ".join(_label(molecule, rotor) for rotor in rotors)
+    names = ", ".join(chain_name(molecule, rotor) for rotor in rotors)
     caption = (
         f"Minima of {after}, of at most {_MOST_MINIMA} conformers, and how much of the time the molecule spends "
         "nearest to each, equal atoms exchanged, and to its mirror image where dynamics get there. Torsions: "
@@ -266,44 +267,22 @@ def _share(progress: Progress, number: int, total: int, part: float) -> None:
 
 
 def _step_time(model: ForceField, pair: Pair) -> float:
-    """[µs]"""
+    """Time of a step of dynamics from the minimum [µs]; raises ``DynamicsError`` where these blow up."""
     system = to_openmm(model, best_route(model, "Reference"))
-    integrator = openmm.LangevinMiddleIntegrator(_TEMPERATURE, 1.0, _SPEED_STEP / 1000)
-    integrator.setRandomNumberSeed(1)
-    context = new_context(system, integrator)
+    context = new_context(system, openmm.VerletIntegrator(_SPEED_STEP / 1000))
     context.setPositions(_positions(pair))
-    minimise(context)
-    context.setVelocitiesToTemperature(_TEMPERATURE, 1)
-    steps, best = 20, float("inf")
-    integrator.step(steps)
-    for _ in range(3):
-        done, begin = 0, perf_counter()
-        while perf_counter() - begin < _TIMED:
-            integrator.step(steps)
-            done += steps
-        best = min(best, (perf_counter() - begin) / done * 1e6)
-    return best
+    seconds = step_time(system, minimise(context)[0], _SPEED_STEP / 1000)
+    if seconds is None:
+        raise DynamicsError("dynamics blew up: the energy is no longer finite.")
+    return seconds * 1e6
 
 
 def _seen(molecule: Molecule, rotor: Rotor, frames: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, " _"]:
     """Angles [degrees] of a torsion, and of those that symmetry makes equal to it, in frames."""
-    return np.concatenate([angles_of(frames, [own])[:, 0] for own in _alike(molecule, rotor)]) / DEGREE
-
-
-def _alike(molecule: Molecule, rotor: Rotor) -> Iterator[Rotor]:
-    first, second, third, last = rotor
-    kinds, neighbours = molecule.equivalent_atoms(), molecule.neighbours
-    for one in neighbours[second]:
-        for other in neighbours[third]:
-            if one != third and other != second and kinds[one] == kinds[first] and kinds[other] == kinds[last]:
-                yield one, second, third, other
+    return np.concatenate([angles_of(frames, [own])[:, 0] for own in equal_rotors(molecule, rotor)]) / DEGREE
 
 
 def _positions(pair: Pair) -> Float[np.ndarray, "atoms 3"]:
     positions = pair.molecule.positions
     assert positions is not None
     return positions
-
-
-def _label(molecule: Molecule, rotor: Rotor) -> str:
-    return "-".join(molecule.label(atom) for atom in rotor)

@@ -1,8 +1,8 @@
-"""The stability gate: does a force field survive hot dynamics, and does it have holes?
+"""The stability gate: does a force field survive hot dynamics, and does it have false minima?
 
 Three looks at the isolated molecule, all by OpenMM with the exported System. *Dynamics* from the minimum at high
 temperature must keep the bonds of the molecule. *Quenches* of snapshots of these must end in that molecule, not in a
-false well. *Scans* of a bond length, angle or pair distance of every symmetry class must not lead into a false well,
+false minimum. *Scans* of a bond length, angle or pair distance of every symmetry class must not lead into a false well,
 unless over a barrier that no dynamics climbs.
 """
 
@@ -13,20 +13,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import openmm
 from jaxtyping import Float
 
 from hybridff.errors import InputError
-from hybridff.export.context import new_context, raise_unless_nan
-from hybridff.export.dynamics import Progress, parse_time
+from hybridff.export.context import langevin, new_context, openmm_seed, run_steps
+from hybridff.export.dynamics import parse_time
 from hybridff.export.routes import best_route, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.limits import NOT_FINITE, rest_limits
-from hybridff.stability.scans import Hole, Judge, Scan, all_scans, find_hole
+from hybridff.progress import Progress, silent
+from hybridff.stability.landscape import Landscape, fault_below, fault_class, landscape_around, relax
+from hybridff.stability.scans import FalseMinimum, RelaxedScan, all_scans, find_false_minimum
 from hybridff.units import KCAL_MOL
 
 _FRICTION = 5.0
-"""Of the Langevin dynamics [1/ps]: the molecule is as hot as asked after some 0.5 ps."""
+"""Friction of the Langevin dynamics [1/ps]: the molecule is as hot as asked after some 0.5 ps."""
 _LOOK = 0.02
 """Time between two looks at a run [ps]."""
 _SNAPSHOT = 0.1
@@ -35,7 +36,7 @@ _SNAPSHOT = 0.1
 _SUSPICIOUS = 20 * KCAL_MOL
 """A potential energy this far below the minimum's makes dynamics look where it is."""
 _REACHED = 40 * KCAL_MOL
-"""Barrier of a hole that matters: at 1200 K, kT ln(10¹³/s × 1 µs) = 38 kcal/mol is crossed about once in 1 µs."""
+"""Barrier of a false minimum that matters: at 1200 K, one of kT ln(10¹³/s × 1 µs) = 38 kcal/mol is crossed in 1 µs."""
 _RARE = 20 * KCAL_MOL
 """A false well this high is met with a chance of exp(-E/kT) = 2e-4 at 1200 K …"""
 _SHALLOW = 5 * KCAL_MOL
@@ -46,7 +47,7 @@ _BOTTOMLESS = 1e4 * KCAL_MOL
 """What is deeper is said without its number."""
 
 _QUENCH_COST, _SCAN_COST = 500, 2000
-"""In steps of dynamics, for the progress alone."""
+"""Cost of a quench and of a scan in steps of dynamics, for the progress alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,7 @@ class GateOptions:
 
     @property
     def stability(self) -> StabilityOptions | None:
-        """What the gate does; None for no gate."""
+        """Options of the gate's checks; None for no gate."""
         return {"short": SHORT, "full": StabilityOptions(), "none": None}[self.gate]
 
 
@@ -107,15 +108,17 @@ class Finding:
     """One thing that a stable force field does not do."""
 
     kind: Literal["minimum", "dynamics", "quench", "scan"]
+    """Which check found it."""
     atoms: tuple[int, ...]
-    """Where, counted from 0; empty where it cannot be told."""
+    """Atoms where it is, counted from 0; empty where it cannot be told."""
     message: str
-    """One sentence."""
+    """One sentence on it."""
     temperature: float | None = None
-    """Of the run [K]."""
+    """Temperature of the run [K]."""
     seed: int | None = None
+    """Seed of the run."""
     time: float | None = None
-    """[ps]"""
+    """Time in the run [ps]."""
     barrier: float | None = None
     """Height above the minimum on the way of a scan [kJ/mol]."""
 
@@ -125,17 +128,21 @@ class StabilityReport:
     """What the gate found."""
 
     options: StabilityOptions
+    """How hard it tried."""
     failures: tuple[Finding, ...]
+    """What a stable force field does not do."""
     notes: tuple[Finding, ...]
-    """False wells behind walls that no dynamics climbs, and high and shallow ones."""
+    """False minima behind walls that no dynamics climbs, and high and shallow ones."""
     minimum: Float[np.ndarray, "atoms 3"]
     """The force field's own minimum nearest to the molecule's positions [nm]."""
     snapshots: Float[np.ndarray, "frames atoms 3"]
     """Positions of the hot dynamics, every 0.1 ps up to a failure [nm]."""
     simulated: float
-    """Dynamics altogether [ps]."""
+    """Length of all dynamics together [ps]."""
     n_quenches: int
+    """Number of snapshots that were relaxed."""
     n_scans: int
+    """Number of scans."""
 
     @property
     def passed(self) -> bool:
@@ -162,43 +169,41 @@ _ADVICE = (
 def check_stability(
     force_field: ForceField, options: StabilityOptions | None = None, progress: Progress | None = None
 ) -> StabilityReport:
-    """Look for holes of a force field by hot dynamics, quenches and scans of the isolated molecule.
+    """Look for false minima of a force field by hot dynamics, quenches and scans of the isolated molecule.
 
     Starts from the molecule's positions, or embedded ones. Deterministic for a seed.
     """
     options = options or StabilityOptions()
-    molecule = force_field.molecule
-    molecule = molecule.placed()
+    molecule = force_field.molecule.placed()
     assert molecule.positions is not None
     system = to_openmm(force_field, best_route(force_field, "Reference"))
-    judge = Judge(molecule, system, molecule.positions)
-    minimum, energy = judge.relax(molecule.positions)
+    minimum, energy = relax(system, molecule.positions)
     fault = rest_limits(molecule, molecule.positions).fault(minimum)
     if fault or not np.isfinite(energy):
         fault = fault or NOT_FINITE
         message = f"relaxed from the molecule's own geometry, {fault.what}: this is no minimum of the molecule."
         finding = Finding("minimum", fault.atoms, message)
         return StabilityReport(options, (finding,), (), minimum, np.empty((0, *minimum.shape)), 0.0, 0, 0)
-    return _look(Judge(molecule, judge.system, minimum, energy), options, _Meter(progress))
+    return _checked(landscape_around(molecule, system, minimum, energy), options, _Meter(progress or silent))
 
 
-def _look(judge: Judge, options: StabilityOptions, meter: "_Meter") -> StabilityReport:
+def _checked(landscape: Landscape, options: StabilityOptions, meter: "_Meter") -> StabilityReport:
     """All three looks, from a sound minimum."""
-    scans = all_scans(judge.molecule, judge.minimum) if options.scans else []
+    scans = all_scans(landscape.molecule, landscape.minimum) if options.scans else []
     plans = [(t, options.seed + run) for t in options.temperatures for run in range(options.runs)]
     steps = round(parse_time(options.time, "the time") / parse_time(options.step, "the step"))
     meter.total = steps * len(plans) + _QUENCH_COST * options.quenches + _SCAN_COST * len(scans)
-    runs = [hot_run(judge, temperature, seed, options, meter.advance) for temperature, seed in plans]
+    runs = [hot_run(landscape, temperature, seed, options, meter.advance) for temperature, seed in plans]
     found = [run.failure for run in runs if run.failure is not None]
-    quenched, n_quenches = _quench(judge, runs, options.quenches, meter)
-    holes = _scan(judge, scans, meter)
+    quenched, n_quenches = _quench(landscape, runs, options.quenches, meter)
+    wells = _scan(landscape, scans, meter)
     snapshots = [frame for run in runs for frame in run.snapshots]
     return StabilityReport(
         options=options,
-        failures=(*found, *quenched, *(_of_hole(hole) for hole in holes if _matters(hole))),
-        notes=tuple(_of_hole(hole) for hole in holes if not _matters(hole)),
-        minimum=judge.minimum,
-        snapshots=np.array(snapshots).reshape(-1, *judge.minimum.shape),
+        failures=(*found, *quenched, *(_finding(well) for well in wells if matters(well))),
+        notes=tuple(_finding(well) for well in wells if not matters(well)),
+        minimum=landscape.minimum,
+        snapshots=np.array(snapshots).reshape(-1, *landscape.minimum.shape),
         simulated=math.fsum(run.time for run in runs),
         n_quenches=n_quenches,
         n_scans=len(scans),
@@ -213,43 +218,45 @@ class HotRun:
     """One run of hot dynamics, up to its end or to a failure."""
 
     temperature: float
+    """Temperature of the thermostat [K]."""
     seed: int
+    """Seed of the velocities and of the thermostat."""
     time: float
-    """[ps]"""
+    """Time that was run [ps]."""
     snapshots: list[Float[np.ndarray, "atoms 3"]]
+    """Positions every 0.1 ps [nm]."""
     failure: Finding | None
+    """What broke; None for a run that held."""
 
 
 def hot_run(
-    judge: Judge,
+    landscape: Landscape,
     temperature: float,
     seed: int,
     options: StabilityOptions,
     advance: Callable[[int], None] | None = None,
     deadline: float = math.inf,
 ) -> HotRun:
-    """Dynamics from the judge's minimum, looked at every 0.02 ps; ``advance`` is told the steps done.
+    """Dynamics at ``temperature`` [K] from the minimum, looked at every 0.02 ps; ``advance`` is told the steps done.
 
     Ends early at ``deadline``, a time of ``time.perf_counter`` [s].
     """
     advance = advance or (lambda steps: None)
     step = parse_time(options.step, "the step")
     steps = max(1, round(parse_time(options.time, "the time") / step))
-    integrator = openmm.LangevinMiddleIntegrator(temperature, _FRICTION, step)
-    integrator.setRandomNumberSeed(seed + 1)  # 0 would ask OpenMM for a seed of its own
-    context = new_context(judge.system, integrator)
-    context.setPositions(judge.minimum)
-    context.setVelocitiesToTemperature(temperature, seed + 1)
+    context = new_context(landscape.system, langevin(temperature, _FRICTION, step, seed))
+    context.setPositions(landscape.minimum)
+    context.setVelocitiesToTemperature(temperature, openmm_seed(seed))
     looks = max(1, round(_LOOK / step))
     every = max(1, round(_SNAPSHOT / step / looks))
-    floor = judge.energy - _SUSPICIOUS
+    floor = landscape.energy - _SUSPICIOUS
     snapshots: list[np.ndarray] = []
     for look, done in enumerate([*range(looks, steps, looks), steps], start=1):
-        positions, energy = _advance(context, done - (look - 1) * looks)
-        fault = judge.hot.fault(positions) or (None if np.isfinite(energy) else NOT_FINITE)
+        positions, energy = run_steps(context, done - (look - 1) * looks)
+        fault = landscape.hot.fault(positions) or (None if np.isfinite(energy) else NOT_FINITE)
         if fault is None and energy < floor:
-            fault, height = judge.fall(positions)
-            floor = min(floor, judge.energy + height - _SUSPICIOUS)
+            fault, height = fault_below(landscape, positions)
+            floor = min(floor, landscape.energy + height - _SUSPICIOUS)
         if fault:
             message = f"dynamics at {temperature:g} K (seed {seed}) broke after {done * step:.3g} ps: {fault.what}."
             finding = Finding("dynamics", fault.atoms, message, temperature, seed, done * step)
@@ -263,24 +270,14 @@ def hot_run(
     return HotRun(temperature, seed, done * step, snapshots, None)
 
 
-def _advance(context: openmm.Context, steps: int) -> tuple[Float[np.ndarray, "atoms 3"], float]:
-    try:
-        context.getIntegrator().step(steps)
-        state = context.getState(getEnergy=True, getPositions=True)
-    except (openmm.OpenMMException, ValueError) as error:
-        raise_unless_nan(error)
-        return np.full((context.getSystem().getNumParticles(), 3), np.nan), np.nan
-    return state.getPositions(asNumpy=True)._value, state.getPotentialEnergy()._value
-
-
-def _quench(judge: Judge, runs: list[HotRun], wanted: int, meter: "_Meter") -> tuple[list[Finding], int]:
-    """Relax snapshots spread over all runs: false wells, one of each kind of place, and the number of quenches."""
+def _quench(landscape: Landscape, runs: list[HotRun], wanted: int, meter: "_Meter") -> tuple[list[Finding], int]:
+    """Relax snapshots spread over all runs: false minima, one of each kind of fault, and the number of quenches."""
     frames = [(run, i) for run in runs for i in range(len(run.snapshots))]
     chosen = sorted({round(i) for i in np.linspace(0, len(frames) - 1, wanted)}) if frames else []
     wells: dict[tuple, Finding] = {}
     for index in chosen:
         run, i = frames[index]
-        fault, height = judge.fall(run.snapshots[i])
+        fault, height = fault_below(landscape, run.snapshots[i])
         meter.advance(_QUENCH_COST)
         if fault:
             moment = (i + 1) * _SNAPSHOT
@@ -289,46 +286,48 @@ def _quench(judge: Judge, runs: list[HotRun], wanted: int, meter: "_Meter") -> t
                 f"ps) relaxes into it, and there {fault.what}."
             )
             finding = Finding("quench", fault.atoms, message, run.temperature, run.seed, moment)
-            wells.setdefault(judge.place(fault), finding)
+            wells.setdefault(fault_class(landscape.molecule, fault), finding)
     return list(wells.values()), len(chosen)
 
 
-def _scan(judge: Judge, scans: list[Scan], meter: "_Meter") -> list[Hole]:
-    """Holes by rising barrier; of those in equivalent places only the first."""
+# --- scans ---
+
+
+def _scan(landscape: Landscape, scans: list[RelaxedScan], meter: "_Meter") -> list[FalseMinimum]:
+    """False minima by rising barrier; of those with faults of equivalent atoms only the first."""
     found = []
     for scan in scans:
-        if hole := find_hole(judge, scan):
-            found.append(hole)
+        if well := find_false_minimum(landscape, scan):
+            found.append(well)
         meter.advance(_SCAN_COST)
-    places: dict[tuple, Hole] = {}
-    for hole in sorted(found, key=lambda hole: hole.barrier):
-        places.setdefault(judge.place(hole.fault), hole)
-    return list(places.values())
+    classes: dict[tuple, FalseMinimum] = {}
+    for well in sorted(found, key=lambda well: well.barrier):
+        classes.setdefault(fault_class(landscape.molecule, well.fault), well)
+    return list(classes.values())
 
 
-def _matters(hole: Hole) -> bool:
-    """Whether dynamics gets there, and is then often or long enough there to notice."""
-    return hole.barrier <= _REACHED and (hole.height <= _RARE or hole.barrier - hole.height >= _SHALLOW)
+def matters(well: FalseMinimum) -> bool:
+    """Whether dynamics gets to a false minimum, and is then often or long enough there to notice."""
+    return well.barrier <= _REACHED and (well.height <= _RARE or well.barrier - well.height >= _SHALLOW)
 
 
-def _of_hole(hole: Hole) -> Finding:
-    over = "over a barrier " + ("below 5" if hole.barrier < _LOW else f"of {hole.barrier / KCAL_MOL:.0f}") + " kcal/mol"
-    message = f"{hole.scan.doing} leads {over} into a false well {_height(hole.height)}: {hole.fault.what}."
-    return Finding("scan", hole.scan.atoms, message, barrier=hole.barrier)
+def _finding(well: FalseMinimum) -> Finding:
+    over = "over a barrier " + ("below 5" if well.barrier < _LOW else f"of {well.barrier / KCAL_MOL:.0f}") + " kcal/mol"
+    message = f"{well.scan.doing} leads {over} into a false well {_height(well.height)}: {well.fault.what}."
+    return Finding("scan", well.scan.atoms, message, barrier=well.barrier)
 
 
 class _Meter:
     """Counts work done and tells the fraction."""
 
-    def __init__(self, progress: Callable[[float], None] | None) -> None:
+    def __init__(self, progress: Progress) -> None:
         self.total = 1
         self._done = 0
         self._progress = progress
 
     def advance(self, work: int) -> None:
         self._done += work
-        if self._progress:
-            self._progress(min(1.0, self._done / self.total))
+        self._progress(min(1.0, self._done / self.total))
 
 
 def _height(energy: float) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 import openmm
 
 from hybridff.errors import InputError
-from hybridff.export.routes import Route, compiled_forces
+from hybridff.export.compiled import compiled_force
+from hybridff.export.routes import Route
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.gaff.openmm_native import HARMONIC_BONDS, NATIVE_OF_FORCE, NO_LENGTH, NativeForce, numbers, pair_energy
@@ -75,7 +76,7 @@ def add_model(system: openmm.System, force_field: ForceField, copies: Sequence[C
         return
     add, bonds = _adder(system, HARMONIC_BONDS, None)
     for copy in copies:
-        force, *_ = compiled_forces(force_field, alone=False, periodic=system.usesPeriodicBoundaryConditions())
+        force = compiled_force(force_field, periodic=system.usesPeriodicBoundaryConditions())
         force.setParticles(copy.tolist())
         system.addForce(force)
         for i, j in force_field.molecule.bonds.tolist():  # a PythonForce does not tell OpenMM what a molecule is

@@ -5,9 +5,9 @@ import pytest
 from models import distorted, force_field, molecule
 
 from hybridff.analysis.groups import error_groups
-from hybridff.fitting.conformers import find_rotors
 from hybridff.frames.accuracy import evaluate, predict
 from hybridff.frames.dataset import Frames
+from hybridff.molecules.rotors import find_rotors
 from hybridff.units import KCAL_MOL
 
 

@@ -10,8 +10,8 @@ from hybridff.analysis.populations import (
     populations,
     telling_rotors,
 )
-from hybridff.fitting.conformers import turn
 from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.rotors import turn
 from hybridff.units import BOLTZMANN, DEGREE, KCAL_MOL
 
 

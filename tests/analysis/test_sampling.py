@@ -7,8 +7,7 @@ import pytest
 from scipy.integrate import quad
 
 from hybridff.analysis.sampling import SamplingOptions, _drawing, mean_and_error, sample
-from hybridff.errors import InputError
-from hybridff.export.dynamics import DynamicsError
+from hybridff.errors import DynamicsError, InputError
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import BOLTZMANN
 

@@ -4,7 +4,7 @@ import pytest
 from ase.calculators.calculator import Calculator, all_changes
 from models import force_field, molecule
 
-from hybridff.analysis.scan import Scan, moving, on_grid, parse_torsion, scan
+from hybridff.analysis.scan import Scan, on_grid, parse_torsion, scan
 from hybridff.errors import InputError
 from hybridff.export.calculator import HybridFFCalculator
 
@@ -74,11 +74,6 @@ def test_what_is_no_torsion_is_refused() -> None:
             parse_torsion(text, ethanol)
     with pytest.raises(InputError, match="the bond C2-C3 is in a ring"):
         parse_torsion("1,2,3,4", benzene)
-
-
-def test_the_far_side_of_a_bond_moves() -> None:
-    assert moving(molecule("ethanol"), HYDROXYL) == [2, 8]
-    assert moving(molecule("ethanol"), METHYL) == [0, 3, 4, 5]
 
 
 def test_a_scan_in_which_nothing_relaxes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,9 @@ from models import force_field, molecule
 
 from hybridff.analysis.methods import method
 from hybridff.analysis.trajectories import Run, system_of, trajectory, without_turning
-from hybridff.errors import InputError
+from hybridff.errors import DynamicsError, InputError
 from hybridff.export.agreement import openmm_energies_forces
 from hybridff.export.calculator import HybridFFCalculator
-from hybridff.export.dynamics import DynamicsError
 from hybridff.units import BOLTZMANN
 
 SHORT = Run(temperature=300.0, time=0.2, every=0.01, warm=0.1)

@@ -21,7 +21,7 @@ from hybridff.cli import running as cli_run
 from hybridff.export.calculator import HybridFFCalculator
 from hybridff.export.modelfile import read_model
 from hybridff.frames.accuracy import evaluate, predict
-from hybridff.frames.dataset import read_frames
+from hybridff.frames.reading import read_frames
 from hybridff.jobs.provenance import read_timing
 
 QUICK = "--gate none --report brief"

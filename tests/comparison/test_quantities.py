@@ -15,18 +15,16 @@ from hybridff.comparison.options import ComparisonOptions
 from hybridff.comparison.quantities import (
     Hot,
     Row,
-    errors_of,
     evaluations,
     hot_dynamics,
     measured,
     relaxed,
-    step_time,
 )
 from hybridff.export.calculator import HybridFFCalculator, MoleculeCalculator
-from hybridff.frames.accuracy import evaluate
+from hybridff.frames.accuracy import errors_of, evaluate
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
-from hybridff.stability.scans import Judge
+from hybridff.stability.landscape import Landscape, landscape_around
 from hybridff.units import EV, FORCE_KCAL
 
 SHORT = ComparisonOptions(temperatures=(300.0, 500.0), runs=1, time="0.2 ps", time_limit=20.0)
@@ -91,10 +89,15 @@ def own(model: Any, positions: np.ndarray) -> tuple[float, np.ndarray]:
     return atoms.get_potential_energy() * EV, atoms.get_forces() * EV * 10
 
 
+def around(model: ForceField, system: openmm.System, atoms: ase.Atoms) -> Landscape:
+    """The landscape around a minimum, whose energy counts as 0."""
+    return landscape_around(model.molecule, system, atoms.positions / 10, 0.0)
+
+
 def test_errors_of_a_calculator_are_those_of_its_force_field() -> None:
     model, given = force_field("ethanol", form="class2"), frames()
     found = evaluations(HybridFFCalculator(model), given)
-    ours, expected = errors_of(found, given, 3.0), evaluate(model, given, 3.0)
+    ours, expected = errors_of(found.energies, found.forces, given, 3.0), evaluate(model, given, 3.0)
     for name in ("energy_mae", "energy_rmse", "force_mae", "force_rmse"):
         assert getattr(ours, name) == pytest.approx(getattr(expected, name), rel=1e-9)
     assert found.seconds.shape == (6,)
@@ -106,24 +109,6 @@ def test_an_evaluation_takes_as_long_as_the_calculator_needs() -> None:
     # sleeping takes no less than asked, on a busy machine more
     assert slow > _SLEEP
     assert fast < slow
-
-
-def test_a_step_takes_as_long_as_its_forces_and_is_none_where_all_blows_up() -> None:
-    model = force_field("ethanol")
-    assert model.molecule.positions is not None
-    fast, slow = (
-        step_time(system_of(kind(model), model.molecule), model.molecule.positions, 0.0005) for kind in (Wrapped, Slow)
-    )
-    assert fast is not None
-    assert slow is not None
-    assert _SLEEP < slow < 10 * _SLEEP
-    assert fast < slow
-    wild = openmm.CustomExternalForce("sqrt(-1 - x^2)")
-    system = openmm.System()
-    for _ in range(9):
-        wild.addParticle(system.addParticle(1.0), [])
-    system.addForce(wild)
-    assert step_time(system, model.molecule.positions, 0.0005) is None
 
 
 def test_a_row_of_the_method_that_made_the_frames_has_no_errors_and_the_offset_of_its_energies() -> None:
@@ -156,8 +141,7 @@ def test_a_method_that_fails_in_dynamics_is_broken_from_there_on() -> None:
     model = force_field("ethanol")
     calculator = Failing(model)
     atoms = relaxed(HybridFFCalculator(model), model.molecule)
-    judge = Judge(model.molecule, system_of(calculator, model.molecule), atoms.positions / 10)
-    hot = hot_dynamics(judge, SHORT, name="fake")
+    hot = hot_dynamics(around(model, system_of(calculator, model.molecule), atoms), SHORT, name="fake")
     assert len(hot.broken) == 2
     assert "fake failed in dynamics at 300 K (seed 0) after 0.06 ps (" in hot.broken[0]
     # 150 steps of 0.5 fs, looked at every 40
@@ -176,17 +160,15 @@ def test_an_interruption_during_a_callback_is_no_failure_of_the_method(interrupt
     system.addForce(openmm.PythonForce(compute))
     assert model.molecule.positions is not None
     with pytest.raises(KeyboardInterrupt):
-        hot_dynamics(Judge(model.molecule, system, model.molecule.positions), SHORT)
-    with pytest.raises(KeyboardInterrupt):
-        step_time(system, model.molecule.positions, 0.0005)
+        hot_dynamics(landscape_around(model.molecule, system, model.molecule.positions, 0.0), SHORT)
 
 
 def test_slow_methods_stop_at_the_time_limit_and_every_run_gets_its_share() -> None:
     model = force_field("ethanol")
     atoms = relaxed(HybridFFCalculator(model), model.molecule)
-    judge = Judge(model.molecule, system_of(Slow(model), model.molecule), atoms.positions / 10)
+    landscape = around(model, system_of(Slow(model), model.molecule), atoms)
     options = ComparisonOptions(temperatures=(300.0, 500.0), runs=1, time="100 ps", time_limit=0.5)
-    begin, hot = time.perf_counter(), hot_dynamics(judge, options)
+    begin, hot = time.perf_counter(), hot_dynamics(landscape, options)
     assert time.perf_counter() - begin < 5
     assert 0.04 <= hot.simulated < 2
     assert hot.planned == 200

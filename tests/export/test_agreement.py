@@ -7,7 +7,7 @@ from bad_inputs import run
 from models import EXAMPLES, class_one_of, distorted, force_field, lone_atom, molecule
 from openmm import app, unit
 
-from hybridff.export.agreement import Comparison, openmm_energies_forces, verify, verify_system
+from hybridff.export.agreement import Agreement, openmm_energies_forces, verify, verify_system
 from hybridff.export.routes import to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.systems.templates import HybridFFTemplateGenerator
@@ -106,10 +106,10 @@ def test_gpu_platforms_are_compared_in_each_precision(monkeypatch):
 
 
 def test_a_comparison_passes_at_its_tolerance_and_not_above():
-    assert Comparison("", 1e-6, 1e-6, 1e-6).passed
-    assert not Comparison("", 2e-6, 0.0, 1e-6).passed
-    assert not Comparison("", None, 2e-6, 1e-6).passed
-    assert not Comparison("", None, float("nan"), 1e-6).passed
+    assert Agreement("", 1e-6, 1e-6, 1e-6).passed
+    assert not Agreement("", 2e-6, 0.0, 1e-6).passed
+    assert not Agreement("", None, 2e-6, 1e-6).passed
+    assert not Agreement("", None, float("nan"), 1e-6).passed
 
 
 def test_one_atom_has_nothing_to_differ():

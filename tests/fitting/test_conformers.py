@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -7,7 +5,7 @@ from models import distorted, force_field, molecule
 from synthetic import class2, data
 
 from hybridff.fitting import problem
-from hybridff.fitting.conformers import DEVIATION, Lessons, Unseen, find_rotors, turn
+from hybridff.fitting.conformers import DEVIATION, Lessons, Unseen
 from hybridff.fitting.linear import Heights, LinearProblem, _heights_in_moves
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.refit import fit
@@ -15,7 +13,8 @@ from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form
-from hybridff.geometry import distance, torsion
+from hybridff.geometry import torsion
+from hybridff.molecules.rotors import find_rotors, turn
 from hybridff.units import DEGREE
 
 HYDROXYL = (1, 2)
@@ -38,29 +37,6 @@ def spun(n: int = 72) -> np.ndarray:
             frame = turn(ethanol, frame, rotor, i * 2 * np.pi / n)
         frames.append(frame)
     return np.array(frames)
-
-
-@pytest.mark.parametrize(("name", "n"), [("ethanol", 2), ("propane", 2), ("benzene", 0), ("propyne", 0)])
-def test_rotors_are_single_bonds_outside_rings_that_turn(name: str, n: int) -> None:
-    assert len(find_rotors(molecule(name))) == n
-
-
-def test_where_bond_orders_are_unknown_there_are_no_rotors() -> None:
-    ethanol = molecule("ethanol")
-    assert find_rotors(replace(ethanol, bond_orders=np.zeros_like(ethanol.bond_orders))) == []
-
-
-@pytest.mark.parametrize("angle", [-170, -60, 0, 45, 180])
-def test_a_turned_torsion_has_the_angle_and_nothing_else_changes(angle: int) -> None:
-    ethanol = molecule("ethanol")
-    assert ethanol.positions is not None
-    rotor = next(rotor for rotor in find_rotors(ethanol) if set(rotor[1:3]) == set(HYDROXYL))
-    turned = turn(ethanol, ethanol.positions, rotor, angle * DEGREE)
-    found = float(torsion(torch.as_tensor(turned[list(rotor)])))
-    assert np.isclose(np.cos(found - angle * DEGREE), 1, atol=1e-9)
-    pairs = [*ethanol.bonds.tolist(), *((a, b) for n in ethanol.neighbours for a in n for b in n if a < b)]
-    before, after = (distance(torch.as_tensor(x[np.array(pairs)])) for x in (ethanol.positions, turned))
-    assert torch.allclose(before, after, atol=1e-12)
 
 
 def test_nothing_is_unseen_where_frames_show_all_angles() -> None:

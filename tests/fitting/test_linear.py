@@ -16,7 +16,8 @@ from hybridff.fitting.linear import Covariance, Estimate, LinearProblem, fit_lin
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import evaluate
-from hybridff.frames.dataset import Frames, read_frames
+from hybridff.frames.dataset import Frames
+from hybridff.frames.reading import read_frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import StartOptions, starting_parameters
 from hybridff.units import FORCE_KCAL, KCAL_MOL

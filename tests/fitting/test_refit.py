@@ -7,7 +7,6 @@ from scipy.optimize import least_squares
 
 from hybridff.errors import FitError, InputError
 from hybridff.fitting import problem, refit
-from hybridff.fitting.conformers import find_rotors, turn
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.problem import sleeping
 from hybridff.fitting.refit import FitResult, fit, fit_together
@@ -16,6 +15,7 @@ from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form
 from hybridff.gaff.parameters import QUANTITIES, Quantity
+from hybridff.molecules.rotors import find_rotors, turn
 
 PAIRS = ("pair repulsion", "pair epsilon", "pair charge product")
 

@@ -10,9 +10,10 @@ from amber_reference import Reference, class_one_system, openmm_energies_forces,
 from openmm import app
 
 from hybridff.errors import InputError, MissingParameterError
-from hybridff.gaff.assign import class_one, gaff_parameters, list_angles, list_impropers, list_torsions, special_pairs
+from hybridff.gaff.assign import class_one, gaff_parameters, list_impropers, special_pairs
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.table import ParameterTable, gaff_table
+from hybridff.molecules.graph import angle_atoms, torsion_atoms
 from hybridff.molecules.molecule import Molecule
 
 FAST = (
@@ -156,10 +157,10 @@ def test_the_first_improper_of_an_unsorted_row_keeps_the_order_of_the_row() -> N
     ],
 )
 def test_rings_give_each_interaction_once(smiles: str, angles: int, torsions: int, pairs14: int) -> None:
-    neighbours = Molecule.from_smiles(smiles).neighbours
-    near, far = special_pairs(neighbours)
-    assert len(list_angles(neighbours)) == angles
-    assert len(list_torsions(neighbours)) == torsions
+    molecule = Molecule.from_smiles(smiles)
+    near, far = special_pairs(molecule)
+    assert len(angle_atoms(molecule)) == angles
+    assert len(torsion_atoms(molecule)) == torsions
     assert len(far) == pairs14
     assert not set(near) & set(far)
 

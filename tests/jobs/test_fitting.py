@@ -12,7 +12,8 @@ from models import write_frames
 from hybridff.errors import FitError, InputError
 from hybridff.fitting.options import FitOptions
 from hybridff.frames.accuracy import evaluate
-from hybridff.frames.dataset import Frames, read_frames
+from hybridff.frames.dataset import Frames
+from hybridff.frames.reading import read_frames
 from hybridff.gaff.forms import FormOptions
 from hybridff.jobs.fitting import fit_data
 from hybridff.jobs.job import FitJob

@@ -2,12 +2,14 @@ import numpy as np
 import openmm
 import pytest
 from models import corrected, distorted, force_field, molecule
+from openmm import unit
 
 from hybridff.corrections.term import KernelTerm
 from hybridff.export.agreement import openmm_energies_forces
-from hybridff.export.routes import compiled_forces
+from hybridff.export.compiled import compiled_force, split_compiled_force
 from hybridff.frames.accuracy import predict
-from hybridff.molecules.images import make_whole, parents_of
+from hybridff.molecules.graph import spanning_tree
+from hybridff.molecules.images import make_whole
 
 BOX = np.array([[2.0, 0.0, 0.0], [0.6, 1.9, 0.0], [-0.5, 0.4, 1.8]])
 """Triclinic, in OpenMM's reduced form [nm]."""
@@ -30,30 +32,19 @@ def system(forces: list[openmm.Force]) -> openmm.System:
     return found
 
 
-def test_every_atom_comes_after_the_one_that_it_is_bonded_to() -> None:
-    parents = parents_of(molecule("benzene"))
-    assert sorted(parents[:, 0]) == list(range(12))
-    seen = {0}
-    for atom, parent in parents:
-        assert parent in seen
-        assert atom == 0 or parent in molecule("benzene").neighbours[atom]
-        seen.add(atom)
-
-
 def test_a_scattered_molecule_is_made_whole() -> None:
     for whole, own in zip(*scattered(5), strict=True):
-        make_whole(own, parents_of(molecule("propane")), BOX)
+        make_whole(own, spanning_tree(molecule("propane")), BOX)
         np.testing.assert_allclose(own - own[0], whole - whole[0], atol=1e-12)
 
 
-@pytest.mark.parametrize("separate", [False, True])
-def test_a_compiled_molecule_does_not_mind_the_boundary(*, separate: bool) -> None:
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_compiled_molecule_does_not_mind_the_boundary(parts: int) -> None:
     model = corrected(force_field("propane"))
     whole, own = scattered(4)
     energies, forces = predict(model, whole)
-    compiled = system(compiled_forces(model, periodic=True, separate=separate))
-    assert [force.getForceGroup() for force in compiled.getForces()] == [0, 1][: 1 + separate]
-    actual = openmm_energies_forces(compiled, own)
+    whole_force, split = compiled_force(model, periodic=True), split_compiled_force(model, periodic=True)
+    actual = openmm_energies_forces(system([whole_force] if parts == 1 else list(split)), own)
     np.testing.assert_allclose(actual[0], energies, rtol=1e-10)
     np.testing.assert_allclose(actual[1], forces, atol=1e-8 * np.abs(forces).max())
 
@@ -82,7 +73,7 @@ def test_dynamics_goes_on_across_the_boundary(route: str) -> None:
 
     def forces() -> list[openmm.Force]:
         if route == "compiled":
-            return compiled_forces(model, periodic=True)
+            return [compiled_force(model, periodic=True)]
         found = [force for force in model.openmm_forces() if not isinstance(force, openmm.NonbondedForce)]
         for force in found:
             force.setUsesPeriodicBoundaryConditions(True)
@@ -97,8 +88,8 @@ def test_dynamics_goes_on_across_the_boundary(route: str) -> None:
         context = openmm.Context(system(forces()), integrator, openmm.Platform.getPlatformByName("Reference"))
         context.setPositions(wrapped)
         integrator.step(200)
-        end = context.getState(getPositions=True).getPositions(asNumpy=True)._value
-        make_whole(end, parents_of(molecule("propane")), BOX)
+        end = context.getState(getPositions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+        make_whole(end, spanning_tree(molecule("propane")), BOX)
         ends.append(end - end[0])
     for other in ends[1:]:
         np.testing.assert_allclose(other, ends[0], atol=1e-9)

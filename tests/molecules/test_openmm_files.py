@@ -4,7 +4,7 @@ import numpy as np
 import openmm
 import pytest
 from models import force_field
-from openmm import app
+from openmm import app, unit
 
 from hybridff.errors import InputError
 from hybridff.export.routes import to_openmm, write_structure, write_system
@@ -27,7 +27,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         read = read_structure(path)
         assert read.topology.getNumBonds() == 8
         # a file has Å with three or four digits
-        np.testing.assert_allclose(np.array(read.getPositions(asNumpy=True)._value), x, atol=1e-4)
+        np.testing.assert_allclose(read.getPositions(asNumpy=True).value_in_unit(unit.nanometer), x, atol=1e-4)
 
 
 def test_what_is_something_else_is_refused(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+from graphs import plain_graph
 from models import lone_atom
 from rdkit import Chem
 from sympy.combinatorics import Permutation, PermutationGroup
 
 from hybridff.molecules.molecule import Molecule
-from hybridff.molecules.symmetry import automorphism_generators, graph_distances
+from hybridff.molecules.symmetry import automorphism_generators
 
 # SMILES, and the number of permutations of the graph of elements and bonds, counted by hand.
 GROUPS: dict[str, tuple[str, int]] = {
@@ -27,16 +28,6 @@ GROUPS: dict[str, tuple[str, int]] = {
 
 def molecule(name: str) -> Molecule:
     return Molecule.from_smiles(GROUPS[name][0], name)
-
-
-def plain_graph(owner: Molecule) -> Chem.Mol:
-    """Elements and single bonds for RDKit, made here."""
-    graph = Chem.RWMol()
-    for number in owner.numbers.tolist():
-        graph.AddAtom(Chem.Atom(number))
-    for i, j in owner.bonds.tolist():
-        graph.AddBond(i, j, Chem.BondType.SINGLE)
-    return graph.GetMol()
 
 
 def group(owner: Molecule) -> PermutationGroup:
@@ -85,10 +76,3 @@ def test_the_order_of_atoms_does_not_matter(name: str, seed: int) -> None:
 
 def test_a_lone_atom_has_no_symmetry_but_itself() -> None:
     assert automorphism_generators(lone_atom().molecule) == []
-    assert graph_distances(lone_atom().molecule).tolist() == [[0]]
-
-
-@pytest.mark.parametrize("name", GROUPS)
-def test_distances_are_rdkits(name: str) -> None:
-    owner = molecule(name)
-    np.testing.assert_array_equal(graph_distances(owner), Chem.GetDistanceMatrix(plain_graph(owner)).astype(int))

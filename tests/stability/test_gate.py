@@ -8,8 +8,8 @@ from models import EXAMPLES, force_field, lone_atom
 from hybridff.errors import InputError
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.limits import Fault
-from hybridff.stability.gate import SHORT, StabilityOptions, StabilityReport, _matters, check_stability
-from hybridff.stability.scans import Hole, Scan
+from hybridff.stability.gate import SHORT, StabilityOptions, StabilityReport, check_stability, matters
+from hybridff.stability.scans import FalseMinimum, RelaxedScan
 from hybridff.units import KCAL_MOL
 
 QUICK = StabilityOptions(temperatures=(1000.0,), runs=1, time="2 ps", quenches=3)
@@ -117,13 +117,13 @@ def test_a_hole_behind_a_high_wall_is_a_note(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("height", "barrier", "matters"),  # kcal/mol
+    ("height", "barrier", "noticed"),  # kcal/mol
     [(-30, 39, True), (-30, 41, False), (19, 20, True), (21, 25, False), (21, 27, True)],
 )
-def test_a_false_well_matters_where_dynamics_reaches_it_and_stays(height, barrier, matters):
-    scan = Scan((0, 1), "stretching the bond C1-C2", np.linspace(0.1, 0.2, 3))
-    hole = Hole(scan, Fault((0, 1), ""), height * KCAL_MOL, barrier * KCAL_MOL)
-    assert _matters(hole) == matters
+def test_a_false_well_matters_where_dynamics_reaches_it_and_stays(height, barrier, noticed):
+    scan = RelaxedScan((0, 1), "stretching the bond C1-C2", np.linspace(0.1, 0.2, 3))
+    well = FalseMinimum(scan, Fault((0, 1), ""), height * KCAL_MOL, barrier * KCAL_MOL)
+    assert matters(well) == noticed
 
 
 def test_a_force_field_whose_minimum_is_no_minimum_of_the_molecule_fails_at_once():

@@ -11,7 +11,7 @@ import hybridff as hf
 from hybridff.errors import InputError
 from hybridff.fitting.posterior import POSTERIOR
 from hybridff.frames.accuracy import evaluate
-from hybridff.frames.dataset import read_frames
+from hybridff.frames.reading import read_frames
 from hybridff.jobs.provenance import read_timing
 from hybridff.workflows.fits import MoleculeFit, fit_molecule
 

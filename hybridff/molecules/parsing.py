@@ -1,0 +1,96 @@
+"""Texts of molecules, SMILES and SDF, as RDKit molecules that are not sanitised."""
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rdkit import Chem, rdBase
+
+from hybridff.errors import InputError
+
+
+def parse_smiles(smiles: str) -> Chem.Mol:
+    """Parse a SMILES without sanitising; hydrogens written in it stay. Raises ``InputError`` for what is none."""
+    if not smiles:
+        raise InputError("the SMILES is empty.")
+    parameters: Any = Chem.SmilesParserParams()
+    parameters.sanitize = False
+    parameters.removeHs = False
+    parameters.allowCXSMILES = False
+    parameters.parseName = False
+    with rdkit_messages() as messages:
+        mol = Chem.MolFromSmiles(smiles, parameters)
+    if mol is None:
+        raise InputError(
+            f"'{smiles}' is not a SMILES ({_smiles_problem(messages.getvalue())}), and there is no file of that name."
+        )
+    return mol
+
+
+def _smiles_problem(messages: str) -> str:
+    """What RDKit says about a SMILES: the kind of error and the position."""
+    kind = re.search(r"Parse Error: ([^:\n]*?)(?: while parsing| for input)?[:\n]", messages)
+    position = re.search(r"around position (\d+)", messages)
+    problem = kind.group(1) if kind else "it cannot be parsed"
+    return f"{problem} near character {position.group(1)}" if position else problem
+
+
+def parse_sdf(text: str, where: str) -> Chem.Mol:
+    """Parse a file with one molecule without sanitising; a drawing in the plane gives no positions."""
+    records = [record for record in re.split(r"^\$\$\$\$.*$", text, flags=re.MULTILINE) if record.strip()]
+    if not records:
+        raise InputError(f"{where}: the file is empty.")
+    if len(records) > 1:
+        titles = ", ".join(record.lstrip("\n").splitlines()[0].strip() or "untitled" for record in records[:3])
+        raise InputError(
+            f"{where}: the file holds {len(records)} molecules ({titles}{', ...' if len(records) > 3 else ''}); "
+            "give a file with one."
+        )
+    record = records[0]
+    with rdkit_messages() as messages:
+        mol = Chem.MolFromMolBlock(record, sanitize=False, removeHs=False)
+    if mol is None:
+        reason = messages.getvalue().strip().splitlines()
+        detail = re.sub(r"^\[[\d:]+\] ", "", reason[0]) if reason else "RDKit gives no reason"
+        raise InputError(f"{where}: this is not a readable SDF file ({detail}).")
+    header = record.splitlines()[1] if record.count("\n") > 1 else ""
+    if mol.GetNumConformers() and header[20:22] != "3D" and not mol.GetConformer().Is3D():
+        mol.RemoveAllConformers()
+    return mol
+
+
+@contextlib.contextmanager
+def rdkit_messages() -> Iterator[io.StringIO]:
+    """Collect RDKit's log, which it would write to the terminal."""
+    stream = io.StringIO()
+    terminal = sys.stderr
+    rdBase.LogToPythonStderr()
+    sys.stderr = stream
+    try:
+        yield stream
+    finally:
+        sys.stderr = terminal
+        rdBase.LogToCppStreams()
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file of this name, whatever the name is."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def read_text(path: Path) -> str:
+    """The text of a file; raises ``InputError`` where it is none or empty."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: the file cannot be read as text ({error}).") from error
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty.")
+    return text

@@ -1,0 +1,257 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import ase
+import ase.io
+import numpy as np
+import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from hybridff.errors import InputError
+from hybridff.frames.reading import read_frames
+from hybridff.molecules.molecule import Molecule
+from hybridff.units import ANGSTROM, EV, FORCE_KCAL, HARTREE, KCAL_MOL
+
+DATA = Path(os.environ.get("HYBRIDFF_DATA", Path(__file__).parents[1] / "../shared/data"))
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the reference data are not at {DATA} (set HYBRIDFF_DATA)")
+
+WATER = "[O:1]([H:2])[H:3]"
+EXACT = 1e-14  # one multiplication and one division in double precision
+
+
+def arrays(**changes) -> dict[str, Any]:
+    """Five frames of water as an npz file holds them; None leaves a key out."""
+    random = np.random.default_rng(0)
+    found: dict[str, Any] = {
+        "z": np.array([8, 1, 1], dtype=np.int8),
+        "R": random.normal(size=(5, 3, 3)),
+        "E": random.normal(size=5),
+        "F": random.normal(size=(5, 3, 3)).astype(np.float32),
+    }
+    found.update(changes)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def npz(path: Path, **changes) -> Path:
+    np.savez(path, **arrays(**changes))
+    return path
+
+
+def images(count: int = 3, *, forces: bool = True, energy: str = "energy") -> list[ase.Atoms]:
+    random = np.random.default_rng(1)
+    found = []
+    for _ in range(count):
+        atoms = ase.Atoms("OH2", positions=random.normal(size=(3, 3)))
+        results = {energy: random.normal()} | ({"forces": random.normal(size=(3, 3))} if forces else {})
+        if energy == "energy":
+            atoms.calc = SinglePointCalculator(atoms, **results)
+        else:
+            atoms.info |= results
+        found.append(atoms)
+    return found
+
+
+def test_the_units_of_an_sgdml_file_are_those_it_names(tmp_path):
+    path = npz(tmp_path / "a.npz", type="d", r_unit="Ang", e_unit="eV", theory=np.array(b"PBE"), name="water")
+    read, raw = read_frames(path), arrays()
+    np.testing.assert_allclose(read.positions, raw["R"] * ANGSTROM, rtol=EXACT)
+    np.testing.assert_allclose(read.energies, raw["E"] * EV, rtol=EXACT)
+    np.testing.assert_allclose(read.forces, raw["F"].astype(float) * (EV / ANGSTROM), rtol=EXACT)
+    assert (read.theory, read.name, read.smiles) == ("PBE", "water", None)
+
+
+def test_a_file_with_theory_and_smiles_but_without_units_is_in_angstrom_and_kcal(tmp_path):
+    read, raw = read_frames(npz(tmp_path / "a.npz", theory="PBE", smiles=WATER)), arrays()
+    np.testing.assert_allclose(read.positions, raw["R"] * ANGSTROM, rtol=EXACT)
+    np.testing.assert_allclose(read.energies, raw["E"] * KCAL_MOL, rtol=EXACT)
+    np.testing.assert_allclose(read.forces, raw["F"].astype(float) * FORCE_KCAL, rtol=EXACT)
+    assert read.molecule().symbols == ("O", "H", "H")
+
+
+def test_units_that_the_file_does_not_name_must_be_given(tmp_path):
+    path = npz(tmp_path / "a.npz")
+    with pytest.raises(InputError, match="does not name its unit of length"):
+        read_frames(path)
+    with pytest.raises(InputError, match="does not name its unit of energy"):
+        read_frames(path, length_unit="bohr")
+    read, raw = read_frames(path, length_unit="bohr", energy_unit="Hartree"), arrays()
+    np.testing.assert_allclose(read.energies, raw["E"] * HARTREE, rtol=EXACT)
+    np.testing.assert_allclose(read.forces, raw["F"].astype(float) * (HARTREE / 0.0529177210903), rtol=EXACT)
+
+
+def test_forces_may_have_a_unit_of_their_own(tmp_path):
+    path = npz(tmp_path / "a.npz")
+    read = read_frames(path, length_unit="Å", energy_unit="kcal/mol", force_unit="kJ/mol/nm")
+    np.testing.assert_allclose(read.forces, arrays()["F"], rtol=EXACT)
+
+
+def test_a_unit_that_contradicts_the_file_is_refused(tmp_path):
+    path = npz(tmp_path / "a.npz", r_unit="Ang", e_unit="kcal/mol")
+    with pytest.raises(InputError, match=r"unit of energy as kcal/mol but ev is asked for"):
+        read_frames(path, energy_unit="eV")
+    assert len(read_frames(path, length_unit="angstrom")) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"length_unit": "furlong"}, "'furlong' is not a known unit of length; use one of nm, angstrom, bohr"),
+        ({"energy_unit": "cal"}, "'cal' is not a known unit of energy"),
+        ({"length_unit": "nm", "energy_unit": "ev", "force_unit": "N"}, "'N' is not a unit of force"),
+    ],
+)
+def test_an_unknown_unit_is_refused_with_the_known_ones(tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        read_frames(npz(tmp_path / "a.npz"), **options)
+
+
+def test_extended_xyz_is_in_ases_units(tmp_path):
+    written = images()
+    ase.io.write(tmp_path / "a.xyz", written, format="extxyz")
+    read = read_frames(tmp_path / "a.xyz")
+    # the file has eight decimals
+    np.testing.assert_allclose(read.positions, [atoms.positions * ANGSTROM for atoms in written], atol=1e-8)
+    np.testing.assert_allclose(read.energies, [atoms.calc.results["energy"] * EV for atoms in written], rtol=1e-7)
+    forces = [atoms.calc.results["forces"] * EV / ANGSTROM for atoms in written]
+    np.testing.assert_allclose(read.forces, forces, atol=1e-5)
+
+
+def test_xyz_files_may_be_in_other_units_but_ases_own_formats_may_not(tmp_path):
+    written = images()
+    ase.io.write(tmp_path / "a.xyz", written, format="extxyz")
+    read = read_frames(tmp_path / "a.xyz", energy_unit="hartree")
+    np.testing.assert_allclose(read.energies, [atoms.calc.results["energy"] * HARTREE for atoms in written], rtol=1e-7)
+    ase.io.write(tmp_path / "a.traj", written)
+    assert len(read_frames(tmp_path / "a.traj")) == 3
+    with pytest.raises(InputError, match="leave the unit options out"):
+        read_frames(tmp_path / "a.traj", energy_unit="hartree")
+
+
+def test_energies_alone_are_read(tmp_path):
+    assert read_frames(npz(tmp_path / "a.npz", F=np.empty((0, 3, 3)), theory="PBE", smiles=WATER)).forces is None
+    ase.io.write(tmp_path / "a.xyz", images(forces=False), format="extxyz")
+    assert read_frames(tmp_path / "a.xyz").forces is None
+
+
+def test_several_files_are_joined_in_their_order(tmp_path):
+    first = npz(tmp_path / "a.npz", theory="PBE", smiles=WATER, source="one")
+    second = npz(tmp_path / "b.npz", theory="PBE", smiles=WATER, source="two", E=np.arange(5.0))
+    read = read_frames([first, second])
+    assert len(read) == 10
+    np.testing.assert_allclose(read.energies[5:], np.arange(5) * KCAL_MOL, rtol=EXACT)
+    assert read.source == "one; two"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"theory": "MP2"}, r"b\.npz is at MP2 but .*a\.npz at PBE.*cannot be mixed"),
+        ({"z": np.array([1, 8, 1])}, "other atoms, or another order of atoms"),
+        ({"F": np.empty((0, 3, 3))}, r"b\.npz has no forces but the other file has"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused(tmp_path, changes, message):
+    given = {"theory": "PBE", "smiles": WATER}
+    paths = [npz(tmp_path / "a.npz", **given), npz(tmp_path / "b.npz", **(given | changes))]
+    with pytest.raises(InputError, match=message):
+        read_frames(paths)
+
+
+def test_files_of_isomers_are_refused_but_other_smiles_of_the_same_molecule_are_not(tmp_path):
+    given = {"z": np.array([7, 6, 1]), "theory": "PBE"}
+    cyanide = npz(tmp_path / "a.npz", smiles="[N:1]#[C:2][H:3]", **given)
+    same = npz(tmp_path / "b.npz", smiles="[H:3][C:2]#[N:1]", **given)
+    isocyanide = npz(tmp_path / "c.npz", smiles="[H:3][N+:1]#[C-:2]", **given)
+    assert len(read_frames([cyanide, same])) == 10
+    with pytest.raises(InputError, match="another molecule"):
+        read_frames([cyanide, isocyanide])
+
+
+def test_other_elements_than_the_molecules_are_refused(tmp_path):
+    path = npz(tmp_path / "a.npz", theory="PBE", smiles=WATER)
+    read_frames(path, molecule=Molecule.from_smiles("O"))
+    with pytest.raises(InputError, match=r"atom 1 is S in the molecule S but O in .*a\.npz"):
+        read_frames(path, molecule=Molecule.from_smiles("S"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"E": None, "F": None}, "of the keys z, R, E, F the file lacks E, F; it has R, smiles, theory, z"),
+        ({"R": np.zeros((5, 4, 3))}, r"R has the shape \(5, 4, 3\); it must be \(frames, 3, 3\)"),
+        ({"R": np.zeros((3, 3))}, "R has the shape"),
+        ({"R": np.zeros((0, 3, 3)), "E": np.zeros(0), "F": np.zeros((0, 3, 3))}, "no frames"),
+        ({"E": np.zeros(4)}, r"E has the shape \(4,\)"),
+        ({"F": np.zeros((4, 3, 3))}, r"F has the shape \(4, 3, 3\); it must be \(5, 3, 3\)"),
+        ({"E": np.array(list("abcde"))}, "E holds no numbers"),
+        ({"z": np.array([8.5, 1, 1])}, "atomic numbers from 1 to 118"),
+        ({"z": np.array([8, 0, 1])}, "atomic numbers from 1 to 118"),
+        ({"type": "m"}, "is a trained model, not a data set"),
+        ({"E": np.array([{}] * 5, dtype=object)}, "pickled Python objects"),
+    ],
+)
+def test_arrays_that_make_no_data_set_are_refused(tmp_path, changes, message):
+    path = npz(tmp_path / "a.npz", **({"theory": "PBE", "smiles": WATER} | changes))
+    with pytest.raises(InputError, match=message) as raised:
+        read_frames(path)
+    assert "a.npz" in str(raised.value)
+
+
+def test_a_truncated_or_damaged_npz_is_refused(tmp_path):
+    content = npz(tmp_path / "a.npz", theory="PBE", smiles=WATER).read_bytes()
+    (tmp_path / "cut.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="not a complete npz file"):
+        read_frames(tmp_path / "cut.npz")
+    spoilt = bytearray(content)
+    spoilt[400:440] = bytes(40)
+    (tmp_path / "spoilt.npz").write_bytes(spoilt)
+    with pytest.raises(InputError, match="damaged"):
+        read_frames(tmp_path / "spoilt.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.npz", "", "file is empty"),
+        ("a.npz", "hello", "not a complete npz file"),
+        ("a.xyz", "hello\n", "ASE cannot read"),
+        ("a.unknown", "hello\n", "ASE cannot read"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_frames(tmp_path / name)
+
+
+def test_missing_files_and_folders_are_refused(tmp_path):
+    with pytest.raises(InputError, match="there is no such file"):
+        read_frames(tmp_path / "none.npz")
+    with pytest.raises(InputError, match="is a folder"):
+        read_frames(tmp_path)
+    with pytest.raises(InputError, match="no data file is given"):
+        read_frames([])
+
+
+def test_xyz_frames_that_differ_are_refused_with_the_frame(tmp_path):
+    different = images(3)
+    different[1] = ase.Atoms("HOH", positions=different[1].positions, calculator=different[1].calc)
+    ase.io.write(tmp_path / "order.xyz", different, format="extxyz")
+    with pytest.raises(InputError, match="atom 1 is H in frame 2 but O in frame 1"):
+        read_frames(tmp_path / "order.xyz")
+    ase.io.write(tmp_path / "some.xyz", [*images(1), *images(1, forces=False)], format="extxyz")
+    with pytest.raises(InputError, match="frame 2 has no forces but others have"):
+        read_frames(tmp_path / "some.xyz")
+    ase.io.write(tmp_path / "named.xyz", images(1, forces=False, energy="REF_energy"), format="extxyz")
+    with pytest.raises(InputError, match=r"frame 1 has no 'energy'; it has REF_energy"):
+        read_frames(tmp_path / "named.xyz")
+
+
+@needs_data
+def test_the_reference_data_are_read_with_their_molecules():
+    for path in sorted(DATA.glob("*.npz")):
+        read = read_frames(path)
+        assert read.molecule().numbers.tolist() == read.numbers.tolist()
+        with np.load(path) as raw:
+            np.testing.assert_allclose(read.energies[:3], raw["E"][:3] * KCAL_MOL, rtol=EXACT)
