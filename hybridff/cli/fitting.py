@@ -305,17 +305,12 @@ def _fit(
         for message in item.report.messages():
             say(f"Note: {item.molecule.name}: {message}")
     with progress("fit") as advance:
-        total, done = sum(len(item.frames) for item in data), [0]
-
-        def visited(frames: int) -> None:
-            done[0] += frames
-            advance(min(1.0, done[0] / total))
 
         def judged(fraction: float) -> None:
             advance(fraction, "kernels")
 
         return fit_data(
-            data, start, split, form, options, visited, say, sources, gate, corrections or (), kernels, judged
+            data, start, split, form, options, advance, say, sources, gate, corrections or (), kernels, judged
         )
 
 

@@ -30,15 +30,15 @@ from hybridff.corrections.hyperparameters import (
 )
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import FitError, InputError
-from hybridff.fitting.conformers import DEVIATION, Unseen
+from hybridff.fitting.conformers import DEVIATION, UnseenConformers, false_minima, find_unseen_conformers
 from hybridff.fitting.posterior import Posterior
-from hybridff.fitting.refit_until_stable import Say
 from hybridff.frames.accuracy import evaluate, predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.pseudo_frames import Anchors, hot_geometries
 from hybridff.hybrid.residual import Leftover
 from hybridff.hybrid.training import Training
+from hybridff.progress import Say
 from hybridff.stability.gate import Finding, GateOptions, StabilityReport, check_stability
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
@@ -317,7 +317,7 @@ class _Problem:
 
     def wells(self, hybrid: ForceField) -> Float[np.ndarray, "wells atoms 3"] | None:
         """Conformers that no frame shows and kernels draw far below what the terms make of them; None without any."""
-        found = None if self._conformers is None else self._conformers.wells(hybrid)
+        found = None if self._conformers is None else false_minima(self._conformers, hybrid)
         return None if found is None else found.conformers
 
     def findings(self, hybrid: ForceField) -> Iterator[Finding]:
@@ -333,11 +333,11 @@ class _Problem:
             )
             yield Finding("quench", (), message)
 
-    def _unseen_conformers(self) -> Unseen | None:
+    def _unseen_conformers(self) -> UnseenConformers | None:
         """Where the terms are all that is known; None where there are no terms, or frames show all angles."""
         if not len(self._force_field.table.products):
             return None
-        found = Unseen(self._force_field, self._frames.positions, "compiled")
+        found = find_unseen_conformers(self._force_field, self._frames.positions, "compiled")
         return found if found.rotors else None
 
     def _anchored(self, state: State) -> ForceField:
@@ -358,7 +358,7 @@ class _Problem:
     def _first_anchors(self) -> Anchors:
         """At conformers that no frame shows."""
         none = self._frames.positions[:0]
-        some = none if self._conformers is None else self._conformers.seen_by(set(self._leftover.atoms))
+        some = none if self._conformers is None else self._conformers.described_by(set(self._leftover.atoms))
         some = some[np.unique(np.linspace(0, len(some) - 1, min(len(some), _ANCHORS)).astype(int))]
         return self._anchors_at(some)
 
@@ -391,9 +391,8 @@ class _Problem:
     def _zero(self, hybrid: ForceField) -> float:
         """What kernels add to relaxed geometries at the angles of frames, above their mean over the frames [kJ/mol]."""
         assert self._conformers is not None
-        assert self._conformers.first is not None
         zeros = []
-        for positions in (self._conformers.first.references, self._frames.positions):
+        for positions in (self._conformers.references, self._frames.positions):
             energies = [predict(model, positions)[0] for model in (hybrid, self._force_field)]
             zeros.append(float(np.mean(energies[0] - energies[1])))
         return zeros[0] - zeros[1]

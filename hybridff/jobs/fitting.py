@@ -18,7 +18,6 @@ from hybridff.errors import FitError, InputError
 from hybridff.export.modelfile import SavedModel
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.posterior import Posterior
-from hybridff.fitting.problem import Progress
 from hybridff.fitting.refit_until_stable import fit_stable
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import Errors, evaluate
@@ -29,6 +28,7 @@ from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import StartOptions, starting_parameters
 from hybridff.hybrid.correcting import Corrected, CorrectionOptions, check_correctable, correct_stable
 from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.progress import Progress
 from hybridff.stability.gate import GateOptions, StabilityReport
 from hybridff.units import KCAL_MOL
 

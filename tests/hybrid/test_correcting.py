@@ -12,7 +12,7 @@ from models import corrected, distorted, force_field, molecule
 from hybridff import Frames, evaluate, fit, read_frames, to_openmm
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import FitError, InputError
-from hybridff.fitting.conformers import Lessons, Unseen
+from hybridff.fitting.conformers import ConformerEnergies, UnseenConformers, find_unseen_conformers
 from hybridff.frames.accuracy import predict
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.correcting import Corrected, CorrectionOptions, correct, correct_stable
@@ -243,11 +243,11 @@ def test_kernels_that_draw_unseen_conformers_down_are_refused(drawn: bool, monke
     def passes(model: ForceField, options: StabilityOptions) -> StabilityReport:
         return StabilityReport(options, (), (), np.zeros((9, 3)), np.zeros((0, 9, 3)), 0.0, 0, 0)
 
-    def wells(self: Unseen, fitted: ForceField) -> Lessons | None:
-        return Lessons(self.conformers[:2], self.conformers[:1], np.zeros(2)) if drawn else None
+    def minima(unseen: UnseenConformers, fitted: ForceField) -> ConformerEnergies | None:
+        return ConformerEnergies(unseen.conformers[:2], unseen.conformers[:1], np.zeros(2)) if drawn else None
 
     monkeypatch.setattr(module, "check_stability", passes)
-    monkeypatch.setattr(Unseen, "wells", wells)
+    monkeypatch.setattr(module, "false_minima", minima)
     found = correct_stable(force_field("ethanol"), data(30), unseen(), [ATOMS])
     assert bool(found.force_field.corrections) is not drawn
     said = "kernels draw 2 conformers that no training frame shows (other angles of "
@@ -259,8 +259,7 @@ def test_kernels_leave_conformers_that_no_frame_shows_about_where_the_terms_have
     """A spring so stiff that its kernel would say much of them, and noise that leaves them open."""
     start, frames = force_field("ethanol"), data(40, extra=8000.0, noise=60.0)
     options = CorrectionOptions(points=points, descriptor="distances")
-    shown = Unseen(start, frames.positions)
-    assert shown.first is not None
+    shown = find_unseen_conformers(start, frames.positions)
     heights = []
     module = sys.modules["hybridff.hybrid.correcting"]
     for anchors in (40, 0):
@@ -268,7 +267,7 @@ def test_kernels_leave_conformers_that_no_frame_shows_about_where_the_terms_have
             patch.setattr(module, "_ANCHORS", anchors)
             patch.setattr(module, "_AS_WRONG", 0.0)  # stock GAFF without the spring is
             if not anchors:
-                patch.setattr(Unseen, "wells", lambda self, fitted: None)
+                patch.setattr(module, "false_minima", lambda unseen, fitted: None)
             found = correct(start, frames, unseen(8000.0), [ATOMS], options)
         said = " ".join(found.sentences())
         assert ("conformers that no training frame shows, kernels" in said) is bool(anchors)
@@ -276,7 +275,7 @@ def test_kernels_leave_conformers_that_no_frame_shows_about_where_the_terms_have
         (term,) = model.corrections
         assert isinstance(term, KernelTerm)
         conformers, references = (
-            term.energy(torch.as_tensor(x)).numpy() for x in (shown.seen_by(ATOMS), shown.first.references)
+            term.energy(torch.as_tensor(x)).numpy() for x in (shown.described_by(ATOMS), shown.references)
         )
         heights.append(float(np.sqrt(np.mean((conformers - references.mean()) ** 2))))
     assert heights[0] < 0.5 * heights[1]
