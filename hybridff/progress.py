@@ -1,6 +1,7 @@
 """How a long computation tells how far it is: one protocol for the whole package."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Protocol, runtime_checkable
 
 Say = Callable[[str], None]
@@ -31,3 +32,10 @@ def part(progress: Progress | None, begin: float, end: float, name: str = "") ->
             progress(begin + min(max(fraction, 0.0), 1.0) * (end - begin), what or name)
 
     return tell
+
+
+def parts(progress: Progress | None, sizes: Sequence[int]) -> list[Progress]:
+    """The progress of consecutive parts of the work, which take as much of it as their sizes say."""
+    ends = list(accumulate(sizes))
+    total = max(ends[-1], 1) if ends else 1
+    return [part(progress, (end - size) / total, end / total) for end, size in zip(ends, sizes, strict=True)]

@@ -1,6 +1,6 @@
 """Damped Gauss-Newton (Levenberg-Marquardt) within bounds, for a loss that only ever goes down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,11 @@ class Quadratic:
     """A loss at some point, its gradient and its Gauss-Newton Hessian."""
 
     loss: float
+    """The loss, any unit."""
     gradient: Float[np.ndarray, " n"]
+    """Its first derivatives."""
     hessian: Float[np.ndarray, "n n"]
+    """Its second derivatives, or what the slopes of residuals give of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,27 +28,31 @@ class Minimum:
     """Where a minimisation ended."""
 
     point: Float[np.ndarray, " n"]
+    """The lowest point that was found."""
     quadratic: Quadratic
+    """Loss and derivatives there."""
     iterations: int
+    """Steps that were tried."""
     converged: bool
+    """Whether it ended before the steps ran out."""
 
 
 def minimise(
     evaluate: Callable[[Float[np.ndarray, " n"]], Quadratic],
-    start: Float[np.ndarray, " n"],
+    starts: Sequence[Float[np.ndarray, " n"]],
     lower: Float[np.ndarray, " n"],
     upper: Float[np.ndarray, " n"],
     *,
     max_iterations: int,
     tolerance: float = 1e-7,
 ) -> Minimum:
-    """Minimise from ``start``; the loss at the end is never above the loss at the start.
+    """Minimise from the lowest of ``starts``; the loss at the end is never above the loss at any of them.
 
     Each step minimises the damped quadratic model within the bounds. A step that does not lower the loss is refused
     and the damping raised (D. Marquardt, SIAM J. Appl. Math. 11, 431 (1963)). Converged when a step lowers the loss,
     or promises to lower it, by less than ``tolerance`` of it.
     """
-    point, here = start, evaluate(start)
+    point, here = min(((start, evaluate(start)) for start in starts), key=lambda found: found[1].loss)
     damping = 1e-6
     for iteration in range(max_iterations):
         damped = here.hessian + damping * np.diag(np.diag(here.hessian))

@@ -16,10 +16,8 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 _BLOCK_BYTES = 1 << 27
-
-
 POSTERIOR = "posterior.npz"
-"""Its file beside a model."""
+"""Name of the posterior's file beside a model."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,33 +1,36 @@
 """Fits that pass the stability gate, or say that they do not."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from hybridff.fitting.linear import Estimate, LinearProblem, result
-from hybridff.fitting.normal import Normal
+from hybridff.fitting.equations import NormalEquations
+from hybridff.fitting.estimate import Estimate
+from hybridff.fitting.evidence import learn_noise
+from hybridff.fitting.linear_fit import estimate, learnt_hyperparameters, linear_result
+from hybridff.fitting.linear_problem import LinearProblem, data_equations
 from hybridff.fitting.options import FitOptions
-from hybridff.fitting.problem import Progress
+from hybridff.fitting.pruning import pruned_system
 from hybridff.fitting.refit import check_request, fit_together, is_linear
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
+from hybridff.progress import Progress, Say, quiet
 from hybridff.stability.gate import GateOptions, StabilityOptions, StabilityReport, check_stability
 
 _STIFF = 0.1
-"""Prior scale of the teacher, which is stable and not so accurate."""
-_TEACHING = StabilityOptions(temperatures=(1500.0,), runs=4, time="10 ps", quenches=0, scans=False)
-_LESSONS = 170
-"""Frames that the teacher labels."""
-_LESSON_WEIGHT = 0.1
-"""Of the teacher's forces against those of the reference."""
+"""Prior scale of the stiff fit, which is stable and not so accurate, in units of the fit's own."""
+STIFF_DYNAMICS = StabilityOptions(temperatures=(1500.0,), runs=4, time="10 ps", quenches=0, scans=False)
+"""Hot dynamics of the stiff fit, whose frames it labels."""
+_STIFF_FRAMES = 170
+"""Frames that the stiff fit labels."""
+_STIFF_WEIGHT = 0.1
+"""Weight of the stiff fit's forces against those of the reference."""
 _GENTLE = (0.7, 0.5)
 """Prior scales that a linear fit tries first, in units of its own: they cost next to nothing in accuracy."""
 _STRONGER = (0.3, 0.1)
 """Prior scales that are tried last, in units of the fit's own."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +38,9 @@ class StableFit:
     """A fit with the gate's verdict on it."""
 
     result: FitResult
+    """The fit."""
     reports: tuple[StabilityReport, ...]
-    """Of each molecule; none without a gate."""
+    """The gate's report on each molecule; none without a gate."""
     remarks: tuple[str, ...]
     """What had to be done to pass the gate."""
 
@@ -56,13 +60,13 @@ def fit_stable(
 ) -> StableFit:
     """Fit as ``fit_together`` does, and fit again with more regularisation until the gate is passed.
 
-    A fit that is linear tries slightly narrower priors, then is taught by a stiffer one of itself: hot geometries of
-    the stiff fit, labelled by it, are added with a small weight. One that is not linear leaves the charges of pairs
-    without a wall alone. What fails still is fitted with narrower priors. If nothing passes, the first fit is returned,
-    with reports that say so.
+    A fit that is linear tries slightly narrower priors, then takes labels from a stiffer one of itself: hot geometries
+    of the stiff fit, labelled by it, are added with a small weight. One that is not linear leaves the charges of pairs
+    without repulsion alone. What fails still is fitted with narrower priors. If nothing passes, the first fit is
+    returned, with reports that say so.
     """
     options, gate = options or FitOptions(), gate or GateOptions()
-    say = say or (lambda sentence: None)
+    say = say or quiet
     check_request(pairs, options)
     first: StableFit | None = None
     for name, fitted in _attempts(pairs, options, validation, progress):
@@ -101,29 +105,37 @@ def _attempts(
             )
         return
     begin = perf_counter()
-    problem, own = LinearProblem(pairs, options, progress), options.prior_scale or 1.0
-    yield "as wanted", result(problem, problem.wanted(), validation, perf_counter() - begin)
+    system, own = pruned_system(pairs, options, progress), options.prior_scale or 1.0
+
+    def result(found: Estimate) -> FitResult:
+        return linear_result(system, found, options, validation, perf_counter() - begin)
+
+    yield "as wanted", result(estimate(system, learnt_hyperparameters(system, options), options))
     for factor in _GENTLE:
-        found = problem.estimate(problem.normal, prior_scale=factor * own)
-        yield f"with priors scaled by {factor * own:g}", result(problem, found, validation, perf_counter() - begin)
-    lessons = _lessons(problem, problem.estimate(problem.normal, prior_scale=_STIFF * own))
-    if lessons is not None:
-        found = problem.wanted(lessons)
-        yield "taught by a stiffer one of itself", result(problem, found, validation, perf_counter() - begin)
+        found = estimate(system, learn_noise(system, factor * own), options)
+        yield f"with priors scaled by {factor * own:g}", result(found)
+    stiff = estimate(system, learn_noise(system, _STIFF * own), options)
+    labels = stiff_labels(system.problem, stiff)
+    if labels is not None:
+        found = estimate(system, learnt_hyperparameters(system, options), options, labels)
+        yield "taught by a stiffer one of itself", result(found)
     for factor in _STRONGER:
-        found = problem.estimate(problem.normal, prior_scale=factor * own, lessons=lessons)
-        words = f"{'' if lessons is None else 'taught by a stiffer one, '}with priors scaled by {factor * own:g}"
-        yield words, result(problem, found, validation, perf_counter() - begin)
+        found = estimate(system, learn_noise(system, factor * own), options, labels)
+        words = f"{'' if labels is None else 'taught by a stiffer one, '}with priors scaled by {factor * own:g}"
+        yield words, result(found)
 
 
-def _lessons(problem: LinearProblem, stiff: Estimate) -> Normal | None:
-    """Hot frames of a stiff fit, labelled by it; None where it has no minimum or breaks at once."""
+def stiff_labels(problem: LinearProblem, stiff: Estimate) -> NormalEquations | None:
+    """What hot frames of a stiff fit, labelled by it, say of the moves; None where it has no minimum or breaks at once.
+
+    Their forces alone, with a small weight.
+    """
     frames = []
     for force_field in problem.force_fields(stiff.moves):
-        snapshots = check_stability(force_field, _TEACHING).snapshots
+        snapshots = check_stability(force_field, STIFF_DYNAMICS).snapshots
         if not len(snapshots):
             return None
-        positions = snapshots[:: max(1, len(snapshots) // _LESSONS)]
+        positions = snapshots[:: max(1, len(snapshots) // _STIFF_FRAMES)]
         energies, forces = predict(force_field, positions)
         frames.append(Frames(force_field.molecule.numbers, positions, energies, forces))
-    return problem.normal_of(frames).forces_alone(_LESSON_WEIGHT)
+    return data_equations(problem, frames).forces_alone(_STIFF_WEIGHT)

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
+from hybridff.fitting.noise import Noise
 from hybridff.fitting.posterior import Posterior
-from hybridff.fitting.problem import Noise
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters
 
 _UNDETERMINED = 0.5
+"""Posterior deviation, in units of the prior's width, from which on a parameter counts as not determined."""
 _ROUNDING = 1e-9
+"""Distance from a bound that is none, in units of the prior's width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,25 +21,33 @@ class FitResult:
     """A fit: the force fields, and what the data said about every parameter."""
 
     force_fields: tuple[ForceField, ...]
+    """The fitted force field of each molecule."""
     energy_offsets: tuple[float, ...]
     """Reference minus model energy of each molecule, the mean over its training frames [kJ/mol]."""
     start: Parameters
+    """The parameters of all molecules in one vector, at the start, with the priors that were used."""
     end: Parameters
+    """The same parameters after the fit."""
     deviations: Float[np.ndarray, " parameters"]
     """Posterior standard deviation of each parameter [internal units]; 0 for those not fitted."""
     noise: Noise
+    """Standard deviations of the residuals, which weighed energies against forces."""
     loss_start: float
     """Training loss of the starting force field, at the final noise."""
     loss_end: float
+    """Training loss of the fitted force field."""
     iterations: int
+    """Gauss-Newton steps; 1 for a fit in closed form."""
     converged: bool
+    """Whether the fit ended before its steps ran out."""
     prior_scale: float
+    """Factor on the widths of all priors."""
     seconds: float
-    """Time in the solver."""
+    """Time in the solver [s]."""
     posteriors: tuple[Posterior, ...] = ()
-    """Of each molecule, where the fit is linear."""
+    """What is known of each molecule's coefficients, where the fit is linear."""
     unseen: tuple[str, ...] = ()
-    """Of each molecule, a sentence on conformers that no training frame shows; empty where there are none."""
+    """A sentence for each molecule on conformers that no training frame shows; empty where there are none."""
 
     @property
     def force_field(self) -> ForceField:
@@ -52,13 +62,13 @@ class FitResult:
         return offset
 
     @property
-    def undetermined(self) -> np.ndarray:
-        """True for parameters whose posterior is more than half as wide as their prior: shape (parameters,), bool."""
+    def undetermined(self) -> Bool[np.ndarray, " parameters"]:
+        """True for parameters whose posterior is more than half as wide as their prior."""
         return self.deviations > _UNDETERMINED * self.prior_scale * self.start.prior_widths
 
     @property
-    def at_bound(self) -> np.ndarray:
-        """True for parameters that ended at a bound: shape (parameters,), bool."""
+    def at_bound(self) -> Bool[np.ndarray, " parameters"]:
+        """True for parameters that ended at a bound."""
         lower, upper = self.start.bounds
         slack = _ROUNDING * self.start.prior_widths
         beyond = (self.end.values <= lower + slack) | (self.end.values >= upper - slack)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hybridff.corrections.hyperparameters import Hyperparameters
-from hybridff.fitting.conformers import DEVIATION, Unseen
+from hybridff.fitting.conformers import DEVIATION, UnseenConformers, false_minima, find_unseen_conformers
 from hybridff.frames.accuracy import predict
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.pseudo_frames import PseudoFrames
@@ -39,26 +39,25 @@ class UnseenRegion:
     terms: ForceField
     frames: Float[np.ndarray, "frames atoms 3"]
     """Positions of the training frames [nm]."""
-    conformers: Unseen
+    conformers: UnseenConformers
     deviation: float
     """Deviation of the energies of pseudo-frames, over that of the noise of forces [nm]."""
 
     def pseudo_frames(self, atoms: Collection[int]) -> PseudoFrames:
         """Pseudo-frames at some of the conformers that kernels on these atoms can tell from frames."""
-        some = self.conformers.seen_by(set(atoms))
+        some = self.conformers.described_by(set(atoms))
         some = some[np.unique(np.linspace(0, len(some) - 1, min(len(some), _PSEUDO_FRAMES)).astype(int))]
         return PseudoFrames.at(some, self.deviation)
 
     def wells(self, hybrid: ForceField) -> Float[np.ndarray, "wells atoms 3"] | None:
         """Unseen conformers [nm] that kernels draw far below what the terms make of them; None without any."""
-        found = self.conformers.wells(hybrid)
+        found = false_minima(self.conformers, hybrid)
         return None if found is None else found.conformers
 
     def energy_shift(self, hybrid: ForceField) -> float:
         """What kernels add to relaxed geometries at the angles of frames, above their mean over the frames [kJ/mol]."""
-        assert self.conformers.first is not None
         means = []
-        for positions in (self.conformers.first.references, self.frames):
+        for positions in (self.conformers.references, self.frames):
             energies, of_terms = (predict(model, positions)[0] for model in (hybrid, self.terms))
             means.append(float(np.mean(energies - of_terms)))
         return means[0] - means[1]
@@ -86,7 +85,7 @@ def unseen_region(
     """
     if not len(terms.table.products):
         return None
-    conformers = Unseen(terms, frames, "compiled")
+    conformers = find_unseen_conformers(terms, frames, "compiled")
     if not conformers.rotors:
         return None
     force, energy = left

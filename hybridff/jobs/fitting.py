@@ -1,6 +1,6 @@
 """A fit from checked data to models with their errors: start, terms, fit, stability gate, kernels, evaluation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,21 +109,11 @@ def fit_data(
         job.fit,
         [member.validation for member in members],
         job.gate,
-        _by_frames(part(progress, 0.0, share, "fit"), sum(len(member.data.frames) for member in members)),
+        part(progress, 0.0, share, "fit"),
         say,
     )
     kernels = part(progress, share, 1.0, "kernels")
     return [_fitted(member, i, members, stable, job, say, kernels) for i, member in enumerate(members)]
-
-
-def _by_frames(progress: Progress, total: int) -> Callable[[int], None]:
-    done = [0]
-
-    def visited(frames: int) -> None:
-        done[0] += frames
-        progress(min(1.0, done[0] / total))
-
-    return visited
 
 
 def at_start(

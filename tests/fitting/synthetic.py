@@ -42,7 +42,7 @@ def unbounded(model: ForceField) -> ForceField:
     """The same form without bounds."""
     p = model.parameter_table
     kinds = {name: replace(kind, lower=-np.inf, upper=np.inf) for name, kind in p.kinds.items()}
-    return model._with(model.table, replace(p, kinds=kinds))
+    return ForceField(model.molecule, model.table, replace(p, kinds=kinds), model.nonbonded, model.origin)
 
 
 def dense(model: ForceField, frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

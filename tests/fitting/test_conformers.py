@@ -4,10 +4,13 @@ import torch
 from models import distorted, force_field, molecule
 from synthetic import class2, data
 
-from hybridff.fitting import problem
-from hybridff.fitting.conformers import DEVIATION, Lessons, Unseen
-from hybridff.fitting.linear import Heights, LinearProblem, _heights_in_moves
+from hybridff.fitting import nonlinear_fit, nonlinear_problem
+from hybridff.fitting.conformers import DEVIATION, UnseenConformers, false_minima, find_unseen_conformers, unseen_angles
+from hybridff.fitting.equations import EnergyRows
+from hybridff.fitting.linear_fit import estimate, learnt_hyperparameters
+from hybridff.fitting.linear_problem import LinearSystem
 from hybridff.fitting.options import FitOptions
+from hybridff.fitting.pruning import pruned_system
 from hybridff.fitting.refit import fit
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
@@ -15,13 +18,13 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form
 from hybridff.geometry import torsion
 from hybridff.molecules.rotors import find_rotors, turn
-from hybridff.units import DEGREE
+from hybridff.units import DEGREE, KCAL_MOL
 
 HYDROXYL = (1, 2)
 """Carbon and oxygen of ethanol."""
 
 
-def hydroxyl(unseen: Unseen) -> tuple[int, int, int, int]:
+def hydroxyl(unseen: UnseenConformers) -> tuple[int, int, int, int]:
     return next(rotor for rotor in unseen.rotors if set(rotor[1:3]) == set(HYDROXYL))
 
 
@@ -40,13 +43,38 @@ def spun(n: int = 72) -> np.ndarray:
 
 
 def test_nothing_is_unseen_where_frames_show_all_angles() -> None:
-    unseen = Unseen(force_field("ethanol"), spun())
+    unseen = find_unseen_conformers(force_field("ethanol"), spun())
     assert not unseen.rotors
     assert unseen.sentence() == ""
 
 
+def test_where_nothing_is_unseen_there_are_no_conformers_and_no_false_minima() -> None:
+    start = force_field("ethanol")
+    unseen = find_unseen_conformers(start, spun())
+    assert unseen.conformers.shape == unseen.references.shape == unseen.frames.shape == (0, 9, 3)
+    assert false_minima(unseen, with_wells(start, 30.0)) is None
+
+
+def test_angles_between_frames_that_are_far_apart_are_unseen() -> None:
+    ethanol = molecule("ethanol")
+    assert ethanol.positions is not None
+    rotor = next(rotor for rotor in find_rotors(ethanol) if set(rotor[1:3]) == set(HYDROXYL))
+    frames = np.array([turn(ethanol, ethanol.positions, rotor, angle * DEGREE) for angle in (5, 65, 175)])
+    # within 30° of these or of their mirror images all is seen
+    expected = [-140, -130, -120, -110, -100, 100, 110, 120, 130, 140]
+    np.testing.assert_allclose(unseen_angles(ethanol, frames)[rotor] / DEGREE, expected, atol=1e-9)
+
+
+def test_conformers_lie_at_most_25_kcal_above_the_references() -> None:
+    start = force_field("ethanol")
+    unseen = find_unseen_conformers(start, distorted("ethanol", 20))
+    energies = predict(start, unseen.conformers)[0]
+    assert len(energies) > 20
+    assert energies.max() < unseen.zero + 25 * KCAL_MOL
+
+
 def test_frames_of_one_conformer_leave_angles_unseen_and_a_sentence_names_them() -> None:
-    unseen = Unseen(force_field("ethanol"), distorted("ethanol", 20))
+    unseen = find_unseen_conformers(force_field("ethanol"), distorted("ethanol", 20))
     angles = unseen.rotors[hydroxyl(unseen)]
     shown = torsion(torch.as_tensor(distorted("ethanol", 20)[:, list(hydroxyl(unseen))])).numpy()
     nearest = np.abs(np.remainder(angles[:, None] - shown + np.pi, 2 * np.pi) - np.pi).min()
@@ -58,18 +86,21 @@ def test_frames_of_one_conformer_leave_angles_unseen_and_a_sentence_names_them()
 def test_mirror_images_and_equivalent_atoms_count_as_seen() -> None:
     frames = distorted("ethanol", 20)
     mirrored = np.concatenate([frames, frames * [1, 1, -1]])
-    one, both = Unseen(force_field("ethanol"), frames), Unseen(force_field("ethanol"), mirrored)
+    one, both = (
+        find_unseen_conformers(force_field("ethanol"), frames),
+        find_unseen_conformers(force_field("ethanol"), mirrored),
+    )
     assert all(np.array_equal(one.rotors[rotor], both.rotors[rotor]) for rotor in one.rotors)
 
 
-def test_only_atoms_on_both_sides_of_a_bond_can_tell_its_rotor() -> None:
-    unseen = Unseen(force_field("ethanol"), distorted("ethanol", 20))
+def test_only_atoms_on_both_sides_of_a_bond_describe_its_rotor() -> None:
+    unseen = find_unseen_conformers(force_field("ethanol"), distorted("ethanol", 20))
     # some conformers relax to angles that frames show
-    assert 0.5 * len(unseen.conformers) < len(unseen.seen_by(range(9))) < len(unseen.conformers)
+    assert 0.5 * len(unseen.conformers) < len(unseen.described_by(range(9))) < len(unseen.conformers)
     # the hydroxyl group with its carbon, but nothing beyond it; the methyl group with its carbon
-    assert len(unseen.seen_by((1, 2, 8))) == 0
-    assert len(unseen.seen_by((0, 1, 3, 4, 5))) == 0
-    assert 0 < len(unseen.seen_by((0, 1, 2, 8))) < len(unseen.seen_by(range(9)))
+    assert len(unseen.described_by((1, 2, 8))) == 0
+    assert len(unseen.described_by((0, 1, 3, 4, 5))) == 0
+    assert 0 < len(unseen.described_by((0, 1, 2, 8))) < len(unseen.described_by(range(9)))
 
 
 def with_wells(model: ForceField, depth: float) -> ForceField:
@@ -82,56 +113,42 @@ def with_wells(model: ForceField, depth: float) -> ForceField:
     return model.with_values(values)
 
 
-def test_the_start_has_no_wells_that_it_does_not_know_itself() -> None:
+def test_the_start_has_no_minima_that_it_does_not_know_itself() -> None:
     start = force_field("ethanol")
-    assert Unseen(start, distorted("ethanol", 20)).wells(start) is None
+    assert false_minima(find_unseen_conformers(start, distorted("ethanol", 20)), start) is None
 
 
-def test_a_well_at_unseen_angles_is_found_with_the_height_that_the_start_gives_it() -> None:
+def test_a_minimum_at_unseen_angles_is_found_with_the_energy_that_the_start_gives_it() -> None:
     start = force_field("ethanol")
-    unseen = Unseen(start, distorted("ethanol", 20))
-    lessons = unseen.wells(with_wells(start, 30.0))
-    assert lessons is not None
-    assert lessons.heights is not None
-    own, _ = predict(start, lessons.conformers)
-    assert unseen.first is not None
-    zero, _ = predict(start, unseen.first.references)
-    # the start relaxes what it is given, bonds and angles, so that its height is at most that of the geometry itself
-    assert np.all(lessons.heights <= own - zero.mean() + 1e-6)
-
-
-def test_rows_of_conformers_are_what_moves_leave_of_their_wanted_heights() -> None:
-    start, random = class2("ethanol"), np.random.default_rng(3)
-    problem = LinearProblem([(start, data(start, 10, energy=0.5, force=40.0))], FitOptions())
-    own = Lessons(distorted("ethanol", 4, seed=5), distorted("ethanol", 3, seed=6), random.normal(0, 9, 4))
-    assert own.heights is not None
-    rows = _heights_in_moves(problem, [own])
-    moves = random.normal(0, 0.1, len(problem.fitted))
-    (model,) = problem.force_fields(moves)
-    heights = predict(model, own.conformers)[0] - predict(model, own.references)[0].mean()
-    # Double precision, of energies of hundreds of kJ/mol.
-    np.testing.assert_allclose(moves @ rows.weights - rows.targets, (heights - own.heights) / DEVIATION, atol=1e-9)
+    unseen = find_unseen_conformers(start, distorted("ethanol", 20))
+    found = false_minima(unseen, with_wells(start, 30.0))
+    assert found is not None
+    assert found.energies is not None
+    own, _ = predict(start, found.conformers)
+    zero, _ = predict(start, unseen.references)
+    assert zero.mean() == pytest.approx(unseen.zero, rel=1e-9)
+    # the start relaxes what it is given, bonds and angles, so that its energy is at most that of the geometry itself
+    assert np.all(found.energies <= own - zero.mean() + 1e-6)
 
 
 def test_a_fit_to_one_conformer_keeps_near_the_start_at_others() -> None:
     start = class2("ethanol")
-    problem = LinearProblem([(start, data(start, 60, energy=0.5, force=40.0))], FitOptions())
-    lessons = problem.unseen[0].first
-    assert lessons is not None
+    system = pruned_system([(start, data(start, 60, energy=0.5, force=40.0))], FitOptions())
+    (unseen,) = system.problem.unseen
 
-    def furthest() -> float:
-        """Of energies of unseen conformers from those of the start."""
-        (fitted,) = problem.force_fields(problem.wanted().moves)
-        model, own = (
-            predict(each, lessons.conformers)[0] - predict(each, lessons.references)[0].mean()
-            for each in (fitted, start)
+    def furthest(own: LinearSystem) -> float:
+        """The largest difference of energies of unseen conformers from those of the start."""
+        found = estimate(own, learnt_hyperparameters(own, FitOptions()), FitOptions())
+        (fitted,) = own.problem.force_fields(found.moves)
+        model, at_start = (
+            predict(each, unseen.conformers)[0] - predict(each, unseen.references)[0].mean() for each in (fitted, start)
         )
-        return float(np.abs(model - own).max())
+        return float(np.abs(model - at_start).max())
 
-    taught = furthest()
-    problem.conformers = Heights(np.zeros((len(problem.fitted), 0)), np.zeros(0))
-    problem.unseen[0].rotors = {}
-    assert taught < DEVIATION < furthest()
+    nothing = EnergyRows(np.zeros((len(system.problem.fitted), 0)), np.zeros(0))
+    problem = replace(system.problem, unseen=(replace(unseen, rotors={}),))
+    free = replace(system, conformers=nothing, problem=problem)
+    assert furthest(system) < DEVIATION < furthest(free)
 
 
 @pytest.mark.parametrize("form", ["harmonic", "morse"])
@@ -145,22 +162,21 @@ def test_forms_with_parameters_that_are_not_linear_keep_to_the_start_at_unseen_a
     random = np.random.default_rng(2)
     energies, forces = energies + random.normal(0, 70, 60), forces + random.normal(0, 3000, x.shape)
     frames = Frames(start.molecule.numbers, x, energies, forces)
-    unseen = Unseen(start, x)
+    unseen = find_unseen_conformers(start, x)
 
     def depth(fitted: ForceField) -> float:
-        found = unseen.wells(fitted)
+        found = false_minima(unseen, fitted)
         if found is None:
             return 0.0
-        assert found.heights is not None
+        assert found.energies is not None
         zero = predict(fitted, found.references)[0].mean()
-        return float((found.heights - predict(fitted, found.conformers)[0] + zero).max())
+        return float((found.energies - predict(fitted, found.conformers)[0] + zero).max())
 
     result = fit(start, frames)
     assert result.unseen == (unseen.sentence(),)
     kept = depth(result.force_field)
-    monkeypatch.setattr(Unseen, "sentence", lambda self: "")
-    monkeypatch.setattr(problem, "DEVIATION", 1e6)
-    monkeypatch.setattr(Unseen, "wells", lambda self, fitted: None)
+    monkeypatch.setattr(nonlinear_problem, "DEVIATION", 1e6)
+    monkeypatch.setattr(nonlinear_fit, "false_minima", lambda unseen, fitted: None)
     free = fit(start, frames).force_field
     monkeypatch.undo()
     assert depth(free) > 2 * DEVIATION

@@ -93,7 +93,7 @@ def bounds(upper: float) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("upper", [3.0, 0.8])
 @pytest.mark.parametrize("start", [(-1.2, 1.0 - 0.3), (0.0, 0.0), (-2.9, -2.9), (0.7, -1.0)])
 def test_a_curved_valley_is_followed_to_scipys_minimum(start: tuple[float, float], upper: float) -> None:
-    found = minimise(quadratic, np.array(start), *bounds(upper), max_iterations=200)
+    found = minimise(quadratic, [np.array(start)], *bounds(upper), max_iterations=200)
     expected = least_squares(
         lambda x: rosenbrock(x)[0], start, lambda x: rosenbrock(x)[1], bounds=bounds(upper), xtol=1e-15, ftol=1e-15
     )
@@ -107,19 +107,32 @@ def test_a_curved_valley_is_followed_to_scipys_minimum(start: tuple[float, float
 @pytest.mark.parametrize("seed", range(5))
 def test_the_loss_never_ends_above_the_start(max_iterations: int, seed: int) -> None:
     start = np.random.default_rng(seed).uniform(-3, 3, 2)
-    found = minimise(quadratic, start, *bounds(3.0), max_iterations=max_iterations)
+    found = minimise(quadratic, [start], *bounds(3.0), max_iterations=max_iterations)
     assert found.quadratic.loss <= quadratic(start).loss
     assert found.iterations <= max_iterations
 
 
 def test_the_minimum_itself_is_left_alone() -> None:
-    found = minimise(quadratic, np.ones(2), *bounds(3.0), max_iterations=10)
+    found = minimise(quadratic, [np.ones(2)], *bounds(3.0), max_iterations=10)
     assert found.point.tolist() == [1.0, 1.0]
     assert (found.iterations, found.converged) == (0, True)
 
 
+def test_of_several_starts_the_lowest_is_taken_and_each_is_evaluated_once() -> None:
+    visited = []
+
+    def watched(x: np.ndarray) -> Quadratic:
+        visited.append(x.tolist())
+        return quadratic(x)
+
+    starts = [np.array([-1.2, 0.7]), np.ones(2), np.array([0.0, 2.0])]
+    found = minimise(watched, starts, *bounds(3.0), max_iterations=10)
+    assert found.point.tolist() == [1.0, 1.0]
+    assert visited == [start.tolist() for start in starts]
+
+
 def test_running_out_of_iterations_is_admitted() -> None:
-    assert not minimise(quadratic, np.array([-1.2, 0.7]), *bounds(3.0), max_iterations=2).converged
+    assert not minimise(quadratic, [np.array([-1.2, 0.7])], *bounds(3.0), max_iterations=2).converged
 
 
 def test_a_loss_that_is_not_a_number_is_refused() -> None:
@@ -127,7 +140,7 @@ def test_a_loss_that_is_not_a_number_is_refused() -> None:
         here = quadratic(x)
         return here if x[0] < 0.5 else Quadratic(np.nan, here.gradient, here.hessian)
 
-    found = minimise(cliff, np.array([0.0, 0.0]), *bounds(3.0), max_iterations=100)
+    found = minimise(cliff, [np.array([0.0, 0.0])], *bounds(3.0), max_iterations=100)
     assert found.point[0] < 0.5
     assert found.quadratic.loss < quadratic(np.zeros(2)).loss
 
@@ -140,5 +153,5 @@ def test_steps_stay_within_the_bounds() -> None:
         return quadratic(x)
 
     lower, upper = bounds(0.8)
-    minimise(watched, np.array([-1.2, 0.7]), lower, upper, max_iterations=100)
+    minimise(watched, [np.array([-1.2, 0.7])], lower, upper, max_iterations=100)
     assert all((lower <= x).all() and (x <= upper).all() for x in visited)

@@ -6,7 +6,8 @@ from models import distorted
 from synthetic import class2, data, dense, moved, unbounded
 
 from hybridff.fitting import posterior
-from hybridff.fitting.linear import LinearProblem, fit_linear
+from hybridff.fitting.linear_fit import fit_linear
+from hybridff.fitting.linear_problem import LinearProblem, restraint_rows
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import predict
@@ -21,8 +22,9 @@ OPTIONS = FitOptions(prior_scale=SCALE, energy_weight=1 / 3)
 
 def drawn(start: ForceField, seed: int) -> ForceField:
     """A truth drawn from all that is known before any data: priors and restraints."""
-    problem = LinearProblem([(start, data(start, 60))], OPTIONS)
-    weights, targets = problem.restraints
+    problem = LinearProblem.of([(start, data(start, 60))], [])
+    restraints = restraint_rows(problem)
+    weights, targets = restraints.weights, restraints.targets
     precision = (weights.T @ weights).toarray() + SCALE**-2 * np.eye(len(problem.fitted))
     factor = np.linalg.cholesky(precision)
     mean = np.linalg.solve(precision, weights.T @ targets)

@@ -6,9 +6,9 @@ from models import corrected, distorted, force_field, lone_atom, perturbed
 from scipy.optimize import least_squares
 
 from hybridff.errors import FitError, InputError
-from hybridff.fitting import problem, refit
+from hybridff.fitting import equations, nonlinear_fit
+from hybridff.fitting.nonlinear_problem import inactive_quantities
 from hybridff.fitting.options import FitOptions
-from hybridff.fitting.problem import sleeping
 from hybridff.fitting.refit import FitResult, fit, fit_together
 from hybridff.frames.accuracy import evaluate, predict
 from hybridff.frames.dataset import Frames
@@ -176,10 +176,10 @@ def test_the_order_of_the_frames_and_the_size_of_blocks_do_not_matter(monkeypatc
     frames = data(perturbed(start, 0.5), 30, energy=1.0, force=50.0, turned=True)
     expected = fit(start, frames)
     shuffled = fit(start, frames.subset(np.random.default_rng(0).permutation(30)))
-    visited: list[int] = []
-    monkeypatch.setattr(problem, "_BLOCK_BYTES", 1)
-    blocks = fit(start, frames, progress=visited.append)
-    assert visited == [1] * 30
+    done: list[float] = []
+    monkeypatch.setattr(equations, "_BLOCK_BYTES", 1)
+    blocks = fit(start, frames, progress=lambda fraction, what="": done.append(fraction))
+    assert done == pytest.approx(np.arange(1, 31) / 30)
     free = expected.start.adjustable
     for other in (shuffled, blocks):
         moves = (other.end.values - expected.end.values)[free] / expected.start.prior_widths[free]
@@ -366,7 +366,7 @@ FORMS: tuple[Form, ...] = ("harmonic", "near-pairs", "morse", "neural", "class2"
 NONLINEAR: tuple[Form, ...] = ("morse", "neural")
 
 
-def awake(model: ForceField, seed: int = 0) -> ForceField:
+def activated(model: ForceField, seed: int = 0) -> ForceField:
     """A model moved from its start, whose networks have outputs of a kcal/mol."""
     moved = perturbed(model, 0.3, seed)
     parameters = moved.parameter_table
@@ -393,7 +393,7 @@ def test_a_fit_recovers_the_morse_bonds_that_made_the_data() -> None:
 
 def test_a_fit_comes_close_to_the_networks_that_made_the_data() -> None:
     start = force_field("ethanol", form="neural")
-    truth = awake(start)
+    truth = activated(start)
     frames = data(truth, 40, energy=1.0, force=50.0)
     result = fit(start, frames)
     morse = fit(force_field("ethanol", form="morse"), frames)
@@ -406,7 +406,7 @@ def test_a_fit_comes_close_to_the_networks_that_made_the_data() -> None:
 
 @pytest.mark.parametrize("form", NONLINEAR)
 def test_a_fit_that_is_not_linear_started_at_the_answer_stays_there(form: Form) -> None:
-    truth = awake(force_field("ethanol", form=form))
+    truth = activated(force_field("ethanol", form=form))
     result = fit(truth, data(truth, 30))
     np.testing.assert_allclose(in_widths(result, truth), 0.0, atol=1e-5)
 
@@ -414,7 +414,7 @@ def test_a_fit_that_is_not_linear_started_at_the_answer_stays_there(form: Form) 
 @pytest.mark.parametrize("form", NONLINEAR)
 def test_a_fit_that_is_not_linear_lowers_the_loss_and_is_deterministic(form: Form) -> None:
     start = force_field("acetaldehyde", form=form)
-    frames = data(awake(force_field("acetaldehyde", form="neural"), seed=2), 20, energy=1.0, force=50.0)
+    frames = data(activated(force_field("acetaldehyde", form="neural"), seed=2), 20, energy=1.0, force=50.0)
     first, second = (fit(start, frames, FitOptions(max_iterations=10)) for _ in range(2))
     np.testing.assert_array_equal(first.end.values, second.end.values)
     assert first.loss_end < 0.5 * first.loss_start
@@ -436,10 +436,10 @@ def test_a_fit_of_networks_never_ends_worse_than_it_starts(seed: int) -> None:
 
 
 def test_networks_start_from_the_solution_of_the_morse_form() -> None:
-    names = {name: sleeping(force_field("ethanol", form=name)) for name in FORMS}
+    names = {name: inactive_quantities(force_field("ethanol", form=name)) for name in FORMS}
     assert {name for name, found in names.items() if found} == {"neural"}
     assert all("network" in quantity for quantity in names["neural"])
-    frames = data(awake(force_field("ethanol", form="neural")), 30, energy=1.0, force=100.0)
+    frames = data(activated(force_field("ethanol", form="neural")), 30, energy=1.0, force=100.0)
     rich, plain = (fit(force_field("ethanol", form=form), frames) for form in ("neural", "morse"))
     assert loss(rich.force_field, frames, plain) <= loss(plain.force_field, frames, plain)
 
@@ -448,10 +448,10 @@ def test_many_frames_are_approached_by_way_of_a_few(monkeypatch: pytest.MonkeyPa
     start = force_field("ethanol", form="morse")
     frames = data(perturbed(start, 0.3), 30, energy=1.0, force=50.0)
     whole = fit(start, frames)
-    monkeypatch.setattr(refit, "_FEW", 10)
-    visited: list[int] = []
-    by_few = fit(start, frames, progress=visited.append)
-    assert sum(visited) == 30
+    monkeypatch.setattr(nonlinear_fit, "_FEW", 10)
+    done: list[float] = []
+    by_few = fit(start, frames, progress=lambda fraction, what="": done.append(fraction))
+    assert done[-1] == 1.0
     bars = np.where(whole.deviations > 0, whole.deviations, 1.0)
     # Either way stops where a step lowers the loss by 3e-5 of it: some hundredths of it are left, of 840 numbers.
     np.testing.assert_allclose((by_few.end.values - whole.end.values) / bars, 0.0, atol=0.3)
@@ -468,7 +468,7 @@ def test_molecules_share_the_parameters_of_their_morse_bonds() -> None:
 
 @pytest.mark.parametrize("form", NONLINEAR)
 def test_exchanging_equivalent_atoms_changes_nothing(form: Form) -> None:
-    model = awake(force_field("ethanol", form=form))
+    model = activated(force_field("ethanol", form=form))
     x = distorted("ethanol", 5)
     energy, _ = predict(model, x)
     for one, other in ((3, 4), (6, 7)):

@@ -6,10 +6,10 @@ import pytest
 from gates import HOT, Gate
 from models import class_one_of, distorted, force_field, molecule, perturbed
 
-from hybridff.fitting import linear
+from hybridff.fitting import linear_fit
 from hybridff.fitting import refit_until_stable as stable
-from hybridff.fitting.conformers import Unseen
-from hybridff.fitting.linear import LinearProblem
+from hybridff.fitting.conformers import find_unseen_conformers
+from hybridff.fitting.linear_problem import LinearProblem, conformer_rows, restraint_rows
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.refit import fit_together
 from hybridff.fitting.refit_until_stable import fit_stable
@@ -56,7 +56,7 @@ def test_a_stable_fit_is_the_plain_one_without_remarks(monkeypatch: pytest.Monke
 def test_without_a_gate_the_plain_fit_is_not_judged(form: str, gate: Gate) -> None:
     pairs = [pair("acetaldehyde", form)]
     found = fit_stable(pairs, PLAIN, gate=GateOptions(gate="none"))
-    assert gate.judged == gate.teachers == []
+    assert gate.judged == gate.stiff == []
     assert (found.reports, found.remarks, found.passed) == ((), (), True)
     np.testing.assert_array_equal(found.result.end.values, fit_together(pairs, PLAIN).end.values)
 
@@ -72,39 +72,41 @@ def test_without_a_gate_the_plain_fit_is_not_judged(form: str, gate: Gate) -> No
     ],
     indirect=["gate"],
 )
-def test_a_linear_fit_that_fails_is_held_back_a_little_then_taught_then_held_back(gate: Gate, words: str) -> None:
+def test_a_linear_fit_that_fails_is_held_back_a_little_then_takes_stiff_labels_then_is_held_back(
+    gate: Gate, words: str
+) -> None:
     said: list[str] = []
     found = fit_stable([pair("acetaldehyde", "class2")], FitOptions(prior_scale=2.0), say=said.append)
     assert found.passed
     assert found.remarks == (f"The plain fit did not pass the stability gate; this is the fit {words}.",)
-    assert len(gate.teachers) == ("taught" in words)
+    assert len(gate.stiff) == ("taught" in words)
     assert found.result.force_fields[0] is gate.judged[-1]
     assert said.count("not stable; fitting again: a bond broke.") == gate.n_failures
 
 
 @pytest.mark.parametrize("gate", [9], indirect=True)
-def test_the_teacher_is_stiff_its_pupil_learns_and_those_held_back_end_as_the_teacher(gate: Gate) -> None:
+def test_stiff_labels_draw_a_fit_to_the_stiff_one_and_fits_held_back_end_as_it(gate: Gate) -> None:
     start = pair("acetaldehyde", "class2")[0].parameter_table
     fit_stable([pair("acetaldehyde", "class2")], PLAIN)
     free = start.adjustable
     moves = [
         (model.parameter_table.values - start.values)[free] / start.prior_widths[free]
-        for model in (*gate.judged, *gate.teachers)
+        for model in (*gate.judged, *gate.stiff)
     ]
-    plain, gentle, gentler, _, narrow, narrowest, teacher = map(np.linalg.norm, moves)
+    plain, gentle, gentler, _, narrow, narrowest, stiff = map(np.linalg.norm, moves)
     assert narrowest < narrow < gentler < gentle < plain
-    assert teacher < 0.3 * plain
+    assert stiff < 0.3 * plain
     np.testing.assert_allclose(moves[5], moves[6], rtol=0, atol=1e-6)  # nothing to learn from oneself but rounding
-    unlike_plain, unlike_taught = (
-        np.linalg.norm(predict(model, HOT)[1] - predict(gate.teachers[0], HOT)[1])
+    unlike_plain, unlike_labelled = (
+        np.linalg.norm(predict(model, HOT)[1] - predict(gate.stiff[0], HOT)[1])
         for model in (gate.judged[0], gate.judged[3])
     )
-    assert unlike_taught < 0.2 * unlike_plain
+    assert unlike_labelled < 0.2 * unlike_plain
 
 
 @pytest.mark.parametrize("gate", [3], indirect=True)
-def test_a_teacher_that_breaks_at_once_teaches_nothing(gate: Gate) -> None:
-    gate.teaches = False
+def test_a_stiff_fit_that_breaks_at_once_gives_no_labels(gate: Gate) -> None:
+    gate.has_hot_frames = False
     pairs = [pair("acetaldehyde", "class2")]
     found = fit_stable(pairs, PLAIN)
     assert found.remarks == (
@@ -127,7 +129,7 @@ def test_where_nothing_passes_the_first_fit_is_returned_and_says_so(form: str, a
 
 
 @pytest.mark.parametrize("gate", [1], indirect=True)
-def test_a_fit_that_is_not_linear_first_leaves_the_charges_of_bare_pairs_alone(gate: Gate) -> None:
+def test_a_fit_that_is_not_linear_first_leaves_the_charges_of_pairs_without_repulsion_alone(gate: Gate) -> None:
     pairs = [pair("ethanol", "harmonic")]
     found = fit_stable(pairs, PLAIN)
     assert found.remarks == (
@@ -142,13 +144,13 @@ def test_a_fit_that_is_not_linear_first_leaves_the_charges_of_bare_pairs_alone(g
 
 
 @pytest.mark.parametrize("gate", [2], indirect=True)
-def test_a_fit_that_is_not_linear_is_held_back_without_a_teacher(gate: Gate) -> None:
+def test_a_fit_that_is_not_linear_is_held_back_without_stiff_labels(gate: Gate) -> None:
     pairs = [pair("acetaldehyde", "harmonic")]
     found = fit_stable(pairs, FitOptions(prior_scale=0.5))
     assert found.remarks == (
         "The plain fit did not pass the stability gate; this is the fit with priors scaled by 0.15.",
     )
-    assert gate.teachers == []
+    assert gate.stiff == []
     assert found.result.prior_scale == pytest.approx(0.15)
     expected = fit_together(pairs, FitOptions(prior_scale=found.result.prior_scale, pairs="walled"))
     np.testing.assert_array_equal(found.result.end.values, expected.end.values)
@@ -168,20 +170,22 @@ def test_one_molecule_that_fails_makes_the_fit_of_all_be_done_again(gate: Gate) 
     found = fit_stable([pair("acetaldehyde", "class2"), pair("propyne", "class2")], PLAIN)
     assert found.passed
     assert [model.molecule.name for model in gate.judged] == ["acetaldehyde", "propyne"] * 4
-    assert [model.molecule.name for model in gate.teachers] == ["acetaldehyde", "propyne"]
+    assert [model.molecule.name for model in gate.stiff] == ["acetaldehyde", "propyne"]
     assert len(found.reports) == len(found.result.force_fields) == 2
 
 
-def slopes(pairs: Sequence[tuple[ForceField, Frames]], found: stable.StableFit, teacher: ForceField) -> np.ndarray:
-    """Slopes of what a taught fit minimises, from energies and forces in torch: without the lessons, and of them.
+def slopes(pairs: Sequence[tuple[ForceField, Frames]], found: stable.StableFit, stiff: ForceField) -> np.ndarray:
+    """Slopes of what a fit with stiff labels minimises, by torch's energies and forces: of all else, and of the labels.
 
     In ten random directions of the moves that are not at a bound, at the fit. What is minimised is quadratic:
     differences have no error but rounding.
     """
     frames = pairs[0][1]
-    problem, noise, random = LinearProblem(pairs, PLAIN), found.result.noise, np.random.default_rng(0)
-    (matrix, targets), conformers = problem.restraints, problem.conformers
-    taught_forces = predict(teacher, HOT)[1]
+    unseen = find_unseen_conformers(pairs[0][0], frames.positions)
+    problem, noise = LinearProblem.of(pairs, [unseen]), found.result.noise
+    random = np.random.default_rng(0)
+    restraints, conformers = restraint_rows(problem), conformer_rows(problem, [unseen.at_start])
+    stiff_forces = predict(stiff, HOT)[1]
     assert frames.forces is not None
 
     def losses(own: np.ndarray) -> np.ndarray:
@@ -189,12 +193,12 @@ def slopes(pairs: Sequence[tuple[ForceField, Frames]], found: stable.StableFit, 
         energies, forces = predict(model, frames.positions)
         difference = frames.energies - energies
         difference -= difference.mean()
-        of_data = linear._ENERGY_WEIGHT * (difference**2).sum() / noise.energy**2
+        of_data = linear_fit.ENERGY_WEIGHT * (difference**2).sum() / noise.energy**2
         of_data += ((frames.forces - forces) ** 2).sum() / noise.force**2
-        of_priors = (own**2).sum() + ((matrix @ own - targets) ** 2).sum()
-        of_priors += ((own @ conformers.weights - conformers.targets) ** 2).sum()
-        of_lessons = ((taught_forces - predict(model, HOT)[1]) ** 2).sum() / noise.force**2
-        return np.array([of_data + of_priors, of_lessons])
+        of_priors = (own**2).sum() + ((restraints.weights @ own - restraints.targets) ** 2).sum()
+        of_priors += conformers.square(own)
+        of_labels = ((stiff_forces - predict(model, HOT)[1]) ** 2).sum() / noise.force**2
+        return np.array([of_data + of_priors, of_labels])
 
     end, bounds = found.result.end.values[problem.fitted], np.array(problem.start.bounds)[:, problem.fitted]
     here = (end - problem.start.values[problem.fitted]) / problem.widths
@@ -204,14 +208,14 @@ def slopes(pairs: Sequence[tuple[ForceField, Frames]], found: stable.StableFit, 
 
 
 @pytest.mark.parametrize("gate", [3], indirect=True)
-def test_lessons_count_a_tenth_of_the_data(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Unseen, "wells", lambda self, fitted: None)
+def test_stiff_labels_count_a_tenth_of_the_data(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear_fit, "false_minima", lambda unseen, fitted: None)
     pairs = [pair("acetaldehyde", "class2")]
     found = fit_stable(pairs, PLAIN)
-    own, lessons = slopes(pairs, found, gate.teachers[0]).T
-    assert (np.abs(lessons) > 1.0).all(), "lessons that say nothing weigh nothing"
+    own, labels = slopes(pairs, found, gate.stiff[0]).T
+    assert (np.abs(labels) > 1.0).all(), "labels that say nothing weigh nothing"
     # Slopes are small differences of sums of squares.
-    np.testing.assert_allclose(own / lessons, -0.1, rtol=1e-4)
+    np.testing.assert_allclose(own / labels, -0.1, rtol=1e-4)
 
 
 def test_a_fit_to_few_data_breaks_and_is_mended_twice_alike(monkeypatch: pytest.MonkeyPatch) -> None:

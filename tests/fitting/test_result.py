@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from synthetic import class2, data, moved, unbounded
 
-from hybridff.fitting.linear import fit_linear
+from hybridff.fitting.linear_fit import fit_linear
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import predict

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from models import class_one_of, distorted, force_field, lone_atom, molecule
 
-from hybridff.fitting import linear
-from hybridff.fitting.linear import fit_linear
+from hybridff.fitting import linear_problem
+from hybridff.fitting.linear_fit import fit_linear
 from hybridff.fitting.options import FitOptions
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
@@ -126,7 +126,7 @@ def test_fits_keep_corrections_small_inside_and_bonds_breakable(monkeypatch: pyt
         return np.abs(sums[0]).max() / KCAL_MOL, np.abs(np.array(sums[1]) / KCAL_MOL - 100).max()
 
     held = largest()
-    monkeypatch.setattr(linear, "restraints", lambda *arguments: iter(()))
+    monkeypatch.setattr(linear_problem, "restraints", lambda *arguments: iter(()))
     free = largest()
     # Three deviations of one contact; neighbouring contacts pull together.
     assert held[0] < 3.0

@@ -20,7 +20,7 @@ from hybridff import Frames, evaluate, to_openmm
 from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import FitError
-from hybridff.fitting.conformers import Lessons, Unseen
+from hybridff.fitting.conformers import ConformerEnergies, UnseenConformers
 from hybridff.frames.accuracy import predict
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid import optimum
@@ -196,13 +196,12 @@ def test_kernels_leave_conformers_that_no_frame_shows_about_where_the_terms_have
     assert material.region is not None
     region = replace(material.region, deviation=KCAL_MOL / force)  # stock GAFF without the spring is poor
     shown, heights = region.conformers, []
-    assert shown.first is not None
     for own in (region, None):
         found = outcome(replace(material, region=own))
         said = " ".join(found.sentences())
         assert ("conformers that no training frame shows, kernels" in said) is (own is region)
         conformers, references = (
-            energies_of_kernels(found.force_field, x) for x in (shown.seen_by(ATOMS), shown.first.references)
+            energies_of_kernels(found.force_field, x) for x in (shown.described_by(ATOMS), shown.references)
         )
         heights.append(float(np.sqrt(np.mean((conformers - references.mean()) ** 2))))
     assert heights[0] < 0.5 * heights[1]
@@ -280,11 +279,11 @@ def test_progress_goes_up_to_one_at_most() -> None:
 
 @pytest.mark.parametrize("n_wells", [0, 2])
 def test_kernels_that_draw_unseen_conformers_down_are_refused(n_wells: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wells(self: Unseen, fitted: ForceField) -> Lessons | None:
-        return Lessons(self.conformers[:2], self.conformers[:1], np.zeros(2)) if n_wells else None
+    def wells(unseen: UnseenConformers, fitted: ForceField) -> ConformerEnergies | None:
+        return ConformerEnergies(unseen.conformers[:2], unseen.conformers[:1], np.zeros(2)) if n_wells else None
 
     monkeypatch.setattr("hybridff.hybrid.correcting.check_stability", passes)
-    monkeypatch.setattr(Unseen, "wells", wells)
+    monkeypatch.setattr("hybridff.hybrid.unseen.false_minima", wells)
     found = correct_stable(spring_task())
     assert bool(found.force_field.corrections) is (n_wells == 0)
     said = "kernels draw 2 conformers that no training frame shows (other angles of "

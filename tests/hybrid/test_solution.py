@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ethanol import ATOMS, spring_task
 
-from hybridff.fitting.conformers import Lessons, Unseen
+from hybridff.fitting.conformers import ConformerEnergies
 from hybridff.frames.accuracy import evaluate
 from hybridff.hybrid.choice import choose
 from hybridff.hybrid.material import prepare
@@ -64,7 +64,9 @@ def test_a_solution_goes_on_with_the_pseudo_frames_of_the_last(
     optimum: Optimum, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = optimum.training.pseudo_frames.positions[:1]
-    monkeypatch.setattr(Unseen, "wells", lambda self, hybrid: Lessons(at, at, np.zeros(1)))
+    monkeypatch.setattr(
+        "hybridff.hybrid.unseen.false_minima", lambda unseen, hybrid: ConformerEnergies(at, at, np.zeros(1))
+    )
     before = len(optimum.training.pseudo_frames)
     first = solve(optimum)
     assert first.corrected.n_pseudo_frames == before + 3

@@ -8,7 +8,7 @@ from models import distorted, force_field
 
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.hyperparameters import Hyperparameters
-from hybridff.fitting.conformers import Lessons, Unseen
+from hybridff.fitting.conformers import ConformerEnergies, UnseenConformers
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.residual import Residual
@@ -64,7 +64,7 @@ def test_pseudo_frames_deviate_as_far_as_the_terms_are_wrong(force: float, energ
 
 
 def test_pseudo_frames_are_spread_over_the_conformers_that_a_kernel_can_tell(region: UnseenRegion) -> None:
-    found, seen = region.pseudo_frames(ATOMS), region.conformers.seen_by(ATOMS)
+    found, seen = region.pseudo_frames(ATOMS), region.conformers.described_by(ATOMS)
     assert len(found) == 40 < len(seen)
     np.testing.assert_array_equal(found.positions[[0, -1]], seen[[0, -1]])
     np.testing.assert_array_equal(found.deviations, np.full(40, region.deviation))
@@ -82,15 +82,14 @@ def test_the_shift_is_what_kernels_add_at_relaxed_geometries_above_the_frames(re
     own = training()
     terms, _ = solver_of(own)(own, state())
     hybrid = force_field("ethanol").with_corrections(terms)
-    assert region.conformers.first is not None
-    relaxed, of_frames = (energies_of_kernels(hybrid, x).mean() for x in (region.conformers.first.references, frames()))
+    relaxed, of_frames = (energies_of_kernels(hybrid, x).mean() for x in (region.conformers.references, frames()))
     assert region.energy_shift(hybrid) == pytest.approx(relaxed - of_frames)
     assert abs(relaxed - of_frames) > 0.1
 
 
 def test_wells_are_said_with_the_bonds_that_turn(region: UnseenRegion, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Lessons(region.conformers.conformers[:2], region.conformers.conformers[:1], np.zeros(2))
-    monkeypatch.setattr(Unseen, "wells", lambda self, hybrid: found)
+    found = ConformerEnergies(region.conformers.conformers[:2], region.conformers.conformers[:1], np.zeros(2))
+    monkeypatch.setattr("hybridff.hybrid.unseen.false_minima", lambda unseen, hybrid: found)
     (finding,) = region.findings(force_field("ethanol"))
     assert finding.message == (
         "kernels draw 2 conformers that no training frame shows (other angles of H4-C1-C2-O3, C1-C2-O3-H9) more than "
@@ -105,11 +104,11 @@ def test_pseudo_frames_at_wells_leave_the_energies_that_the_terms_have_there(
     asked: list[ForceField] = []
     at = region.conformers.conformers[:2]
 
-    def wells(self: Unseen, hybrid: ForceField) -> Lessons | None:
+    def wells(unseen: UnseenConformers, hybrid: ForceField) -> ConformerEnergies | None:
         asked.append(hybrid)
-        return Lessons(at, at, np.zeros(2)) if len(asked) == 1 else None
+        return ConformerEnergies(at, at, np.zeros(2)) if len(asked) == 1 else None
 
-    monkeypatch.setattr(Unseen, "wells", wells)
+    monkeypatch.setattr("hybridff.hybrid.unseen.false_minima", wells)
     own, sure = training(), replace(region, deviation=1e-3)
     found = train_with_wells(own, state(), solver_of(own), sure)
     assert len(asked) == 2
@@ -122,7 +121,9 @@ def test_pseudo_frames_at_wells_leave_the_energies_that_the_terms_have_there(
 
 def test_wells_that_stay_are_searched_for_three_times(region: UnseenRegion, monkeypatch: pytest.MonkeyPatch) -> None:
     at = region.conformers.conformers[:2]
-    monkeypatch.setattr(Unseen, "wells", lambda self, hybrid: Lessons(at, at, np.zeros(2)))
+    monkeypatch.setattr(
+        "hybridff.hybrid.unseen.false_minima", lambda unseen, hybrid: ConformerEnergies(at, at, np.zeros(2))
+    )
     own = training()
     found = train_with_wells(own, state(), solver_of(own), region)
     assert len(found.training.pseudo_frames) == 6

@@ -1,0 +1,128 @@
+"""The posterior of a linear fit at given hyperparameters: a Gaussian but for bounds."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import blas, cho_solve, cholesky, lapack, solve_triangular
+
+from hybridff.fitting.equations import EnergyRows, NormalEquations
+from hybridff.fitting.gauss_newton import bounded_quadratic
+from hybridff.fitting.linear_problem import LinearSystem
+from hybridff.fitting.noise import Noise
+
+_RESOLUTION = 3e-7
+"""Least noise in units of all that the data say of a coefficient: data 1e13 times as sharp as the priors still leave
+double precision three digits of these."""
+_MANY = 2000
+"""Coefficients from which on a trace is estimated."""
+_PROBES = 64
+"""Random vectors that give the trace of a large matrix."""
+
+
+@dataclass(frozen=True, eq=False)
+class Covariance:
+    """The covariance of the posterior, by the Cholesky factor of its inverse."""
+
+    factor: Float[np.ndarray, "n n"]
+    """Lower triangular factor of the inverse covariance."""
+
+    @cached_property
+    def root(self) -> Float[np.ndarray, "n n"]:
+        """Lower triangular; its transpose times itself is the covariance."""
+        inverse, _ = lapack.dtrtri(self.factor, lower=1)
+        return inverse
+
+    @cached_property
+    def variances(self) -> Float[np.ndarray, " n"]:
+        """The diagonal of the covariance."""
+        return np.einsum("ij,ij->j", self.root, self.root)
+
+    def total_variance(self, columns: Float[np.ndarray, "n columns"]) -> float:
+        """Sum of the variances of some linear functions."""
+        return float((solve_triangular(self.factor, columns, lower=True, check_finite=False) ** 2).sum())
+
+    def trace(self, weights: Float[np.ndarray, " n"]) -> float:
+        """Trace of the covariance times a diagonal matrix.
+
+        From many coefficients on by random probes (M. F. Hutchinson, Commun. Stat. Simul. Comput. 18, 1059 (1989)),
+        good to a few tenths of a per cent, since the inverse would take longer than all else.
+        """
+        if len(weights) < _MANY:
+            return float((weights * self.variances).sum())
+        probes = np.random.default_rng(0).choice((-1.0, 1.0), (len(weights), _PROBES))
+        return self.total_variance(np.sqrt(weights)[:, None] * probes) / _PROBES
+
+
+@dataclass(frozen=True, eq=False)
+class Hyperparameters:
+    """What weighs data against priors."""
+
+    noise: Noise
+    """What the model is expected to miss."""
+    precision: Float[np.ndarray, " n"]
+    """Inverse variances of the priors of the moves: 1 unless learnt or scaled."""
+    prior_scale: float = 1.0
+    """Factor on all prior widths that is wanted, part of the precision."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Mean and covariance of the posterior of the moves."""
+
+    moves: Float[np.ndarray, " n"]
+    """The most probable moves."""
+    covariance: Covariance
+    """Their covariance, bounds left aside."""
+    hyperparameters: Hyperparameters
+    """What weighed the data in it."""
+    conformers: EnergyRows
+    """What was wanted of conformers without frames."""
+
+
+def solve(system: LinearSystem, hyperparameters: Hyperparameters) -> Estimate:
+    """The posterior without bounds, in closed form."""
+    data, precision = system.data, hyperparameters.precision
+    noise = _resolvable(data, hyperparameters)
+    hessian = (data.force.matrix / noise.force**2).T
+    hessian = blas.dsyrk(noise.energy**-2, data.energy.rows, 1.0, hessian, lower=1, overwrite_c=1)
+    hessian = blas.dsyrk(1.0, system.conformers.rows, 1.0, hessian, lower=1, overwrite_c=1)
+    right = data.force.vector / noise.force**2 + data.energy.rows @ data.energy.targets / noise.energy**2
+    right += system.conformers.rows @ system.conformers.targets
+    weights, targets = system.restraints.weights, system.restraints.targets
+    own = (weights.T @ weights).tocoo()
+    hessian[own.row, own.col] += own.data
+    right += weights.T @ targets
+    hessian[np.diag_indices(len(hessian))] += precision
+    factor = cholesky(hessian, lower=True, overwrite_a=True, check_finite=False)
+    moves = cho_solve((factor, True), right, check_finite=False)
+    return Estimate(moves, Covariance(factor), replace(hyperparameters, noise=noise), system.conformers)
+
+
+def within_bounds(found: Estimate, limits: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]) -> Estimate:
+    """With the most probable moves within their bounds, from the posterior of the bounded ones alone."""
+    lower, upper = limits
+    bounded = np.flatnonzero(np.isfinite(lower) | np.isfinite(upper))
+    if not len(bounded):
+        return found
+    own = found.covariance.root[:, bounded]
+    inverse = solve_triangular(np.linalg.qr(own, mode="r"), np.eye(len(bounded)))
+    precision = inverse @ inverse.T
+    below, above = lower[bounded] - found.moves[bounded], upper[bounded] - found.moves[bounded]
+    shift = bounded_quadratic(precision, np.zeros(len(bounded)), below, above)
+    moves = found.moves + found.covariance.root.T @ (own @ (precision @ shift))
+    moves[bounded] = np.select(
+        [shift <= below, shift >= above], [lower[bounded], upper[bounded]], found.moves[bounded] + shift
+    )
+    return replace(found, moves=moves)
+
+
+def _resolvable(data: NormalEquations, hyperparameters: Hyperparameters) -> Noise:
+    """The noise, raised where double precision could not hold data and priors together."""
+    noise = hyperparameters.noise
+    least = _RESOLUTION / math.sqrt(hyperparameters.precision.min(initial=1.0))
+    energy = least * math.sqrt((data.energy.rows**2).sum(1).max(initial=0.0))
+    force = least * math.sqrt(data.force.matrix.diagonal().max(initial=0.0))
+    return Noise(max(noise.energy, energy), max(noise.force, force))

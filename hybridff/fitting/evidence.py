@@ -1,0 +1,78 @@
+"""Noise and prior widths of a linear fit, learnt from the data by maximising the evidence.
+
+D. J. C. MacKay, Neural Comput. 4, 415 (1992).
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from hybridff.fitting.equations import NormalEquations
+from hybridff.fitting.estimate import Estimate, Hyperparameters, solve
+from hybridff.fitting.linear_problem import LinearSystem
+from hybridff.fitting.noise import LEAST, Noise
+
+_NOISE_ROUNDS = 4
+_WIDTH_ROUNDS = 10
+_TOLERANCE = 0.03
+"""Relative change of the noise below which it is learnt."""
+_LEAST_NOISE = 1e-3
+"""Least noise of forces, in units of their root mean square at the start."""
+_FEW_DATA_NOISE = 0.03
+"""Least noise, in the same unit, of forces that all go into coefficients; of others it is less, by the square."""
+_WIDTH_RANGE = 0.1, 10.0
+"""Learnt prior widths in units of the given ones, so that few data cannot switch a family off or set it free."""
+
+
+def learn_noise(system: LinearSystem, prior_scale: float = 1.0, rounds: int = _NOISE_ROUNDS) -> Hyperparameters:
+    """The noise, by turns with the moves, at prior widths scaled by a factor."""
+    precision = np.full(len(system.problem.fitted), prior_scale**-2)
+    found = Hyperparameters(system.noise, precision, prior_scale)
+    for _ in range(rounds):
+        before, noise = found.noise, noise_left(system.data, solve(system, found))
+        found = replace(found, noise=noise)
+        if max(abs(noise.energy / before.energy - 1), abs(noise.force / before.force - 1)) < _TOLERANCE:
+            break
+    return found
+
+
+def learn_widths(system: LinearSystem, prior_scale: float = 1.0) -> Hyperparameters:
+    """The noise and the precision of the priors, by turns with the moves."""
+    problem = system.problem
+    families = np.array([problem.start.quantities[i] for i in problem.fitted])
+    precision = np.full(len(problem.fitted), prior_scale**-2)
+    learnt = Hyperparameters(system.noise, precision, prior_scale)
+    for _ in range(_WIDTH_ROUNDS):
+        found = solve(system, learnt)
+        noise = noise_left(system.data, found)
+        learnt = replace(learnt, noise=noise, precision=learnt_precision(found, families))
+    return learnt
+
+
+def noise_left(data: NormalEquations, found: Estimate) -> Noise:
+    """The noise that an estimate leaves, less what its moves have taken of it, with floors for perfect or few data."""
+    hyperparameters = found.hyperparameters
+    n_determined = len(found.moves) - found.covariance.trace(hyperparameters.precision)
+    n_by_energies = found.covariance.total_variance(data.energy.rows) / hyperparameters.noise.energy**2
+    squares = data.squares(found.moves)
+    n_energies = len(data.energy) - len(data.means)
+    energy = squares.energy / max(n_energies - n_by_energies, 0.2 * n_energies, 1.0)
+    force = squares.force / max(data.n_forces - (n_determined - n_by_energies), 0.2 * data.n_forces)
+    least = max(_LEAST_NOISE, _FEW_DATA_NOISE * (n_determined / data.n_forces) ** 2)
+    least *= math.sqrt(data.force.constant / data.n_forces)
+    return Noise(max(math.sqrt(energy), LEAST.energy), max(math.sqrt(force), least, LEAST.force))
+
+
+def learnt_precision(found: Estimate, families: np.ndarray) -> Float[np.ndarray, " n"]:
+    """Inverse variances of the priors of each family of coefficients, from how far these moved."""
+    precision, prior_scale = found.hyperparameters.precision.copy(), found.hyperparameters.prior_scale
+    variances = found.covariance.variances
+    narrow, wide = _WIDTH_RANGE
+    for family in np.unique(families):
+        own = families == family
+        n_determined = own.sum() - float((precision[own] * variances[own]).sum())
+        learnt = (n_determined + 0.5) / (float((found.moves[own] ** 2).sum()) + 0.5 * prior_scale**2)
+        precision[own] = np.clip(learnt, (wide * prior_scale) ** -2, (narrow * prior_scale) ** -2)
+    return precision

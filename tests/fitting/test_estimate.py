@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import lsq_linear
+from synthetic import class2, data, moved, unbounded
+from systems import least_squares, system_of
+
+from hybridff.fitting.equations import EnergyRows
+from hybridff.fitting.estimate import Covariance, Estimate, Hyperparameters, solve, within_bounds
+from hybridff.fitting.evidence import learn_noise
+from hybridff.fitting.noise import Noise
+
+
+def example(seed: int = 0, n: int = 5) -> Covariance:
+    rows = np.random.default_rng(seed).normal(size=(n, 3 * n))
+    return Covariance(np.linalg.cholesky(rows @ rows.T))
+
+
+def test_the_covariance_is_the_inverse_of_what_its_factor_is_of() -> None:
+    found = example()
+    inverse = np.linalg.inv(found.factor @ found.factor.T)
+    np.testing.assert_allclose(found.root.T @ found.root, inverse, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.variances, np.diag(inverse), rtol=1e-10)
+    columns, weights = np.random.default_rng(1).normal(size=(5, 2)), np.arange(5.0)
+    assert found.total_variance(columns) == pytest.approx(np.trace(columns.T @ inverse @ columns), rel=1e-10)
+    assert found.trace(weights) == pytest.approx(np.trace(np.diag(weights) @ inverse), rel=1e-10)
+
+
+def test_bounds_that_hold_nothing_change_nothing() -> None:
+    covariance = example()
+    none = EnergyRows(np.zeros((5, 0)), np.zeros(0))
+    found = Estimate(np.arange(5.0), covariance, Hyperparameters(Noise(1.0, 1.0), np.ones(5)), none)
+    free = within_bounds(found, (np.full(5, -np.inf), np.full(5, np.inf)))
+    assert free is found
+    wide = within_bounds(found, (np.full(5, -100.0), np.full(5, 100.0)))
+    np.testing.assert_allclose(wide.moves, found.moves, rtol=1e-12)
+
+
+def test_noise_too_small_for_double_precision_is_raised() -> None:
+    start = class2("propyne")
+    system = system_of(start, data(start, 5))
+    exact = Hyperparameters(Noise(1e-30, 1e-30), np.ones(len(system.problem.fitted)))
+    found = solve(system, exact)
+    assert np.isfinite(found.moves).all()
+    raised = found.hyperparameters.noise
+    assert raised.force == pytest.approx(3e-7 * np.sqrt(np.diag(system.data.force.matrix).max()), rel=1e-12)
+    assert raised.energy > 1e-30
+    wide = replace(exact, precision=0.25 * exact.precision)
+    assert solve(system, wide).hyperparameters.noise.force == pytest.approx(2 * raised.force, rel=1e-12)
+
+
+def test_the_closed_form_is_the_least_squares_solution() -> None:
+    start = unbounded(class2("propyne"))
+    system = system_of(start, data(moved(start, 0.2), 40, energy=1.0, force=30.0))
+    found = solve(system, learn_noise(system, 0.7))
+    matrix, right = least_squares(system, found)
+    expected = np.linalg.lstsq(matrix, right)[0]
+    # The condition of the normal equations, bounded by the priors, takes some eight digits.
+    np.testing.assert_allclose(found.moves, expected, rtol=0, atol=1e-6)
+    covariance = np.linalg.inv(matrix.T @ matrix)
+    np.testing.assert_allclose(found.covariance.root.T @ found.covariance.root, covariance, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.covariance.variances, np.diag(covariance), rtol=1e-4)
+    np.testing.assert_allclose(found.hyperparameters.precision, 0.7**-2)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_bounds_are_kept_and_the_rest_is_optimal(seed: int) -> None:
+    """Truths drawn without regard to the bounds, so that many of them hold."""
+    start = class2("acetaldehyde")
+    truth = moved(unbounded(start), 0.5, seed)
+    system = system_of(start, data(truth, 20, energy=1.0, force=30.0))
+    problem = system.problem
+    found = within_bounds(solve(system, learn_noise(system)), problem.limits)
+    lower, upper = start.parameter_table.bounds
+    end = problem.parameters(found.moves).values
+    assert (lower <= end).all()
+    assert (end <= upper).all()
+    held = np.isfinite(lower) & (end == lower)
+    assert 3 <= held.sum() < np.isfinite(lower).sum()
+    p = start.parameter_table
+    limits = [(bound - p.values)[p.adjustable] / p.prior_widths[p.adjustable] for bound in (lower, upper)]
+    matrix, right = least_squares(system, found)
+    expected = lsq_linear(matrix, right, limits, method="bvls", tol=1e-14)
+    assert expected.success
+    # As for the solution without bounds.
+    np.testing.assert_allclose(found.moves, expected.x, rtol=0, atol=1e-5)
+
+
+def test_the_trace_of_many_rows_by_probes_is_that_of_the_covariance() -> None:
+    random = np.random.default_rng(0)
+    columns = random.normal(size=(2500, 1500))
+    precision = columns @ columns.T / 100 + np.eye(2500)
+    weights = random.uniform(0.5, 2.0, 2500)
+    exact = (weights * np.diag(np.linalg.inv(precision))).sum()
+    found = Covariance(np.linalg.cholesky(precision)).trace(weights)
+    # Some 1000 directions that the columns leave free, of 64 probes: one in 250 by chance.
+    assert found != exact
+    assert found == pytest.approx(exact, rel=0.02)
