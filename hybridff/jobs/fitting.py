@@ -343,7 +343,7 @@ def correct_model(
         names = ", ".join(data.molecule.label(atom) for atom in sorted(left_out))
         raise InputError(f"option alone: no kernel is on {names}, which nothing would hold; take correction all.")
     result = correct_stable(
-        saved.force_field.bare() if alone else saved.force_field,
+        saved.force_field.without_terms() if alone else saved.force_field,
         parts["train"],
         parts.get("validation"),
         atoms,

@@ -171,7 +171,7 @@ def test_progress_goes_up_to_one_at_most() -> None:
 
 
 def test_kernels_alone_are_all_the_energy() -> None:
-    bare = force_field("ethanol").bare()
+    bare = force_field("ethanol").without_terms()
     x = torch.as_tensor(distorted("ethanol", 3))
     assert (bare.energy(x) == 0).all()
     found = correct(bare, data(60), unseen(), [range(9)])
@@ -311,7 +311,7 @@ def test_without_a_stable_correction_there_is_none(monkeypatch: pytest.MonkeyPat
         return StabilityReport(options, holes, (), np.zeros((9, 3)), np.zeros((0, 9, 3)), 0.0, 0, 0)
 
     monkeypatch.setattr(module, "check_stability", strict)
-    alone = correct_stable(force_field("ethanol").bare(), data(30), unseen(), [ATOMS])
+    alone = correct_stable(force_field("ethanol").without_terms(), data(30), unseen(), [ATOMS])
     assert len(alone.force_field.corrections) == 1
     assert alone.sentences()[-1] == "They did not pass the stability gate: a hole of the test"
     said: list[str] = []
