@@ -251,7 +251,7 @@ def settled(box: Box, stock: ForceField) -> Box:
 def deviation(context: openmm.Context, box: Box, model: ForceField) -> str:
     """How far what the model adds to the box is from its energy in vacuum; fails where they differ."""
     nothing = openmm.Context(
-        box.system(model.with_corrections(()).bare()), openmm.VerletIntegrator(STEP), context.getPlatform()
+        box.system(model.with_corrections(()).without_terms()), openmm.VerletIntegrator(STEP), context.getPlatform()
     )
     nothing.setPositions(box.positions)
     n_solute = len(model.molecule.numbers)

@@ -81,14 +81,14 @@ def _quarter(x, turns):
 @njit(forceinline=True, **OPTIONS)
 @no_type_check
 def sin(x):
-    """Sine."""
+    """Sine of an angle [rad]."""
     return _quarter(x, np.int64(0))
 
 
 @njit(forceinline=True, **OPTIONS)
 @no_type_check
 def cos(x):
-    """Cosine."""
+    """Cosine of an angle [rad]."""
     return _quarter(x, np.int64(1))
 
 

@@ -50,7 +50,7 @@ def torsion(x: Float[Tensor, "*rows 4 3"]) -> Float[Tensor, "*rows"]:
 
 
 def out_of_plane(x: Float[Tensor, "*rows 4 3"]) -> Float[Tensor, "*rows"]:
-    """How far the first atom is out of the plane of three neighbours, ``e1 · (e2 × e3)`` of the unit vectors to them.
+    """Displacement of the first atom out of the plane of three neighbours, ``e1 · (e2 × e3)`` of unit vectors.
 
     0 in a plane; exchanging two of the neighbours changes the sign.
     """

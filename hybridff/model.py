@@ -37,14 +37,14 @@ CORRECTION_GROUP = 1
 """Force group of corrections in OpenMM."""
 
 Adds = Callable[[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "atoms 3"]], float]
-"""Takes positions [nm], adds forces [kJ/mol/nm] to those of an array, and returns the energy [kJ/mol]."""
+"""A function that takes positions [nm], adds forces [kJ/mol/nm] to an array, and returns the energy [kJ/mol]."""
 
 
 class Correction(EnergyModel):
     """An energy of some atoms of a molecule that a force field has beside its terms."""
 
     atoms: tuple[int, ...]
-    """Counted from 0."""
+    """Atoms that the energy depends on, counted from 0."""
 
     @abc.abstractmethod
     def compiled(self) -> Adds:
@@ -52,4 +52,4 @@ class Correction(EnergyModel):
 
     @abc.abstractmethod
     def distance(self, positions: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, " frames"]:
-        """How far geometries [nm] are from the training data, which lie below 1 with few exceptions."""
+        """Distance of geometries [nm] from the training data, which lie below 1 with few exceptions."""

@@ -50,7 +50,9 @@ def main() -> None:
     flexible = files(model, "compiled" if large else "native").createSystem(
         modeller.topology, rigidWater=True, **settings
     )
-    empty = files(model.with_corrections(()).bare()).createSystem(modeller.topology, rigidWater=True, **settings)
+    empty = files(model.with_corrections(()).without_terms()).createSystem(
+        modeller.topology, rigidWater=True, **settings
+    )
     x = np.array(modeller.positions.value_in_unit(unit.nanometer))
     x[:n_solute] += np.random.default_rng(options.seed).normal(0, 0.005, (n_solute, 3))
     (whole, forces), (rest, others) = (reference(system, x) for system in (flexible, empty))

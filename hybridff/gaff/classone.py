@@ -64,12 +64,13 @@ class NonbondedParameters:
     epsilon: Float[np.ndarray, " atoms"]
     """LJ depth [kJ/mol]."""
     exceptions: Int[np.ndarray, "exceptions 2"]
+    """Atoms of each exception."""
     exception_charge_product: Float[np.ndarray, " exceptions"]
-    """[e²]"""
+    """Charge products of the exceptions [e²]."""
     exception_sigma: Float[np.ndarray, " exceptions"]
-    """[nm]"""
+    """LJ distances of the exceptions [nm]."""
     exception_epsilon: Float[np.ndarray, " exceptions"]
-    """[kJ/mol]"""
+    """LJ depths of the exceptions [kJ/mol]."""
 
 
 @dataclass(frozen=True, eq=False)

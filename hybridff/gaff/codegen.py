@@ -41,7 +41,7 @@ def kernel(feature: Feature) -> Kernel:
 
 @cache
 def address(lines: tuple[str, ...]) -> int:
-    """Where the machine code of a kernel with these lines is: ``call_kernel`` calls it."""
+    """Address of the machine code of a kernel with these lines, which ``call_kernel`` calls."""
     arrays = [f"{name} = carray({name}, {WIDTH})" for name in "xpfs"]  # the size counts for nothing: no bounds checked
     loop = ["for i in range(rows):", *(f"    {line}" for line in lines)]
     source = "\n    ".join(["def run(x, p, f, s, rows):", *arrays, *loop])

@@ -19,9 +19,9 @@ class Columns:
     """Columns of some frames."""
 
     energy: Float[np.ndarray, "columns frames"]
-    """[kJ/mol per unit of weight]"""
+    """Energies that each weight multiplies [kJ/mol per unit of weight]."""
     force: Float[np.ndarray, "columns frames components"]
-    """[kJ/mol/nm per unit of weight]"""
+    """Forces that each weight multiplies [kJ/mol/nm per unit of weight]."""
 
 
 def columns(
@@ -32,10 +32,10 @@ def columns(
 ) -> Columns:
     """All columns of a table whose ``coefficients`` are column numbers; ``values`` serves parameters of features."""
     n_frames, n_atoms, _ = positions.shape
-    value, gradient, atoms = _features(table, values, torch.as_tensor(positions))
+    features = _features(table, values, torch.as_tensor(positions))
     energy = np.zeros((n_columns, n_frames))
     force = np.zeros((n_columns, n_frames, n_atoms, 3))
-    _accumulate(table.products, table.coefficients, table.multipliers, value, gradient, atoms, energy, force)
+    _accumulate((table.products, table.coefficients, table.multipliers), features, energy, force)
     return Columns(energy, force.reshape(n_columns, n_frames, 3 * n_atoms))
 
 
@@ -65,29 +65,38 @@ def _features(
 
 @njit(cache=True)
 @no_type_check
-def _accumulate(products, coefficients, multipliers, value, gradient, atoms, energy, force):
+def _accumulate(terms, features, energy, force):
     """Add every term to its column of energies and forces, in place."""
-    order, n_frames = products.shape[1], value.shape[1]
-    product = np.empty(n_frames)
+    products, coefficients, multipliers = terms
+    value, gradient, atoms = features
+    product = np.empty(value.shape[1])
     for term in range(len(products)):
-        column, multiplier = coefficients[term], multipliers[term]
-        product[:] = multiplier
-        for i in range(order):
-            if products[term, i] >= 0:
-                product *= value[products[term, i]]
+        column = coefficients[term]
+        _multiply(products[term], -1, multipliers[term], value, product)
         energy[column] += product
-        for i in range(order):
+        for i in range(products.shape[1]):
             row = products[term, i]
-            if row < 0:
-                continue
-            product[:] = multiplier
-            for j in range(order):
-                if j != i and products[term, j] >= 0:
-                    product *= value[products[term, j]]
-            for place in range(atoms.shape[1]):
-                atom = atoms[row, place]
-                if atom < 0:
-                    continue
-                for frame in range(n_frames):
-                    for axis in range(3):
-                        force[column, frame, atom, axis] -= product[frame] * gradient[row, frame, place, axis]
+            if row >= 0:
+                _multiply(products[term], i, multipliers[term], value, product)
+                _push(product, gradient[row], atoms[row], force[column])
+
+
+@njit(cache=True)
+@no_type_check
+def _multiply(rows, left_out, multiplier, value, product):
+    """Write the product of all features of a term but one."""
+    product[:] = multiplier
+    for i in range(len(rows)):
+        if i != left_out and rows[i] >= 0:
+            product *= value[rows[i]]
+
+
+@njit(cache=True)
+@no_type_check
+def _push(product, gradient, atoms, force):
+    """Subtract a product times the gradient of a feature from the forces on its atoms."""
+    for place in range(len(atoms)):
+        if atoms[place] >= 0:
+            for frame in range(len(product)):
+                for axis in range(3):
+                    force[frame, atoms[place], axis] -= product[frame] * gradient[frame, place, axis]

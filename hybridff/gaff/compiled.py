@@ -100,13 +100,16 @@ def _coordinates(positions, control, index, numbers):
 @no_type_check
 def _energy(control, index, numbers):
     """All terms, and dE/df."""
-    return _view(numbers, control, _At.constant)[0] + kernels.terms(
-        _view(numbers, control, _At.linear),
-        _view(index, control, _At.factors),
+    matrix = (
         _view(index, control, _At.keys),
         _view(control, control, _At.rows),
         _view(index, control, _At.partners),
         _view(numbers, control, _At.coefficients),
+    )
+    return _view(numbers, control, _At.constant)[0] + kernels.terms(
+        _view(numbers, control, _At.linear),
+        _view(index, control, _At.factors),
+        matrix,
         _view(numbers, control, _At.f),
         _view(numbers, control, _At.df),
     )

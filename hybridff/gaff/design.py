@@ -57,7 +57,7 @@ class LinearForm:
 
     table: TermTable
     weights: tuple[_Weight, ...]
-    """Of columns 1, 2, …"""
+    """Weights of columns 1, 2, …"""
     everywhere: bool
     """Whether the columns serve all values of the parameters, or give energy and derivatives at one point only."""
 

@@ -120,7 +120,7 @@ class ForceField(EnergyModel):
         """A copy without the terms of some coefficients."""
         return self._with(*without(self.table, self.parameter_table, dropped))
 
-    def bare(self) -> "ForceField":
+    def without_terms(self) -> "ForceField":
         """A copy without any energy inside the molecule, for kernels that are to be all of it."""
         return self.without(np.ones(len(self.parameter_table), dtype=bool))
 
@@ -140,17 +140,21 @@ class ForceField(EnergyModel):
 
     def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
         """Energy of the isolated molecule [kJ/mol]."""
-        energy = self._terms.term_energies(positions).sum(-1)
+        energy = self.term_energies(positions).sum(-1)
         for correction in self.corrections:
             energy = energy + correction.energy(positions)
         return energy
+
+    def term_energies(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames terms"]:
+        """Energy of each term of the table [kJ/mol]."""
+        return self._terms.term_energies(positions)
 
     def group_energies(self, positions: Float[Tensor, "*frames atoms 3"]) -> dict[str, Float[Tensor, "*frames"]]:
         """Energy of each group of terms [kJ/mol]: bond, angle, torsion, improper, lennard_jones, coulomb, …
 
         All corrections are one group.
         """
-        terms = self._terms.term_energies(positions)
+        terms = self.term_energies(positions)
         groups = dict.fromkeys(self.table.groups)
         found = {
             group: terms[..., torch.tensor([g == group for g in self.table.groups], device=terms.device)].sum(-1)
@@ -161,7 +165,7 @@ class ForceField(EnergyModel):
         return found
 
     def distance(self, positions: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, " frames"]:
-        """How far geometries [nm] are from the training data of the corrections, by the one that knows them least.
+        """Distance of geometries [nm] from the training data of the corrections, by the one that knows them least.
 
         Training data themselves are below 1 with few exceptions. Zero without corrections.
         """

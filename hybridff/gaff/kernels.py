@@ -15,7 +15,7 @@ from hybridff.elementary import OPTIONS, atan2
 WIDTH = 64
 """Rows of a tile."""
 _C1, _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11 = (column * WIDTH for column in range(1, 12))
-"""Where the columns of a tile but the first begin."""
+"""Beginnings of the columns of a tile, but for the first."""
 LEG = _C4
 """Size of a tile of legs: direction and inverse length."""
 _SOFT = 2.0**-65
@@ -206,12 +206,13 @@ def from_tiles(tiles, blocks, sources, df, slopes, dx, dq):
 
 @njit(**_SUMS)
 @no_type_check
-def terms(linear, factors, keys, begin, partners, coefficients, f, df):
+def terms(linear, factors, matrix, f, df):
     """Energy of all terms, and dE/df.
 
-    ``factors`` are the pairs of which products stand behind the features in ``f``; the other arrays are a sparse
-    matrix of coefficients of products of two, a row for each of ``keys``.
+    ``factors`` are the pairs of which products stand behind the features in ``f``; ``matrix`` is a sparse one of the
+    coefficients of products of two: the feature of each row, where the row begins, its partners, and coefficients.
     """
+    keys, begin, partners, coefficients = matrix
     products = len(f) - len(factors) // 2
     own, d_own = f[products:], df[products:]
     for i in range(len(factors) // 2):

@@ -15,7 +15,7 @@ from hybridff.units import KCAL_MOL
 OVERTONES = 6
 """Fourier terms of every torsion; GAFF's own go up to 3, rarely 4."""
 _DEPTH = 100 * KCAL_MOL
-"""Of a bond at the start [kJ/mol]: that of most single bonds of organic molecules, within a third."""
+"""Depth of a bond at the start [kJ/mol]: that of most single bonds of organic molecules, within a third."""
 
 KINDS: Mapping[str, Quantity] = {
     **QUANTITIES,

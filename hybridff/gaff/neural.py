@@ -48,7 +48,7 @@ def networks(rows: ClassOneBuilder) -> None:
 
 
 def _places(rows: ClassOneBuilder) -> Iterator[tuple[_Layer, str, Place, float, tuple]]:
-    """Where networks are: layer, group, place, the coordinate at rest, and what else has to be equal to share."""
+    """Places of the networks: layer, group, place, the coordinate at rest, and what else has to be equal to share."""
     bonds, angles = rows.start.bonds, rows.start.angles
     for atoms, *own in zip(bonds.atoms.tolist(), bonds.r0.tolist(), bonds.k.tolist(), strict=True):
         yield _BOND, "bond", rows.chain(atoms), own[0], tuple(own)

@@ -29,11 +29,11 @@ class Pairs:
 
     atoms: Int[np.ndarray, "pairs 2"]
     charge_product: Float[np.ndarray, " pairs"]
-    """[e²]"""
+    """Product of the charges [e²]."""
     sigma: Float[np.ndarray, " pairs"]
-    """[nm]"""
+    """Distance of zero Lennard-Jones energy [nm]."""
     epsilon: Float[np.ndarray, " pairs"]
-    """[kJ/mol]"""
+    """Lennard-Jones depth [kJ/mol]."""
 
 
 def combined_pairs(p: NonbondedParameters) -> Pairs:

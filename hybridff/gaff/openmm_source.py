@@ -183,7 +183,8 @@ def _marked_impropers(prmtop: app.AmberPrmtopFile) -> set[tuple[int, ...]]:
     """Atoms of the torsions that the prmtop marks as impropers by a negative last index."""
     found = set()
     for section in ("DIHEDRALS_INC_HYDROGEN", "DIHEDRALS_WITHOUT_HYDROGEN"):
-        pointers = np.array([int(value) for value in prmtop._prmtop._raw_data[section]]).reshape(-1, 5)
+        raw = prmtop._prmtop._raw_data[section]
+        pointers = np.array([int(value) for value in raw]).reshape(-1, 5)
         for row in pointers[pointers[:, 3] < 0]:
             found.add(tuple((np.abs(row[:4]) // 3).tolist()))
     return found

@@ -70,11 +70,11 @@ class Parameters:
     """A flat vector of parameters; the entries of a term table point into it."""
 
     values: Float[np.ndarray, " parameters"]
-    """[internal units]"""
+    """Values [internal units]."""
     quantities: tuple[str, ...]
     """Keys of ``kinds``."""
     labels: tuple[str, ...]
-    """What each belongs to: ``"c3-oh"``, say. Quantity and label together are unique."""
+    """What each parameter belongs to: ``"c3-oh"``, say. Quantity and label together are unique."""
     kinds: Mapping[str, Quantity] = field(default_factory=lambda: QUANTITIES)
     """What the quantities are; a user's own form brings its own, and a fit may learn other prior widths."""
 

@@ -159,11 +159,12 @@ def fit(problem: FitProblem, strength: float, known: Float[np.ndarray, " atoms"]
 def place_shells(numbers: Int[np.ndarray, " atoms"], positions: Float[np.ndarray, "atoms 3"]) -> Shells:
     """All shells around positions [nm]; on each sphere the points follow a golden spiral."""
     radii = np.array([RADII[int(number)] for number in numbers]) * units.ANGSTROM
-    shells = [_shell(positions, scale * radii) for scale in SHELLS]
+    shells = [shell(positions, scale * radii) for scale in SHELLS]
     return Shells(np.concatenate([s.points for s in shells]), np.concatenate([s.areas for s in shells]))
 
 
-def _shell(positions: Float[np.ndarray, "atoms 3"], radii: Float[np.ndarray, " atoms"]) -> Shells:
+def shell(positions: Float[np.ndarray, "atoms 3"], radii: Float[np.ndarray, " atoms"]) -> Shells:
+    """Points on the part of the spheres about some atoms that is outside all others, with their areas."""
     spheres = [center + radius * _golden_spiral(radius) for center, radius in zip(positions, radii, strict=True)]
     owner = np.repeat(np.arange(len(radii)), [len(sphere) for sphere in spheres])
     points = np.concatenate(spheres)

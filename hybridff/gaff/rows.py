@@ -178,8 +178,8 @@ class ClassOneBuilder:
     ) -> None:
         """A Lennard-Jones pair as one of fixed sigma plus a repulsion.
 
-        With both coefficients positive the pair is a Lennard-Jones pair of at least this sigma: no fit opens a hole
-        inside.
+        With both coefficients positive the pair is a Lennard-Jones pair of at least this sigma: no fit makes it
+        attractive inside.
         """
         entry = Entry("pair sigma", (sigma,), sigma, label)
         depth, wall = (

@@ -25,33 +25,33 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Bond:
-    """``E = k/2 (r - r0)²``."""
+    """A harmonic bond, ``E = k/2 (r - r0)²``."""
 
     r0: float
-    """[nm]"""
+    """Equilibrium length [nm]."""
     k: float
-    """[kJ/mol/nm²]"""
+    """Force constant [kJ/mol/nm²]."""
 
 
 @dataclass(frozen=True)
 class Angle:
-    """``E = k/2 (theta - theta0)²``."""
+    """A harmonic angle, ``E = k/2 (theta - theta0)²``."""
 
     theta0: float
-    """[rad]"""
+    """Equilibrium angle [rad]."""
     k: float
-    """[kJ/mol/rad²]"""
+    """Force constant [kJ/mol/rad²]."""
 
 
 @dataclass(frozen=True)
 class FourierTerm:
-    """``E = k (1 + cos(n phi - phase))``."""
+    """A term of a torsion, ``E = k (1 + cos(n phi - phase))``."""
 
     periodicity: int
     phase: float
-    """[rad]"""
+    """Phase [rad]."""
     k: float
-    """[kJ/mol]"""
+    """Amplitude [kJ/mol]."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class Improper:
 
 @dataclass(frozen=True)
 class LennardJones:
-    """``E = 4 epsilon ((sigma/r)¹² - (sigma/r)⁶)``."""
+    """Lennard-Jones parameters of an atom, ``E = 4 epsilon ((sigma/r)¹² - (sigma/r)⁶)`` with its like."""
 
     sigma: float
-    """[nm]"""
+    """Distance of zero energy [nm]."""
     epsilon: float
-    """[kJ/mol]"""
+    """Depth [kJ/mol]."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def gaff_table(version: str) -> ParameterTable:
 
 @cache
 def _gaff_folder() -> Path:
-    """Where openmmforcefields keeps GAFF's files; the package itself, slow to import, is not imported."""
+    """Folder of openmmforcefields with GAFF's files; the package itself, slow to import, is not imported."""
     package = importlib.util.find_spec("openmmforcefields")
     if package is None or not package.submodule_search_locations:
         raise MissingProgramError("GAFF's parameter tables are missing; install them: pip install openmmforcefields")
@@ -289,7 +289,7 @@ def _angle(row: _Line) -> Angle:
 
 
 def _lennard_jones(row: _Line) -> LennardJones:
-    """From half the distance of the minimum [Å] and the depth [kcal/mol]."""
+    """Lennard-Jones parameters, from half the distance of the minimum [Å] and the depth [kcal/mol]."""
     radius, depth = row.values
     # GAFF 1's hydroxyl hydrogen has no LJ term at all; OpenMM's own filler keeps soft-core potentials finite.
     sigma = 2 * radius * ANGSTROM / 2 ** (1 / 6) if radius > 0 else 1.0

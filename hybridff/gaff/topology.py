@@ -51,7 +51,7 @@ class Topology:
 
     @cached_property
     def images(self) -> tuple[Mapping[str, tuple[list[int], list[int]]], ...]:
-        """For every generator of the symmetries and kind: the image of each coordinate, and its sign."""
+        """Image and sign of each coordinate, by generator of the symmetries and kind of coordinate."""
         found: list[Mapping[str, tuple[list[int], list[int]]]] = []
         for generator in automorphism_generators(self.molecule):
             permutation: list[int] = generator.tolist()

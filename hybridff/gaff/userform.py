@@ -128,12 +128,12 @@ class UserForm:
         choices = [self.features[name].choices(0.0) for name in names]
         found = []
         for indices in product(*(range(len(values)) for values in choices)):
-            told = [
+            varied = [
                 values[index][i]
                 for name, values, index in zip(names, choices, indices, strict=True)
                 for i in self.features[name].varied
             ]
-            quantity = " ".join([row.name, *(f"{value:.6g}" for value in told)])
+            quantity = " ".join([row.name, *(f"{value:.6g}" for value in varied)])
             found.append((quantity, dict(zip(names, indices, strict=True))))
         return found
 

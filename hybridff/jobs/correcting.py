@@ -65,7 +65,7 @@ def correct_data(
     atoms = atoms_of_kernels(job.correction, data.molecule, parts["train"].positions)
     _check(atoms, data, alone=job.alone)
     task = CorrectionTask(
-        force_field=saved.force_field.bare() if job.alone else saved.force_field,
+        force_field=saved.force_field.without_terms() if job.alone else saved.force_field,
         frames=parts["train"],
         validation=parts.get("validation"),
         atoms=atoms,

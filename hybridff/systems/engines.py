@@ -16,6 +16,7 @@ from hybridff.errors import InputError, MissingProgramError
 from hybridff.export.context import new_context
 from hybridff.export.routes import custom_terms, to_openmm
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.openmm_native import numbers
 from hybridff.output import check_new_file, new_file
 from hybridff.systems.ffxml import standalone
 from hybridff.units import ANGSTROM, KCAL_MOL
@@ -25,9 +26,9 @@ _FILES: Mapping[str, tuple[str, str | None]] = MappingProxyType(
 )
 """Program and the file of coordinates, for each file of parameters."""
 _TOLERANCE = 0.05 * KCAL_MOL
-"""Of energies of displaced geometries: GROMACS's file has five digits of a bond length in nm."""
+"""Tolerance of energies of displaced geometries [kJ/mol]: GROMACS's file has five digits of a bond length in nm."""
 _EXACT = 1e-6
-"""Of OpenMM's own files, which have all digits [kJ/mol]."""
+"""The same of OpenMM's own files, which have all digits [kJ/mol]."""
 _DISPLACED, _GEOMETRIES = 0.1 * ANGSTROM, 5
 
 
@@ -120,7 +121,7 @@ def _check(
         moved = positions + random.normal(0, _DISPLACED, positions.shape)
         for context in contexts:
             context.setPositions(moved)
-        one, other = (context.getState(getEnergy=True).getPotentialEnergy()._value for context in contexts)
+        one, other = numbers(context.getState(getEnergy=True).getPotentialEnergy() for context in contexts)
         if not abs(one - other) < tolerance:
             raise InputError(
                 f"{program} cannot express this model: its energies would be off by {abs(one - other) / KCAL_MOL:.2g} "

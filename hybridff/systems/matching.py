@@ -1,4 +1,4 @@
-"""Where a molecule is in an OpenMM topology, and which of its atoms is which."""
+"""Copies of a molecule in an OpenMM topology, and which of their atoms is which."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -67,7 +67,7 @@ def find_copies(
 
 
 def _named(atoms: Sequence[Any], n: int) -> set[int]:
-    """By number, as atoms of a topology, or as a mask."""
+    """Numbers of atoms that are given by number, as atoms of a topology, or by a mask."""
     if any(isinstance(atom, bool | np.bool_) for atom in atoms):
         if len(atoms) != n:
             raise InputError(f"atoms is a mask of {len(atoms)} values for a topology of {n} atoms; give one for each.")
@@ -161,7 +161,7 @@ def _molecules(n: int, bonds: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 def _isomorphisms(
     molecule: Molecule, elements: Sequence[int], bonds: Sequence[tuple[int, int]]
 ) -> Int[np.ndarray, "orders atoms"]:
-    """For each atom of the molecule, its place among others with these elements and bonds."""
+    """All ways to find a molecule in a graph: for each of its atoms, its place among those of the graph."""
     pattern = _graph(molecule.numbers.tolist(), molecule.bonds.tolist())
     found = _graph(elements, bonds).GetSubstructMatches(pattern, uniquify=False, maxMatches=_MOST)
     return np.array(found, dtype=int).reshape(len(found), len(elements))
@@ -172,7 +172,7 @@ def _graph(elements: Sequence[int], bonds: Sequence[Sequence[int]]) -> Chem.Mol:
     graph = Chem.RWMol()
     for number in elements:
         atom = Chem.Atom(number)
-        atom.SetNoImplicit(True)
+        atom.SetNoImplicit(what=True)
         graph.AddAtom(atom)
     for i, j in bonds:
         graph.AddBond(int(i), int(j), Chem.BondType.SINGLE)

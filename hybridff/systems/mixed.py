@@ -35,7 +35,7 @@ from hybridff.systems.inside import (
 from hybridff.systems.matching import Copy, bonds_of, elements_of, find_copies
 
 _TERMS = ("Bonds/Bond", "Angles/Angle", "Torsions/Torsion")
-"""Where the terms of bonded forces stand in a System's XML."""
+"""Paths of the terms of bonded forces in a System's XML."""
 _CUSTOM = openmm.CustomBondForce, openmm.CustomAngleForce, openmm.CustomTorsionForce, openmm.CustomCompoundBondForce
 _MINIMISER = 0.01, 10000
 """Force [kJ/mol/nm] and steps of the minimum that constraints take their lengths from."""

@@ -20,7 +20,7 @@ from hybridff.systems.mixed import add_hybrid, why_not
 from hybridff.systems.templates import HybridFFTemplateGenerator
 
 _LAMBDA = "lambda_interpolate"
-"""Openmm-ml's name."""
+"""Name of the parameter in openmm-ml."""
 
 
 class HybridFFPotentialImplFactory(MLPotentialImplFactory):
@@ -43,7 +43,7 @@ class _Potential(MLPotentialImpl):
     def getMLLongRange(self) -> bool:  # noqa: N802
         return False
 
-    def createMixedSystem(  # noqa: N802
+    def createMixedSystem(  # noqa: N802 (openmm-ml calls it so)
         self,
         topology: app.Topology,
         system: openmm.System,

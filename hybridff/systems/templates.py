@@ -159,7 +159,7 @@ class _Forces:
 
 
 def _bonds(model: ForceField) -> list[tuple[int, list[int]]]:
-    """Numbered."""
+    """Bonds of a molecule, each with its number."""
     return list(enumerate(model.molecule.bonds.tolist()))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import openmm
+from openmm import unit
 
 from hybridff.gaff.classone import ClassOneParameters
 
@@ -101,6 +102,8 @@ def openmm_energies_forces(system: openmm.System, geometries: np.ndarray) -> tup
     for positions in geometries:
         context.setPositions(positions)
         states = [context.getState(getEnergy=True, groups={group}) for group in range(len(TERMS))]
-        energies.append([state.getPotentialEnergy()._value for state in states])
-        forces.append(context.getState(getForces=True).getForces(asNumpy=True)._value)
+        energies.append([state.getPotentialEnergy().value_in_unit_system(unit.md_unit_system) for state in states])
+        forces.append(
+            context.getState(getForces=True).getForces(asNumpy=True).value_in_unit_system(unit.md_unit_system)
+        )
     return np.array(energies), np.array(forces)

@@ -12,6 +12,7 @@ from openmm import app
 from hybridff.errors import InputError, MissingParameterError
 from hybridff.gaff.assign import class_one, gaff_parameters, list_impropers, special_pairs
 from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.openmm_native import numbers
 from hybridff.gaff.table import ParameterTable, gaff_table
 from hybridff.molecules.graph import angle_atoms, torsion_atoms
 from hybridff.molecules.molecule import Molecule
@@ -182,7 +183,7 @@ def test_exceptions_are_those_that_openmm_makes_from_the_bonds(name: str) -> Non
     expected = {}
     for row in range(force.getNumExceptions()):
         i, j, product, sigma, epsilon = force.getExceptionParameters(row)
-        expected[min(i, j), max(i, j)] = (product._value, sigma._value, epsilon._value)
+        expected[min(i, j), max(i, j)] = numbers((product, sigma, epsilon))
     pairs = [tuple(pair) for pair in nonbonded.exceptions.tolist()]
     assert sorted(pairs) == sorted(expected)
     actual = np.column_stack(

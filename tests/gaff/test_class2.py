@@ -42,7 +42,7 @@ def energies(model: ForceField, x: np.ndarray) -> np.ndarray:
 
 def scale(model: ForceField, x: np.ndarray) -> float:
     """Sum of the absolute terms of a frame [kJ/mol], whose rounding an energy carries."""
-    return float(model._terms.term_energies(torch.as_tensor(x)).abs().sum(-1).max())
+    return float(model.term_energies(torch.as_tensor(x)).abs().sum(-1).max())
 
 
 def only(model: ForceField, *quantities: str) -> ForceField:
@@ -133,7 +133,7 @@ def test_torsions_fade_where_three_atoms_are_in_line() -> None:
     through = [row for row in model.table.coordinates["torsion"].tolist() if hydrogen in row]
     assert len(through) == 3
     rest = np.array([hydrogen not in row for row in model.table.coordinates["torsion"].tolist()])
-    terms = model._terms.term_energies(torch.as_tensor(bent[None]))[0].numpy()
+    terms = model.term_energies(torch.as_tensor(bent[None]))[0].numpy()
     blocks = np.concatenate([rows.coordinate for rows in model.table.features])
     names = np.array([rows.feature.name for rows in model.table.features for _ in range(len(rows))])
     single = (model.table.products >= 0).sum(1) == 1
@@ -192,7 +192,7 @@ def own_terms(model: ForceField, x: np.ndarray, kind: str, atoms: tuple[int, ...
     kinds = np.array([block.feature.coordinate for block in model.table.features for _ in range(len(block))])
     first = model.table.products[:, 0]
     own = (kinds[first] == kind) & (blocks[first] == rows[0])
-    return model._terms.term_energies(torch.as_tensor(x))[:, torch.as_tensor(own)].sum(-1).tolist()
+    return model.term_energies(torch.as_tensor(x))[:, torch.as_tensor(own)].sum(-1).tolist()
 
 
 def test_torsions_start_with_the_amplitudes_of_gaff_at_its_angles() -> None:
@@ -317,7 +317,7 @@ def test_cross_terms_are_bounded_however_far_a_bond_or_angle_goes() -> None:
     unit = model.with_values(np.where(model.parameter_table.adjustable, 1.0, model.parameter_table.values))
     for width in (0.02, 0.3, 10.0):
         x = distorted("ethanol", 3, width=width)
-        largest = unit._terms.term_energies(torch.as_tensor(x))[:, torch.as_tensor(crossed)].abs().max()
+        largest = unit.term_energies(torch.as_tensor(x))[:, torch.as_tensor(crossed)].abs().max()
         # 1/sqrt(r² + 0.01) is at most 10, the contact function at most 1/0.3, less their means.
         assert float(largest) <= 10 * 0.8 + 1e-9
 

@@ -3,6 +3,7 @@ import openmm
 import pytest
 from helpers import openmm_energy_forces
 from models import EXAMPLES, distorted, force_field, lone_atom, molecule, perturbed
+from openmm import unit
 from tables import ATOMS, PLAUSIBLE, TRIAL, by_torch, frames, table
 
 from hybridff.expression import Expression
@@ -184,7 +185,7 @@ def test_arrays_in_another_order_or_precision_are_read_right() -> None:
 def test_openmm_calls_it_on_reference() -> None:
     terms, parameters = table(*PRODUCTS["all lengths, with common factors"])
     compiled = CompiledEnergy(terms, parameters.values)
-    force = openmm.PythonForce(lambda state: compiled(state.getPositions(asNumpy=True)._value))
+    force = openmm.PythonForce(lambda state: compiled(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)))
     energies, forces = openmm_energy_forces([force], frames())
     expected_energies, expected_forces = by_torch(terms, parameters, frames())
     np.testing.assert_allclose(energies, expected_energies, rtol=1e-9)

@@ -10,13 +10,14 @@ from models import class_one_of, distorted, force_field
 from hybridff.gaff.classone import NonbondedParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import all_pairs, combined_pairs, nonbonded_force
+from hybridff.gaff.openmm_native import numbers
 
 EXACT = 1e-13  # some roundings; sigma passes through a sixth root and a sixth power
 
 
-def exceptions(force: openmm.NonbondedForce) -> dict[tuple[int, int], tuple[float, float, float]]:
+def exceptions(force: openmm.NonbondedForce) -> dict[tuple[int, int], tuple[float, ...]]:
     rows = [force.getExceptionParameters(i) for i in range(force.getNumExceptions())]
-    return {(min(i, j), max(i, j)): (q._value, sigma._value, epsilon._value) for i, j, q, sigma, epsilon in rows}
+    return {(min(i, j), max(i, j)): numbers((q, sigma, epsilon)) for i, j, q, sigma, epsilon in rows}
 
 
 def start_force(start: NonbondedParameters) -> openmm.NonbondedForce:
@@ -78,7 +79,7 @@ def test_the_atoms_keep_their_interaction_with_other_molecules() -> None:
     assert force.getNonbondedMethod() == openmm.NonbondedForce.NoCutoff
     for atom in range(9):
         charge, sigma, epsilon = force.getParticleParameters(atom)
-        assert (charge._value, sigma._value, epsilon._value) == (
+        assert numbers((charge, sigma, epsilon)) == (
             start.charge[atom],
             start.sigma[atom],
             start.epsilon[atom],

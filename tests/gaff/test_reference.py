@@ -18,7 +18,9 @@ def test_reference_values_are_means_over_frames_and_equivalent_coordinates() -> 
 
 @pytest.mark.parametrize(("frames", "by_type"), [(None, False), (5, True)])
 def test_without_frames_and_for_shared_types_bonds_and_angles_rest_where_the_start_has_them(
-    frames: int | None, by_type: bool
+    frames: int | None,
+    *,
+    by_type: bool,
 ) -> None:
     ethanol, start = molecule("ethanol"), class_one_of("ethanol")
     topology = Topology(ethanol)

@@ -80,7 +80,7 @@ def test_the_points_of_a_lone_atom_cover_its_spheres_evenly():
 
 def test_points_of_two_overlapping_spheres_cover_the_area_outside_both():
     distance, radius = 0.15, 1.4 * 0.14
-    shells = resp._shell(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, distance]]), np.full(2, radius))
+    shells = resp.shell(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, distance]]), np.full(2, radius))
     exact = 2 * 2 * np.pi * radius * (radius + distance / 2) * 100
     assert shells.areas.sum() == pytest.approx(exact, rel=0.01)  # the smooth cut is symmetric in first order only
 

@@ -112,5 +112,5 @@ def test_first_pseudo_frames_are_at_conformers_that_no_frame_shows() -> None:
     found = first_training(own).pseudo_frames
     np.testing.assert_array_equal(found.positions, own.region.pseudo_frames(ATOMS).positions)
     assert len(found) == 40
-    bare = prepare(replace(spring_task(10), force_field=force_field("ethanol").bare()))
+    bare = prepare(replace(spring_task(10), force_field=force_field("ethanol").without_terms()))
     assert len(first_training(bare).pseudo_frames) == 0

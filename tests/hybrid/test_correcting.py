@@ -139,7 +139,7 @@ def test_fewer_points_than_frames_are_trained_on_all_frames() -> None:
 
 
 def test_kernels_alone_are_all_the_energy() -> None:
-    bare = force_field("ethanol").bare()
+    bare = force_field("ethanol").without_terms()
     x = torch.as_tensor(distorted("ethanol", 3))
     assert (bare.energy(x) == 0).all()
     found = correct(bare, spring_frames(60), validation_frames(), [range(9)])
@@ -310,7 +310,7 @@ def test_more_noise_is_tried_until_the_gate_is_passed(monkeypatch: pytest.Monkey
 def test_without_a_stable_correction_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hybridff.hybrid.correcting.check_stability", strict)
     task = spring_task()
-    alone = correct_stable(replace(task, force_field=task.force_field.bare()))
+    alone = correct_stable(replace(task, force_field=task.force_field.without_terms()))
     assert len(alone.force_field.corrections) == 1
     assert alone.sentences()[-1] == "They did not pass the stability gate: a hole of the test"
     said: list[str] = []

@@ -42,7 +42,7 @@ def state() -> Hyperparameters:
 
 
 def test_there_is_none_where_there_are_no_terms() -> None:
-    assert unseen_region(force_field("ethanol").bare(), frames(), (10.0, 1.0)) is None
+    assert unseen_region(force_field("ethanol").without_terms(), frames(), (10.0, 1.0)) is None
 
 
 def test_there_is_none_where_frames_show_all_angles(monkeypatch: pytest.MonkeyPatch) -> None:

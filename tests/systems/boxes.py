@@ -29,7 +29,7 @@ def energy(system: openmm.System, positions: Float[np.ndarray, "particles 3"], *
     for name, value in parameters.items():
         context.setParameter(name, value)
     context.setPositions(positions)
-    return context.getState(getEnergy=True).getPotentialEnergy()._value
+    return context.getState(getEnergy=True).getPotentialEnergy().value_in_unit_system(unit.md_unit_system)
 
 
 def forces(
@@ -41,7 +41,7 @@ def forces(
     for name, value in parameters.items():
         context.setParameter(name, value)
     context.setPositions(positions)
-    return context.getState(getForces=True).getForces(asNumpy=True)._value
+    return context.getState(getForces=True).getForces(asNumpy=True).value_in_unit_system(unit.md_unit_system)
 
 
 def topology_of(models: Sequence[ForceField], orders: Sequence[Sequence[int]]) -> app.Topology:

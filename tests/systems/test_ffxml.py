@@ -78,7 +78,7 @@ def test_copies_in_water_beside_ambers_files_are_the_sum_of_parts(tmp_path: Path
         own += energy(alone, x[9 * k : 9 * k + 9])
     context = openmm.Context(empty, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     context.setPositions(x)
-    bonded = context.getState(getEnergy=True, groups={0}).getPotentialEnergy()._value
+    bonded = context.getState(getEnergy=True, groups={0}).getPotentialEnergy().value_in_unit_system(unit.md_unit_system)
     assert bonded == pytest.approx(own, rel=1e-9)
 
 
@@ -87,7 +87,10 @@ def test_constraints_have_the_lengths_of_the_terms() -> None:
         model = fitted("ethanol", form)  # type: ignore[arg-type]
         forcefield = app.ForceField(io.StringIO(standalone(model, "ligand")))
         system = forcefield.createSystem(model.molecule.to_openmm_topology(), constraints=app.HBonds)
-        found = {(i, j): d._value for i, j, d in map(system.getConstraintParameters, range(system.getNumConstraints()))}
+        found = {
+            (i, j): d.value_in_unit_system(unit.md_unit_system)
+            for i, j, d in map(system.getConstraintParameters, range(system.getNumConstraints()))
+        }
         assert len(found) == 6
         feature = "harmonic_bond" if form == "harmonic" else "morse_bond"
         (terms,) = model.table.single_feature_terms(feature)
@@ -189,7 +192,7 @@ from openmm import app
 def energy(system, x):
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     context.setPositions(x)
-    return context.getState(getEnergy=True).getPotentialEnergy()._value
+    return context.getState(getEnergy=True).getPotentialEnergy().value_in_unit_system(unit.md_unit_system)
 system = openmm.XmlSerializer.deserialize(open("system.xml").read())
 alone = app.ForceField("model.xml").createSystem(app.PDBFile("box.pdb").topology)
 print(json.dumps({"system": energy(system, np.load("positions.npy")), "file": energy(alone, np.load("alone.npy"))}))

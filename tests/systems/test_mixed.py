@@ -150,7 +150,7 @@ def test_constraints_get_the_fitted_lengths(box: tuple[openmm.System, app.Topolo
     lengths = fitted_lengths(model)
     hydrogens = model.molecule.numbers == 1
     of_ligand = {
-        frozenset((i, j)): d._value
+        frozenset((i, j)): d.value_in_unit_system(unit.md_unit_system)
         for i, j, d in map(mixed.getConstraintParameters, range(mixed.getNumConstraints()))
         if max(i, j) < 9
     }
@@ -160,7 +160,10 @@ def test_constraints_get_the_fitted_lengths(box: tuple[openmm.System, app.Topolo
         if hydrogens[bond].any()
     }
     assert of_ligand == pytest.approx(expected)
-    old = {d._value for *_, d in map(system.getConstraintParameters, range(system.getNumConstraints()))}
+    old = {
+        d.value_in_unit_system(unit.md_unit_system)
+        for *_, d in map(system.getConstraintParameters, range(system.getNumConstraints()))
+    }
     assert not set(of_ligand.values()) <= old
 
 

@@ -10,6 +10,7 @@ from openmmml import MLPotential
 from hybridff.errors import InputError
 from hybridff.export.modelfile import SavedModel, write_model
 from hybridff.export.routes import to_openmm
+from hybridff.systems.mlpotential import HybridFFPotentialImplFactory
 
 
 def test_openmm_ml_finds_the_potential_and_makes_a_system(tmp_path) -> None:
@@ -41,7 +42,7 @@ def test_its_forces_alone_are_the_energy_inside_the_molecules() -> None:
     for atom in topology.atoms():
         system.addParticle(atom.element.mass)
     x = np.concatenate([geometry("ethanol"), geometry("ethanol", seed=1)])
-    MLPotential("hybridff", model=model)._impl.addForces(topology, system, range(9, 18), 0)
+    HybridFFPotentialImplFactory().createImpl("hybridff", model=model).addForces(topology, system, range(9, 18), 0)
     assert energy(system, x) == pytest.approx(float(model.energy(torch.as_tensor(x[9:]))), rel=1e-12)
 
 

@@ -49,7 +49,7 @@ def test_two_ligands_twice_each_in_water_are_the_sum_of_parts() -> None:
     options = {"nonbondedMethod": app.PME, "nonbondedCutoff": 0.9 * unit.nanometer}
     whole = forcefield.createSystem(topology, **options)
     plain = [m.with_corrections(()) for m in (ethanol, propane)]
-    others = forcefield_with(*(m.bare() for m in plain)).createSystem(topology, **options)
+    others = forcefield_with(*(m.without_terms() for m in plain)).createSystem(topology, **options)
     # Modeller has moved the molecules into the middle of its box
     places = np.cumsum([0, *(len(part) for part in parts)])
     own = sum(inner(m, x[a:b]) for m, a, b in zip(models, places[:-1], places[1:], strict=True))
@@ -85,7 +85,9 @@ def test_charges_and_lennard_jones_towards_others_are_those_of_the_start() -> No
     model = rich()
     system = forcefield_with(model).createSystem(model.molecule.to_openmm_topology())
     (nonbonded,) = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
-    found = np.array([[v._value for v in nonbonded.getParticleParameters(i)] for i in range(9)])
+    found = np.array(
+        [[v.value_in_unit_system(unit.md_unit_system) for v in nonbonded.getParticleParameters(i)] for i in range(9)]
+    )
     start = model.nonbonded
     np.testing.assert_allclose(found, np.stack([start.charge, start.sigma, start.epsilon], 1), rtol=1e-12)
 
@@ -110,8 +112,8 @@ def test_constraints_have_fitted_lengths_and_heavy_hydrogens_their_mass() -> Non
     assert system.getNumConstraints() == 6
     lengths = dict(zip(map(frozenset, model.molecule.bonds.tolist()), fitted_lengths(model), strict=True))
     for i, j, distance in map(system.getConstraintParameters, range(6)):
-        assert distance._value == pytest.approx(lengths[frozenset((i, j))])
-    masses = [system.getParticleMass(i)._value for i in range(9)]
+        assert distance.value_in_unit_system(unit.md_unit_system) == pytest.approx(lengths[frozenset((i, j))])
+    masses = [system.getParticleMass(i).value_in_unit_system(unit.md_unit_system) for i in range(9)]
     assert masses[-1] == 3.0
     assert sum(masses) == pytest.approx(46.069, abs=1e-2)
     integrator = openmm.LangevinMiddleIntegrator(300, 1.0, 0.004)
@@ -122,7 +124,7 @@ def test_constraints_have_fitted_lengths_and_heavy_hydrogens_their_mass() -> Non
     context.applyConstraints(1e-8)
     openmm.LocalEnergyMinimizer.minimize(context)
     integrator.step(500)
-    assert np.isfinite(context.getState(getEnergy=True).getPotentialEnergy()._value)
+    assert np.isfinite(context.getState(getEnergy=True).getPotentialEnergy().value_in_unit_system(unit.md_unit_system))
 
 
 def test_models_may_be_folders(tmp_path) -> None:
