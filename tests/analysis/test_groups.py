@@ -47,7 +47,7 @@ def test_a_wrong_atom_and_a_wrong_frame_are_found() -> None:
     forces[:, 2] += 500.0
     highest = int(energies.argmax())
     energies[highest] += 200 * KCAL_MOL
-    limits = [0.0, 200.0, np.inf]
+    limits = [0.0, 200.0 * KCAL_MOL, np.inf]
     found = error_groups(
         force_field("ethanol"), replace(own, forces=forces, energies=energies), molecule("ethanol"), 0.0, (), limits
     )

@@ -1,4 +1,3 @@
-import ase
 import numpy as np
 import openmm
 import pytest
@@ -44,8 +43,7 @@ def test_a_cold_molecule_has_its_normal_modes() -> None:
             for own in (run, Run(**{**vars(run), "seed": 1}))
         ]
     )
-    atoms = ase.Atoms(model.molecule.numbers, model.molecule.positions * 10)
-    modes = modes_of(atoms, HybridFFCalculator(model)).frequencies
+    modes = modes_of(model.molecule.numbers, model.molecule.positions, HybridFFCalculator(model)).frequencies
     # every line is a mode: at least 95 % of the density is within 6/cm of one (resolution 1.7/cm)
     near = np.abs(found.wavenumbers[:, None] - modes).min(1) < 6
     assert np.trapezoid(found.density * near, found.wavenumbers) > 0.95
