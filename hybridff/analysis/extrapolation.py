@@ -15,6 +15,7 @@ from hybridff.document.blocks import Table
 from hybridff.document.result import Result
 from hybridff.errors import InputError
 from hybridff.export.ase_atoms import evaluator
+from hybridff.export.dynamics import parse_time
 from hybridff.molecules.molecule import Molecule
 from hybridff.plots.errors import TemperatureErrors, temperature_errors
 from hybridff.progress import Progress, Say, part, quiet, silent
@@ -54,9 +55,9 @@ class OwnFrames:
     temperatures: tuple[float, ...] = (300.0, 600.0, 1200.0)
     """Temperatures of the dynamics [K]."""
     frames: int = 20
-    """Number of frames at each temperature."""
-    spacing: float = 0.5
-    """Time between two frames [ps]."""
+    """Frames at each temperature."""
+    spacing: str = "0.5 ps"
+    """Time between two frames."""
     seed: int = 0
     """Seed of the dynamics."""
 
@@ -68,7 +69,8 @@ class OwnFrames:
 
     def run(self, temperature: float) -> Run:
         """The dynamics at a temperature [K]."""
-        return Run(temperature=temperature, time=self.frames * self.spacing, every=self.spacing, seed=self.seed)
+        apart = parse_time(self.spacing, "the spacing")
+        return Run(temperature=temperature, time=self.frames * apart, every=apart, seed=self.seed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from hybridff.analysis.trajectories import STEP, Run, Trajectory, masses_of, sys
 from hybridff.document.blocks import Table
 from hybridff.document.result import Result
 from hybridff.errors import InputError
+from hybridff.export.dynamics import parse_time
 from hybridff.molecules.molecule import Molecule
 from hybridff.plots.dynamics import Density, densities_of_states
 from hybridff.progress import Progress, Say, part, quiet, silent
@@ -52,9 +53,9 @@ class SpectrumOptions:
     """Which dynamics at constant energy spectra come from."""
 
     temperatures: tuple[float, ...] = (100.0, 200.0, 300.0, 400.0)
-    """Temperatures of the warm-up [K]."""
-    time: float = 20.0
-    """Length of each run at constant energy [ps]."""
+    """Temperatures of the dynamics [K]."""
+    time: str = "20 ps"
+    """Length of each run at constant energy."""
     runs: int = 4
     """Runs at each temperature, whose scatter gives the errors."""
     seed: int = 0
@@ -67,8 +68,9 @@ class SpectrumOptions:
 
     def plans(self) -> list[Run]:
         """All runs, one temperature after the other."""
+        time = parse_time(self.time, "the time")
         return [
-            Run(temperature=kelvin, time=self.time, every=_FRAME, seed=self.seed + run, constant_energy=True)
+            Run(temperature=kelvin, time=time, every=_FRAME, seed=self.seed + run, constant_energy=True)
             for kelvin in dict.fromkeys(self.temperatures)
             for run in range(self.runs)
         ]

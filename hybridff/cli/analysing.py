@@ -1,6 +1,7 @@
 """``hybridff analyse``: a model beside other methods at minima and along torsions, and what all analyses share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,8 @@ Others = Annotated[
     tuple[str, ...],
     Parameter(
         help=f"Further methods: {', '.join(NAMES)}, folders of models, model files of the program sgdml (.npz), or "
-        "module:Class of any calculator of ASE."
+        "module:Class of any calculator of ASE.",
+        show_default=lambda names: ", ".join(names) or "none",
     ),
 ]
 MethodOptions = Annotated[
@@ -44,7 +46,71 @@ MethodOptions = Annotated[
     Parameter(name="--options", help='TOML file with options of methods, in tables such as ["module:Class"].'),
 ]
 Table = Annotated[Path | None, Parameter(help="File for the table, as CSV.")]
-Picture = Annotated[Path | None, Parameter(help="File for a picture, .png.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Where an analysis goes, besides the screen."""
+
+    table: Path | None = None
+    """File for the table, as CSV."""
+    picture: Path | None = None
+    """File for a picture, .png."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanFiles:
+    """Where a scan goes, besides the screen."""
+
+    table: Path | None = None
+    """File for the table, as CSV."""
+    picture: Path | None = None
+    """File for a picture, .png."""
+    differences: Path | None = None
+    """File for a picture of the differences from the reference, or from MODEL, .png."""
+    structures: Path | None = None
+    """File for MODEL's geometries, .xyz, so that a reference can label them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanOptions:
+    """What a scan goes through."""
+
+    torsion: Annotated[list[str], Parameter(negative="")]
+    """Numbers of its four atoms, such as 3,1,2,9. Give it twice for two."""
+    every: float = 15.0
+    """Degrees from one angle to the next."""
+    rigid: Annotated[bool, Parameter(negative="")] = False
+    """Turn the molecule as it is, and relax nothing."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.torsion) <= 2:
+            raise InputError(f"a scan takes one or two torsions, not {len(self.torsion)}.")
+        if not 1 <= self.every <= 180:
+            raise InputError(f"option every has to be from 1 to 180 degrees, not {self.every:g}.")
+
+    def angles(self) -> list[Float[np.ndarray, " _"]]:
+        """Angles of each torsion [rad]."""
+        return [np.arange(-180.0, 180.0 - 1e-9, self.every) * DEGREE for _ in self.torsion]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """How MODEL's minima are searched for."""
+
+    window: float = 6.0
+    """Highest energy of MODEL's minima above the lowest [kcal/mol]."""
+    conformers: int = 100
+    """Conformers that the search for MODEL's minima begins with."""
+
+    def __post_init__(self) -> None:
+        if not self.window > 0:
+            raise InputError(f"option window has to be a positive number, not {self.window:g}.")
+        if self.conformers < 1:
+            raise InputError(f"option conformers has to be at least 1, not {self.conformers}.")
+
+
+Written = Annotated[Files | None, Parameter(name="*")]
 
 
 @analyse.command(name="modes")
@@ -80,50 +146,38 @@ def scan_torsions(
     others: Others = (STOCK,),
     /,
     *,
-    torsion: Annotated[
-        list[str], Parameter(help="Numbers of its four atoms, such as 3,1,2,9. Give it twice for two.", negative="")
-    ],
-    every: Annotated[float, Parameter(help="Degrees from one angle to the next.")] = 15.0,
-    rigid: Annotated[bool, Parameter(help="Turn the molecule as it is, and relax nothing.", negative="")] = False,
+    scan: Annotated[ScanOptions, Parameter(name="*")],
     reference: Annotated[
         Path | None, Parameter(help="Geometries on the grid with their energies, in any format that fit reads.")
     ] = None,
     options: MethodOptions = None,
-    table: Table = None,
-    picture: Picture = None,
-    differences: Annotated[
-        Path | None, Parameter(help="File for a picture of the differences from the reference, or from MODEL, .png.")
-    ] = None,
-    structures: Annotated[
-        Path | None, Parameter(help="File for MODEL's geometries, .xyz, so that a reference can label them.")
-    ] = None,
+    files: Annotated[ScanFiles | None, Parameter(name="*")] = None,
 ) -> None:
     """Energies along one or two torsions, all else relaxed.
 
     Each method relaxes its own geometries; energies are above its lowest, deviations from MODEL's after the best shift.
     """
-    if not 1 <= len(torsion) <= 2:
-        raise InputError(f"a scan takes one or two torsions, not {len(torsion)}.")
-    if not 1 <= every <= 180:
-        raise InputError(f"option every has to be from 1 to 180 degrees, not {every:g}.")
-    check_outputs(table, picture, structures, differences)
+    files = files or ScanFiles()
+    check_outputs(files.table, files.picture, files.structures, files.differences)
     force_field = read_model(model).force_field
     molecule = force_field.molecule
-    torsions = [parse_torsion(text, molecule) for text in torsion]
-    calculators = methods(force_field, model, others, options)
-    angles, known = [np.arange(-180.0, 180.0 - 1e-9, every) * DEGREE for _ in torsions], {}
+    torsions, angles = [parse_torsion(text, molecule) for text in scan.torsion], scan.angles()
+    calculators, known = methods(force_field, model, others, options), {}
     if reference is not None:
         frames = frames_of(reference, molecule)
         known[str(reference)] = on_grid(frames.positions, frames.energies, torsions, angles, str(reference))
-    if differences is not None and len(calculators) + len(known) < 2:
+    if files.differences is not None and len(calculators) + len(known) < 2:
         raise InputError("there is nothing to take differences from; name another method or a --reference.")
     with progress("scan") as advance:
-        found = torsion_scans(molecule, calculators, torsions, angles, rigid=rigid, reference=known, progress=advance)
-    put_out(found, table, picture)
-    if differences is not None:
-        write_picture(differences, found.differences())
-    if structures is not None:
-        write_structures(structures, molecule, found.scans[str(model)].positions.reshape(-1, len(molecule.numbers), 3))
+        found = torsion_scans(
+            molecule, calculators, torsions, angles, rigid=scan.rigid, reference=known, progress=advance
+        )
+    put_out(found, files.table, files.picture)
+    if files.differences is not None:
+        write_picture(files.differences, found.differences())
+    if files.structures is not None:
+        geometries = found.scans[str(model)].positions.reshape(-1, len(molecule.numbers), 3)
+        write_structures(files.structures, molecule, geometries)
 
 
 @analyse.command(name="minima")
@@ -135,8 +189,7 @@ def relaxed_minima(
     reference: Annotated[
         Path | None, Parameter(help="Minima with energies, in any format that fit reads; MODEL's own if left out.")
     ] = None,
-    window: Annotated[float, Parameter(help="Highest energy of MODEL's minima above the lowest [kcal/mol].")] = 6.0,
-    conformers: Annotated[int, Parameter(help="Conformers that the search for MODEL's minima begins with.")] = 100,
+    searching: Annotated[SearchOptions | None, Parameter(name="*")] = None,
     options: MethodOptions = None,
     table: Table = None,
     structures: Annotated[Path | None, Parameter(help="File for MODEL's minima, .xyz.")] = None,
@@ -145,17 +198,19 @@ def relaxed_minima(
 
     Printed are energies above that of the first minimum [kcal/mol], and how far each method moves it (RMSD [Å]).
     """
-    if not window > 0:
-        raise InputError(f"option window has to be a positive number, not {window:g}.")
-    if conformers < 1:
-        raise InputError(f"option conformers has to be at least 1, not {conformers}.")
+    searching = searching or SearchOptions()
     check_outputs(table, structures=structures)
     force_field = read_model(model).force_field
     molecule, calculators = force_field.molecule, methods(force_field, model, others, options)
     known = None if reference is None else {str(reference): read_minima(reference, molecule)}
     with progress("minima") as advance:
         found = compare_minima(
-            molecule, calculators, reference=known, window=window * KCAL_MOL, wanted=conformers, progress=advance
+            molecule,
+            calculators,
+            reference=known,
+            window=searching.window * KCAL_MOL,
+            wanted=searching.conformers,
+            progress=advance,
         )
     put_out(found, table)
     if structures is not None:

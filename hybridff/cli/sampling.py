@@ -1,5 +1,6 @@
 """More of ``hybridff analyse``: what comes from dynamics by several methods, all in OpenMM."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +15,10 @@ from hybridff.analysis.sampling import SamplingOptions, sample_all
 from hybridff.analysis.torsions import parse_torsion
 from hybridff.analysis.vibrations import SpectrumOptions, compare_spectra
 from hybridff.cli.analysing import (
+    Files,
     MethodOptions,
     Others,
-    Picture,
-    Table,
+    Written,
     analyse,
     check_outputs,
     frames_of,
@@ -28,10 +29,31 @@ from hybridff.cli.analysing import (
 )
 from hybridff.cli.terminal import progress, say
 from hybridff.errors import InputError
-from hybridff.export.dynamics import parse_time
 from hybridff.export.modelfile import read_model
 
 Sampling = Annotated[SamplingOptions | None, Parameter(name="*")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PopulationOptions:
+    """What dynamics are asked for: populations of minima, or free energies along torsions."""
+
+    torsion: Annotated[list[str] | None, Parameter(negative="")] = None
+    """Numbers of its four atoms, such as 3,1,2,9: free energies along it. Twice for a map."""
+    reference: Path | None = None
+    """Minima with energies, in any format that fit reads; MODEL's own if left out."""
+    bins: int = 36
+    """Bins of each torsion."""
+
+    def __post_init__(self) -> None:
+        if self.torsion is not None and not 1 <= len(self.torsion) <= 2:
+            raise InputError(f"free energies are along one or two torsions, not {len(self.torsion)}.")
+        if self.torsion is not None and self.reference is not None:
+            raise InputError(
+                "minima mean nothing for free energies along torsions; leave --reference or --torsion out."
+            )
+        if self.bins < 2:
+            raise InputError(f"option bins has to be at least 2, not {self.bins}.")
 
 
 @analyse.command
@@ -40,27 +62,19 @@ def vdos(
     others: Others = (STOCK,),
     /,
     *,
-    temperatures: Annotated[tuple[float, ...], Parameter(help="Temperatures of the dynamics [K].", negative="")] = (
-        100.0,
-        200.0,
-        300.0,
-        400.0,
-    ),
-    time: Annotated[str, Parameter(help="Length of each run at constant energy.")] = "20 ps",
-    runs: Annotated[int, Parameter(help="Runs at each temperature, whose scatter gives the errors.")] = 4,
-    seed: Annotated[int, Parameter(help="Seed of the first run; the others count on.")] = 0,
+    spectra: Annotated[SpectrumOptions | None, Parameter(name="*", negative_iterable=())] = None,
     options: MethodOptions = None,
-    table: Table = None,
-    picture: Picture = None,
+    files: Written = None,
 ) -> None:
     """Vibrational density of states from dynamics at constant energy, and where the bands of bonds to hydrogen lie."""
-    plan = SpectrumOptions(temperatures=temperatures, time=parse_time(time, "the time"), runs=runs, seed=seed)
-    check_outputs(table, picture)
+    spectra = spectra or SpectrumOptions()
+    files = files or Files()
+    check_outputs(files.table, files.picture)
     force_field = read_model(model).force_field
     molecule, calculators = force_field.molecule, methods(force_field, model, others, options)
     with progress("spectra") as advance:
-        found = compare_spectra(molecule, calculators, plan, say=say, progress=advance)
-    put_out(found, table, picture)
+        found = compare_spectra(molecule, calculators, spectra, say=say, progress=advance)
+    put_out(found, files.table, files.picture)
 
 
 @analyse.command(name="populations")
@@ -69,53 +83,39 @@ def basin_populations(
     others: Others = (STOCK,),
     /,
     *,
-    torsion: Annotated[
-        list[str] | None,
-        Parameter(
-            help="Numbers of its four atoms, such as 3,1,2,9: free energies along it. Twice for a map.", negative=""
-        ),
-    ] = None,
-    reference: Annotated[
-        Path | None, Parameter(help="Minima with energies, in any format that fit reads; MODEL's own if left out.")
-    ] = None,
-    bins: Annotated[int, Parameter(help="Bins of each torsion.")] = 36,
+    of: Annotated[PopulationOptions | None, Parameter(name="*")] = None,
     sampling: Sampling = None,
     options: MethodOptions = None,
-    table: Table = None,
-    picture: Picture = None,
+    files: Written = None,
 ) -> None:
     """Populations of minima, or free energies along one or two torsions, from dynamics, with standard errors.
 
     A frame belongs to the minimum whose torsions about bonds that turn are nearest, equal atoms exchanged, and of its
     mirror image where dynamics get there.
     """
-    if torsion is not None and not 1 <= len(torsion) <= 2:
-        raise InputError(f"free energies are along one or two torsions, not {len(torsion)}.")
-    if torsion is not None and reference is not None:
-        raise InputError("minima mean nothing for free energies along torsions; leave --reference or --torsion out.")
-    if bins < 2:
-        raise InputError(f"option bins has to be at least 2, not {bins}.")
-    check_outputs(table, picture)
+    of = of or PopulationOptions()
+    files = files or Files()
+    check_outputs(files.table, files.picture)
     sampling = sampling or SamplingOptions()
     force_field = read_model(model).force_field
     molecule, calculators = force_field.molecule, methods(force_field, model, others, options)
-    chosen = telling_rotors(molecule) if torsion is None else [parse_torsion(text, molecule) for text in torsion]
+    chosen = telling_rotors(molecule) if of.torsion is None else [parse_torsion(text, molecule) for text in of.torsion]
     if not chosen:
         raise InputError(f"{molecule.name} has no bond that turns one conformer into another; name a --torsion.")
     known = []
-    if torsion is None:
+    if of.torsion is None:
         with progress("minima") as advance, running(str(model)):
             known = (
                 search(molecule, calculators[str(model)], progress=advance)
-                if reference is None
-                else read_minima(reference, molecule)
+                if of.reference is None
+                else read_minima(of.reference, molecule)
             )
     with progress("dynamics") as advance:
         visited = sample_all(molecule, calculators, sampling, say=say, progress=advance)
-    if torsion is None:
-        put_out(compare_populations(molecule, visited, known, chosen), table, picture)
+    if of.torsion is None:
+        put_out(compare_populations(molecule, visited, known, chosen), files.table, files.picture)
     else:
-        put_out(compare_free_energies(molecule, visited, chosen, bins), table, picture)
+        put_out(compare_free_energies(molecule, visited, chosen, of.bins), files.table, files.picture)
 
 
 @analyse.command(name="distances")
@@ -133,11 +133,11 @@ def distance_distributions(
     ] = None,
     sampling: Sampling = None,
     options: MethodOptions = None,
-    table: Table = None,
-    picture: Picture = None,
+    files: Written = None,
 ) -> None:
     """Distribution of distances between atoms in dynamics: of one pair or several, or of all pairs of the molecule."""
-    check_outputs(table, picture)
+    files = files or Files()
+    check_outputs(files.table, files.picture)
     sampling = sampling or SamplingOptions()
     if len(sampling.temperatures) != 1:
         raise InputError(f"distances are of one temperature, not of {len(sampling.temperatures)}.")
@@ -148,7 +148,7 @@ def distance_distributions(
     with progress("dynamics") as advance:
         runs = sample_all(molecule, calculators, sampling, say=say, progress=advance)
     visited |= {name: list(own[sampling.temperatures[0]]) for name, own in runs.items()}
-    put_out(compare_distances(visited, pairs), table, picture)
+    put_out(compare_distances(visited, pairs), files.table, files.picture)
 
 
 @analyse.command
@@ -158,29 +158,21 @@ def extrapolate(
     /,
     *,
     reference: Annotated[str, Parameter(help="Method that labels the frames: as for further methods.")],
-    temperatures: Annotated[tuple[float, ...], Parameter(help="Temperatures of the dynamics [K].", negative="")] = (
-        300.0,
-        600.0,
-        1200.0,
-    ),
-    frames: Annotated[int, Parameter(help="Frames at each temperature.")] = 20,
-    spacing: Annotated[str, Parameter(help="Time between two frames.")] = "0.5 ps",
-    seed: Annotated[int, Parameter(help="Seed of the dynamics.")] = 0,
+    own: Annotated[OwnFrames | None, Parameter(name="*", negative_iterable=())] = None,
     options: MethodOptions = None,
-    table: Table = None,
-    picture: Picture = None,
+    files: Written = None,
 ) -> None:
     """Errors on frames of each method's own dynamics, labelled by a reference: does it know when it is wrong?
 
     As in D. P. Kovács et al., J. Chem. Theory Comput. 17, 7696 (2021), Fig. 5. Energies after subtraction of a constant
     that makes their mean right at the lowest temperature.
     """
-    apart = parse_time(spacing, "the spacing")
-    plan = OwnFrames(temperatures=temperatures, frames=frames, spacing=apart, seed=seed)
-    check_outputs(table, picture)
+    own = own or OwnFrames()
+    files = files or Files()
+    check_outputs(files.table, files.picture)
     force_field = read_model(model).force_field
     molecule, calculators = force_field.molecule, methods(force_field, model, others, options)
     label = method(reference, molecule, force_field, options_of(options).get(reference))
     with progress("own frames") as advance:
-        found = compare_own_errors(molecule, calculators, label, plan, say=say, progress=advance)
-    put_out(found, table, picture)
+        found = compare_own_errors(molecule, calculators, label, own, say=say, progress=advance)
+    put_out(found, files.table, files.picture)

@@ -3,9 +3,18 @@ import numpy as np
 import pytest
 from models import force_field, molecule
 
-from hybridff.analysis.extrapolation import Labelled, labelled, own_errors, own_frames
+from hybridff.analysis.extrapolation import (
+    Labelled,
+    OwnErrors,
+    OwnErrorsComparison,
+    OwnFrames,
+    labelled,
+    own_errors,
+    own_frames,
+)
 from hybridff.analysis.methods import method
 from hybridff.analysis.trajectories import Run, system_of
+from hybridff.errors import InputError
 from hybridff.export.calculator import HybridFFCalculator
 
 
@@ -40,3 +49,18 @@ def test_one_constant_serves_all_temperatures() -> None:
     assert last.energy_rmse == pytest.approx(3 * 4.184)
     assert first.force_rmse == pytest.approx(41.84)
     assert last.force_rmse == 0
+
+
+def test_a_comparison_is_in_kcal_per_mol_and_angstrom() -> None:
+    found = OwnErrorsComparison({"one": (OwnErrors(300.0, 20, 4.184, 83.68),)})
+    assert found.sentences() == ["one, 20 own frames at 300 K: energy RMSE 1.000 kcal/mol, force RMSE 2.000 kcal/mol/Å"]
+    assert found.table().rows == (("one", "300", "20", "1.000", "2.000"),)
+    assert found.picture().startswith(b"\x89PNG")
+
+
+def test_options_are_checked_before_anything_runs() -> None:
+    assert OwnFrames(frames=4, spacing="250 fs").run(600.0).time == pytest.approx(1.0)
+    with pytest.raises(InputError, match="option frames has to be at least 2"):
+        OwnFrames(frames=1)
+    with pytest.raises(InputError, match="option temperature has to be a positive number"):
+        OwnFrames(temperatures=(300.0, -1.0))

@@ -2,7 +2,18 @@ import numpy as np
 import pytest
 from models import force_field, molecule
 
-from hybridff.analysis.lines import displaced, energies_along, off_by, stretched
+from hybridff.analysis.lines import (
+    Line,
+    LineComparison,
+    bond_line,
+    compare_along,
+    displaced,
+    energies_along,
+    frames_line,
+    mode_line,
+    off_by,
+    stretched,
+)
 from hybridff.analysis.modes import modes_of
 from hybridff.errors import InputError
 from hybridff.export.ase_atoms import atomic_weights
@@ -54,3 +65,38 @@ def test_what_cannot_be_stretched_is_refused() -> None:
         stretched(molecule("ethanol"), positions(), (0, 2), np.array([1.0]))
     with pytest.raises(InputError, match="the bond C1-C2 is in a ring, which does not come apart"):
         stretched(molecule("benzene"), positions("benzene"), (0, 1), np.array([1.0]))
+
+
+def test_a_comparison_is_from_where_the_first_is_lowest() -> None:
+    line = Line("A-B", np.array([0.1, 0.2, 0.3]), np.zeros((3, 2, 3)))
+    found = LineComparison(line, {"one": np.array([8.368, 0.0, 4.184]) + 100, "other": np.array([8.368, 4.184, 4.184])})
+    assert found.sentences() == [
+        "A-B [Å]: 3 geometries; one rises by up to 2.00 kcal/mol",
+        "other: off one by 0.667 kcal/mol on average, 1.000 at most",
+    ]
+    assert found.table().header == ("A-B [Å]", "one [kcal/mol]", "other [kcal/mol]")
+    assert found.table().rows[0] == ("1", "2.00000", "1.00000")
+    assert found.table().rows[1] == ("2", "0.00000", "0.00000")
+    assert found.picture().startswith(b"\x89PNG")
+
+
+def test_frames_are_a_line_counted_from_one() -> None:
+    line = frames_line(np.zeros((3, 2, 3)), "folder/file.npz")
+    label, places = line.axis()
+    assert label == "frame of file.npz"
+    assert places.tolist() == [1, 2, 3]
+    with pytest.raises(InputError, match=r"folder/file\.npz has one geometry; a line needs at least two"):
+        frames_line(np.zeros((1, 2, 3)), "folder/file.npz")
+
+
+def test_lines_begin_at_the_minimum_of_the_method() -> None:
+    own, calculator = molecule("ethanol"), HybridFFCalculator(force_field("ethanol"))
+    line = bond_line(own, calculator, (2, 8), np.array([0.9, 1.0, 1.1]))
+    found = compare_along(line, own, {"own": calculator}, reference={"flat": np.zeros(3)})
+    assert list(found.energies) == ["flat", "own"]
+    assert found.energies["own"].argmin() == 1
+    assert line.places[1] == pytest.approx(np.linalg.norm(line.positions[1, 2] - line.positions[1, 8]))
+    along = energies_along(mode_line(own, calculator, 21, 0.005, 3), own.numbers, calculator)
+    assert along.argmin() == 1
+    with pytest.raises(InputError, match="option mode has to be from 1 to 21, not 22"):
+        mode_line(own, calculator, 22, 0.005, 3)

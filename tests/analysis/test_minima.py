@@ -7,9 +7,12 @@ from scipy.spatial.transform import Rotation
 
 from hybridff.analysis.methods import method
 from hybridff.analysis.minima import (
+    MinimaComparison,
     Minimum,
+    compare_minima,
     guesses,
     handed_alike,
+    minima_of,
     positions_of,
     relaxed_minimum,
     rmsd,
@@ -19,6 +22,7 @@ from hybridff.analysis.minima import (
 )
 from hybridff.errors import InputError
 from hybridff.export.calculator import HybridFFCalculator
+from hybridff.frames.dataset import Frames
 
 
 def test_ethanol_has_two_minima_whatever_the_method() -> None:
@@ -99,3 +103,43 @@ def test_equal_atoms_are_named_so_that_centres_are_as_handed_as_in_the_molecule(
         assert rmsd(own, found, wrong) < 1e-7
     for guess in guesses(own, wanted=20):
         assert all(volume(guess.positions, atoms) * volume(x, atoms) > 0 for atoms in (methyl, methylene))
+
+
+def test_a_comparison_has_energies_above_the_first_minimum_and_gaps_where_relaxations_did_not_end() -> None:
+    minima = [Minimum(energy, np.zeros((1, 3))) for energy in (10.0, 14.184)]
+    found = MinimaComparison(
+        {"one": tuple(minima), "a/other": (minima[1], None)}, {"one": (0.0, 0.0), "a/other": (0.012, None)}
+    )
+    assert found.table().header == (
+        "minimum",
+        "one [kcal/mol]",
+        "one RMSD [Å]",
+        "a/other [kcal/mol]",
+        "a/other RMSD [Å]",
+    )
+    assert found.table().rows == (("1", "0.00", "0.00", "0.00", "0.12"), ("2", "1.00", "0.00", "", ""))
+    assert found.sentences() == [
+        "minimum |              one |            other",
+        "      1 |      0.00 (0.00) |      0.00 (0.12)",
+        "      2 |      1.00 (0.00) |           (    )",
+    ]
+    assert found.picture().startswith(b"\x89PNG")
+
+
+def test_every_method_relaxes_the_minima_of_the_first() -> None:
+    own, calculator = molecule("ethanol"), HybridFFCalculator(force_field("ethanol"))
+    found = compare_minima(own, {"one": calculator, "same": calculator}, wanted=10)
+    assert len(found.known) == 2
+    np.testing.assert_allclose(found.energies("one"), found.energies("same"), atol=0.1)  # kJ/mol
+    again = compare_minima(own, {"same": calculator}, reference={"file": found.known[:1]})
+    assert list(again.minima) == ["file", "same"]
+    assert again.moved["same"][0] is not None
+    assert again.moved["same"][0] < 0.005
+
+
+def test_minima_of_frames_are_the_lowest_first() -> None:
+    own = molecule("ethanol")
+    x = positions_of(own)
+    found = minima_of(own, Frames(own.numbers, np.array([x, -x]), np.array([5.0, 2.0]), None))
+    assert [minimum.energy for minimum in found] == [2.0, 5.0]
+    assert rmsd(own, found[0].positions, x) < 1e-6

@@ -10,7 +10,9 @@ from models import force_field, molecule
 from hybridff.analysis.methods import RDKitCalculator
 from hybridff.analysis.modes import (
     HESSIAN_KCAL,
+    ModeComparison,
     Modes,
+    compare_modes,
     hessian,
     matching,
     modes_of,
@@ -121,3 +123,42 @@ def test_a_harmonic_energy_has_its_own_hessian() -> None:
     calculator = HarmonicCalculator(HarmonicForceField(atoms_at(ETHANOL, positions()), known))
     found = hessian(ETHANOL, positions(), calculator) / (EV / ANGSTROM**2)
     np.testing.assert_allclose(found, known, atol=1e-8)
+
+
+def modes_at(frequencies: list[float]) -> Modes:
+    return Modes(np.array(frequencies), np.eye(len(frequencies), 6), np.zeros((2, 3)))
+
+
+def test_a_comparison_tells_which_mode_is_which_and_what_is_off() -> None:
+    one, other = modes_at([100.0, 200.0]), modes_at([-50.0, 190.0])
+    swapped = Modes(other.frequencies, other.vectors[::-1], other.positions)
+    found = ModeComparison({"one": one, "a/other": swapped}, {"one": 0.0, "a/other": 0.1}, given=True)
+    assert found.sentences() == [
+        "Note: a/other relaxes to another conformer, 1.00 Å from that of one, with other modes.",
+        "Note: a/other ends at no minimum; its lowest frequency is 50i cm⁻¹.",
+        "a/other: frequencies off by 170.0 cm⁻¹ on average against one, at most by -250 (mode at 200)",
+        "      mode        one      other",
+        "         1      100.0      190.0",
+        "         2      200.0      -50.0",
+    ]
+    assert found.table().header == ("mode", "one", "a/other")
+    assert found.table().rows == (("1", "100.000", "190.000"), ("2", "200.000", "-50.000"))
+    assert found.picture().startswith(b"\x89PNG")
+
+
+def test_a_first_method_that_is_no_reference_is_judged_as_the_others_are() -> None:
+    saddle = {"one": modes_at([-50.0, 200.0])}
+    assert "one ends at no minimum" in ModeComparison(saddle, {"one": 0.0}, given=False).sentences()[0]
+    assert "one ends at no minimum" not in ModeComparison(saddle, {"one": 0.0}, given=True).sentences()[0]
+
+
+def test_methods_begin_at_the_minimum_of_the_first() -> None:
+    calculator = HybridFFCalculator(force_field("ethanol"))
+    found = compare_modes(molecule("ethanol"), {"one": calculator, "same": calculator})
+    assert not found.given
+    # forces at the end of a relaxation are up to 1e-4 eV/Å
+    np.testing.assert_allclose(found.columns()["one"], found.columns()["same"], atol=0.1)
+    assert found.away["same"] < 1e-3
+    given = compare_modes(molecule("ethanol"), {"same": calculator}, reference={"file": found.modes["one"]})
+    assert list(given.modes) == ["file", "same"]
+    assert given.given

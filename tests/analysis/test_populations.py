@@ -2,8 +2,14 @@ import numpy as np
 import pytest
 from models import molecule
 
+from hybridff.analysis.minima import Minimum
 from hybridff.analysis.populations import (
+    FreeEnergy,
+    FreeEnergyComparison,
+    PopulationComparison,
     basins_of,
+    compare_free_energies,
+    compare_populations,
     free_energy,
     nearest,
     populations,
@@ -110,3 +116,38 @@ def test_two_torsions_make_a_map_and_empty_bins_are_infinite() -> None:
     assert np.isfinite(found.values).sum() == 2
     assert found.values[2, 3] == 0
     assert found.values[1, 0] == pytest.approx(BOLTZMANN * 300 * np.log(2))
+
+
+def test_free_energies_are_shown_in_kcal_per_mol_and_degrees() -> None:
+    values, errors = np.array([0.0, 8.368, np.inf]), np.array([0.4184, 0.4184, np.nan])
+    found = FreeEnergyComparison({"one": FreeEnergy((np.radians([-120.0, 0.0, 120.0]),), values, errors)}, ("A-B-C-D",))
+    assert found.sentences() == [
+        "one: up to 2.00 kcal/mol, 67% of the bins visited, median standard error 0.10 kcal/mol"
+    ]
+    assert found.table().header == ("A-B-C-D [degrees]", "one [kcal/mol]", "one standard error")
+    assert found.table().rows == (("-120", "0.0000", "0.1000"), ("0", "2.0000", "0.1000"), ("120", "inf", "nan"))
+    assert found.picture().startswith(b"\x89PNG")
+
+
+def test_populations_are_shown_in_percent() -> None:
+    shares = {300.0: (np.array([0.75, 0.25]), np.array([0.1, np.nan]))}
+    found = PopulationComparison({"one": shares}, (0.0, 4.184))
+    assert found.sentences() == ["minima at 0.00 / 1.00 kcal/mol", "one, 300 K: 75.0 ± 10.0 / 25.0 %"]
+    assert found.table().rows == (
+        ("one", "300", "1", "0.000", "0.7500", "0.1000"),
+        ("one", "300", "2", "1.000", "0.2500", "nan"),
+    )
+    assert found.picture().startswith(b"\x89PNG")
+
+
+def test_runs_of_methods_become_populations_and_free_energies() -> None:
+    own = placed("CCO")
+    rotors = telling_rotors(own)
+    gauche, trans = turned(own, 60), turned(own, 180)
+    runs = {"one": {300.0: [np.array([gauche, trans, trans]), np.array([trans])]}}
+    found = compare_populations(own, runs, [Minimum(1.0, trans), Minimum(3.0, gauche)], rotors)
+    assert found.heights == (0.0, 2.0)
+    np.testing.assert_allclose(found.populations["one"][300.0][0], [5 / 6, 1 / 6])
+    assert list(compare_free_energies(own, runs, rotors, 6).profiles) == ["one"]
+    both = {"one": {**runs["one"], 500.0: runs["one"][300.0]}}
+    assert list(compare_free_energies(own, both, rotors, 6).profiles) == ["one, 300 K", "one, 500 K"]

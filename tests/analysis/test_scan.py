@@ -3,7 +3,7 @@ import pytest
 from ase.calculators.calculator import Calculator, all_changes
 from models import force_field, molecule
 
-from hybridff.analysis.scan import Scan, on_grid, relaxed_scan, rigid_scan
+from hybridff.analysis.scan import Scan, ScanComparison, on_grid, relaxed_scan, rigid_scan, torsion_scans
 from hybridff.analysis.torsions import Torsion, angles_of, wrapped
 from hybridff.errors import InputError
 from hybridff.export.ase_atoms import atoms_at
@@ -120,3 +120,41 @@ class _Plain(Calculator):  # type: ignore[misc]
         super().calculate(atoms, properties, system_changes)
         self._inner.calculate(atoms, properties, system_changes)
         self.results = dict(self._inner.results)
+
+
+def test_a_comparison_says_in_kcal_per_mol_and_degrees_what_it_holds_in_our_units() -> None:
+    angles = (np.radians([0.0, 90.0]),)
+    energies = {"one": np.array([0.0, 4.184]), "other": np.array([0.0, np.nan]), "third": np.array([8.368, 0.0])}
+    found = ScanComparison(
+        {name: Scan(angles, own, np.zeros((2, 1, 3))) for name, own in energies.items()}, ("A-B-C-D",), rigid=True
+    )
+    assert found.sentences() == [
+        "rigid scan of A-B-C-D, 2 points",
+        "one: up to 1.00 kcal/mol",
+        "other: up to 0.00 kcal/mol; off one by 0.00 on average, 0.00 at most; 1 points without end",
+        # differences 2 and -1 less their mean
+        "third: up to 2.00 kcal/mol; off one by 1.50 on average, 1.50 at most",
+    ]
+    assert found.table().header == ("A-B-C-D [degrees]", "one [kcal/mol]", "other [kcal/mol]", "third [kcal/mol]")
+    assert found.table().rows == (("0", "0.0000", "0.0000", "2.0000"), ("90", "1.0000", "nan", "0.0000"))
+    assert found.picture().startswith(b"\x89PNG")
+    assert found.differences() != found.picture()
+
+
+def test_every_method_is_scanned_and_a_reference_comes_first() -> None:
+    angles, seen = [np.radians([0.0, 120.0])], list[tuple[float, str]]()
+    given = Scan(tuple(angles), np.array([0.0, 1.0]), np.zeros((2, 9, 3)))
+    found = torsion_scans(
+        ETHANOL,
+        {"first": calculator(), "second": calculator()},
+        [HYDROXYL],
+        angles,
+        rigid=True,
+        reference={"file": given},
+        progress=lambda fraction, what="": seen.append((fraction, what)),
+    )
+    assert list(found.scans) == ["file", "first", "second"]
+    assert found.first == "file"
+    assert found.labels == ("C1-C2-O3-H9",)
+    np.testing.assert_array_equal(found.scans["first"].energies, found.scans["second"].energies)
+    assert seen == [(0.25, "first"), (0.5, "first"), (0.75, "second"), (1.0, "second")]
