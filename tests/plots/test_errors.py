@@ -108,3 +108,19 @@ def test_the_dots_of_a_calibration_are_root_mean_squares_of_frames_of_like_predi
     rms = [np.sqrt(np.mean(values[first] ** 2)) for values in (x, y)]
     # the same sums in another order
     np.testing.assert_allclose([dots.get_xdata()[0], dots.get_ydata()[0]], rms, rtol=1e-12)
+
+
+def test_every_kind_of_group_has_a_panel():
+    atoms = [plots.GroupError("atom", name, None, 40.0) for name in ("C1", "O2")]
+    heights = [plots.GroupError("energy", "0 to 2", 4.0, 40.0)]
+    one, two = (imread(io.BytesIO(plots.group_errors(own))) for own in (atoms, atoms + heights))
+    assert two.shape[1] > 1.5 * one.shape[1]
+
+
+def test_errors_rise_with_the_temperature_in_the_units_of_the_axes():
+    kelvins, errors = [300.0, 600.0], np.array([4.184, 41.84])
+    low, high = (
+        plots.temperature_errors({"one": plots.TemperatureErrors(kelvins, factor * errors, errors)})
+        for factor in (1, 2)
+    )
+    assert low != high
