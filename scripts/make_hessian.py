@@ -25,7 +25,7 @@ from pyscf import dft, gto
 
 from hybridff import HybridFFCalculator, read_model
 from hybridff.analysis.methods import method
-from hybridff.analysis.modes import hessian, modes
+from hybridff.analysis.modes import HESSIAN_KCAL, hessian, normal_modes
 from hybridff.comparison.benchmark_sets import read_trial_set
 from hybridff.corrections.covariance import internal_basis
 from hybridff.output import new_file
@@ -94,14 +94,15 @@ def main() -> None:
     atoms, calculator = ase.Atoms(data.molecule.numbers, lowest), KohnSham(*LEVELS[options.set])
     model = None if options.model is None else HybridFFCalculator(read_model(options.model).force_field)
     search = BFGS(atoms, maxstep=0.1)
-    search.H0 = positive(hessian(atoms, model or method("gfn2-xtb", data.molecule)))
+    guess = model or method("gfn2-xtb", data.molecule)
+    search.H0 = positive(hessian(atoms.numbers, atoms.positions * ANGSTROM, guess) / (EV / ANGSTROM**2))
     search.attach(lambda: ase.io.write(visited, ase.Atoms(atoms.numbers, atoms.positions), format="extxyz"))
     atoms.calc = calculator
     search.run(fmax=options.largest_force, steps=200)
     solution = calculator.solved(atoms)
     second = solution.Hessian().kernel().transpose(0, 2, 1, 3).reshape(3 * len(atoms), -1)
     second = (second + second.T) / 2 * (HARTREE / KCAL_MOL) / (BOHR / ANGSTROM) ** 2
-    found = modes(atoms, second * (KCAL_MOL / EV))
+    found = normal_modes(atoms.numbers, atoms.positions * ANGSTROM, second * HESSIAN_KCAL)
     print(f"frequencies [1/cm]: {' '.join(f'{value:.1f}' for value in found.frequencies)}")
     if found.frequencies.min() < 0:
         raise SystemExit("this is no minimum")

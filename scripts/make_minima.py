@@ -25,7 +25,7 @@ from hybridff.analysis.minima import search
 from hybridff.analysis.modes import hessian
 from hybridff.comparison.benchmark_sets import read_trial_set
 from hybridff.molecules.molecule import Molecule
-from hybridff.units import EV, KCAL_MOL
+from hybridff.units import ANGSTROM, EV, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 CONFORMERS, SEED = 200, 1
@@ -65,9 +65,12 @@ def conformers(molecule: Molecule, window: float) -> list[tuple[Float[np.ndarray
     """Minima of GFN2-xTB [Å] with their Hessians [eV/Å²], lowest first."""
     xtb = method("gfn2-xtb", molecule)
     found = search(molecule, xtb, wanted=CONFORMERS, seed=SEED)
-    print("GFN2-xTB [kcal/mol]:", *(f"{own.energy - found[0].energy:.2f}" for own in found), flush=True)
-    near = [own.positions for own in found if own.energy - found[0].energy < window]
-    return [(positions, positive(hessian(ase.Atoms(molecule.numbers, positions), xtb))) for positions in near]
+    print("GFN2-xTB [kcal/mol]:", *(f"{(own.energy - found[0].energy) / KCAL_MOL:.2f}" for own in found), flush=True)
+    near = [own.positions for own in found if own.energy - found[0].energy < window * KCAL_MOL]
+    return [
+        (positions / ANGSTROM, positive(hessian(molecule.numbers, positions, xtb) / (EV / ANGSTROM**2)))
+        for positions in near
+    ]
 
 
 def positive(second: np.ndarray) -> np.ndarray:

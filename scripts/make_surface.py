@@ -22,10 +22,10 @@ from pbe import energy_forces, theory
 from recipes import say
 
 from hybridff import HybridFFCalculator, read_model
-from hybridff.analysis.modes import hessian
+from hybridff.analysis.modes import HESSIAN_KCAL, hessian
 from hybridff.cache import cached_json
 from hybridff.output import new_file
-from hybridff.units import EV, KCAL_MOL
+from hybridff.units import ANGSTROM
 
 SAME = 0.02
 """Largest difference of sorted distances between atoms of the same elements that are one geometry [Å]."""
@@ -102,7 +102,7 @@ def relaxation(
     held = atoms.get_forces().ravel()
     held /= max(np.linalg.norm(held), 1e-12)
     slope = forces.ravel() - held * (held @ forces.ravel())
-    values, vectors = np.linalg.eigh(hessian(atoms, calculator) / (KCAL_MOL / EV))
+    values, vectors = np.linalg.eigh(hessian(atoms.numbers, atoms.positions * ANGSTROM, calculator) / HESSIAN_KCAL)
     stiff = values > 5.0  # kcal/mol/Å²; softer ones are torsions, and the molecule as a whole
     parts = vectors[:, stiff].T @ slope
     return float(0.5 * (parts**2 / values[stiff]).sum()), float(np.sqrt(np.mean(slope**2)))

@@ -17,12 +17,14 @@ from plot_scans import TASKS
 from recipes import RECIPES, folder_of, made, say
 
 from hybridff import HybridFFCalculator
-from hybridff.analysis.populations import FreeEnergy, angles_of, free_energy
+from hybridff.analysis.populations import FreeEnergy, FreeEnergyComparison, free_energy
 from hybridff.analysis.sampling import SamplingOptions, sample
+from hybridff.analysis.torsions import angles_of
 from hybridff.analysis.trajectories import system_of
 from hybridff.comparison.benchmark_sets import read_trial_set
 from hybridff.errors import DynamicsError
-from hybridff.plots.analysis import free_energies
+from hybridff.molecules.graph import chain_name
+from hybridff.units import KCAL_MOL
 
 NAMES = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")
 THIRD = 2 * np.pi / 3
@@ -33,8 +35,8 @@ SYMMETRIES: dict[str, list[Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, 
 """Of the two torsions, beside the mirror image, which turns the sign of both."""
 BEST = "class2 + kernel"
 BINS = 24
-SEEN = 3.0
-"""Free energies below it are compared [kcal/mol]."""
+SEEN = 3.0 * KCAL_MOL
+"""Free energies below it are compared [kJ/mol]."""
 
 
 def main() -> None:
@@ -51,19 +53,19 @@ def main() -> None:
     for task in options.tasks or TASKS:
         found = {name: own for name in options.names if (own := of_model(name, task, options)) is not None}
         data = read_trial_set(TASKS[task].file)
-        labels = ["-".join(data.molecule.label(atom) for atom in own) for own in TASKS[task].torsions]
+        labels = tuple(chain_name(data.molecule, own) for own in TASKS[task].torsions)
         print(f"\n{task}: {' and '.join(labels)}, {options.kelvin:g} K, {options.runs} runs of {options.time:g} ns")
         print("| model | median standard error [kcal/mol] | off the full hybrid: mean | largest |")
         print("| --- | --- | --- | --- |")
         best = found[BEST]
         for name, own in found.items():
             both = (own.values < SEEN) & (best.values < SEEN)
-            off = own.values[both] - best.values[both]
+            off = (own.values[both] - best.values[both]) / KCAL_MOL
             off = np.abs(off - off.mean())
-            error = np.nanmedian(own.errors[own.values < SEEN])
+            error = np.nanmedian(own.errors[own.values < SEEN]) / KCAL_MOL
             print(f"| {name} | {error:.2f} | {off.mean():.2f} | {off.max():.2f} |", flush=True)
         options.pictures.mkdir(parents=True, exist_ok=True)
-        (options.pictures / f"free-energy-{task}.png").write_bytes(free_energies(found, labels))
+        (options.pictures / f"free-energy-{task}.png").write_bytes(FreeEnergyComparison(found, labels).picture())
 
 
 def of_model(name: str, task: str, options: argparse.Namespace) -> FreeEnergy | None:

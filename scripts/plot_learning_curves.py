@@ -32,7 +32,7 @@ from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
 from hybridff.frames.dataset import Split
 from hybridff.gaff.forms import Form
 from hybridff.model import EnergyModel
-from hybridff.plots.models import Curve, curves
+from hybridff.plots.curves import Curve, curves
 from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 

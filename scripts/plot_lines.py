@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import ase
 import numpy as np
 from jaxtyping import Float
 from pbe import AUXILIARY_BASIS, BASIS, FINE_GRID, XC, converged, theory
@@ -22,18 +21,20 @@ from recipes import RECIPES, made, say
 
 from hybridff import HybridFFCalculator
 from hybridff.analysis.lines import Line, displaced, energies_along, off_by, stretched
-from hybridff.analysis.modes import modes, read_reference
+from hybridff.analysis.modes import normal_modes, read_reference
 from hybridff.cache import cached_json
 from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.export.ase_atoms import atomic_weights
 from hybridff.frames.reading import read_frames
-from hybridff.plots.analysis import lines
+from hybridff.molecules.molecule import Molecule
+from hybridff.plots.curves import lines
 from hybridff.units import ANGSTROM, HARTREE, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 NAMES = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")
 HYDROXYL = (2, 8)
-LENGTHS = np.concatenate([np.arange(0.75, 1.5, 0.05), np.arange(1.5, 3.01, 0.1)])
-"""[Å]"""
+LENGTHS = np.concatenate([np.arange(0.75, 1.5, 0.05), np.arange(1.5, 3.01, 0.1)]) * ANGSTROM
+"""Lengths of the bond [nm]."""
 STRETCH = 3006.0
 """[1/cm]"""
 
@@ -48,19 +49,19 @@ def main() -> None:
     options.models.mkdir(parents=True, exist_ok=True)
     data = read_trial_set(DATA / "ethanol_rmd17.npz")
     minimum, second = read_reference(options.hessian, data.molecule)
-    known = modes(minimum, second)
+    known = normal_modes(data.molecule.numbers, minimum, second)
     published = read_frames(DATA / "ethanol_pbe_norm_mode_874.npz")
     number = int(np.abs(known.frequencies - STRETCH).argmin())
-    stretch = displaced(known, number, 0.4, 17, minimum.get_masses())
-    apart = stretched(data.molecule, minimum.positions, HYDROXYL, LENGTHS)
+    stretch = displaced(known, number, 0.4 * ANGSTROM, 17, atomic_weights(data.molecule.numbers))
+    apart = stretched(data.molecule, minimum, HYDROXYL, LENGTHS)
     frame = np.arange(1.0, len(published) + 1)
     plans = {
-        "dissociation": (apart, labels(apart, minimum, unrestricted)),
+        "dissociation": (apart, labels(apart, data.molecule, unrestricted)),
         "mode-874": (
-            Line("published frame along the mode at 874 cm⁻¹", frame, published.positions / ANGSTROM),
-            published.energies / KCAL_MOL,
+            Line("published frame along the mode at 874 cm⁻¹", frame, published.positions, unit=""),
+            published.energies,
         ),
-        "mode-3006": (stretch, labels(stretch, minimum, restricted)),
+        "mode-3006": (stretch, labels(stretch, data.molecule, restricted)),
     }
     print(f"{options.train} training frames. Reference: {theory(dispersion=False)}.\n")
     print("| line | model | mean deviation [kcal/mol] | largest | below 20 kcal/mol: mean | largest |")
@@ -68,29 +69,30 @@ def main() -> None:
     found: dict[str, dict[str, Float[np.ndarray, " frames"]]] = {}
     for key, (line, reference) in plans.items():
         zero = int(reference.argmin())
-        low = reference - reference[zero] < 20
-        found[key] = {"reference": reference - reference[zero]}
+        low = reference - reference[zero] < 20 * KCAL_MOL
+        found[key] = {"reference": (reference - reference[zero]) / KCAL_MOL}
         for name in NAMES:
             model = made(RECIPES[name], data, options.train, options.models).force_field
             energies = energies_along(line, data.molecule.numbers, HybridFFCalculator(model))
-            mean, most = off_by(energies, reference)
-            near, worst = off_by(energies[low], reference[low])
+            mean, most = (value / KCAL_MOL for value in off_by(energies, reference))
+            near, worst = (value / KCAL_MOL for value in off_by(energies[low], reference[low]))
             print(f"| {key} | {name} | {mean:.2f} | {most:.2f} | {near:.3f} | {worst:.3f} |", flush=True)
-            found[key][name] = energies - energies[zero]
+            found[key][name] = (energies - energies[zero]) / KCAL_MOL
         highest = 1.15 * float(found[key]["reference"].max())
         options.pictures.mkdir(parents=True, exist_ok=True)
-        picture = lines(line.places, found[key], line.label, highest=highest)
+        label, places = line.axis()
+        picture = lines(places, found[key], label, highest=highest)
         (options.pictures / f"{key}.png").write_bytes(picture)
 
 
-def labels(line: Line, atoms: ase.Atoms, energy: Callable[[gto.Mole], float]) -> Float[np.ndarray, " frames"]:
-    """Reference energies [kcal/mol]."""
+def labels(line: Line, molecule: Molecule, energy: Callable[[gto.Mole], float]) -> Float[np.ndarray, " frames"]:
+    """Reference energies [kJ/mol]."""
     found = []
-    for number, positions in enumerate(line.positions):
-        symbols = tuple(atoms.symbols)
+    for number, positions in enumerate(line.positions / ANGSTROM):
+        symbols = tuple(molecule.symbols)
         key = {"method": f"{energy.__name__}, {theory(dispersion=False)}", "symbols": symbols, "x": positions.tolist()}
         mol = gto.M(atom=list(zip(symbols, positions.tolist(), strict=True)), basis=BASIS, verbose=0)
-        found.append(cached_json(key, partial(energy, mol)) * HARTREE / KCAL_MOL)
+        found.append(cached_json(key, partial(energy, mol)) * HARTREE)
         say(f"{line.label}: {number + 1} of {len(line.positions)} reference energies")
     return np.array(found)
 

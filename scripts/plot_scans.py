@@ -22,14 +22,15 @@ from recipes import RECIPES, folder_of, made, say
 from hybridff import HybridFFCalculator
 from hybridff.analysis.lines import Line, energies_along
 from hybridff.analysis.methods import method
-from hybridff.analysis.minima import positions_of
-from hybridff.analysis.scan import Scan, Torsion, on_grid, scan
+from hybridff.analysis.scan import Scan, on_grid, relaxed_scan
+from hybridff.analysis.torsions import Torsion
 from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
 from hybridff.errors import MissingProgramError
 from hybridff.frames.dataset import Frames
 from hybridff.frames.reading import read_frames
-from hybridff.plots.analysis import torsion_maps
-from hybridff.units import ANGSTROM, KCAL_MOL
+from hybridff.molecules.graph import chain_name
+from hybridff.plots.torsions import ColourScale, TorsionGrid, torsion_maps
+from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 MODELS = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")
@@ -69,7 +70,9 @@ def main() -> None:
         if options.grid is not None:
             found = of_model(BEST, name, data, options)
             geometries = found.positions.reshape(-1, len(data.molecule.numbers), 3)
-            ase.io.write(options.grid, [ase.Atoms(data.molecule.numbers, x) for x in geometries], format="extxyz")
+            ase.io.write(
+                options.grid, [ase.Atoms(data.molecule.numbers, x / ANGSTROM) for x in geometries], format="extxyz"
+            )
             continue
         one_molecule(name, data, options)
 
@@ -78,9 +81,7 @@ def one_molecule(name: str, data: TrialSet, options: argparse.Namespace) -> None
     """Table and pictures of a molecule."""
     task, grids = TASKS[name], angles(options)
     surface = read_frames(options.surfaces / f"surface-{name}.npz")
-    reference = on_grid(
-        surface.positions / ANGSTROM, surface.energies / KCAL_MOL, task.torsions, grids, f"surface-{name}.npz"
-    )
+    reference = on_grid(surface.positions, surface.energies, task.torsions, grids, f"surface-{name}.npz")
     scans = {"reference": reference}
     for model in MODELS:
         scans[model] = of_model(model, name, data, options)
@@ -90,20 +91,20 @@ def one_molecule(name: str, data: TrialSet, options: argparse.Namespace) -> None
         scans[XTB] = at_reference(surface, method("gfn2-xtb", data.molecule), task, grids)
     except MissingProgramError as error:
         say(f"{XTB} is left out: {error}")
-    labels = ["-".join(data.molecule.label(atom) for atom in own) for own in task.torsions]
+    labels = [chain_name(data.molecule, own) for own in task.torsions]
     print(f"\n{name}: {' and '.join(labels)} every {options.every:g}°, {task.train} training frames.")
     print(f"Reference: {surface.theory}.\n")
     print("| method | highest [kcal/mol] | mean deviation | largest |\n| --- | --- | --- | --- |")
     for title, own in scans.items():
-        mean, largest = own.deviation(reference)
+        mean, largest = (value / KCAL_MOL for value in own.deviation(reference))
         cells = "| |" if title == "reference" else f"| {mean:.2f} | {largest:.2f} |"
-        print(f"| {title} | {np.nanmax(own.energies):.2f} {cells}", flush=True)
+        print(f"| {title} | {np.nanmax(own.energies) / KCAL_MOL:.2f} {cells}", flush=True)
     highest = float(np.nanmax(reference.energies))
-    maps = {title: (grids, own.energies) for title, own in scans.items()}
-    write(options.pictures / f"scan-{name}.png", torsion_maps(maps, labels, "energy [kcal/mol]", 0.0, highest))
-    off = {title: (grids, own.difference(reference)) for title, own in scans.items() if title != "reference"}
-    what = "energy less the reference's [kcal/mol]"
-    content = torsion_maps(off, labels, what, -highest / 3, highest / 3, "RdBu_r")
+    maps = {title: TorsionGrid(grids, own.energies) for title, own in scans.items()}
+    content = torsion_maps(maps, labels, "energy", ColourScale(0.0, highest))
+    write(options.pictures / f"scan-{name}.png", content)
+    off = {title: TorsionGrid(grids, own.difference(reference)) for title, own in scans.items() if title != "reference"}
+    content = torsion_maps(off, labels, "energy less the reference's", ColourScale(-highest / 3, highest / 3, "RdBu_r"))
     write(options.pictures / f"scan-{name}-differences.png", content)
 
 
@@ -124,9 +125,10 @@ def of_other(title: str, key: str, name: str, data: TrialSet, options: argparse.
 
 def at_reference(surface: Frames, calculator: BaseCalculator, task: Task, grids: tuple[np.ndarray, np.ndarray]) -> Scan:
     """Energies of a method at the geometries of the reference surface."""
-    positions = surface.positions / ANGSTROM
-    line = Line("", np.arange(float(len(surface))), positions)
-    return on_grid(positions, energies_along(line, surface.numbers, calculator), task.torsions, grids, "surface")
+    line = Line("", np.arange(float(len(surface))), surface.positions, unit="")
+    return on_grid(
+        surface.positions, energies_along(line, surface.numbers, calculator), task.torsions, grids, "surface"
+    )
 
 
 def kept(path: Path, title: str, name: str, data: TrialSet, what: object, options: argparse.Namespace) -> Scan:
@@ -134,18 +136,17 @@ def kept(path: Path, title: str, name: str, data: TrialSet, what: object, option
     grids = angles(options)
     if path.is_file():
         with np.load(path) as file:
-            return Scan(grids, file["energies"], file["positions"])
+            return Scan(grids, file["energies"] * KCAL_MOL, file["positions"] * ANGSTROM)
     say(f"{name}, {title}: scan")
     calculator = what if not hasattr(what, "table") else HybridFFCalculator(what)  # type: ignore[arg-type]
-    begin = ase.Atoms(data.molecule.numbers, positions_of(data.molecule))
-    found = scan(begin, calculator, data.molecule, list(TASKS[name].torsions), list(grids))  # type: ignore[arg-type]
-    np.savez(path, energies=found.energies, positions=found.positions)
+    found = relaxed_scan(data.molecule, calculator, TASKS[name].torsions, grids)  # type: ignore[arg-type]
+    np.savez(path, energies=found.energies / KCAL_MOL, positions=found.positions / ANGSTROM)
     return found
 
 
 def angles(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """Of both torsions [degrees]."""
-    own = np.arange(-180.0, 180.0 - 1e-9, options.every)
+    """Angles of both torsions [rad]."""
+    own = np.arange(-180.0, 180.0 - 1e-9, options.every) * DEGREE
     return own, own
 
 

@@ -17,7 +17,7 @@ from recipes import RECIPES, TEST, VALIDATION, made
 
 from hybridff.analysis.groups import error_groups
 from hybridff.comparison.benchmark_sets import read_trial_set
-from hybridff.plots.analysis import lines
+from hybridff.plots.curves import lines
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))

@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import ase
 import numpy as np
 from recipes import RECIPES, folder_of, made, say
 
@@ -20,10 +19,10 @@ from hybridff import HybridFFCalculator
 from hybridff.analysis.minima import search
 from hybridff.analysis.modes import modes_of
 from hybridff.analysis.trajectories import Run, masses_of, system_of, trajectory
-from hybridff.analysis.vibrations import Spectrum, mean_spectrum, spectrum
+from hybridff.analysis.vibrations import Spectrum, SpectrumComparison, spectrum
 from hybridff.comparison.benchmark_sets import read_trial_set
 from hybridff.errors import DynamicsError
-from hybridff.plots.analysis import spectra
+from hybridff.units import KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 NAMES = ("stock GAFF", "morse", "class2", "class2 + kernel", "sgdml")
@@ -45,7 +44,7 @@ def main() -> None:
     options.models.mkdir(parents=True, exist_ok=True)
     data = read_trial_set(DATA / f"{options.set}.npz")
     assert data.molecule.positions is not None
-    shown: dict[str, dict[float, Spectrum]] = {}
+    shown: dict[str, dict[float, list[Spectrum]]] = {}
     print(f"{options.set}, {options.runs} runs of {options.time:g} ps; shift from {TEMPERATURES[0]:g} K in brackets")
     print("| model | temperature [K] | O-H [cm⁻¹] | C-H [cm⁻¹] |\n| --- | --- | --- | --- |")
     for name in options.names:
@@ -73,11 +72,12 @@ def main() -> None:
             cells = [cell(several, found[min(found)], band, kelvin == min(found)) for band in ("O-H", "C-H")]
             print(f"| {name} | {kelvin:g} | {' | '.join(cells)} |", flush=True)
         for minimum in search(data.molecule, HybridFFCalculator(model), wanted=15)[:MINIMA]:
-            highest = modes_of(ase.Atoms(data.molecule.numbers, minimum.positions), HybridFFCalculator(model))
-            print(f"| {name} | harmonic, minimum at {minimum.energy:.2f} kcal/mol | {highest.frequencies[-1]:.0f} | |")
-        shown[name] = {kelvin: mean_spectrum(own) for kelvin, own in found.items()}
+            highest = modes_of(data.molecule.numbers, minimum.positions, HybridFFCalculator(model))
+            height = minimum.energy / KCAL_MOL
+            print(f"| {name} | harmonic, minimum at {height:.2f} kcal/mol | {highest.frequencies[-1]:.0f} | |")
+        shown[name] = found
     options.picture.parent.mkdir(parents=True, exist_ok=True)
-    options.picture.write_bytes(spectra(shown))
+    options.picture.write_bytes(SpectrumComparison(shown).picture())
 
 
 def cell(several: list[Spectrum], coldest: list[Spectrum], band: str, alone: bool) -> str:

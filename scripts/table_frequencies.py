@@ -13,15 +13,14 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import ase
 import matplotlib.pyplot as plt
 import numpy as np
 from recipes import all_made, sgdml_fits
 
 from hybridff import HybridFFCalculator
 from hybridff.analysis.minima import rmsd
-from hybridff.analysis.modes import hessian, matching, modes, read_reference, relaxed
-from hybridff.analysis.populations import angles_of
+from hybridff.analysis.modes import matching, modes_of, normal_modes, read_reference
+from hybridff.analysis.torsions import angles_of
 from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
 from hybridff.units import ANGSTROM, KCAL_MOL
 
@@ -55,18 +54,17 @@ def main() -> None:
         begin, second = read_reference(options.hessians / f"hessian-{file}.npz", data.molecule)
         if torsion is not None:
             data = isomer(data, name, torsion, begin)
-        reference = modes(begin, second)
+        reference = normal_modes(data.molecule.numbers, begin, second)
         known[name] = reference.frequencies
         names = [own for own in options.names if own != "sgdml" or sgdml_fits(len(begin), options.train)]
         for model, saved in all_made(names, data, options.train, options.models, POINTS.get(name)).items():
             calculator = HybridFFCalculator(saved.force_field)
-            minimum = relaxed(ase.Atoms(begin.numbers, begin.positions), calculator)
-            own = modes(minimum, hessian(minimum, calculator))
+            own = modes_of(data.molecule.numbers, begin, calculator)
             wrong = own.frequencies[matching(reference, own)] - reference.frequencies
             off.setdefault(name, {})[model] = wrong
             worst = int(np.abs(wrong).argmax())
             errors = " / ".join(f"{error:.2f}" for error in saved.provenance["errors"])
-            away = rmsd(data.molecule, minimum.positions, begin.positions)
+            away = rmsd(data.molecule, own.positions, begin) / ANGSTROM
             print(
                 f"| {name} | {model} | {errors} | {np.abs(wrong).mean():.1f} | {wrong[worst]:+.0f}, "
                 f"{reference.frequencies[worst]:.0f} | {away:.3f} |",
@@ -75,9 +73,9 @@ def main() -> None:
     draw(known, off, options.picture)
 
 
-def isomer(data: TrialSet, name: str, torsion: tuple[int, int, int, int], minimum: ase.Atoms) -> TrialSet:
-    """The frames whose torsion is like that of a minimum."""
-    own, wanted = angles_of(data.frames.positions, [torsion]), angles_of(minimum.positions[None] * ANGSTROM, [torsion])
+def isomer(data: TrialSet, name: str, torsion: tuple[int, int, int, int], minimum: np.ndarray) -> TrialSet:
+    """The frames whose torsion is like that of a minimum [nm]."""
+    own, wanted = angles_of(data.frames.positions, [torsion]), angles_of(minimum[None], [torsion])
     kept = np.flatnonzero(np.cos(own - wanted)[:, 0] > 0.5)
     segments = None if data.segments is None else data.segments[kept]
     return replace(data, name=name, frames=data.frames.subset(kept), segments=segments)

@@ -36,8 +36,9 @@ from recipes import RECIPES, Recipe, folder_of, made, say
 
 from hybridff import ForceField, read_model, to_openmm
 from hybridff.analysis.minima import handed_alike
-from hybridff.analysis.populations import angles_of, basins_of, nearest, telling_rotors
+from hybridff.analysis.populations import basins_of, nearest, telling_rotors
 from hybridff.analysis.sampling import SamplingOptions, mean_and_error, sample
+from hybridff.analysis.torsions import angles_of
 from hybridff.cache import cached_json
 from hybridff.comparison.benchmark_sets import read_trial_set
 from hybridff.export.modelfile import FILE_NAME
@@ -89,7 +90,7 @@ def read_minima(molecule: Molecule, path: Path, most: int) -> Minima:
     content = json.loads(path.read_text(encoding="utf-8"))
     chosen = content["minima"][:most]
     energies = np.array([minimum["energy"] for minimum in chosen])
-    positions = np.array([handed_alike(molecule, np.array(own["positions"])) for own in chosen]) * ANGSTROM
+    positions = np.array([handed_alike(molecule, np.array(own["positions"]) * ANGSTROM) for own in chosen])
     return Minima(molecule, content["theory"], positions, energies - energies[0], np.array(telling_rotors(molecule)))
 
 

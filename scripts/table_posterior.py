@@ -20,7 +20,7 @@ from hybridff import FitOptions, Frames, read_frames
 from hybridff.comparison.benchmark_sets import read_key, read_trial_set, unseen
 from hybridff.fitting.refit_until_stable import StableFit
 from hybridff.frames.accuracy import predict
-from hybridff.plots.models import calibration
+from hybridff.plots.errors import calibration
 from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 

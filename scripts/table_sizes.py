@@ -19,7 +19,7 @@ import openmm
 from hybridff import FitOptions, ForceField, evaluate, to_openmm
 from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
 from hybridff.export.dynamics import platform_names
-from hybridff.plots.models import Curve, curves
+from hybridff.plots.curves import Curve, curves
 from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 

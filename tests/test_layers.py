@@ -10,6 +10,7 @@ ROOT = "the package itself"
 FOLDERS = (
     ROOT,
     "document",
+    "plots",
     "molecules",
     "frames",
     "gaff",
@@ -21,7 +22,6 @@ FOLDERS = (
     "hybrid",
     "analysis",
     "jobs",
-    "plots",
     "comparison",
     "report",
     "workflows",

@@ -1,4 +1,4 @@
-"""Marks that the linter does not hold: lengths of files and functions, reasons of exceptions, docstrings that stand alone."""
+"""Marks that ruff does not hold: lengths of files and functions, reasons of exceptions, docstrings that stand alone."""
 
 import ast
 import re
