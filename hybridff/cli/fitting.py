@@ -312,7 +312,7 @@ def _fit(
             done[0] += frames
             advance(min(1.0, done[0] / total))
 
-        kernel_progress = part(advance, 0, 1, "kernels")
+        kernel_progress = part(advance, 0.0, 1.0, "kernels")
         return fit_data(
             data, start, split, form, options, visited, say, sources, gate, corrections or (), kernels, kernel_progress
         )
