@@ -46,7 +46,6 @@ def digest(training: Training, validation: Validation, options: CorrectionOption
     parts: list[Any] = [
         training.pseudo_frames.positions,
         training.pseudo_frames.deviations,
-        None if training.hot is None else training.hot.residual.positions,
         table.values,
         *table.bounds,
         residual.positions,
@@ -58,8 +57,10 @@ def digest(training: Training, validation: Validation, options: CorrectionOption
         training.n_points,
         [fragment.atoms for fragment in training.fragments],
     ]
+    if training.hot is not None:
+        parts += ["hot frames", training.hot.residual.positions, training.hot.energy_deviation]
     if posterior is not None:
-        parts += [posterior.fitted, posterior.spread]
+        parts += ["posterior", posterior.fitted, posterior.spread]
     found = hashlib.sha256(f"{version('hybridff')} {options} {table.labels}".encode())
     for part in parts:
         found.update(np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode())

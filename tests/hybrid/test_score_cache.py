@@ -7,6 +7,7 @@ import pytest
 from ethanol import class2_fit, real_frames, real_training, usual
 from models import force_field
 
+from hybridff.hybrid.hot_frames import HotFrames
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.score_cache import digest, remembered
@@ -75,6 +76,8 @@ def test_a_search_has_the_same_digest_every_time_and_another_with_other_data() -
         (replace(training, posterior=replace(posterior, spread=0.5 * posterior.spread)), validation, options),
         (replace(training, n_points=20), validation, options),
         (training.with_pseudo_frames(pseudo), validation, options),
+        (replace(training, hot=HotFrames(training.residual, 0.01)), validation, options),
+        (replace(training, hot=HotFrames(training.residual, 0.02)), validation, options),
         (training, Validation.of(start, real_frames(61, 20), range(9)), options),
         (training, validation, CorrectionOptions(kernel_width=1.0)),
     )
