@@ -17,7 +17,8 @@ from common import read_set
 
 from hybridff import evaluate
 from hybridff.comparison.benchmark_sets import TrialSet
-from hybridff.hybrid.correcting import CorrectionOptions, correct
+from hybridff.hybrid.correcting import correct
+from hybridff.hybrid.options import CorrectionOptions
 from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL
 

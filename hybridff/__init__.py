@@ -13,7 +13,8 @@ from hybridff.frames.checks import DataReport, usable_frames
 from hybridff.frames.dataset import Frames, read_frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import StartOptions, starting_parameters, stock_of
-from hybridff.hybrid.correcting import Corrected, correct
+from hybridff.hybrid.correcting import correct
+from hybridff.hybrid.result import Corrected
 from hybridff.molecules.molecule import Molecule
 from hybridff.stability.gate import StabilityOptions, StabilityReport, check_stability
 from hybridff.systems.mixed import add_hybrid

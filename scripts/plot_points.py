@@ -14,7 +14,8 @@ from pathlib import Path
 
 from hybridff import evaluate
 from hybridff.comparison.benchmark_sets import read_trial_set
-from hybridff.hybrid.correcting import CorrectionOptions, correct
+from hybridff.hybrid.correcting import correct
+from hybridff.hybrid.options import CorrectionOptions
 from hybridff.plots.models import Curve, curves
 from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL

@@ -1,7 +1,7 @@
 """Models that tables and pictures compare: made once for a set of frames, kept in a folder, and read again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, strftime
 from typing import Any
@@ -19,7 +19,9 @@ from hybridff.corrections.train import train_forces
 from hybridff.export.modelfile import FILE_NAME
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forms import Form
-from hybridff.hybrid.correcting import CorrectionOptions, correct_stable
+from hybridff.hybrid.correcting import correct_stable
+from hybridff.hybrid.material import CorrectionTask
+from hybridff.hybrid.options import CorrectionOptions
 from hybridff.output import new_folder
 from hybridff.stability.gate import GateOptions
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
@@ -93,8 +95,15 @@ def made(recipe: Recipe, data: TrialSet, train: int, models: Path, points: int |
         force_field = ForceField.bare(force_field).with_corrections([kernel])
     elif recipe.correction is not None:
         atoms = chosen_atoms(recipe.correction, data.molecule, frames.positions)
-        kernels = replace(CorrectionOptions(), points=points) if points is not None else None
-        corrected = correct_stable(force_field, frames, validation, atoms, gate, kernels, posterior=posterior, say=say)
+        task = CorrectionTask(
+            force_field=force_field,
+            frames=frames,
+            validation=validation,
+            atoms=atoms,
+            options=CorrectionOptions(points=points),
+            posterior=posterior,
+        )
+        corrected = correct_stable(task, gate, say=say)
         force_field, about = corrected.force_field, {"kernels": list(corrected.sentences())}
     errors = evaluate(force_field, test, evaluate(force_field, frames).energy_offset)
     assert errors.force_rmse is not None

@@ -23,6 +23,7 @@ from hybridff.comparison.benchmark_sets import TrialSet, read_key, read_trial_se
 from hybridff.corrections.select import chosen_atoms
 from hybridff.gaff.forms import Form
 from hybridff.hybrid.correcting import correct_stable
+from hybridff.hybrid.material import CorrectionTask
 from hybridff.stability.gate import GateOptions
 from hybridff.units import ANGSTROM, EV
 
@@ -93,15 +94,15 @@ def measure(
         force_field, offset = fitted.result.force_field, fitted.result.energy_offset
         if options.correction:
             frames = data.frames.subset(train)
-            corrected = correct_stable(
-                force_field,
-                frames,
-                data.frames.subset(judges),
-                chosen_atoms(options.correction, data.molecule, frames.positions),
-                gate_options,
+            task = CorrectionTask(
+                force_field=force_field,
+                frames=frames,
+                validation=data.frames.subset(judges),
+                atoms=chosen_atoms(options.correction, data.molecule, frames.positions),
                 posterior=fitted.result.posteriors[0] if fitted.result.posteriors else None,
                 seed=seed,
             )
+            corrected = correct_stable(task, gate_options)
             force_field, offset = corrected.force_field, corrected.energy_offset
             alone = force_field.with_corrections(())
             zero = evaluate(alone, frames).energy_offset

@@ -51,6 +51,7 @@ from hybridff.export.modelfile import FILE_NAME
 from hybridff.export.routes import best_route
 from hybridff.gaff.forms import Form
 from hybridff.hybrid.correcting import correct_stable
+from hybridff.hybrid.material import CorrectionTask
 from hybridff.output import new_folder
 from hybridff.stability.gate import Finding, GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
@@ -172,7 +173,8 @@ def _fitted(model: Model, options: argparse.Namespace) -> SavedModel:
         train, held = data.frames.subset(split.train), data.frames.subset(split.validation)
         atoms = chosen_atoms(model.correction, data.molecule, train.positions)
         posterior = stable.result.posteriors[0] if stable.result.posteriors else None
-        corrected = correct_stable(force_field, train, held, atoms, gate, posterior=posterior)
+        task = CorrectionTask(force_field=force_field, frames=train, validation=held, atoms=atoms, posterior=posterior)
+        corrected = correct_stable(task, gate)
         force_field, offset = corrected.force_field, corrected.energy_offset
         about["remarks"] += corrected.sentences()
     if len(split.test):

@@ -21,7 +21,7 @@ from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import PRMTOP_SUFFIXES, StartOptions
-from hybridff.hybrid.correcting import CorrectionOptions
+from hybridff.hybrid.options import CorrectionOptions
 from hybridff.jobs.fitting import (
     Data,
     DataOptions,
@@ -37,6 +37,7 @@ from hybridff.jobs.fitting import (
 from hybridff.jobs.fitting import parametrize as make_stock
 from hybridff.molecules.molecule import Molecule
 from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
+from hybridff.progress import part
 from hybridff.report import (
     ReportOptions,
     Request,
@@ -311,11 +312,9 @@ def _fit(
             done[0] += frames
             advance(min(1.0, done[0] / total))
 
-        def judged(fraction: float) -> None:
-            advance(fraction, "kernels")
-
+        kernel_progress = part(advance, 0, 1, "kernels")
         return fit_data(
-            data, start, split, form, options, visited, say, sources, gate, corrections or (), kernels, judged
+            data, start, split, form, options, visited, say, sources, gate, corrections or (), kernels, kernel_progress
         )
 
 

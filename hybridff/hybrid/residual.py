@@ -1,7 +1,7 @@
 """What a force field leaves of reference data, in the directions that some atoms take part in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,96 +16,139 @@ from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.columns import columns
 from hybridff.gaff.forcefield import ForceField
-from hybridff.hybrid.pseudo_frames import Anchors
+from hybridff.hybrid.pseudo_frames import PseudoFrames
 
 _OFFSET = 10.0
-"""Prior deviation of the zero of energy, in units of the energies' own."""
+"""Prior deviation of the zero of energy, in units of the deviation of the reference energies."""
 _BLOCK_BYTES = 1 << 28
+"""Memory that the columns of a block of frames may take."""
 
 
 @dataclass(frozen=True, eq=False)
-class Residuals:
-    """Of some frames, then of anchors."""
+class ProjectedResidual:
+    """Forces and energies that kernels are to explain: those of frames, then energies of pseudo-frames."""
 
     positions: Float[Tensor, "geometries atoms 3"]
-    basis: Float[Tensor, "frames coordinates freedoms"]
-    """Directions that only the chosen atoms take part in, of the frames."""
+    """Positions of the frames, then of the pseudo-frames [nm]."""
+    basis: Float[Tensor, "frames coordinates directions"]
+    """Orthonormal directions of each frame that only the chosen atoms take part in."""
     values: Float[Tensor, " n"]
-    """Forces of the frames in the basis, then energies less a mean; then those of anchors."""
+    """Forces of the frames in the basis [kJ/mol/nm], then energies of the frames, less a mean, and of the pseudo-frames
+    [kJ/mol]."""
     n_forces: int
+    """Number of the values that are forces."""
     offset: Float[Tensor, "n 1"]
-    """What an unknown zero of energy does to them, in units of its prior deviation."""
+    """What the unknown zero of energy adds to the values for each unit of its prior deviation."""
 
     def points(self, fragments: Sequence[Fragment]) -> list[Points]:
         """The geometries as each kernel sees them."""
         return [fragment.points(self.positions, self.basis) for fragment in fragments]
 
-    def projected(
+    def in_basis(
         self, energy: Float[np.ndarray, "rows geometries"], force: Float[np.ndarray, "rows geometries coordinates"]
     ) -> Float[Tensor, "rows n"]:
-        """Energies and forces of several models, in the same order as the values."""
+        """Energies [kJ/mol] and forces [kJ/mol/nm] of several models, in the order of the values."""
         own = torch.as_tensor(force[:, : len(self.basis)]).to(self.basis)
         by_force = torch.einsum("pcf,npc->npf", self.basis, own).reshape(len(energy), self.n_forces)
         return torch.cat([by_force, torch.as_tensor(energy).to(self.basis)], 1)
 
 
-class Leftover:
-    """What a force field leaves of all training frames, seen by some of the molecule's atoms.
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """What a force field leaves of some frames, as kernels on some of the molecule's atoms see it.
 
-    The frames need forces. What is asked of it is computed on the ``device`` and stays there.
+    What is computed from it is computed on the ``device`` and stays there.
     """
 
-    def __init__(
-        self, force_field: ForceField, frames: Frames, atoms: Sequence[int], device: torch.device = PROCESSOR
-    ) -> None:
+    force_field: ForceField
+    positions: Float[np.ndarray, "frames atoms 3"]
+    """Positions of the frames [nm]."""
+    energies: Float[np.ndarray, " frames"]
+    """Reference minus model energies, less their mean over all frames [kJ/mol]."""
+    forces: Float[np.ndarray, "frames atoms 3"]
+    """Reference minus model forces [kJ/mol/nm]."""
+    energy_scale: float
+    """Prior deviation of the zero of energy [kJ/mol]."""
+    atoms: tuple[int, ...]
+    """Atoms of all kernels, counted from 0."""
+    device: torch.device
+
+    @classmethod
+    def of(
+        cls, force_field: ForceField, frames: Frames, atoms: Sequence[int], device: torch.device = PROCESSOR
+    ) -> "Residual":
+        """What the force field leaves of frames with forces."""
         assert frames.forces is not None
-        self.force_field, self.frames, self.device = force_field, frames, device
-        self.atoms = list(atoms)
-        self.freedoms = n_internal(len(self.atoms))
         energies, forces = predict(force_field, frames.positions)
         left = frames.energies - energies
-        self._energies, self._forces = left - left.mean(), frames.forces - forces
-        self.scale = _OFFSET * float(np.std(frames.energies))
-        """Prior deviation of the zero of energy [kJ/mol]."""
+        scale = _OFFSET * float(np.std(frames.energies))
+        return cls(
+            force_field,
+            frames.positions,
+            left - left.mean(),
+            frames.forces - forces,
+            scale,
+            tuple(atoms),
+            device,
+        )
 
-    def of(self, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None) -> Residuals:
-        """Of some frames and anchors."""
-        positions = self.positions_of(rows)
-        anchors = anchors or Anchors.at(np.zeros((0, *positions.shape[1:])), 0.0)
-        inner = internal_basis(positions[:, self.atoms])
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def n_directions(self) -> int:
+        """Number of directions of a frame that are neither shift nor turn of the atoms."""
+        return n_internal(len(self.atoms))
+
+    @property
+    def n_values(self) -> int:
+        """Number of forces and energies that kernels are trained on."""
+        return len(self) * (self.n_directions + 1)
+
+    def subset(self, rows: Int[np.ndarray, " rows"]) -> "Residual":
+        """Some of the frames, in the order of the rows."""
+        return replace(self, positions=self.positions[rows], energies=self.energies[rows], forces=self.forces[rows])
+
+    def on_device(self, values: Float[np.ndarray, "*shape"]) -> Float[Tensor, "*shape"]:
+        """An array as a tensor on the device."""
+        return torch.as_tensor(values).to(self.device)
+
+    def projected(self, pseudo_frames: PseudoFrames | None = None) -> ProjectedResidual:
+        """Forces and energies in the basis of each frame, then the energies of pseudo-frames."""
+        n_atoms = self.positions.shape[1]
+        others = pseudo_frames or PseudoFrames.none(n_atoms)
+        positions = self.on_device(self.positions)
+        inner = internal_basis(positions[:, list(self.atoms)])
         coordinates = [3 * atom + axis for atom in self.atoms for axis in range(3)]
-        basis = inner.new_zeros(len(rows), 3 * positions.shape[1], inner.shape[-1])
+        basis = inner.new_zeros(len(self), 3 * n_atoms, inner.shape[-1])
         basis[:, coordinates] = inner
-        by_force = projected(self._there(self._forces[rows]), basis).reshape(-1)
-        energies = self._there(np.concatenate([self._energies[rows], anchors.energies]))
-        values = torch.cat([by_force, energies])
+        by_force = projected(self.on_device(self.forces), basis).reshape(-1)
+        values = torch.cat([by_force, self.on_device(np.concatenate([self.energies, others.energies]))])
         offset = values.new_zeros(len(values), 1)
-        offset[len(by_force) :] = self.scale
-        everything = torch.cat([positions, self._there(anchors.positions)])
-        return Residuals(everything, basis, values, len(by_force), offset)
+        offset[len(by_force) :] = self.energy_scale
+        everything = torch.cat([positions, self.on_device(others.positions)])
+        return ProjectedResidual(everything, basis, values, len(by_force), offset)
 
-    def positions_of(self, rows: Int[np.ndarray, " rows"]) -> Float[Tensor, "rows atoms 3"]:
-        """Of some frames [nm]."""
-        return self._there(self.frames.positions[rows])
-
-    def posterior_rows(
-        self, posterior: Posterior, rows: Int[np.ndarray, " rows"], anchors: Anchors | None = None
+    def coefficient_rows(
+        self, posterior: Posterior | None, pseudo_frames: PseudoFrames | None = None
     ) -> Float[Tensor, "coefficients n"]:
-        """What the coefficients do to some frames and anchors, by the deviations that a fit has left them."""
-        n = len(self.force_field.parameter_table)
-        step = max(1, _BLOCK_BYTES // (16 * n * self.frames.positions[0].size))
-        parts = [self.of(rows[first : first + step]) for first in range(0, len(rows), step)]
-        if anchors:
-            parts.append(self.of(rows[:0], anchors))
+        """What the terms' coefficients do to the values, each by the deviation that its fit has left it.
+
+        Without a posterior there are none that may move.
+        """
+        others = pseudo_frames or PseudoFrames.none(self.positions.shape[1])
+        if posterior is None:
+            return torch.zeros(0, self.n_values + len(others), dtype=torch.float64, device=self.device)
+        table, spread = self.force_field.parameter_table, self.on_device(posterior.spread)
+        step = max(1, _BLOCK_BYTES // (16 * len(table) * 3 * self.positions.shape[1]))
+        rows = np.arange(len(self))
+        parts = [self.subset(rows[first : first + step]).projected() for first in range(0, len(self), step)]
+        if others:
+            parts.append(self.subset(rows[:0]).projected(others))
         force, energy = [], []
-        spread = self._there(posterior.spread)
         for data in parts:
-            values = self.force_field.parameter_table.values
-            found = columns(self.force_field.table, n, values, data.positions.numpy(force=True))
-            own = spread @ data.projected(found.energy[posterior.fitted], found.force[posterior.fitted])
+            found = columns(self.force_field.table, len(table), table.values, data.positions.numpy(force=True))
+            own = spread @ data.in_basis(found.energy[posterior.fitted], found.force[posterior.fitted])
             force.append(own[:, : data.n_forces])
             energy.append(own[:, data.n_forces :])
         return torch.cat([*force, *energy], 1)
-
-    def _there(self, values: Float[np.ndarray, "*shape"]) -> Float[Tensor, "*shape"]:
-        return torch.as_tensor(values).to(self.device)

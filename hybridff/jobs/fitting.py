@@ -27,8 +27,13 @@ from hybridff.frames.dataset import Frames, Split, read_frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import StartOptions, starting_parameters
-from hybridff.hybrid.correcting import Corrected, CorrectionOptions, check_correctable, correct_stable
+from hybridff.hybrid.correcting import correct_stable
+from hybridff.hybrid.material import CorrectionTask, check_correctable
+from hybridff.hybrid.options import CorrectionOptions
+from hybridff.hybrid.result import Corrected
 from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.progress import Progress as KernelProgress
+from hybridff.progress import quiet, silent
 from hybridff.stability.gate import GateOptions, StabilityReport
 from hybridff.units import KCAL_MOL
 
@@ -176,7 +181,7 @@ def fit_data(
     gate: GateOptions | None = None,
     corrections: Sequence[str] = (),
     kernels: CorrectionOptions | None = None,
-    kernel_progress: Callable[[float], None] | None = None,
+    kernel_progress: KernelProgress | None = None,
 ) -> list[FittedMolecule]:
     """Fit the molecules of ``data`` together, let them pass the stability gate, and evaluate before and after.
 
@@ -228,18 +233,16 @@ def fit_data(
             say(f"Note: {item.molecule.name}: {unseen}")
         correction = None
         if chosen_sets[i]:
-            correction = correct_stable(
-                fitted_field,
-                parts["train"],
-                parts.get("validation"),
-                chosen_sets[i],
-                gate,
-                kernels,
+            task = CorrectionTask(
+                force_field=fitted_field,
+                frames=parts["train"],
+                validation=parts.get("validation"),
+                atoms=chosen_sets[i],
+                options=kernels,
                 posterior=posterior,
                 seed=split.seed,
-                say=say,
-                progress=kernel_progress,
             )
+            correction = correct_stable(task, gate, say=say, progress=kernel_progress or silent)
             fitted_field, offset = correction.force_field, correction.energy_offset
             report = correction.report or report
         after = _errors(fitted_field, parts, offset)
@@ -300,7 +303,7 @@ def correct_model(
     say: Callable[[str], None] | None = None,
     kernels: CorrectionOptions | None = None,
     posterior: Posterior | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: KernelProgress | None = None,
     alone: bool = False,
 ) -> CorrectedMolecule:
     """Add kernels to a model, on the atoms that ``corrections`` say: see ``chosen_atoms``.
@@ -332,18 +335,16 @@ def correct_model(
     if alone and left_out:
         names = ", ".join(data.molecule.label(atom) for atom in sorted(left_out))
         raise InputError(f"option alone: no kernel is on {names}, which nothing would hold; take correction all.")
-    result = correct_stable(
-        saved.force_field.bare() if alone else saved.force_field,
-        parts["train"],
-        parts.get("validation"),
-        atoms,
-        gate,
-        kernels,
+    task = CorrectionTask(
+        force_field=saved.force_field.bare() if alone else saved.force_field,
+        frames=parts["train"],
+        validation=parts.get("validation"),
+        atoms=atoms,
+        options=kernels or CorrectionOptions(),
         posterior=None if alone else posterior,
         seed=0 if split is None else split.seed,
-        say=say,
-        progress=progress,
     )
+    result = correct_stable(task, gate, say=say or quiet, progress=progress or silent)
     before = _errors(saved.force_field, parts, saved.energy_offset)
     after = _errors(result.force_field, parts, result.energy_offset)
     own = provenance(data.files)

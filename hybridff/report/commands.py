@@ -11,7 +11,7 @@ from hybridff.document.blocks import Block, Code, Section
 from hybridff.fitting.options import FitOptions
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import StartOptions
-from hybridff.hybrid.correcting import CorrectionOptions
+from hybridff.hybrid.options import CorrectionOptions
 from hybridff.jobs.fitting import DataOptions, SplitOptions
 from hybridff.stability.gate import GateOptions
 

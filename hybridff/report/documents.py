@@ -11,7 +11,7 @@ from hybridff.export.dynamics import SimulationResult
 from hybridff.export.modelfile import SavedModel
 from hybridff.frames.accuracy import Errors, evaluate, predict
 from hybridff.gaff.forcefield import ForceField
-from hybridff.hybrid.correcting import Corrected
+from hybridff.hybrid.result import Corrected
 from hybridff.jobs.fitting import CorrectedMolecule, FittedMolecule
 from hybridff.molecules.molecule import Molecule
 from hybridff.report import pictures

@@ -1,99 +1,57 @@
 import numpy as np
 import pytest
-import torch
+from ethanol import class2_fit, real_frames, real_training, usual
 from models import force_field
 
-from hybridff import Frames, fit, read_frames
-from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.hyperparameters import State
-from hybridff.frames.accuracy import predict
-from hybridff.gaff.forcefield import ForceField
-from hybridff.hybrid.pseudo_frames import Anchors
-from hybridff.hybrid.residual import Leftover
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.pseudo_frames import PseudoFrames
 
 
-def frames(first: int = 0, n: int = 40) -> Frames:
-    return read_frames("hybridff/data/ethanol.npz").subset(np.arange(first, first + n))
-
-
-def training(start: ForceField, n_points: int | None, *, posterior=None, hot: Leftover | None = None) -> Training:
-    leftover = Leftover(start, frames(), range(9))
-    fragment = Fragment.find(start.molecule, range(9), torch.as_tensor(frames().positions))
-    none = Anchors.at(frames().positions[:0], 0.0)
-    order = np.arange(40)
-    return Training(leftover, order, [fragment], usual(), posterior, n_points, none, hot, 0.01)
-
-
-def usual() -> State:
-    return State.usual(1, 100.0, None, 5.0)
-
-
-def left(model: ForceField) -> float:
-    own = frames()
-    assert own.forces is not None
-    return float(np.sqrt(np.mean((predict(model, own.positions)[1] - own.forces) ** 2)))
-
-
-@pytest.mark.parametrize("n_points", [None, 15])
-def test_kernels_take_up_what_the_terms_leave_and_let_frozen_coefficients_be(n_points: int | None) -> None:
-    fitted = fit(force_field("ethanol", form="class2"), frames())
-    start, (posterior,) = fitted.force_fields[0], fitted.posteriors
-    own = training(start, n_points, posterior=posterior)
+def test_what_is_held_cannot_be_moved_by_the_rest_of_the_posterior() -> None:
+    start, posterior = class2_fit()
+    before = real_training(start, posterior=posterior)
     places = np.array([0, 3, 5])
-    own.freeze(places)
-    hybrid = own.trained(usual())
-    assert left(hybrid) < 0.8 * left(start)
-    before, after = (model.parameter_table.values[posterior.fitted] for model in (start, hybrid))
+    found = before.holding(places)
+    assert found.posterior is not None
     widths = start.parameter_table.prior_widths[posterior.fitted]
-    moved = np.abs(after - before) / widths
+    open_before, open_after = (np.linalg.norm(own.spread, axis=0) / widths for own in (posterior, found.posterior))
     # an orthogonal projection in double precision
-    assert moved[places].max() < 1e-9
-    assert np.delete(moved, places).max() > 1e-3
-    assert own.frozen[0] is places
-    assert own.with_fragments(own.fragments).frozen == own.frozen
+    assert open_after[places].max() < 1e-9 < open_before[places].min()
+    assert np.delete(open_after, places).max() > 0.1 * np.delete(open_before, places).max()
+    assert [held.places for held in found.held] == [places]
+    assert found.held[0].directions.shape == (len(posterior.spread), 3)
 
 
-@pytest.mark.parametrize("n_points", [None, 15])
-def test_coefficients_may_be_frozen_after_a_training(n_points: int | None) -> None:
-    fitted = fit(force_field("ethanol", form="class2"), frames())
-    start, (posterior,) = fitted.force_fields[0], fitted.posteriors
-    later, early = (training(start, n_points, posterior=posterior) for _ in range(2))
-    later.trained(usual())
-    later.freeze(np.array([0, 3, 5]))
-    found = later.trained(usual())
-    for places in later.frozen:  # a training freezes coefficients by itself, too
-        early.freeze(places)
-    one, other = (model.parameter_table.values[posterior.fitted] for model in (found, early.trained(usual())))
-    # in units of the widths of their priors; conditions of 1e8 and more leave half of the digits
-    assert np.abs((one - other) / start.parameter_table.prior_widths[posterior.fitted]).max() < 1e-4
+def test_a_training_stays_as_it_was_when_another_is_made_from_it() -> None:
+    start, posterior = class2_fit()
+    before = real_training(start, posterior=posterior)
+    spread = posterior.spread.copy()
+    before.holding(np.array([1])).with_pseudo_frames(PseudoFrames.at(real_frames(100, 1).positions, 0.1))
+    assert before.held == ()
+    assert len(before.pseudo_frames) == 0
+    np.testing.assert_array_equal(posterior.spread, spread)
 
 
-@pytest.mark.parametrize("n_points", [None, 15])
-def test_anchors_may_be_added_and_moved_after_a_training(n_points: int | None) -> None:
-    start = force_field("ethanol")
-    own, later = training(start, n_points), training(start, n_points)
-    place = frames(100, 1).positions
-    for one, early in ((own, True), (later, False)):
-        if not early:
-            one.trained(usual())
-        one.add(Anchors.at(place, 1e-4))
-        one.move(-3.0)
-    models = [one.trained(usual()) for one in (own, later)]
-    energies = [float(term.energy(torch.as_tensor(place))) for model in models for term in model.corrections]
-    # rows that are added to equations, or there from the beginning
-    assert energies[0] == pytest.approx(energies[1], abs=1e-3 * abs(energies[0]))
-    added = [float(term.energy(torch.as_tensor(frames().positions)).mean()) for term in models[0].corrections]
-    assert energies[0] - added[0] == pytest.approx(-3.0, abs=1.0)
+def test_more_is_held_after_what_is_held() -> None:
+    start, posterior = class2_fit()
+    found = real_training(start, posterior=posterior).holding(np.array([2])).holding(np.array([1, 4]))
+    assert [held.places.tolist() for held in found.held] == [[2], [1, 4]]
+    one, other = (held.directions for held in found.held)
+    # directions are those of what the first have left
+    np.testing.assert_allclose(one.T @ other, 0, atol=1e-9)
 
 
-def test_hot_frames_hold_kernels_with_few_points() -> None:
-    start = force_field("ethanol")
-    x = frames(100, 30).positions
-    labels = predict(start, x)
-    hot = Leftover(start, Frames(start.molecule.numbers, x, *labels), range(9))
-    forces = []
-    for own in (hot, None):
-        (term,) = training(start, 15, hot=own).trained(usual()).corrections
-        forces.append(float(term.energy_forces(torch.as_tensor(x))[1].square().mean().sqrt()))
-    assert forces[0] < 0.9 * forces[1]
+def test_pseudo_frames_come_after_those_that_there_are_and_have_one_energy() -> None:
+    x = real_frames(100, 3).positions
+    begin = real_training(force_field("ethanol"))
+    found = begin.with_pseudo_frames(PseudoFrames.at(x[:1], 0.1)).with_pseudo_frames(PseudoFrames.at(x[1:], 0.2))
+    np.testing.assert_array_equal(found.pseudo_frames.positions, x)
+    np.testing.assert_array_equal(found.with_pseudo_energy(-3.0).pseudo_frames.energies, [-3.0] * 3)
+
+
+def test_priors_have_the_amplitude_of_the_hyperparameters() -> None:
+    training = real_training(force_field("ethanol"))
+    (one,) = training.priors(usual()).strengths
+    assert one.amplitude == usual().amplitudes[0]
+    assert one.width == usual().widths[0]
+    twice = usual().__class__(usual().widths, (2 * one.amplitude,), 5.0, 0.1)
+    assert training.priors(twice).strengths[0].variance == pytest.approx(4 * one.variance)

@@ -3,7 +3,7 @@ import shlex
 from hybridff.fitting.options import FitOptions
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import StartOptions
-from hybridff.hybrid.correcting import CorrectionOptions
+from hybridff.hybrid.options import CorrectionOptions
 from hybridff.jobs.fitting import DataOptions, SplitOptions
 from hybridff.report.commands import Request, changed, correction_in_python, fit_in_python
 

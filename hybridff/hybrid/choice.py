@@ -1,0 +1,96 @@
+"""Which descriptors kernels have: those that do best on the validation frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hybridff.corrections.fragment import Fragment
+from hybridff.corrections.hyperparameters import Judge, Part, Predictions, State
+from hybridff.fitting.posterior import Posterior
+from hybridff.hybrid.material import Material
+from hybridff.hybrid.pseudo_frames import PseudoFrames
+from hybridff.hybrid.residual import Residual
+from hybridff.hybrid.solver import Solver, solver_of
+from hybridff.hybrid.trained import train
+from hybridff.hybrid.training import Training
+from hybridff.units import ANGSTROM, FORCE_KCAL
+
+_PREDICTED = 6000
+"""Most forces and energies of training frames from which kernels predict validation frames by their covariance."""
+_SPARSE_NOISE = 0.3
+"""Where the search for the noise of kernels with fewer points than frames begins: they leave something of their own. In
+units of what the terms alone leave."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Kernels whose hyperparameters are to be found."""
+
+    material: Material
+    training: Training
+    solver: Solver
+    predictions: Judge | None
+    """Scores hyperparameters by their predictions for validation frames; None where kernels have to be trained for
+    that."""
+
+
+def choose(material: Material) -> Choice:
+    """Choose, of the descriptors that may be taken, those that do best with hyperparameters that mostly are good.
+
+    Where there are too many frames, or fewer points than these, that takes too long: then the first are taken.
+    """
+    training = first_training(material)
+    solver = solver_of(training)
+    if material.n_points is not None or material.residual.n_values > _PREDICTED:
+        return Choice(material, training, solver, None)
+    training = train(training, training.begin, solver).training  # holds what would leave its bounds
+    predictions = [predictions_of(training, material.validation.residual, own) for own in material.candidates]
+    scores = [one(training.begin) for one in predictions]
+    best = scores.index(min(scores))
+    return Choice(material, replace(training, fragments=material.candidates[best]), solver, predictions[best])
+
+
+def first_training(material: Material) -> Training:
+    """The training with the first descriptors and usual hyperparameters."""
+    region, n_atoms = material.region, material.residual.positions.shape[1]
+    return Training(
+        material.residual,
+        material.candidates[0],
+        usual_hyperparameters(material),
+        PseudoFrames.none(n_atoms) if region is None else region.pseudo_frames(material.residual.atoms),
+        material.task.posterior,
+        material.n_points,
+        material.hot,
+    )
+
+
+def usual_hyperparameters(material: Material) -> State:
+    """Hyperparameters that the search begins with: what mostly is good, and what the options fix."""
+    options, forces = material.task.options, material.task.frames.forces
+    assert forces is not None
+    scale = float(np.sqrt((forces[:, list(material.residual.atoms)] ** 2).mean()))
+    width = None if options.kernel_width is None else options.kernel_width / ANGSTROM
+    noise = None if options.kernel_noise is None else options.kernel_noise * FORCE_KCAL
+    if noise is None and material.n_points is not None:
+        noise = _SPARSE_NOISE * material.validation.deviations()[0]
+    return State.usual(len(material.task.atoms), scale, width, noise)
+
+
+def predictions_of(training: Training, validation: Residual, fragments: Sequence[Fragment]) -> Judge:
+    """Scores hyperparameters by what kernels with some descriptors predict for validation frames."""
+    posterior = training.posterior
+    train_part = _part(training.residual, fragments, posterior, training.pseudo_frames)
+    return Predictions(train_part, _part(validation, fragments, posterior), fragments)
+
+
+def _part(
+    residual: Residual,
+    fragments: Sequence[Fragment],
+    posterior: Posterior | None,
+    pseudo_frames: PseudoFrames | None = None,
+) -> Part:
+    data = residual.projected(pseudo_frames)
+    terms = None if posterior is None else residual.coefficient_rows(posterior, pseudo_frames)
+    deviations = np.zeros(0) if pseudo_frames is None else pseudo_frames.deviations
+    return Part(data.values, data.n_forces, data.offset, data.points(fragments), terms, deviations)

@@ -1,0 +1,50 @@
+"""Kernels with a point at every frame and the terms' own coefficients, solved for together."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hybridff.corrections.covariance import add_squares
+from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.posterior import Targets, solve
+from hybridff.corrections.term import KernelTerm
+from hybridff.hybrid.training import Training
+
+
+class CoefficientRowsCache:
+    """Keeps the rows of the coefficients from one solution to the next, as only what is held changes them."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Training, Float[Tensor, "coefficients n"]] | None = None
+
+    def rows(self, training: Training) -> Float[Tensor, "coefficients n"]:
+        """What the coefficients do to frames and pseudo-frames, each by the deviation that its fit has left it.
+
+        ``training`` is the last one, or made from it.
+        """
+        if self._last is None or len(self._last[0].pseudo_frames) != len(training.pseudo_frames):
+            found = training.residual.coefficient_rows(training.posterior, training.pseudo_frames)
+        else:
+            before, found = self._last
+            for held in training.held[len(before.held) :]:
+                directions = torch.as_tensor(held.directions).to(found)
+                found = found - directions @ (directions.T @ found)
+        self._last = training, found
+        return found
+
+
+def solve_full(
+    training: Training, state: State, cache: CoefficientRowsCache
+) -> tuple[list[KernelTerm], Float[np.ndarray, " coefficients"]]:
+    """Kernels, and the moves of the coefficients in units of the deviations that their fit has left.
+
+    Raises ``InputError`` where double precision cannot hold the equations.
+    """
+    data = training.residual.projected(training.pseudo_frames)
+    known = data.offset @ data.offset.T
+    own = state.freedom * cache.rows(training)
+    add_squares(known, own)
+    targets = Targets(data.values, data.n_forces, known, training.pseudo_frames.deviations)
+    terms, weights = solve(targets, training.fragments, data.points(training.fragments), training.priors(state))
+    return terms, state.freedom * (own @ weights).numpy(force=True)
