@@ -28,9 +28,9 @@ from common import DATA
 from hybridff import Frames, read_frames
 from hybridff.comparison.benchmark_sets import TrialSet
 from hybridff.comparison.sgdml_program import dataset, trained
+from hybridff.comparison.sgdml_training import train_forces
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.term import KernelTerm
-from hybridff.corrections.train import train_forces
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
 SETS = {"ethanol": "ethanol_rmd17", "aspirin": "aspirin_rmd17"}

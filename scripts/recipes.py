@@ -10,12 +10,12 @@ import torch
 
 from hybridff import ForceField, SavedModel, evaluate, read_model, write_model
 from hybridff.comparison.benchmark_sets import TrialSet
+from hybridff.comparison.sgdml_training import train_forces
 from hybridff.corrections.device import chosen, most_rows
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.select import chosen_atoms
 from hybridff.corrections.term import KernelTerm
-from hybridff.corrections.train import train_forces
 from hybridff.export.modelfile import FILE_NAME
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forms import Form

@@ -8,7 +8,7 @@ from models import distorted, force_field, molecule
 
 from hybridff import ForceField, Frames, fit, read_frames
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.fitting.posterior import Posterior
 from hybridff.frames.accuracy import predict
 from hybridff.hybrid.hot_frames import HotFrames
@@ -64,9 +64,9 @@ def class2_fit(n: int = 40) -> tuple[ForceField, Posterior]:
     return fitted.force_fields[0], fitted.posteriors[0]
 
 
-def usual() -> State:
+def usual() -> Hyperparameters:
     """Hyperparameters of one kernel."""
-    return State.usual(1, 100.0, None, 5.0)
+    return Hyperparameters.usual(1, 100.0, None, 5.0)
 
 
 def real_training(

@@ -6,7 +6,6 @@ geometry instead of 3n.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +21,7 @@ _BLOCK = 2**24
 _STEP = 2048
 """Rows and columns of a block of a Cholesky factor."""
 _CACHED, _CACHED_BY_GPU = 2**19, 2**26
-"""Numbers of an array that is gone over many times."""
+"""Numbers of an array that is gone over many times, on a processor and on a GPU."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +30,7 @@ class Points:
 
     x: Float[Tensor, "points entries"]
     """Descriptors [1/nm]."""
-    slopes: Float[Tensor, "sloped entries freedoms"]
+    slopes: Float[Tensor, "sloped entries directions"]
     """Derivatives of the entries along the basis [1/nm²], of the first geometries, whose forces are known."""
 
     @classmethod
@@ -39,9 +38,9 @@ class Points:
         cls,
         descriptor: Descriptor,
         positions: Float[Tensor, "points atoms 3"],
-        basis: Float[Tensor, "sloped coordinates freedoms"],
+        basis: Float[Tensor, "sloped coordinates directions"],
     ) -> "Points":
-        """Of the descriptor's atoms [nm], with their rows of the basis of the first geometries."""
+        """Points at positions of the descriptor's atoms [nm], with their rows of the basis of the first geometries."""
         return cls(descriptor.of(positions), descriptor.jacobian(positions[: len(basis)]) @ basis)
 
     def __len__(self) -> int:
@@ -49,18 +48,18 @@ class Points:
 
     @property
     def n_forces(self) -> int:
-        """Projected forces of all geometries."""
+        """Number of projected forces of all geometries."""
         return len(self.slopes) * self.slopes.shape[-1]
 
 
 def n_internal(n_atoms: int) -> int:
-    """Directions of ``internal_basis``."""
+    """Number of directions of ``internal_basis``."""
     return max(1, 3 * n_atoms - 6)
 
 
 def internal_basis(
     positions: Float[Tensor, "points atoms 3"],
-) -> Float[Tensor, "points coordinates freedoms"]:
+) -> Float[Tensor, "points coordinates directions"]:
     """Orthonormal directions in Cartesian space that are neither shift nor turn; 3n-6 of them, one for two atoms."""
     n_points, n_atoms, _ = positions.shape
     centred = positions - positions.mean(1, keepdim=True)
@@ -73,8 +72,8 @@ def internal_basis(
 
 
 def projected(
-    forces: Float[Tensor, "points atoms 3"], basis: Float[Tensor, "points coordinates freedoms"]
-) -> Float[Tensor, "points freedoms"]:
+    forces: Float[Tensor, "points atoms 3"], basis: Float[Tensor, "points coordinates directions"]
+) -> Float[Tensor, "points directions"]:
     """Forces in the basis [kJ/mol/nm]."""
     return torch.einsum("pcf,pc->pf", basis, forces.flatten(1))
 
@@ -84,7 +83,6 @@ def force_blocks(
     columns: Points,
     index: Int[Tensor, "permutations entries"],
     width: float,
-    progress: Callable[[float], None] | None = None,
     *,
     lower: bool = False,
     out: Float[Tensor, "left right"] | None = None,
@@ -115,8 +113,6 @@ def force_blocks(
                 inner.addcmul_((second[:, None] * u)[..., None], along[:, None], value=-1)
             block = left[i:stop] @ inner.flatten(2)
             out[i * r : stop * r, j * s : end * s] = block.reshape((stop - i) * r, (end - j) * s)
-        if progress:
-            progress(stop / n)
     return out
 
 

@@ -62,25 +62,24 @@ def derivatives(formula: Formula) -> list[str]:
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A vector for each geometry of ``n_atoms`` atoms; angles and torsions are theirs, counted from 0."""
+    """A vector for each geometry of ``n_atoms`` atoms; angles and torsions are of these atoms, counted from 0."""
 
     n_atoms: int
     angles: tuple[tuple[int, int, int], ...] = ()
     torsions: tuple[tuple[int, int, int, int], ...] = ()
     angular_scale: float = 3.0
-    """What the cosines of angles and torsions are multiplied by [1/nm]: about what makes them as important as inverse
-    distances."""
+    """Factor of the cosines of angles and torsions [1/nm]: about what makes them as important as inverse distances."""
 
     @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Atoms of the inverse distances."""
+        """Pairs of atoms of the inverse distances."""
         return tuple(itertools.combinations(range(self.n_atoms), 2))
 
     def __len__(self) -> int:
         return len(self.pairs) + len(self.angles) + len(self.torsions)
 
     def of(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames entries"]:
-        """The entries [1/nm]: inverse distances; cos theta; sin theta1 sin theta2 cos phi."""
+        """Entries [1/nm] at positions [nm]: inverse distances; cos theta; sin theta1 sin theta2 cos phi."""
         r = distance(positions[..., torch.tensor(self.pairs), :])
         parts = PAIR.evaluate(["value"], {"r": r})
         for formula, sides in self._angular():
@@ -97,12 +96,12 @@ class Descriptor:
 
     @cached_property
     def angle_pairs(self) -> Int[np.ndarray, "angles 3"]:
-        """Pairs ij, jk and ik of each angle."""
+        """Numbers of the pairs ij, jk and ik of each angle."""
         return self._pairs_of(self.angles, ((0, 1), (1, 2), (0, 2)))
 
     @cached_property
     def torsion_pairs(self) -> Int[np.ndarray, "torsions 6"]:
-        """Pairs ij, jk, km, ik, jm and im of each torsion."""
+        """Numbers of the pairs ij, jk, km, ik, jm and im of each torsion."""
         return self._pairs_of(self.torsions, ((0, 1), (1, 2), (2, 3), (0, 2), (1, 3), (0, 3)))
 
     def _pairs_of(
@@ -113,7 +112,7 @@ class Descriptor:
         return np.array(found, dtype=np.int64).reshape(-1, len(places))
 
     def jacobian(self, positions: Float[Tensor, "frames atoms 3"]) -> Float[Tensor, "frames entries coordinates"]:
-        """Derivatives of the entries by the Cartesian coordinates [1/nm²]."""
+        """Derivatives of the entries by the Cartesian coordinates [1/nm²], at positions [nm]."""
         first, second = torch.tensor(self.pairs).T
         along = positions[:, second] - positions[:, first]
         r = torch.linalg.vector_norm(along, dim=-1)
@@ -133,11 +132,11 @@ class Descriptor:
         return torch.cat(parts, 1).flatten(-2)
 
     def index(self, permutations: Int[Tensor, "permutations atoms"]) -> Int[Tensor, "permutations entries"]:
-        """``permuted`` for each of several permutations."""
+        """Places of the entries, as ``permuted`` finds them, for each of several permutations."""
         return torch.stack([torch.as_tensor(self.permuted(permutation)) for permutation in permutations.tolist()])
 
     def permuted(self, permutation: Sequence[int]) -> Int[np.ndarray, " entries"]:
-        """Where each entry of a geometry with permuted atoms stands in that of the geometry itself.
+        """The place that each entry of a geometry with permuted atoms has among those of the geometry itself.
 
         ``of(positions[permutation])[k] = of(positions)[permuted(permutation)[k]]``. Raises ``KeyError`` for a
         permutation that takes an angle or torsion to one that the descriptor lacks.

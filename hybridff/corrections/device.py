@@ -12,13 +12,16 @@ from hybridff.errors import InputError
 Device = Literal["auto", "cpu", "cuda"]
 PROCESSOR = torch.device("cpu")
 _ROWS = 22000
-"""Of a covariance on the processor: 3.9 GB, twice."""
+"""Most rows of a covariance on the processor: 3.9 GB, twice."""
 _COPIES = 2.5
-"""Of a covariance that a GPU needs memory for."""
+"""Number of copies of a covariance that a GPU needs memory for."""
 
 
 def check_device(device: Device) -> None:
-    """Raises ``InputError`` for other names, and where a GPU is asked for and PyTorch finds none."""
+    """Check the name of a device.
+
+    Raises ``InputError`` for names that there are not, and where a GPU is asked for and PyTorch finds none.
+    """
     if device not in get_args(Device):
         raise InputError(f"option device has to be auto, cpu or cuda, not {device}.")
     if device == "cuda" and not torch.cuda.is_available():
@@ -54,7 +57,7 @@ def most_rows(device: torch.device) -> int:
 
 @contextmanager
 def within_memory() -> Iterator[None]:
-    """Raises ``InputError`` where the memory of a GPU is not enough for what is done."""
+    """A context that raises ``InputError`` where the memory of a GPU is not enough for what is done in it."""
     try:
         yield
     except torch.OutOfMemoryError:

@@ -35,7 +35,7 @@ class Formula:
     def needed(self, wanted: Iterable[str], given: Iterable[str] = ()) -> list[str]:
         """Steps that some values need, in their order, where others are ``given``."""
         given, found = set(given), set(wanted)
-        for name in reversed(self.steps):
+        for name in reversed(tuple(self.steps)):
             if name in found - given:
                 found |= self.steps[name].names
         return [name for name in self.steps if name in found - given]

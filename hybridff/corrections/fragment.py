@@ -15,13 +15,14 @@ from hybridff.molecules.molecule import Molecule
 
 @dataclass(frozen=True, eq=False)
 class Fragment:
-    """Some atoms of a molecule, before any training."""
+    """Some atoms of a molecule with the descriptor and permutations of a kernel, before any training."""
 
     atoms: tuple[int, ...]
-    """Counted from 0."""
+    """Numbers of the atoms in the molecule, from 0."""
     descriptor: Descriptor
+    """Descriptor of these atoms, which are counted anew there."""
     permutations: Int[Tensor, "permutations atoms"]
-    """Places among ``atoms``; the identity first."""
+    """Permutations of the atoms that change nothing, as places among ``atoms``; the identity first."""
 
     @classmethod
     def find(
@@ -32,15 +33,18 @@ class Fragment:
         *,
         angular: bool = False,
     ) -> "Fragment":
-        """With inverse distances, on request angles and torsions, and the permutations that the frames reach."""
+        """A fragment that sees distances, on request angles and torsions, with the permutations that frames [nm] reach.
+
+        Raises ``InputError`` where the molecule has too many symmetric images of the atoms.
+        """
         descriptor = _angular(molecule, atoms) if angular else Descriptor(len(atoms))
         candidates = graph_permutations(molecule, atoms)
         return cls(tuple(atoms), descriptor, reached(descriptor, candidates, positions[:, list(atoms)]))
 
     def points(
-        self, positions: Float[Tensor, "points all_atoms 3"], basis: Float[Tensor, "sloped coordinates freedoms"]
+        self, positions: Float[Tensor, "points all_atoms 3"], basis: Float[Tensor, "sloped coordinates directions"]
     ) -> Points:
-        """Geometries of the whole molecule, the first with directions of it, as the kernel sees them."""
+        """Geometries of the whole molecule [nm], the first with directions of it, as the kernel sees them."""
         rows = [3 * atom + axis for atom in self.atoms for axis in range(3)]
         return Points.of(self.descriptor, positions[:, list(self.atoms)], basis[:, rows])
 
@@ -51,7 +55,7 @@ class Fragment:
 
 
 def _angular(molecule: Molecule, atoms: Sequence[int]) -> Descriptor:
-    """With all angles and torsions of the bonds between some atoms."""
+    """The descriptor that sees all angles and torsions of the bonds between some atoms, too."""
     place = {atom: k for k, atom in enumerate(atoms)}
     near = [[place[other] for other in molecule.neighbours[atom] if other in place] for atom in atoms]
     angles = [(i, j, k) for j in range(len(atoms)) for i, k in combinations(near[j], 2)]

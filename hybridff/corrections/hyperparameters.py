@@ -1,6 +1,6 @@
-"""How strong kernels are: what predicts frames best that nothing was fitted to.
+"""Hyperparameters of kernels: a search for those that predict best what nothing was fitted to.
 
-Length scales, amplitudes and noise are changed one by one, as long as forces and energies of unseen frames come out
+Length scales, amplitudes and noise are changed one by one, as long as forces and energies of validation frames come out
 better in single precision, which wide kernels with little noise do not survive. The likelihood of the training frames
 is no guide here: a fit leaves less on its own frames than on others, and with as many coefficients as class II has,
 almost nothing.
@@ -9,7 +9,7 @@ almost nothing.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -19,97 +19,112 @@ from torch import Tensor
 from hybridff.corrections.covariance import Points, solve_in_place
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.kernel import KernelExpansion
-from hybridff.corrections.posterior import Hyperparameters, Strength, Targets, covariance, cross_covariance, expansion
+from hybridff.corrections.posterior import (
+    KernelPrior,
+    Priors,
+    Targets,
+    cross_covariance,
+    expansion,
+    mean_force_variance,
+)
 
 _WIDTH, _AMPLITUDE, _NOISE, _ENERGY_NOISE = 20.0, 0.3, 0.001, 0.005
 """Where the search begins: length scale [1/nm]; amplitude, and noise of forces, in units of the reference forces; noise
 of energies over that of forces [nm]."""
 _WIDTH_STEP, _STEP = 2.0, 3.0
-"""Factors that length scales, and all else, are changed by."""
+"""Factor that length scales are changed by, and the one of all else."""
 _BETTER = 0.003
 """Least change of the score that is followed."""
-WORTH = 0.04
-"""Least gain of a kernel: two per cent of the errors of forces and energies."""
-_TERMS_WORSE = 0.1
-"""Score that the terms alone may have."""
+LEAST_GAIN = 0.04
+"""Least gain of a kernel that is kept: two per cent of the errors of forces and energies."""
+_POOREST_TERMS = 0.1
+"""Highest score that the terms alone may have."""
 _FEW_KERNELS = 3
-"""That are changed one by one."""
+"""Most kernels that are changed one by one."""
 _KEPT = 3
-"""Covariances that are kept for each kernel."""
+"""Number of covariances that are kept for each kernel."""
 SAMPLE = 50
-"""Geometries that tell how large forces of a kernel are."""
+"""Number of geometries from which the size of a kernel's forces is computed."""
 _ROUNDED = 20
-"""Geometries that tell what single precision does."""
+"""Number of geometries from which the errors of single precision are computed."""
 _TINY = 1e-9
 """Errors that are as good as none [kJ/mol, kJ/mol/nm]."""
 
 
 @dataclass(frozen=True)
-class State:
-    """How strong kernels are."""
+class Hyperparameters:
+    """Length scales, amplitudes and noise of kernels, and the prior of the terms' coefficients beside them."""
 
     widths: tuple[float, ...]
-    """Length scale of each [1/nm]."""
+    """Length scale of each kernel [1/nm]."""
     amplitudes: tuple[float, ...]
-    """Size of force components that each gives a priori [kJ/mol/nm]; zero for a kernel that is switched off."""
+    """Root mean square of the force components that each kernel gives a priori [kJ/mol/nm]; zero for a kernel that is
+    switched off."""
     force_noise: float
-    """[kJ/mol/nm]"""
+    """Deviation of the noise of force components [kJ/mol/nm]."""
     energy_noise: float
-    """[kJ/mol]"""
-    freedom: float = 1.0
-    """Deviations that the coefficients of the terms have, in units of those that their fit has left."""
+    """Deviation of the noise of energies [kJ/mol]."""
+    coefficient_scale: float = 1.0
+    """Prior deviation of the terms' coefficients, in units of the one that their fit has left."""
 
     @classmethod
-    def usual(cls, n: int, scale: float, width: float | None = None, noise: float | None = None) -> "State":
-        """What mostly is good, of ``n`` kernels for reference forces of some size [kJ/mol/nm]."""
+    def usual(cls, n: int, scale: float, width: float | None = None, noise: float | None = None) -> "Hyperparameters":
+        """What mostly is good, of ``n`` kernels for reference forces of some size ``scale`` [kJ/mol/nm].
+
+        ``width`` [1/nm] and the ``noise`` of forces [kJ/mol/nm] may be given.
+        """
         noise = _NOISE * scale if noise is None else noise
         each = _AMPLITUDE * scale / math.sqrt(n)
         return cls((_WIDTH if width is None else width,) * n, (each,) * n, noise, _ENERGY_NOISE * noise)
 
-    def without(self, place: int) -> "State":
-        """One kernel switched off."""
+    def without(self, place: int) -> "Hyperparameters":
+        """The same with one kernel switched off."""
         return replace(self, amplitudes=tuple(0.0 if i == place else a for i, a in enumerate(self.amplitudes)))
 
-    def hyperparameters(self, fragments: Sequence[Fragment], points: Sequence[Points]) -> Hyperparameters:
-        """For kernels whose forces have these amplitudes at the first of some geometries."""
-        strengths = []
+    def priors(self, fragments: Sequence[Fragment], points: Sequence[Points]) -> Priors:
+        """Priors of kernels whose forces have these amplitudes at the first of some geometries."""
+        found = []
         for width, amplitude, fragment, own in zip(self.widths, self.amplitudes, fragments, points, strict=True):
-            mean = covariance(Points(own.x[:SAMPLE], own.slopes[:SAMPLE]), fragment, width)[1] if amplitude else 1.0
-            strengths.append(Strength(width, amplitude**2 / mean, amplitude))
-        return Hyperparameters(tuple(strengths), self.force_noise, self.energy_noise)
+            some = Points(own.x[:SAMPLE], own.slopes[:SAMPLE])
+            mean = mean_force_variance(some, fragment, width) if amplitude else 1.0
+            found.append(KernelPrior(width, amplitude**2 / mean))
+        return Priors(tuple(found), self.force_noise, self.energy_noise)
 
 
-Change = Callable[[State, bool], State]
-"""Makes something larger, or else smaller."""
-Judge = Callable[[State], float]
-"""The score of a state; infinite where it is not possible."""
+Change = Callable[[Hyperparameters, int], Hyperparameters]
+"""Makes some of them larger (1) or smaller (-1): multiplies by a factor to this power."""
+Objective = Callable[[Hyperparameters], float]
+"""The score to be made as low as possible; infinite where it cannot be computed."""
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """The best state that was seen."""
+class SearchResult:
+    """The best hyperparameters that were tried."""
 
-    state: State
+    hyperparameters: Hyperparameters
     score: float
+    """The score of these: see ``score``."""
     gains: tuple[float, ...]
     """By how much the score is worse without each kernel; zero for those that are switched off."""
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """Of training or unseen frames."""
+class Observations:
+    """Forces and energies of training or validation frames, and what may explain them."""
 
     values: Float[Tensor, " n"]
     """Forces in the basis of each geometry [kJ/mol/nm], then energies [kJ/mol]."""
     n_forces: int
+    """Number of forces among the values."""
     offset: Float[Tensor, "n 1"]
-    """What an unknown zero of energy does to them."""
+    """Change of the values by an unknown zero of energy of its prior deviation."""
     points: Sequence[Points]
-    """As each kernel sees them."""
+    """The geometries as each kernel sees them."""
     terms: Float[Tensor, "coefficients n"] | None
-    """What the coefficients do to them, each by the deviation that its fit has left; None where they are fixed."""
-    anchored: Float[np.ndarray, " anchors"] = field(default_factory=lambda: np.zeros(0))
-    """Deviations of the last energies, of anchors, over that of the noise of forces [nm]."""
+    """Change of the values by each coefficient of the terms, moved by the deviation that its fit has left; None where
+    the coefficients are fixed."""
+    pseudo_deviations: Float[np.ndarray, " pseudo_frames"] = field(default_factory=lambda: np.zeros(0))
+    """Deviations of the last energies, those of pseudo-frames, over that of the noise of forces [nm]."""
 
 
 def score(
@@ -118,9 +133,10 @@ def score(
     n_forces: int,
     rounding: tuple[float, float] = (0.0, 0.0),
 ) -> float:
-    """How much worse what is left is than the values: the sum of the logarithms of forces and energies.
+    """How much larger what is left is than the values: log of the ratio of forces plus log of that of energies.
 
-    Of energies, the mean does not count. ``rounding`` are deviations of forces and energies that come on top.
+    Forces count by their root mean square, energies by their standard deviation. ``rounding`` are deviations of forces
+    [kJ/mol/nm] and energies [kJ/mol] that come on top of what is left.
     """
     both = []
     for part in (values, left):
@@ -133,7 +149,7 @@ def score(
 
 
 def single_precision(kernels: Sequence[KernelExpansion], points: Sequence[Points]) -> tuple[float, float]:
-    """Deviations of forces and energies of some geometries in single precision [kJ/mol/nm, kJ/mol].
+    """Root mean square errors of forces and energies of some geometries in single precision [kJ/mol/nm, kJ/mol].
 
     That is how GPUs compute them: terms of a kernel are much larger than their sum.
     """
@@ -152,158 +168,182 @@ def single_precision(kernels: Sequence[KernelExpansion], points: Sequence[Points
     return math.sqrt(forces), math.sqrt(energies)
 
 
-def learn(
-    judge: Judge, begin: State, changes: Sequence[Change], most: int, visit: Callable[[int, float], None] | None = None
-) -> Learnt:
+def search(
+    objective: Objective,
+    begin: Hyperparameters,
+    changes: Sequence[Change],
+    most: int,
+    visit: Callable[[int, float], None] | None = None,
+) -> SearchResult:
     """Follow changes as long as they help, then switch off kernels that add too little.
 
-    ``most`` is how many states may be judged on the way; ``visit`` is told of each how many there were and the best
-    score so far.
+    ``most`` is how many hyperparameters may be scored on the way; ``visit`` is called after each with how many there
+    were, and the best score so far.
     """
-    scores: dict[State, float] = {}
+    scores: dict[Hyperparameters, float] = {}
 
-    def judged(state: State) -> float:
-        if state not in scores:
-            scores[state] = judge(state) if any(state.amplitudes) else 0.0
+    def scored(tried: Hyperparameters) -> float:
+        if tried not in scores:
+            scores[tried] = objective(tried) if any(tried.amplitudes) else 0.0
             if visit is not None:
                 visit(len(scores), min(scores.values()))
-        return scores[state]
+        return scores[tried]
 
-    state, best = begin, judged(begin)
+    found, best = begin, scored(begin)
     better = True
     while better and len(scores) < most:
         better = False
         for change in changes:
-            for up in (True, False):
+            for power in (1, -1):
                 followed = False
-                while len(scores) < most and (found := judged(change(state, up))) < best - _BETTER:
-                    state, best, followed = change(state, up), found, True
+                while len(scores) < most and (new := scored(change(found, power))) < best - _BETTER:
+                    found, best, followed = change(found, power), new, True
                 better |= followed
                 if followed:
                     break
-    return _pruned(judged, state, best)
+    return _pruned(scored, found, best)
 
 
 def changes(n: int, *, width: bool, noise: bool, terms: bool) -> list[Change]:
-    """Of all kernels together, of noise, terms and length scales if wanted, then of few kernels one by one."""
+    """Changes of all kernels together, of noise, terms and length scales if wanted, then of few kernels one by one."""
     places = range(n)
-    found: list[Change] = [partial(_louder, places)]
+    found: list[Change] = [partial(_change_amplitudes, places)]
     if noise:
-        found.append(_noisier)
-    found.append(_less_sure_of_energies)
+        found.append(_change_noise)
+    found.append(_change_energy_noise)
     if terms:
-        found.append(_freer)
+        found.append(_change_coefficient_scale)
     if width:
-        found.append(partial(_wider, places))
+        found.append(partial(_change_widths, places))
     if 1 < n <= _FEW_KERNELS:
         for place in places:
-            found.append(partial(_louder, (place,)))
+            found.append(partial(_change_amplitudes, (place,)))
             if width:
-                found.append(partial(_wider, (place,)))
+                found.append(partial(_change_widths, (place,)))
     return found
 
 
-class Predictions:
-    """Judges kernels by what they predict, beside the terms, for unseen frames."""
+@dataclass(frozen=True, eq=False)
+class PredictionScore:
+    """Scores hyperparameters by what kernels predict with them, beside the terms, for validation frames.
 
-    def __init__(self, train: Part, unseen: Part, fragments: Sequence[Fragment]) -> None:
-        self._train, self._unseen, self._fragments = train, unseen, fragments
-        self._offsets = train.offset @ train.offset.T, unseen.offset @ train.offset.T
-        self._terms = None
-        if train.terms is not None:
-            assert unseen.terms is not None
-            self._terms = train.terms.T @ train.terms, unseen.terms.T @ train.terms
-        self._covariances: dict[tuple[int, float], tuple[Tensor, Tensor]] = {}
+    Covariances are kept from one call to the next.
+    """
 
-    def __call__(self, state: State) -> float:
-        """The score; infinite where double precision does not suffice, or ``too_bad_alone`` says so."""
-        matrix, across = (part.clone() for part in self._offsets)
-        found = state.hyperparameters(self._fragments, self._train.points)
-        parts = [
-            (strength.variance, *self._covariance(place, strength.width))
-            for place, strength in enumerate(found.strengths)
-            if strength.variance
-        ]
-        if self._terms is not None:
-            parts.append((state.freedom**2, *self._terms))
-        for variance, own, other in parts:
-            matrix += variance * own
-            across += variance * other
-        train, unseen = self._train, self._unseen
-        targets = Targets(train.values, train.n_forces, matrix, train.anchored)
-        matrix.diagonal().add_(targets.noise(state.force_noise, state.energy_noise))
+    train: Observations
+    validation: Observations
+    fragments: Sequence[Fragment]
+    """The atoms and descriptor of each kernel."""
+
+    def __call__(self, hyperparameters: Hyperparameters) -> float:
+        """The score; infinite where double precision does not suffice, or the terms alone would be too poor."""
+        train, validation = self.train, self.validation
+        priors = hyperparameters.priors(self.fragments, train.points)
+        kernels = [(k, prior) for k, prior in enumerate(priors.kernels) if prior.variance]
+        matrix, across = self._covariances(kernels, hyperparameters.coefficient_scale)
+        targets = Targets(train.values, train.n_forces, matrix, train.pseudo_deviations)
+        matrix.diagonal().add_(targets.noise(priors.force_noise, priors.energy_noise))
         try:
             weights = solve_in_place(matrix, train.values)
         except np.linalg.LinAlgError:
             return math.inf
-        values = unseen.values.numpy(force=True)
-        if self._terms is not None:
-            left = unseen.values - state.freedom**2 * (self._terms[1] @ weights)
-            if too_bad_alone(score(values, left.numpy(force=True), unseen.n_forces)):
+        values = validation.values.numpy(force=True)
+        if self._by_terms is not None:
+            left = validation.values - hyperparameters.coefficient_scale**2 * (self._by_terms[1] @ weights)
+            if too_poor_alone(score(values, left.numpy(force=True), validation.n_forces)):
                 return math.inf
-        kernels = [
-            expansion(fragment, own, strength.width, strength.variance * weights, train.n_forces)
-            for fragment, own, strength in zip(self._fragments, train.points, found.strengths, strict=True)
-            if strength.variance
+        expansions = [
+            expansion(self.fragments[k], train.points[k], prior.width, prior.variance * weights, train.n_forces)
+            for k, prior in kernels
         ]
-        used = [own for own, strength in zip(unseen.points, found.strengths, strict=True) if strength.variance]
-        rounding = single_precision(kernels, used)
-        return score(values, (unseen.values - across @ weights).numpy(force=True), unseen.n_forces, rounding)
+        rounding = single_precision(expansions, [validation.points[k] for k, _ in kernels])
+        left = validation.values - across @ weights
+        return score(values, left.numpy(force=True), validation.n_forces, rounding)
 
-    def _covariance(self, place: int, width: float) -> tuple[Tensor, Tensor]:
-        """Of the training frames with themselves and of the unseen ones with them."""
+    def _covariances(
+        self, kernels: Sequence[tuple[int, KernelPrior]], coefficient_scale: float
+    ) -> tuple[Float[Tensor, "n n"], Float[Tensor, "m n"]]:
+        """Covariance of the training values with themselves, and of the validation values with them."""
+        matrix, across = (part.clone() for part in self._by_offset)
+        parts = [(prior.variance, *self._by_kernel(k, prior.width)) for k, prior in kernels]
+        if self._by_terms is not None:
+            parts.append((coefficient_scale**2, *self._by_terms))
+        for variance, own, other in parts:
+            matrix += variance * own
+            across += variance * other
+        return matrix, across
+
+    @cached_property
+    def _by_offset(self) -> tuple[Tensor, Tensor]:
+        """The same by the zero of energy alone."""
+        return self.train.offset @ self.train.offset.T, self.validation.offset @ self.train.offset.T
+
+    @cached_property
+    def _by_terms(self) -> tuple[Tensor, Tensor] | None:
+        """The same by the coefficients of the terms alone; None where these are fixed."""
+        if self.train.terms is None:
+            return None
+        assert self.validation.terms is not None
+        return self.train.terms.T @ self.train.terms, self.validation.terms.T @ self.train.terms
+
+    @cached_property
+    def _kept(self) -> dict[tuple[int, float], tuple[Tensor, Tensor]]:
+        """What ``_by_kernel`` found for the last length scales."""
+        return {}
+
+    def _by_kernel(self, place: int, width: float) -> tuple[Tensor, Tensor]:
+        """The same by one kernel of unit variance alone."""
         key = place, width
-        if key not in self._covariances:
-            kept = [other for other in self._covariances if other[0] == place]
+        if key not in self._kept:
+            kept = [other for other in self._kept if other[0] == place]
             if len(kept) == _KEPT:
-                del self._covariances[kept[0]]
-            fragment, points = self._fragments[place], self._train.points[place]
+                del self._kept[kept[0]]
+            fragment, points = self.fragments[place], self.train.points[place]
             own = cross_covariance(points, points, fragment, width)
-            self._covariances[key] = own, cross_covariance(self._unseen.points[place], points, fragment, width)
-        return self._covariances[key]
+            self._kept[key] = own, cross_covariance(self.validation.points[place], points, fragment, width)
+        return self._kept[key]
 
 
-def too_bad_alone(score: float) -> bool:
-    """Whether terms with this score may not be what is left far from all training frames."""
-    return score > _TERMS_WORSE
+def too_poor_alone(score: float) -> bool:
+    """Whether terms with this score are too poor to be what is left far from all training frames."""
+    return score > _POOREST_TERMS
 
 
-def _pruned(judged: Judge, state: State, best: float) -> Learnt:
-    """Without the kernels that add too little, the least first."""
-    gains = [0.0] * len(state.amplitudes)
-    while on := [place for place, amplitude in enumerate(state.amplitudes) if amplitude]:
-        scores = {place: judged(state.without(place)) for place in on}
+def _pruned(scored: Objective, found: Hyperparameters, best: float) -> SearchResult:
+    """The result without the kernels that add too little, of which the least goes first."""
+    gains = [0.0] * len(found.amplitudes)
+    while on := [place for place, amplitude in enumerate(found.amplitudes) if amplitude]:
+        scores = {place: scored(found.without(place)) for place in on}
         gains = [scores[place] - best if place in scores else 0.0 for place in range(len(gains))]
         least = min(on, key=lambda place: scores[place])
-        if gains[least] >= WORTH:
+        if gains[least] >= LEAST_GAIN:
             break
-        state, best = state.without(least), scores[least]
+        found, best = found.without(least), scores[least]
         gains[least] = 0.0
-    return Learnt(state, best, tuple(gains))
+    return SearchResult(found, best, tuple(gains))
 
 
-def _louder(places: Sequence[int], state: State, up: bool) -> State:
-    return replace(state, amplitudes=_scaled(state.amplitudes, places, _STEP, up))
+def _change_amplitudes(places: Sequence[int], old: Hyperparameters, power: int) -> Hyperparameters:
+    return replace(old, amplitudes=_scaled(old.amplitudes, places, _STEP**power))
 
 
-def _wider(places: Sequence[int], state: State, up: bool) -> State:
-    return replace(state, widths=_scaled(state.widths, places, _WIDTH_STEP, up))
+def _change_widths(places: Sequence[int], old: Hyperparameters, power: int) -> Hyperparameters:
+    return replace(old, widths=_scaled(old.widths, places, _WIDTH_STEP**power))
 
 
-def _noisier(state: State, up: bool) -> State:
-    force, energy = _scaled((state.force_noise, state.energy_noise), (0, 1), _STEP, up)
-    return replace(state, force_noise=force, energy_noise=energy)
+def _change_noise(old: Hyperparameters, power: int) -> Hyperparameters:
+    force, energy = _scaled((old.force_noise, old.energy_noise), (0, 1), _STEP**power)
+    return replace(old, force_noise=force, energy_noise=energy)
 
 
-def _less_sure_of_energies(state: State, up: bool) -> State:
-    return replace(state, energy_noise=_scaled((state.energy_noise,), (0,), _STEP**2, up)[0])
+def _change_energy_noise(old: Hyperparameters, power: int) -> Hyperparameters:
+    return replace(old, energy_noise=_scaled((old.energy_noise,), (0,), (_STEP**2) ** power)[0])
 
 
-def _freer(state: State, up: bool) -> State:
-    return replace(state, freedom=min(1.0, _scaled((state.freedom,), (0,), _STEP, up)[0]))
+def _change_coefficient_scale(old: Hyperparameters, power: int) -> Hyperparameters:
+    return replace(old, coefficient_scale=min(1.0, _scaled((old.coefficient_scale,), (0,), _STEP**power)[0]))
 
 
-def _scaled(values: tuple[float, ...], places: Sequence[int], factor: float, up: bool) -> tuple[float, ...]:
-    """Rounded, so that there and back is the same state."""
-    share = factor if up else 1 / factor
-    return tuple(float(f"{share * v:.9g}") if place in places else v for place, v in enumerate(values))
+def _scaled(values: tuple[float, ...], places: Sequence[int], factor: float) -> tuple[float, ...]:
+    """Some of the values times a factor; rounded, so that there and back are the same hyperparameters."""
+    return tuple(float(f"{factor * v:.9g}") if place in places else v for place, v in enumerate(values))

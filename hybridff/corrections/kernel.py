@@ -26,10 +26,11 @@ MATERN = Formula.of(
     "s square along weight",
     sd="s*sqrt(square + 1e-30)",
     decay="exp(-sd)",
-    value="(1 + sd + sd*sd/3)*decay",
+    polynomial="1 + sd + sd*sd/3",
+    value="polynomial*decay",
     first="s^2/3*(1 + sd)*decay",
     second="s^4/3*decay",
-    energy="weight*value - first*along",
+    energy="weight*polynomial*decay - first*along",
     by_difference="second*along - weight*first",
 )
 """The kernel of a difference u with |u|² = ``square``, and what one point adds to an expansion.
@@ -65,15 +66,15 @@ class KernelExpansion:
     points: Float[Tensor, "points entries"]
     """Descriptors of the training geometries [1/nm]."""
     force_weights: Float[Tensor, "points entries"]
-    """[kJ/mol/nm]"""
+    """Force weights of the points [kJ/mol/nm]."""
     energy_weights: Float[Tensor, " points"] | None
-    """[kJ/mol]; None for a kernel of forces alone."""
+    """Energy weights of the points [kJ/mol]; None for a kernel of forces alone."""
     permutations: Int[Tensor, "permutations atoms"]
-    """Of the descriptor's atoms, the identity first."""
+    """Permutations of the descriptor's atoms that change nothing, the identity first."""
     width: float
-    """[1/nm]"""
+    """Length scale [1/nm]."""
     constant: float = 0.0
-    """[kJ/mol]"""
+    """Constant of the energy [kJ/mol]."""
 
     def energy(self, positions: Float[Tensor, "*frames atoms 3"]) -> Float[Tensor, "*frames"]:
         """Energy [kJ/mol] of positions of the descriptor's atoms [nm]."""

@@ -17,11 +17,11 @@ from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.symmetry import automorphism_generators
 
 _MOST = 5000
-"""Images of a set of atoms that are looked at."""
-_LOOKED = 200
-"""Frames that are compared."""
+"""Most symmetric images of a set of atoms."""
+_COMPARED = 200
+"""Number of frames that are compared, about."""
 _SHARE = 0.005
-"""Of the pairs of frames, those that a permutation has to bring nearest to each other."""
+"""Share of the pairs of frames that a permutation has to bring nearest to each other."""
 
 
 def graph_permutations(molecule: Molecule, atoms: Sequence[int]) -> Int[np.ndarray, "permutations atoms"]:
@@ -55,8 +55,8 @@ def reached(
     candidates: Int[np.ndarray, "candidates atoms"],
     positions: Float[Tensor, "frames atoms 3"],
 ) -> Int[Tensor, "permutations atoms"]:
-    """The group of those permutations that take frames to what looks like other frames."""
-    x = descriptor.of(positions[:: max(1, len(positions) // _LOOKED)])
+    """The group of those permutations that take frames [nm] to what looks like other frames; the identity first."""
+    x = descriptor.of(positions[:: max(1, len(positions) // _COMPARED)])
     nearest = torch.full((len(x), len(x)), torch.inf, dtype=x.dtype)
     best = torch.zeros(len(x), len(x), dtype=torch.int64)
     for i, permutation in enumerate(candidates.tolist()):

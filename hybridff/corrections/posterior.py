@@ -21,59 +21,57 @@ from hybridff.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """What is to be explained: forces in the basis of all geometries, then their energies, then those of anchors."""
+    """Values to be explained: forces in the basis of all frames, their energies, then energies of pseudo-frames."""
 
     values: Float[Tensor, " n"]
-    """[kJ/mol/nm, kJ/mol]"""
+    """Forces [kJ/mol/nm], then energies [kJ/mol]."""
     n_forces: int
+    """Number of forces among the values."""
     known: Float[Tensor, "n n"]
     """Covariance that does not come from kernels or noise."""
-    anchored: Float[np.ndarray, " anchors"] = field(default_factory=lambda: np.zeros(0))
-    """Deviations of the energies of anchors, over that of the noise of forces [nm]."""
+    pseudo_deviations: Float[np.ndarray, " pseudo_frames"] = field(default_factory=lambda: np.zeros(0))
+    """Deviations of the energies of pseudo-frames, over that of the noise of forces [nm]."""
 
     def noise(self, force: float, energy: float) -> Float[Tensor, " n"]:
-        """Variances of noise of these deviations."""
+        """Variances of the noise of all values, from the deviations of forces [kJ/mol/nm] and energies [kJ/mol]."""
         variances = torch.full_like(self.values, energy**2)
         variances[: self.n_forces] = force**2
-        variances[len(variances) - len(self.anchored) :] = torch.as_tensor((force * self.anchored) ** 2)
+        pseudo = torch.as_tensor((force * self.pseudo_deviations) ** 2)
+        variances[len(variances) - len(pseudo) :] = pseudo
         return variances
 
 
 @dataclass(frozen=True)
-class Strength:
-    """Of a kernel's prior."""
+class KernelPrior:
+    """Prior of the energy that one kernel gives."""
 
     width: float
     """Length scale [1/nm]."""
     variance: float
-    """Of the energy, where no permutation but one brings a geometry near itself [kJ²/mol²]; zero for a kernel that is
-    switched off."""
-    amplitude: float = 0.0
-    """Root mean square of the force components that this gives [kJ/mol/nm]."""
+    """Variance of the energy, where no permutation but one brings a geometry near itself [kJ²/mol²]; zero for a kernel
+    that is switched off."""
 
 
 @dataclass(frozen=True)
-class Hyperparameters:
-    """Of all kernels and of the noise."""
+class Priors:
+    """Priors of all kernels and of the noise."""
 
-    strengths: tuple[Strength, ...]
-    """Of each kernel."""
+    kernels: tuple[KernelPrior, ...]
+    """The prior of each kernel."""
     force_noise: float
-    """Of a component [kJ/mol/nm]."""
+    """Deviation of the noise of force components [kJ/mol/nm]."""
     energy_noise: float
-    """[kJ/mol]"""
+    """Deviation of the noise of energies [kJ/mol]."""
 
 
-def covariance(points: Points, fragment: Fragment, width: float) -> tuple[Float[Tensor, "n n"], float]:
-    """Of projected forces and energies, scaled to a mean variance of the force components of 1, and that variance."""
+def mean_force_variance(points: Points, fragment: Fragment, width: float) -> float:
+    """Mean variance of the projected forces [1/nm²] under a kernel whose energies have unit variance."""
     matrix = cross_covariance(points, points, fragment, width)
-    mean = float(matrix.diagonal()[: points.n_forces].mean())
-    matrix /= mean
-    return matrix, mean
+    return float(matrix.diagonal()[: points.n_forces].mean())
 
 
 def cross_covariance(rows: Points, columns: Points, fragment: Fragment, width: float) -> Float[Tensor, "left right"]:
-    """Of projected forces and energies of some geometries with those of others [1/nm², 1/nm, 1]."""
+    """Covariance of projected forces and energies of some geometries with those of others [1/nm², 1/nm, 1]."""
     m, n = rows.n_forces, columns.n_forces
     out = torch.empty(m + len(rows), n + len(columns), dtype=torch.float64, device=rows.x.device)
     force_blocks(rows, columns, fragment.index, width, out=out[:m, :n])
@@ -83,7 +81,7 @@ def cross_covariance(rows: Points, columns: Points, fragment: Fragment, width: f
 
 
 def solve(
-    targets: Targets, fragments: Sequence[Fragment], points: Sequence[Points], found: Hyperparameters
+    targets: Targets, fragments: Sequence[Fragment], points: Sequence[Points], priors: Priors
 ) -> tuple[list[KernelTerm], Float[Tensor, " n"]]:
     """The trained kernels that are not switched off, and the weights of the data.
 
@@ -91,13 +89,13 @@ def solve(
     is singular in double precision. Overwrites the known covariance.
     """
     matrix = targets.known
-    for strength, fragment, own in zip(found.strengths, fragments, points, strict=True):
-        if strength.variance:
-            kernel = cross_covariance(own, own, fragment, strength.width)
-            kernel *= strength.variance
+    for prior, fragment, own in zip(priors.kernels, fragments, points, strict=True):
+        if prior.variance:
+            kernel = cross_covariance(own, own, fragment, prior.width)
+            kernel *= prior.variance
             matrix += kernel
             del kernel
-    matrix.diagonal().add_(targets.noise(found.force_noise, found.energy_noise))
+    matrix.diagonal().add_(targets.noise(priors.force_noise, priors.energy_noise))
     try:
         weights = solve_in_place(matrix, targets.values)
     except np.linalg.LinAlgError:
@@ -106,11 +104,9 @@ def solve(
             "same."
         ) from None
     terms = [
-        KernelTerm(
-            fragment.atoms, expansion(fragment, own, strength.width, strength.variance * weights, targets.n_forces)
-        )
-        for strength, fragment, own in zip(found.strengths, fragments, points, strict=True)
-        if strength.variance
+        KernelTerm(fragment.atoms, expansion(fragment, own, prior.width, prior.variance * weights, targets.n_forces))
+        for prior, fragment, own in zip(priors.kernels, fragments, points, strict=True)
+        if prior.variance
     ]
     return terms, weights
 

@@ -18,24 +18,25 @@ from hybridff.molecules.symmetry import graph_distances
 from hybridff.units import ANGSTROM
 
 _SMALL = 12
-"""Atoms of a molecule that needs no fragments."""
+"""Most atoms of a molecule that needs no fragments."""
 _LARGEST = 8
-"""Atoms of a fragment that grows along the bonds between its ends."""
+"""Most atoms of a fragment that grows along the bonds between its ends."""
 _DONORS = "[OX1,OX2,SX1,SX2,nX2,NX2,$([NX3;!$(N-[C,S,P]=[O,S,N]);!$(N-c);!$(N=*)])]"
-"""Atoms with a lone pair that is not part of an amide or aniline."""
+"""SMARTS of atoms with a lone pair that is not part of an amide or aniline."""
 _CARBONYL = "[CX3]=[OX1,SX1]"
 _ROTOR = "[!D1]-&!@[!D1]"
 _REACH = {7: 3.25 * ANGSTROM, 8: 3.22 * ANGSTROM, 16: 3.50 * ANGSTROM}
-"""Donor to carbon: sums of van der Waals radii (A. Bondi, J. Phys. Chem. 68, 441 (1964))."""
+"""Longest distance from donor to carbon [nm], by atomic number of the donor: sums of van der Waals radii (A. Bondi,
+J. Phys. Chem. 68, 441 (1964))."""
 _BURGI_DUNITZ = (89.0, 129.0)
-"""Donor - carbon - oxygen [degrees]: 109 ± 20, after G. J. Bartlett, A. Choudhary, R. T. Raines, D. N. Woolfson,
-Nat. Chem. Biol. 6, 615 (2010)."""
+"""Least and largest angle donor - carbon - oxygen [degrees]: 109 ± 20, after G. J. Bartlett, A. Choudhary,
+R. T. Raines, D. N. Woolfson, Nat. Chem. Biol. 6, 615 (2010)."""
 _APART = 4
-"""Bonds between donor and carbon, or between the atoms of a contact, at least."""
+"""Least number of bonds between donor and carbon, or between the atoms of a contact."""
 _CONTACT = 0.9
 """Distance over the sum of van der Waals radii below which two atoms are in contact."""
 _MET = 0.01
-"""Share of the frames that have to show a contact."""
+"""Least share of the frames that show a contact."""
 _MOST_CONTACTS = 4
 
 
@@ -47,9 +48,9 @@ class Contact:
     carbon: int
     oxygen: int
     share: float
-    """Of the frames."""
+    """Share of the frames that show the contact."""
     atoms: tuple[int, ...]
-    """What a kernel needs: donor and carbonyl with their neighbours, and the chain between them, as far as it is
+    """Atoms that a kernel needs: donor and carbonyl with their neighbours, and the chain between them, as far as it is
     short."""
 
 

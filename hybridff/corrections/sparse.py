@@ -2,9 +2,10 @@
 
 The subset of regressors (C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Machine Learning (2006), section
 8.3.1): the kernel's functions at chosen geometries are columns of a least-squares problem with the kernel's own
-covariance as prior. With every frame a point it is the full process. Frames are visited once.
+covariance as prior. With every frame a point it is the full Gaussian process. Frames are visited once.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,20 +18,21 @@ from torch import Tensor
 from hybridff.corrections.covariance import Points, add_squares, internal_basis, solve_in_place
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.kernel import matern
-from hybridff.corrections.posterior import Hyperparameters, cross_covariance, expansion
+from hybridff.corrections.posterior import Priors, cross_covariance, expansion
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import InputError
 
 _JITTER = 1e-10
-"""Of the diagonal, added to a covariance so that it has a factor: more than what rounding does to 7000 functions."""
+"""Share of the diagonal, added to a covariance so that it has a factor: more than rounding does to 7000 functions."""
 
 
 def farthest(
     fragment: Fragment, positions: Float[Tensor, "frames all_atoms 3"], width: float, wanted: int
 ) -> Int[np.ndarray, " chosen"]:
-    """Geometries that the kernel knows least from those before, by its variance; the first is the first one.
+    """Numbers of at most so many geometries, each the one of largest posterior variance given those before.
 
-    A pivoted Cholesky decomposition of the covariance of energies.
+    That is a pivoted Cholesky decomposition of the covariance of energies. The first geometry is the first one; there
+    are fewer where the rest are all but the same as those chosen. ``width`` is the length scale [1/nm].
     """
     x = fragment.descriptor.of(positions[:, list(fragment.atoms)])
     index = fragment.index
@@ -54,102 +56,120 @@ def farthest(
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some of the frames."""
+    """Forces and energies of some frames, and what may explain them."""
 
     values: Float[Tensor, " n"]
     """Forces in a basis [kJ/mol/nm], then energies [kJ/mol]."""
     n_forces: int
+    """Number of forces among the values."""
     points: list[Points]
     """The frames as each kernel sees them."""
     others: Float[Tensor, "others n"]
-    """What other unknowns of unit prior deviation do to the values."""
-    anchored: Float[np.ndarray, " anchors"] = field(default_factory=lambda: np.zeros(0))
-    """Deviations of the last energies, of anchors, over that of the noise of forces [nm]."""
-    doubt: float = 1.0
-    """Deviation of the forces, over that of their noise."""
+    """Change of the values by other unknowns, each moved by its prior deviation."""
+    pseudo_deviations: Float[np.ndarray, " pseudo_frames"] = field(default_factory=lambda: np.zeros(0))
+    """Deviations of the last energies, those of pseudo-frames, over that of the noise of forces [nm]."""
+    force_scale: float = 1.0
+    """Deviation of the forces, over that of the noise of forces."""
 
 
 class SparseProblem:
-    """Normal equations of some kernels and of other unknowns, for any amplitudes and noise."""
+    """Normal equations of some kernels and of other unknowns, for any amplitudes and noise.
 
-    def __init__(
-        self,
+    They change in place, as they may be too large for a copy.
+    """
+
+    def __init__(self, bases: Sequence["_Basis"], n_others: int) -> None:
+        self._bases, self._n_others = bases, n_others
+        self._matrix = bases[0].root.new_zeros(*[n_others + sum(len(basis.root) for basis in bases)] * 2)
+        self._vector = self._matrix.new_zeros(len(self._matrix))
+        self._rows, self._energies = self._matrix.new_zeros(len(self._matrix), 0), self._vector[:0]
+        self._pseudo_deviations = np.zeros(0)
+
+    @classmethod
+    def of(
+        cls,
         blocks: Iterable[Block],
         fragments: Sequence[Fragment],
         centres: Sequence[Float[Tensor, "points all_atoms 3"]],
-        found: Hyperparameters,
-    ) -> None:
-        self._bases = [
-            _Basis.of(fragment, positions, strength.width, strength.variance)
-            for fragment, strength, positions in zip(fragments, found.strengths, centres, strict=True)
+        priors: Priors,
+    ) -> "SparseProblem":
+        """Equations of some frames, of kernels that have their points at the ``centres`` [nm].
+
+        Of the ``priors`` length scales count, and amplitudes for rounding. Raises ``InputError`` where two points of a
+        kernel are too much alike.
+        """
+        bases = [
+            _Basis.of(fragment, positions, prior.width, prior.variance)
+            for fragment, prior, positions in zip(fragments, priors.kernels, centres, strict=True)
         ]
-        nothing = torch.zeros(0, dtype=torch.float64, device=self._bases[0].root.device)
-        self._matrix, self._vector, self._energies = nothing.reshape(0, 0), nothing, nothing
-        self._rows, self._anchored = nothing.reshape(0, 0), np.zeros(0)
-        self.add(blocks)
+        blocks = iter(blocks)
+        first = next(blocks)
+        found = cls(bases, len(first.others))
+        found.add(itertools.chain([first], blocks))
+        return found
 
     def add(self, blocks: Iterable[Block]) -> None:
-        """More frames."""
-        energy_rows, energies, anchored = [], [self._energies], [self._anchored]
+        """Add frames."""
+        energy_rows, energies, pseudo = [self._rows], [self._energies], [self._pseudo_deviations]
         for block in blocks:
             own = [basis.rows(points) for basis, points in zip(self._bases, block.points, strict=True)]
             rows = torch.cat([block.others, *own])
-            if not len(self._vector):
-                self._matrix = rows.new_zeros(len(rows), len(rows))
-                self._vector = rows.new_zeros(len(rows))
-                self._rows = rows.new_zeros(len(rows), 0)
-            force_rows, forces = (part[..., : block.n_forces] / block.doubt for part in (rows, block.values))
+            force_rows, forces = (part[..., : block.n_forces] / block.force_scale for part in (rows, block.values))
             add_squares(self._matrix, force_rows.T.contiguous())
             self._vector += force_rows @ forces
             energy_rows.append(rows[:, block.n_forces :])
             energies.append(block.values[block.n_forces :])
-            anchored += [np.zeros(len(energies[-1]) - len(block.anchored)), block.anchored]
-        self._rows, self._energies = torch.cat([self._rows, *energy_rows], 1), torch.cat(energies)
-        self._anchored = np.concatenate(anchored)
+            pseudo += [np.zeros(len(energies[-1]) - len(block.pseudo_deviations)), block.pseudo_deviations]
+        self._rows, self._energies = torch.cat(energy_rows, 1), torch.cat(energies)
+        self._pseudo_deviations = np.concatenate(pseudo)
 
-    def solved(
-        self, found: Hyperparameters, deviations: Float[np.ndarray, " others"] | None = None
+    def solve(
+        self, priors: Priors, deviations: Float[np.ndarray, " others"] | None = None
     ) -> tuple[list[KernelTerm], Float[Tensor, " others"]]:
-        """The kernels that are not switched off, and the other unknowns; length scales are those of the beginning.
+        """The kernels that are not switched off, and the other unknowns.
 
-        ``deviations`` are those that the other unknowns have a priori, one if not given.
+        Length scales are those of the beginning. ``deviations`` are those that the other unknowns have a priori, 1 if
+        not given.
 
         Raises ``InputError`` where double precision cannot hold the equations.
         """
-        sizes = [len(basis.root) for basis in self._bases]
-        n_others = len(self._vector) - sum(sizes)
-        loudness = [
-            math.sqrt(strength.variance / basis.variance)
-            for strength, basis in zip(found.strengths, self._bases, strict=True)
+        scales = [
+            math.sqrt(prior.variance / basis.variance) for prior, basis in zip(priors.kernels, self._bases, strict=True)
         ]
-        given = np.ones(n_others) if deviations is None else deviations
-        scale = torch.as_tensor(np.concatenate([given, np.repeat(loudness, sizes)])).to(self._vector)
+        given = np.ones(self._n_others) if deviations is None else deviations
+        sizes = [len(basis.root) for basis in self._bases]
+        scale = torch.as_tensor(np.concatenate([given, np.repeat(scales, sizes)])).to(self._vector)
+        unknowns = self._unknowns(scale, priors)
+        terms, first = [], self._n_others
+        for basis, own, size in zip(self._bases, scales, sizes, strict=True):
+            if own:
+                terms.append(basis.term(own * unknowns[first : first + size]))
+                first += size
+        return terms, scale[: self._n_others] * unknowns[: self._n_others]
+
+    def _unknowns(self, scale: Float[Tensor, " all"], priors: Priors) -> Float[Tensor, " used"]:
+        """The unknowns whose prior deviation ``scale`` is not zero, over it."""
         used = scale.nonzero()[:, 0]
         matrix = self._matrix if len(used) == len(scale) else self._matrix[used][:, used]
         scale = scale[used]
         matrix = matrix * scale
         matrix *= scale[:, None]
-        shares = 1 / np.where(self._anchored > 0, self._anchored, found.energy_noise / found.force_noise)
+        energy_deviation = priors.energy_noise / priors.force_noise
+        shares = 1 / np.where(self._pseudo_deviations > 0, self._pseudo_deviations, energy_deviation)
         by_share = torch.as_tensor(shares).to(scale)
         rows = scale[:, None] * self._rows[used] * by_share
         add_squares(matrix, rows.T.contiguous())
-        matrix.diagonal().add_(found.force_noise**2)
+        matrix.diagonal().add_(priors.force_noise**2)
         try:
-            unknowns = solve_in_place(matrix, scale * self._vector[used] + rows @ (by_share * self._energies))
+            return solve_in_place(matrix, scale * self._vector[used] + rows @ (by_share * self._energies))
         except np.linalg.LinAlgError:
             raise InputError("the kernels' noise is too small for double precision: assume more of it.") from None
-        terms, first = [], n_others
-        for basis, own, size in zip(self._bases, loudness, sizes, strict=True):
-            if own:
-                terms.append(basis.term(own * unknowns[first : first + size]))
-                first += size
-        return terms, scale[:n_others] * unknowns[:n_others]
 
-    def move(self, anchors: Float[np.ndarray, " anchors"]) -> None:
-        """Other energies of the last anchors, in the order in which they came [kJ/mol]."""
-        self._energies[len(self._energies) - len(anchors) :] = torch.as_tensor(anchors)
+    def set_pseudo_energies(self, energies: Float[np.ndarray, " pseudo_frames"]) -> None:
+        """Set the energies of the last pseudo-frames, in the order in which they came [kJ/mol]."""
+        self._energies[len(self._energies) - len(energies) :] = torch.as_tensor(energies)
 
-    def restrict(self, directions: Float[np.ndarray, "others k"]) -> None:
+    def project_out(self, directions: Float[np.ndarray, "others k"]) -> None:
         """Keep the other unknowns out of some orthonormal directions, from now on."""
         others, along = slice(len(directions)), torch.as_tensor(directions).to(self._matrix)
         self._matrix = self._matrix.tril()
@@ -167,8 +187,9 @@ class _Basis:
     fragment: Fragment
     points: Points
     width: float
+    """Length scale [1/nm]."""
     variance: float
-    """Of the energy [kJ²/mol²]."""
+    """Prior variance of the energy [kJ²/mol²]."""
     root: Float[Tensor, "n n"]
     """Lower Cholesky factor of the covariance of forces and energies at the points."""
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from hybridff.corrections.compiled import CompiledKernel
 from hybridff.corrections.descriptor import PAIR, TORSION, Descriptor
 from hybridff.corrections.kernel import MATERN, KernelExpansion, inverse_scale
-from hybridff.corrections.variance import Familiarity
+from hybridff.corrections.variance import PosteriorDeviation
 from hybridff.errors import InputError
 from hybridff.model import CORRECTION_GROUP, Adds, Correction
 
@@ -41,16 +41,16 @@ class KernelTerm(Correction):
         return [self.native_force()]
 
     def compiled(self) -> Adds:
-        """Compiled for dynamics on the processor."""
+        """The same energy as a compiled function, for dynamics on the processor."""
         return CompiledKernel(self.atoms, self.expansion)
 
     def distance(self, positions: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, " frames"]:
-        """How far geometries [nm] are from the kernel's points: see ``Familiarity``."""
-        return self._familiarity.distance(torch.as_tensor(positions[:, list(self.atoms)]))
+        """How far geometries [nm] are from the kernel's points: see ``PosteriorDeviation``."""
+        return self._posterior_deviation.distance(torch.as_tensor(positions[:, list(self.atoms)]))
 
     @cached_property
-    def _familiarity(self) -> Familiarity:
-        return Familiarity(self.expansion)
+    def _posterior_deviation(self) -> PosteriorDeviation:
+        return PosteriorDeviation.of(self.expansion)
 
     def native_force(self, *, periodic: bool = False) -> openmm.CustomCompoundBondForce:
         """The kernel without Python in the loop: points and weights are parameters of the bonds.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.hyperparameters import Judge, Part, Predictions, State
+from hybridff.corrections.hyperparameters import Hyperparameters, Objective, Observations, PredictionScore
 from hybridff.fitting.posterior import Posterior
 from hybridff.hybrid.material import Material
 from hybridff.hybrid.pseudo_frames import PseudoFrames
@@ -30,7 +30,7 @@ class Choice:
     material: Material
     training: Training
     solver: Solver
-    predictions: Judge | None
+    predictions: Objective | None
     """Scores hyperparameters by their predictions for validation frames; None where kernels have to be trained for
     that."""
 
@@ -65,7 +65,7 @@ def first_training(material: Material) -> Training:
     )
 
 
-def usual_hyperparameters(material: Material) -> State:
+def usual_hyperparameters(material: Material) -> Hyperparameters:
     """Hyperparameters that the search begins with: what mostly is good, and what the options fix."""
     options, forces = material.task.options, material.task.frames.forces
     assert forces is not None
@@ -74,14 +74,14 @@ def usual_hyperparameters(material: Material) -> State:
     noise = None if options.kernel_noise is None else options.kernel_noise * FORCE_KCAL
     if noise is None and material.n_points is not None:
         noise = _SPARSE_NOISE * material.validation.deviations()[0]
-    return State.usual(len(material.task.atoms), scale, width, noise)
+    return Hyperparameters.usual(len(material.task.atoms), scale, width, noise)
 
 
-def predictions_of(training: Training, validation: Residual, fragments: Sequence[Fragment]) -> Judge:
+def predictions_of(training: Training, validation: Residual, fragments: Sequence[Fragment]) -> Objective:
     """Scores hyperparameters by what kernels with some descriptors predict for validation frames."""
     posterior = training.posterior
     train_part = _part(training.residual, fragments, posterior, training.pseudo_frames)
-    return Predictions(train_part, _part(validation, fragments, posterior), fragments)
+    return PredictionScore(train_part, _part(validation, fragments, posterior), fragments)
 
 
 def _part(
@@ -89,8 +89,8 @@ def _part(
     fragments: Sequence[Fragment],
     posterior: Posterior | None,
     pseudo_frames: PseudoFrames | None = None,
-) -> Part:
+) -> Observations:
     data = residual.projected(pseudo_frames)
     terms = None if posterior is None else residual.coefficient_rows(posterior, pseudo_frames)
     deviations = np.zeros(0) if pseudo_frames is None else pseudo_frames.deviations
-    return Part(data.values, data.n_forces, data.offset, data.points(fragments), terms, deviations)
+    return Observations(data.values, data.n_forces, data.offset, data.points(fragments), terms, deviations)

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hybridff.corrections.covariance import add_squares
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.corrections.posterior import Targets, solve
 from hybridff.corrections.term import KernelTerm
 from hybridff.hybrid.training import Training
@@ -35,7 +35,7 @@ class CoefficientRowsCache:
 
 
 def solve_full(
-    training: Training, state: State, cache: CoefficientRowsCache
+    training: Training, state: Hyperparameters, cache: CoefficientRowsCache
 ) -> tuple[list[KernelTerm], Float[np.ndarray, " coefficients"]]:
     """Kernels, and the moves of the coefficients in units of the deviations that their fit has left.
 
@@ -43,8 +43,8 @@ def solve_full(
     """
     data = training.residual.projected(training.pseudo_frames)
     known = data.offset @ data.offset.T
-    own = state.freedom * cache.rows(training)
+    own = state.coefficient_scale * cache.rows(training)
     add_squares(known, own)
     targets = Targets(data.values, data.n_forces, known, training.pseudo_frames.deviations)
     terms, weights = solve(targets, training.fragments, data.points(training.fragments), training.priors(state))
-    return terms, state.freedom * (own @ weights).numpy(force=True)
+    return terms, state.coefficient_scale * (own @ weights).numpy(force=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
-from hybridff.corrections.hyperparameters import Judge, Learnt, State, changes, learn
+from hybridff.corrections.hyperparameters import Hyperparameters, Objective, SearchResult, changes, search
 from hybridff.hybrid.choice import Choice
 from hybridff.hybrid.material import Material
 from hybridff.hybrid.options import CorrectionOptions
@@ -31,7 +31,7 @@ class Optimum:
     training: Training
     """The training, with the coefficients that are held by now."""
     solver: Solver
-    hyperparameters: State
+    hyperparameters: Hyperparameters
     gains: tuple[float, ...]
     """By how much the score of the validation frames is worse without each kernel."""
     seconds: float
@@ -46,7 +46,7 @@ class TrainingScores:
         self._solver, self._validation = solver, validation
         self._problem = digest(training, validation, options)
 
-    def __call__(self, state: State) -> float:
+    def __call__(self, state: Hyperparameters) -> float:
         """The score on the validation frames; infinite where it is not possible."""
         training, solver, validation = self.training, self._solver, self._validation
         found = remembered(self._problem, training, state, lambda: scored(training, state, solver, validation))
@@ -67,10 +67,10 @@ def optimise(choice: Choice, say: Say = quiet, progress: Progress = silent) -> O
         found = _search(choice, scores, _TRAININGS, say, progress)
         training = scores.training
     seconds = perf_counter() - material.begun
-    return Optimum(material, training, choice.solver, found.state, found.gains, seconds)
+    return Optimum(material, training, choice.solver, found.hyperparameters, found.gains, seconds)
 
 
-def _search(choice: Choice, scores: Judge, most: int, say: Say, progress: Progress) -> Learnt:
+def _search(choice: Choice, scores: Objective, most: int, say: Say, progress: Progress) -> SearchResult:
     """Change what the options leave open as long as that helps; score no more than ``most`` hyperparameters."""
     task = choice.material.task
     wanted = changes(
@@ -79,7 +79,7 @@ def _search(choice: Choice, scores: Judge, most: int, say: Say, progress: Progre
         noise=task.options.kernel_noise is None,
         terms=task.posterior is not None,
     )
-    return learn(scores, choice.training.begin, wanted, most, _visit(most, say, progress))
+    return search(scores, choice.training.begin, wanted, most, _visit(most, say, progress))
 
 
 def _visit(most: int, say: Say, progress: Progress) -> Callable[[int, float], None]:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.stability.gate import StabilityReport
 from hybridff.units import ANGSTROM, FORCE_KCAL
@@ -18,7 +18,7 @@ class Corrected:
     """Reference minus model energy [kJ/mol]."""
     atoms: tuple[tuple[int, ...], ...]
     """Atoms of each kernel that was asked for, counted from 0."""
-    hyperparameters: State
+    hyperparameters: Hyperparameters
     """Length scales, amplitudes and noise that the kernels were trained with."""
     gains: tuple[float, ...]
     """By how much the score of the validation frames (``corrections.hyperparameters.score``) is worse without each

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from hybridff.cache import cached_json
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.scoring import Scored
 from hybridff.hybrid.training import Training
 from hybridff.hybrid.validation import Validation
 
 
-def remembered(problem: str, training: Training, state: State, compute: Callable[[], Scored]) -> Scored:
+def remembered(problem: str, training: Training, state: Hyperparameters, compute: Callable[[], Scored]) -> Scored:
     """The score of some hyperparameters, computed where it is not known, with the coefficients that came to be held.
 
     ``problem`` is the ``digest`` of all else that it depends on.

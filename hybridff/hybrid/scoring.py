@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from hybridff.corrections.hyperparameters import State, too_bad_alone
+from hybridff.corrections.hyperparameters import Hyperparameters, too_poor_alone
 from hybridff.hybrid.solver import Solver
 from hybridff.hybrid.trained import train
 from hybridff.hybrid.training import Training
@@ -20,12 +20,12 @@ class Scored:
     """The training, with the coefficients that are held by now."""
 
 
-def scored(training: Training, state: State, solver: Solver, validation: Validation) -> Scored:
+def scored(training: Training, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
     """Train kernels and score them; infinite where the terms alone would be bad, or double precision fails."""
     found = train(training, state, solver)
     if found.force_field is None:
         return Scored(math.inf, found.training)
     alone = found.force_field.with_corrections(())
-    if training.posterior is not None and too_bad_alone(validation.score(alone, training.fragments)):
+    if training.posterior is not None and too_poor_alone(validation.score(alone, training.fragments)):
         return Scored(math.inf, found.training)
     return Scored(validation.score(found.force_field, training.fragments), found.training)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from hybridff.corrections.hyperparameters import WORTH, State
+from hybridff.corrections.hyperparameters import LEAST_GAIN, Hyperparameters
 from hybridff.corrections.term import KernelTerm
 from hybridff.frames.accuracy import evaluate
 from hybridff.gaff.forcefield import ForceField
@@ -36,7 +36,7 @@ def solve(optimum: Optimum, noise: float = 1.0) -> Solution:
     else:
         found = train_with_wells(optimum.training, state, optimum.solver, region)
     optimum = replace(optimum, training=found.training)
-    if optimum.material.validation.score(found.hybrid(), found.training.fragments) > -WORTH:
+    if optimum.material.validation.score(found.hybrid(), found.training.fragments) > -LEAST_GAIN:
         remark = "There is no correction: on the validation frames the force field is about as good without it."
         return Solution(without_kernels(optimum, remark), optimum)
     corrected = _corrected(optimum, found.hybrid(), state)
@@ -49,7 +49,7 @@ def without_kernels(optimum: Optimum, *remarks: str) -> Corrected:
     return replace(found, remarks=remarks)
 
 
-def _corrected(optimum: Optimum, hybrid: ForceField, state: State) -> Corrected:
+def _corrected(optimum: Optimum, hybrid: ForceField, state: Hyperparameters) -> Corrected:
     """What is known of a force field with kernels."""
     task, training = optimum.material.task, optimum.training
     kernels = [term.expansion for term in hybrid.corrections if isinstance(term, KernelTerm)]

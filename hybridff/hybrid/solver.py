@@ -6,13 +6,13 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.corrections.term import KernelTerm
 from hybridff.hybrid.full_equations import CoefficientRowsCache, solve_full
 from hybridff.hybrid.sparse_equations import SparseProblemCache, solve_sparse
 from hybridff.hybrid.training import Training
 
-Solver = Callable[[Training, State], tuple[list[KernelTerm], Float[np.ndarray, " coefficients"]]]
+Solver = Callable[[Training, Hyperparameters], tuple[list[KernelTerm], Float[np.ndarray, " coefficients"]]]
 """Solves for kernels and for the moves of coefficients, in units of the deviations that their fit has left.
 
 Raises ``InputError`` where double precision fails."""

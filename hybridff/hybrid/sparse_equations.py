@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from hybridff.corrections.covariance import n_internal
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.corrections.term import KernelTerm
 from hybridff.hybrid.hot_frames import HotFrames
@@ -54,16 +54,16 @@ class SparseProblemCache:
 
 
 def solve_sparse(
-    training: Training, state: State, cache: SparseProblemCache
+    training: Training, state: Hyperparameters, cache: SparseProblemCache
 ) -> tuple[list[KernelTerm], Float[np.ndarray, " coefficients"]]:
     """Kernels, and the moves of the coefficients in units of the deviations that their fit has left.
 
     Raises ``InputError`` where double precision cannot hold the equations.
     """
     n_coefficients = 0 if training.posterior is None else len(training.posterior.spread)
-    deviations = np.full(1 + n_coefficients, state.freedom)
+    deviations = np.full(1 + n_coefficients, state.coefficient_scale)
     deviations[0] = 1.0  # the zero of energy
-    terms, others = cache.problem(training, state.widths).solved(training.priors(state), deviations)
+    terms, others = cache.problem(training, state.widths).solve(training.priors(state), deviations)
     return terms, others[1:].numpy(force=True)
 
 
@@ -96,18 +96,18 @@ def _problem(training: Training, widths: tuple[float, ...]) -> SparseProblem:
         for fragment, width in zip(training.fragments, widths, strict=True)
     ]
     priors = training.priors(replace(training.begin, widths=widths))
-    return SparseProblem(_blocks(training), training.fragments, centres, priors)
+    return SparseProblem.of(_blocks(training), training.fragments, centres, priors)
 
 
 def _bring_up_to_date(problem: SparseProblem, before: Training, now: Training) -> None:
     """Change equations in place, which may be too large for a copy: what is held since, and newer pseudo-frames."""
     for held in now.held[len(before.held) :]:
         zero_of_energy = np.zeros((1, held.directions.shape[1]))
-        problem.restrict(np.concatenate([zero_of_energy, held.directions]))
+        problem.project_out(np.concatenate([zero_of_energy, held.directions]))
     newer = now.pseudo_frames.after(len(before.pseudo_frames))
     if len(newer):
         problem.add([_pseudo_block(now, newer)])
-    problem.move(now.pseudo_frames.energies)
+    problem.set_pseudo_energies(now.pseudo_frames.energies)
 
 
 def _blocks(training: Training) -> Iterator[Block]:
@@ -132,13 +132,13 @@ def _parts(residual: Residual, size: int) -> Iterator[Residual]:
 def _pseudo_block(training: Training, pseudo_frames: PseudoFrames) -> Block:
     """Pseudo-frames without any frame."""
     none = training.residual.subset(np.arange(0))
-    return replace(_block(training, none, pseudo_frames), anchored=pseudo_frames.deviations)
+    return replace(_block(training, none, pseudo_frames), pseudo_deviations=pseudo_frames.deviations)
 
 
 def _hot_block(training: Training, hot: HotFrames) -> Block:
     """Hot frames, less sure than others."""
     deviations = np.full(len(hot.residual), hot.energy_deviation)
-    return replace(_block(training, hot.residual), anchored=deviations, doubt=_HOT_FORCES)
+    return replace(_block(training, hot.residual), pseudo_deviations=deviations, force_scale=_HOT_FORCES)
 
 
 def _block(training: Training, part: Residual, pseudo_frames: PseudoFrames | None = None) -> Block:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.errors import InputError
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.solver import Solver
@@ -36,7 +36,7 @@ class Trained:
         return self.force_field
 
 
-def train(training: Training, state: State, solver: Solver) -> Trained:
+def train(training: Training, state: Hyperparameters, solver: Solver) -> Trained:
     """Solve for kernels and coefficients; a coefficient that would leave its bounds is held, and all solved again."""
     force_field = training.residual.force_field
     while True:

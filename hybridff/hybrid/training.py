@@ -7,8 +7,8 @@ from jaxtyping import Float, Int
 from scipy.linalg import orth
 
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.hyperparameters import SAMPLE, State
-from hybridff.corrections.posterior import Hyperparameters
+from hybridff.corrections.hyperparameters import SAMPLE, Hyperparameters
+from hybridff.corrections.posterior import Priors
 from hybridff.fitting.posterior import Posterior
 from hybridff.hybrid.hot_frames import HotFrames
 from hybridff.hybrid.pseudo_frames import PseudoFrames
@@ -33,7 +33,7 @@ class Training:
     """What the terms leave of the training frames, the most wanted points first."""
     fragments: tuple[Fragment, ...]
     """The atoms and descriptor of each kernel."""
-    begin: State
+    begin: Hyperparameters
     """Hyperparameters that the search begins with; their amplitudes scale the equations of kernels with few points."""
     pseudo_frames: PseudoFrames
     posterior: Posterior | None = None
@@ -61,7 +61,7 @@ class Training:
         """Kernels that should add this to the energies of all pseudo-frames [kJ/mol]."""
         return replace(self, pseudo_frames=self.pseudo_frames.with_energy(energy))
 
-    def priors(self, state: State) -> Hyperparameters:
+    def priors(self, state: Hyperparameters) -> Priors:
         """Priors of the kernels whose forces at some of the frames have the amplitudes of ``state``."""
         some = np.arange(len(self.residual))[:SAMPLE]
-        return state.hyperparameters(self.fragments, self.residual.subset(some).projected().points(self.fragments))
+        return state.priors(self.fragments, self.residual.subset(some).projected().points(self.fragments))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.fitting.conformers import DEVIATION, Unseen
 from hybridff.frames.accuracy import predict
 from hybridff.gaff.forcefield import ForceField
@@ -93,7 +93,7 @@ def unseen_region(
     return UnseenRegion(terms, frames, conformers, max(_LEAST_DEVIATION, _AS_WRONG * energy) / max(force, _TINY))
 
 
-def train_with_wells(training: Training, state: State, solver: Solver, region: UnseenRegion) -> Trained:
+def train_with_wells(training: Training, state: Hyperparameters, solver: Solver, region: UnseenRegion) -> Trained:
     """Train kernels that leave energies of unseen conformers about where the terms have them.
 
     Raises ``InputError`` where double precision fails.

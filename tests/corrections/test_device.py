@@ -2,17 +2,17 @@ import pytest
 import torch
 from models import distorted, molecule
 
+from hybridff.comparison.sgdml_training import train_forces
 from hybridff.corrections.covariance import internal_basis, projected
 from hybridff.corrections.device import PROCESSOR, chosen, most_rows, within_memory
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.posterior import Hyperparameters, Strength, Targets, solve
+from hybridff.corrections.posterior import KernelPrior, Priors, Targets, solve
 from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.corrections.term import KernelTerm
-from hybridff.corrections.train import train_forces
 from hybridff.errors import InputError
 
 ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no GPU")
-FOUND = Hyperparameters((Strength(20.0, 1000.0),), 1.0, 0.1)
+FOUND = Priors((KernelPrior(20.0, 1000.0),), 1.0, 0.1)
 
 
 def labelled(device: torch.device) -> tuple[Fragment, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -40,7 +40,7 @@ def trained_on_few_points(device: torch.device) -> KernelTerm:
     values = torch.cat([projected(forces, basis).ravel(), energies])
     block = Block(values, len(values) - len(x), [fragment.points(x, basis)], torch.ones_like(values[None]))
     centres = x[farthest(fragment, x, 20.0, 10)]
-    (term,), _ = SparseProblem([block], [fragment], [centres], FOUND).solved(FOUND)
+    (term,), _ = SparseProblem.of([block], [fragment], [centres], FOUND).solve(FOUND)
     return term
 
 

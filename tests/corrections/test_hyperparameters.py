@@ -7,20 +7,20 @@ from hybridff.corrections.covariance import Points, internal_basis, projected
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.hyperparameters import (
-    Learnt,
-    Part,
-    Predictions,
-    State,
+    Hyperparameters,
+    Observations,
+    PredictionScore,
+    SearchResult,
     changes,
-    learn,
     score,
+    search,
     single_precision,
 )
 from hybridff.corrections.posterior import Targets, solve
 
 ATOMS = ((0, 1, 2, 8), (1, 3, 4, 5))
 NOISE = 4.0
-"""Of a force component [kJ/mol/nm]."""
+"""Deviation of the noise of a force component [kJ/mol/nm]."""
 SCALE = 500.0
 
 
@@ -36,7 +36,7 @@ def spring(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return energy.detach(), -gradient
 
 
-def part(n: int, seed: int, *, strength: float = 1.0, noise: float = NOISE, terms: float = 0.0) -> Part:
+def part(n: int, seed: int, *, strength: float = 1.0, noise: float = NOISE, terms: float = 0.0) -> Observations:
     """Frames of a spring and noise; ``terms`` is the deviation of a coefficient that scales the spring."""
     x = torch.as_tensor(distorted("ethanol", n, seed=seed))
     basis = internal_basis(x)
@@ -49,12 +49,12 @@ def part(n: int, seed: int, *, strength: float = 1.0, noise: float = NOISE, term
     offset[n_forces:] = 1000.0
     points = [fragment.points(x, basis) for fragment in fragments()]
     effects = torch.as_tensor(terms * column[None]) if terms else None
-    return Part(torch.as_tensor(values), n_forces, offset, points, effects)
+    return Observations(torch.as_tensor(values), n_forces, offset, points, effects)
 
 
-def learnt(train: Part, unseen: Part) -> Learnt:
-    judge = Predictions(train, unseen, fragments())
-    return learn(judge, State.usual(2, SCALE), changes(2, width=True, noise=True, terms=True), 40)
+def search_result(train: Observations, unseen: Observations) -> SearchResult:
+    objective = PredictionScore(train, unseen, fragments())
+    return search(objective, Hyperparameters.usual(2, SCALE), changes(2, width=True, noise=True, terms=True), 40)
 
 
 def test_the_score_counts_forces_and_energies_less_their_mean() -> None:
@@ -64,8 +64,8 @@ def test_the_score_counts_forces_and_energies_less_their_mean() -> None:
 
 
 def test_the_kernel_that_is_needed_is_found_and_the_other_switched_off() -> None:
-    found = learnt(part(24, 0), part(20, 1))
-    needed, other = found.state.amplitudes
+    found = search_result(part(24, 0), part(20, 1))
+    needed, other = found.hyperparameters.amplitudes
     assert needed > 0
     assert other == 0
     assert found.gains[0] > 0.5
@@ -74,24 +74,24 @@ def test_the_kernel_that_is_needed_is_found_and_the_other_switched_off() -> None
 
 
 def test_noise_alone_switches_every_kernel_off() -> None:
-    found = learnt(part(24, 0, strength=0.0), part(20, 1, strength=0.0))
-    assert found.state.amplitudes == (0, 0)
+    found = search_result(part(24, 0, strength=0.0), part(20, 1, strength=0.0))
+    assert found.hyperparameters.amplitudes == (0, 0)
     assert found.score == 0
 
 
 def test_what_does_not_hold_for_unseen_frames_switches_every_kernel_off() -> None:
-    assert learnt(part(24, 0), part(20, 1, strength=-1.0)).state.amplitudes == (0, 0)
+    assert search_result(part(24, 0), part(20, 1, strength=-1.0)).hyperparameters.amplitudes == (0, 0)
 
 
 def test_terms_that_would_be_bad_alone_are_not_followed() -> None:
     """A coefficient that does the opposite in unseen frames must not move, whatever the kernel could make of it."""
-    assert learnt(part(24, 0, terms=100.0), part(20, 1, terms=-100.0)).state.amplitudes == (0, 0)
+    assert search_result(part(24, 0, terms=100.0), part(20, 1, terms=-100.0)).hyperparameters.amplitudes == (0, 0)
 
 
 def test_the_prediction_is_that_of_the_trained_kernels() -> None:
     train, unseen = part(24, 0), part(20, 1)
-    state = State((60.0, 2.0), (300.0, 0.0), 4.0, 0.1)
-    found = state.hyperparameters(fragments(), train.points)
+    hyperparameters = Hyperparameters((60.0, 2.0), (300.0, 0.0), 4.0, 0.1)
+    found = hyperparameters.priors(fragments(), train.points)
     targets = Targets(train.values, train.n_forces, train.offset @ train.offset.T)
     (term,), _ = solve(targets, fragments(), train.points, found)
     x = torch.as_tensor(distorted("ethanol", 20, seed=1))
@@ -100,12 +100,12 @@ def test_the_prediction_is_that_of_the_trained_kernels() -> None:
     rounding = single_precision([term.expansion], unseen.points[:1])
     values = unseen.values.numpy()
     expected = score(values, values - predicted, unseen.n_forces, rounding)
-    assert Predictions(train, unseen, fragments())(state) == pytest.approx(expected, rel=1e-7)
+    assert PredictionScore(train, unseen, fragments())(hyperparameters) == pytest.approx(expected, rel=1e-7)
 
 
 def test_what_single_precision_does_to_a_kernel_is_what_torch_does_in_single_precision() -> None:
     train, unseen = part(24, 0), part(20, 1)
-    found = State((60.0, 2.0), (300.0, 0.0), 0.01, 0.001).hyperparameters(fragments(), train.points)
+    found = Hyperparameters((60.0, 2.0), (300.0, 0.0), 0.01, 0.001).priors(fragments(), train.points)
     targets = Targets(train.values, train.n_forces, train.offset @ train.offset.T)
     (term,), _ = solve(targets, fragments(), train.points, found)
     x = torch.as_tensor(distorted("ethanol", 20, seed=1))
@@ -128,41 +128,41 @@ def test_rounding_counts_as_an_error() -> None:
 
 def test_noise_too_small_for_double_precision_is_not_possible() -> None:
     train, unseen = part(24, 0), part(20, 1)
-    twice = Part(
+    twice = Observations(
         torch.cat([train.values[: train.n_forces]] * 2 + [train.values[train.n_forces :]] * 2),
         2 * train.n_forces,
         torch.cat([train.offset[: train.n_forces]] * 2 + [train.offset[train.n_forces :]] * 2),
         [Points(own.x.repeat(2, 1), own.slopes.repeat(2, 1, 1)) for own in train.points],
         None,
     )
-    judge = Predictions(twice, unseen, fragments())
-    assert judge(State((60.0, 60.0), (300.0, 300.0), 1e-9, 1e-12)) == np.inf
+    objective = PredictionScore(twice, unseen, fragments())
+    assert objective(Hyperparameters((60.0, 60.0), (300.0, 300.0), 1e-9, 1e-12)) == np.inf
 
 
-def test_a_search_follows_what_helps_and_stops_after_so_many_judgements() -> None:
-    seen: list[State] = []
+def test_a_search_follows_what_helps_and_stops_after_so_many_scores() -> None:
+    seen: list[Hyperparameters] = []
 
-    def judge(state: State) -> float:
-        seen.append(state)
-        return abs(np.log(state.amplitudes[0] / 4050.0)) + abs(np.log(state.widths[0] / 160.0)) - 10
+    def objective(hyperparameters: Hyperparameters) -> float:
+        seen.append(hyperparameters)
+        return abs(np.log(hyperparameters.amplitudes[0] / 4050.0)) + abs(np.log(hyperparameters.widths[0] / 160.0)) - 10
 
-    begin = State.usual(1, SCALE)
-    found = learn(judge, begin, changes(1, width=True, noise=True, terms=True), 40)
-    assert found.state.amplitudes == pytest.approx((4050.0,))
-    assert found.state.widths == (160.0,)
+    begin = Hyperparameters.usual(1, SCALE)
+    found = search(objective, begin, changes(1, width=True, noise=True, terms=True), 40)
+    assert found.hyperparameters.amplitudes == pytest.approx((4050.0,))
+    assert found.hyperparameters.widths == (160.0,)
     assert found.gains == (-found.score,)
     assert len(seen) == len(set(seen)) <= 40
     seen.clear()
-    told: list[tuple[int, float]] = []
-    learn(judge, begin, changes(1, width=True, noise=True, terms=True), 3, lambda *known: told.append(known))
+    visited: list[tuple[int, float]] = []
+    search(objective, begin, changes(1, width=True, noise=True, terms=True), 3, lambda *known: visited.append(known))
     assert len(seen) == 3
-    assert [n for n, _ in told] == [1, 2, 3, 4]  # the last without any kernel
-    assert told[-1][1] == min(judge(state) for state in list(seen))
+    assert [n for n, _ in visited] == [1, 2, 3, 4]  # the last without any kernel
+    assert visited[-1][1] == min(objective(hyperparameters) for hyperparameters in list(seen))
 
 
 def test_what_is_fixed_is_not_changed() -> None:
-    begin = State.usual(2, SCALE, width=33.0, noise=7.0)
+    begin = Hyperparameters.usual(2, SCALE, width=33.0, noise=7.0)
     assert begin.widths == (33.0, 33.0)
     for change in changes(2, width=False, noise=False, terms=False):
-        after = change(begin, True)
+        after = change(begin, 1)
         assert (after.widths, after.force_noise) == (begin.widths, begin.force_noise)

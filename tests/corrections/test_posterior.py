@@ -6,7 +6,7 @@ from models import distorted, molecule
 from hybridff.corrections.covariance import Points, internal_basis, projected
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.posterior import Hyperparameters, Strength, Targets, covariance, solve
+from hybridff.corrections.posterior import KernelPrior, Priors, Targets, cross_covariance, mean_force_variance, solve
 
 N_FRAMES = 24
 ATOMS = ((0, 1, 2, 8), (1, 3, 4, 5))
@@ -23,9 +23,9 @@ def data(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, list[Points]]:
     return x, basis, [fragment.points(x, basis) for fragment in fragments()]
 
 
-def strength(width: float, amplitude: float, points: Points) -> Strength:
-    """Of the first kernel, for forces of an amplitude [kJ/mol/nm]."""
-    return Strength(width, amplitude**2 / covariance(points, fragments()[0], width)[1], amplitude)
+def prior(width: float, amplitude: float, points: Points) -> KernelPrior:
+    """Prior of the first kernel, for forces of an amplitude [kJ/mol/nm]."""
+    return KernelPrior(width, amplitude**2 / mean_force_variance(points, fragments()[0], width))
 
 
 def spring(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -44,20 +44,28 @@ def targets(energies: torch.Tensor, forces: torch.Tensor, basis: torch.Tensor) -
     return Targets(values, len(own), offset @ offset.T)
 
 
-def test_the_covariance_scales_to_forces_of_unit_variance() -> None:
+def test_the_covariance_is_symmetric_and_one_for_the_energy_of_a_geometry() -> None:
     _, _, points = data()
-    matrix, mean = covariance(points[0], fragments()[0], 7.0)
-    n = N_FRAMES * 21
-    assert float(matrix.diagonal()[:n].mean()) == pytest.approx(1.0)
-    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12)
-    # The kernel of a geometry with itself is 1.
-    np.testing.assert_allclose(matrix.diagonal()[n:] * mean, 1.0, rtol=1e-12)
+    matrix = cross_covariance(points[0], points[0], fragments()[0], 7.0)
+    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(matrix.diagonal()[N_FRAMES * 21 :], 1.0, rtol=1e-12)
+
+
+def test_the_mean_variance_of_forces_is_that_of_frames_drawn_from_the_prior() -> None:
+    """Its root is the root mean square of the forces that a kernel of unit variance gives."""
+    _, _, points = data()
+    n = points[0].n_forces
+    mean = mean_force_variance(points[0], fragments()[0], 7.0)
+    matrix = cross_covariance(points[0], points[0], fragments()[0], 7.0)[:n, :n].numpy()
+    values, vectors = np.linalg.eigh(matrix)
+    drawn = vectors @ (np.sqrt(values.clip(0))[:, None] * np.random.default_rng(0).normal(size=(n, 4000)))
+    assert (drawn**2).mean() == pytest.approx(mean, rel=0.02)
 
 
 def test_the_trained_kernels_explain_the_data_and_unseen_ones() -> None:
     x, basis, points = data()
     wanted = targets(*spring(x), basis)
-    found = Hyperparameters((strength(60.0, 300.0, points[0]), Strength(2.0, 0.0)), 1e-3, 1e-3)
+    found = Priors((prior(60.0, 300.0, points[0]), KernelPrior(2.0, 0.0)), 1e-3, 1e-3)
     terms, _ = solve(Targets(wanted.values, wanted.n_forces, wanted.known.clone()), fragments(), points, found)
     (term,) = terms
     assert term.atoms == ATOMS[0]
@@ -75,7 +83,7 @@ def test_the_weights_give_the_mean_of_whatever_goes_with_the_data() -> None:
     energies, forces = spring(x)
     column = torch.cat([projected(forces, basis).ravel(), energies])
     known = 9 * torch.outer(column, column)
-    found = Hyperparameters((strength(2.0, 1.0, points[0]), Strength(2.0, 0.0)), 1e-2, 1e-2)
+    found = Priors((prior(2.0, 1.0, points[0]), KernelPrior(2.0, 0.0)), 1e-2, 1e-2)
     _, weights = solve(Targets(column, N_FRAMES * 21, known), fragments(), points, found)
     assert float(9 * column @ weights) == pytest.approx(1.0, rel=1e-3)
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from hybridff import read_frames
+from hybridff.comparison.sgdml_training import train_forces
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.sgdml_file import read_sgdml
-from hybridff.corrections.train import train_forces
 from hybridff.errors import InputError
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 

@@ -8,15 +8,15 @@ from models import distorted, molecule
 from hybridff.corrections.covariance import Points, internal_basis, projected
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.posterior import Hyperparameters, Strength, Targets, solve
+from hybridff.corrections.posterior import KernelPrior, Priors, Targets, solve
 from hybridff.corrections.sparse import Block, SparseProblem, farthest
 from hybridff.errors import InputError
 
 ATOMS = ((0, 1, 2, 8), (1, 3, 4, 5))
 N_FRAMES = 20
-QUIET = Hyperparameters((Strength(6.0, 1000.0), Strength(9.0, 300.0)), 0.05, 0.003)
-FOUND = Hyperparameters((Strength(6.0, 1000.0), Strength(9.0, 300.0)), 5.0, 0.3)
-FOUND_SECOND = Hyperparameters((Strength(9.0, 300.0),), 5.0, 0.3)
+LITTLE_NOISE = Priors((KernelPrior(6.0, 1000.0), KernelPrior(9.0, 300.0)), 0.05, 0.003)
+FOUND = Priors((KernelPrior(6.0, 1000.0), KernelPrior(9.0, 300.0)), 5.0, 0.3)
+FOUND_SECOND = Priors((KernelPrior(9.0, 300.0),), 5.0, 0.3)
 
 
 def fragments() -> list[Fragment]:
@@ -45,7 +45,7 @@ def blocks(size: int, seed: int = 0) -> list[Block]:
     return found
 
 
-def anchors(seed: int = 3) -> Block:
+def pseudo_frames(seed: int = 3) -> Block:
     """Geometries whose energies are to be zero, give or take."""
     x = torch.as_tensor(distorted("ethanol", 4, seed=seed))
     points = [fragment.points(x, torch.zeros(0, 27, 21, dtype=torch.float64)) for fragment in fragments()]
@@ -53,15 +53,15 @@ def anchors(seed: int = 3) -> Block:
     return Block(zeros, 0, points, torch.full_like(zeros[None], 100.0), np.array([0.1, 0.2, 0.4, 0.6]))
 
 
-def with_anchors(frames: Block, others: Block, zero: float) -> tuple[Targets, list[Points]]:
+def with_pseudo_frames(frames: Block, others: Block, zero: float) -> tuple[Targets, list[Points]]:
     """As one problem of the full process."""
     values = torch.cat([frames.values, torch.full_like(others.values, zero)])
     effects = torch.cat([frames.others, others.others], 1)
     points = [
-        Points(torch.cat([own.x, anchor.x]), own.slopes)
-        for own, anchor in zip(frames.points, others.points, strict=True)
+        Points(torch.cat([own.x, pseudo.x]), own.slopes)
+        for own, pseudo in zip(frames.points, others.points, strict=True)
     ]
-    return Targets(values, frames.n_forces, effects.T @ effects, others.anchored), points
+    return Targets(values, frames.n_forces, effects.T @ effects, others.pseudo_deviations), points
 
 
 def without_first(found: list[Block]) -> list[Block]:
@@ -69,15 +69,15 @@ def without_first(found: list[Block]) -> list[Block]:
     return [replace(block, points=block.points[1:]) for block in found]
 
 
-def test_with_every_frame_a_point_it_is_the_full_process() -> None:
+def test_with_every_frame_a_point_it_is_the_full_gaussian_process() -> None:
     """Whatever the amplitudes were that the equations were made with."""
     x = geometries()
     (everything,) = blocks(N_FRAMES)
     known = everything.others.T @ everything.others
     targets = Targets(everything.values, everything.n_forces, known)
     full, _ = solve(targets, fragments(), everything.points, FOUND)
-    begin = replace(FOUND, strengths=(Strength(6.0, 90.0), Strength(9.0, 2700.0)))
-    sparse, others = SparseProblem(blocks(7), fragments(), [x, x], begin).solved(FOUND)
+    begin = replace(FOUND, kernels=(KernelPrior(6.0, 90.0), KernelPrior(9.0, 2700.0)))
+    sparse, others = SparseProblem.of(blocks(7), fragments(), [x, x], begin).solve(FOUND)
     new = geometries(5, seed=9)
     for one, other in zip(full, sparse, strict=True):
         for a, b in zip(one.energy_forces(new), other.energy_forces(new), strict=True):
@@ -87,34 +87,34 @@ def test_with_every_frame_a_point_it_is_the_full_process() -> None:
 
 
 @pytest.mark.parametrize("later", [True, False])
-def test_with_anchors_it_is_the_full_process_too(later: bool) -> None:
+def test_with_pseudo_frames_it_is_the_full_process_too(*, later: bool) -> None:
     (everything,) = blocks(N_FRAMES)
-    targets, points = with_anchors(everything, anchors(), 7.0)
+    targets, points = with_pseudo_frames(everything, pseudo_frames(), 7.0)
     full, _ = solve(targets, fragments(), points, FOUND)
     centres = torch.cat([geometries(), geometries(4, seed=3)])
-    problem = SparseProblem([*blocks(7), *([] if later else [anchors()])], fragments(), [centres] * 2, FOUND)
+    problem = SparseProblem.of([*blocks(7), *([] if later else [pseudo_frames()])], fragments(), [centres] * 2, FOUND)
     if later:
-        problem.add([anchors()])
-    problem.move(np.full(4, 7.0))
-    sparse, _ = problem.solved(FOUND)
+        problem.add([pseudo_frames()])
+    problem.set_pseudo_energies(np.full(4, 7.0))
+    sparse, _ = problem.solve(FOUND)
     new = geometries(5, seed=9)
     for one, other in zip(full, sparse, strict=True):
         for a, b in zip(one.energy_forces(new), other.energy_forces(new), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
 
 
-def test_kernels_come_the_nearer_to_an_anchor_the_surer_it_is() -> None:
+def test_kernels_come_the_nearer_to_a_pseudo_frame_the_surer_it_is() -> None:
     (everything,) = blocks(N_FRAMES)
     x, off = geometries(4, seed=3), []
     known = {}
     for deviation in (20.0, 0.2, 0.002):
-        own = replace(anchors(), anchored=np.full(4, deviation))
-        targets, points = with_anchors(everything, own, 7.0)
+        own = replace(pseudo_frames(), pseudo_deviations=np.full(4, deviation))
+        targets, points = with_pseudo_frames(everything, own, 7.0)
         known[deviation] = targets.known.clone()
         terms, weights = solve(targets, fragments(), points, FOUND)
         energies = sum(term.energy(x) for term in terms)
         assert isinstance(energies, torch.Tensor)
-        # the kernels, and the zero of energy, which is the same for frames and anchors
+        # the kernels, and the zero of energy, which is the same for frames and pseudo-frames
         found = energies + known[deviation][-4:] @ weights
         off.append(float((found - 7.0).abs().max()))
     assert off == sorted(off, reverse=True)
@@ -126,7 +126,7 @@ def test_few_points_explain_more_with_more_of_them() -> None:
     x, (new,) = geometries(), blocks(N_FRAMES, seed=5)
     left = []
     for n_points in (1, 20):
-        terms, _ = SparseProblem(blocks(10), fragments(), [x[:n_points]] * 2, FOUND).solved(QUIET)
+        terms, _ = SparseProblem.of(blocks(10), fragments(), [x[:n_points]] * 2, FOUND).solve(LITTLE_NOISE)
         positions = geometries(seed=5)
         forces = sum(term.energy_forces(positions)[1] for term in terms)
         assert isinstance(forces, torch.Tensor)
@@ -137,9 +137,9 @@ def test_few_points_explain_more_with_more_of_them() -> None:
 
 def test_a_kernel_that_is_switched_off_has_no_points() -> None:
     x = geometries()
-    found = Hyperparameters((Strength(6.0, 0.0), Strength(9.0, 300.0)), 5.0, 0.3)
-    terms, _ = SparseProblem(blocks(20), fragments(), [x, x], FOUND).solved(found)
-    (alone,), _ = SparseProblem(without_first(blocks(20)), fragments()[1:], [x], FOUND_SECOND).solved(FOUND_SECOND)
+    found = Priors((KernelPrior(6.0, 0.0), KernelPrior(9.0, 300.0)), 5.0, 0.3)
+    terms, _ = SparseProblem.of(blocks(20), fragments(), [x, x], FOUND).solve(found)
+    (alone,), _ = SparseProblem.of(without_first(blocks(20)), fragments()[1:], [x], FOUND_SECOND).solve(FOUND_SECOND)
     assert [term.atoms for term in terms] == [ATOMS[1]]
     new = geometries(5, seed=9)
     torch.testing.assert_close(terms[0].energy(new), alone.energy(new), rtol=1e-6, atol=1e-6)
@@ -162,14 +162,14 @@ def test_unknowns_are_kept_out_of_directions() -> None:
 
     found = several()
     direction = torch.tensor([[0.0], [0.6], [0.0], [0.8]], dtype=torch.float64)
-    free = SparseProblem(found, fragments(), [x, x], FOUND)
-    assert abs(float((direction.T @ free.solved(FOUND)[1])[0])) > 1e-3
-    free.restrict(direction.numpy())
-    terms, others = free.solved(FOUND)
+    free = SparseProblem.of(found, fragments(), [x, x], FOUND)
+    assert abs(float((direction.T @ free.solve(FOUND)[1])[0])) > 1e-3
+    free.project_out(direction.numpy())
+    terms, others = free.solve(FOUND)
     assert abs(float((direction.T @ others)[0])) < 1e-9
     (block,) = found
     less = [replace(block, others=block.others - direction @ (direction.T @ block.others))]
-    expected, _ = SparseProblem(less, fragments(), [x, x], FOUND).solved(FOUND)
+    expected, _ = SparseProblem.of(less, fragments(), [x, x], FOUND).solve(FOUND)
     new = geometries(5, seed=9)
     for term, other in zip(terms, expected, strict=True):
         torch.testing.assert_close(term.energy(new), other.energy(new), rtol=1e-6, atol=1e-6)
@@ -177,9 +177,9 @@ def test_unknowns_are_kept_out_of_directions() -> None:
 
 def test_noise_too_small_for_double_precision_gets_a_sentence() -> None:
     x = geometries()
-    problem = SparseProblem(blocks(20), fragments(), [x, x], FOUND)
+    problem = SparseProblem.of(blocks(20), fragments(), [x, x], FOUND)
     with pytest.raises(InputError, match="noise is too small for double precision"):
-        problem.solved(replace(FOUND, force_noise=1e-12, energy_noise=1e-12))
+        problem.solve(replace(FOUND, force_noise=1e-12, energy_noise=1e-12))
 
 
 def test_points_are_chosen_to_be_unlike_each_other() -> None:

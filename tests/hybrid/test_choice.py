@@ -6,7 +6,7 @@ from ethanol import ATOMS, class2_fit, real_frames, spring_task
 from models import force_field
 
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.hyperparameters import Judge
+from hybridff.corrections.hyperparameters import Objective
 from hybridff.hybrid.choice import choose, first_training, predictions_of, usual_hyperparameters
 from hybridff.hybrid.material import CorrectionTask, Material, prepare
 from hybridff.hybrid.options import CorrectionOptions
@@ -37,7 +37,7 @@ def test_the_descriptor_that_predicts_validation_frames_better_is_taken(
 ) -> None:
     own = material()
 
-    def predictions(training: Training, validation: Residual, fragments: tuple[Fragment, ...]) -> Judge:
+    def predictions(training: Training, validation: Residual, fragments: tuple[Fragment, ...]) -> Objective:
         return lambda state: -float(fragments is own.candidates[best])
 
     monkeypatch.setattr("hybridff.hybrid.choice.predictions_of", predictions)

@@ -17,7 +17,7 @@ from ethanol import (
 from models import corrected, distorted, force_field
 
 from hybridff import Frames, evaluate, to_openmm
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import FitError
 from hybridff.fitting.conformers import Lessons, Unseen
@@ -227,7 +227,7 @@ def test_kernels_with_few_points_leave_hot_geometries_to_terms_that_know_them() 
 def test_a_search_that_was_stopped_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     trainings = [0]
 
-    def stops(training: Training, state: State, solver: Solver, validation: Validation) -> Scored:
+    def stops(training: Training, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
         trainings[0] += 1
         if trainings[0] == 4:
             raise KeyboardInterrupt

@@ -5,7 +5,7 @@ import pytest
 from ethanol import ATOMS, spring_task
 from models import force_field
 
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.hybrid.choice import Choice, choose
 from hybridff.hybrid.material import Material, prepare
 from hybridff.hybrid.optimum import TrainingScores, optimise
@@ -33,7 +33,7 @@ def choice(material: Material, score, **options) -> Choice:
     return replace(choose(replace(material, task=replace(material.task, options=own))), predictions=score)
 
 
-def rising(state: State) -> float:
+def rising(state: Hyperparameters) -> float:
     """Better with larger noise and length scales, without end."""
     return -math.log(state.force_noise) - math.log(state.widths[0])
 
@@ -42,7 +42,7 @@ def test_what_the_options_leave_open_is_changed_as_long_as_that_helps(material: 
     """Best with nine times the noise and twice the length scale of the beginning."""
     begin = choose(material).training.begin
 
-    def score(state: State) -> float:
+    def score(state: Hyperparameters) -> float:
         noise, width = state.force_noise / begin.force_noise, state.widths[0] / begin.widths[0]
         return abs(math.log(noise / 9)) + abs(math.log(width / 2)) - 10
 
@@ -59,9 +59,9 @@ def test_width_and_noise_are_those_that_the_options_fix(material: Material) -> N
 
 
 def test_no_more_than_forty_hyperparameters_are_scored_by_predictions(material: Material) -> None:
-    seen: list[State] = []
+    seen: list[Hyperparameters] = []
 
-    def score(state: State) -> float:
+    def score(state: Hyperparameters) -> float:
         seen.append(state)
         return rising(state)
 
@@ -94,9 +94,9 @@ def test_a_sentence_says_how_far_it_is_where_it_takes_long(material: Material, m
 
 
 def test_with_few_points_kernels_are_trained_and_no_more_than_eight_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    states: list[State] = []
+    states: list[Hyperparameters] = []
 
-    def scored(training: Training, state: State, solver: Solver, validation: Validation) -> Scored:
+    def scored(training: Training, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
         states.append(state)
         return Scored(rising(state), training)
 
@@ -108,7 +108,7 @@ def test_with_few_points_kernels_are_trained_and_no_more_than_eight_times(monkey
 def test_what_a_training_holds_stays_held_in_later_ones(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Training] = []
 
-    def scored(training: Training, state: State, solver: Solver, validation: Validation) -> Scored:
+    def scored(training: Training, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
         seen.append(training)
         return Scored(-1.0, replace(training, n_points=len(seen)))  # another one, after each
 
@@ -116,7 +116,7 @@ def test_what_a_training_holds_stays_held_in_later_ones(material: Material, monk
     own = choose(material)
     scores = TrainingScores(own.training, own.solver, material.validation, CorrectionOptions())
     for freedom in (1.0, 0.5, 0.25):
-        scores(replace(own.training.begin, freedom=freedom))
+        scores(replace(own.training.begin, coefficient_scale=freedom))
     assert [training.n_points for training in seen] == [None, 1, 2]
     assert scores.training.n_points == 3
 
@@ -133,7 +133,7 @@ def test_two_kernels_may_have_different_strengths() -> None:
     task = replace(spring_task(), atoms=[ATOMS, (3, 4, 5)])
     own = choose(prepare(task))
 
-    def score(state: State) -> float:
+    def score(state: Hyperparameters) -> float:
         """Better with a larger first and a smaller second amplitude."""
         return -abs(math.log(state.amplitudes[0]) - math.log(state.amplitudes[1])) if all(state.amplitudes) else 0.0
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 from ethanol import ATOMS
 from models import force_field
 
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.hybrid.result import Corrected
 from hybridff.units import ANGSTROM, FORCE_KCAL
 
 
 def corrected() -> Corrected:
     """Two kernels, the second of them switched off."""
-    state = State((2.0 / ANGSTROM, 1.0), (30.0 * FORCE_KCAL, 0.0), 0.5 * FORCE_KCAL, 1.0)
+    state = Hyperparameters((2.0 / ANGSTROM, 1.0), (30.0 * FORCE_KCAL, 0.0), 0.5 * FORCE_KCAL, 1.0)
     gains = (2 * math.log(1.25), 0.0)
     return Corrected(
         force_field=force_field("ethanol"),

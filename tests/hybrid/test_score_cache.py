@@ -57,7 +57,7 @@ def test_other_hyperparameters_another_problem_and_more_that_is_held_are_scored_
     other = Scored(-2.0, training)
     assert remembered("two", training, usual(), lambda: other).score == -2.0
     assert remembered("one", training.holding(np.array([0])), usual(), lambda: other).score == -2.0
-    assert remembered("one", training, replace(usual(), freedom=0.5), lambda: other).score == -2.0
+    assert remembered("one", training, replace(usual(), coefficient_scale=0.5), lambda: other).score == -2.0
     assert remembered("one", training, usual(), never).score == kept
 
 

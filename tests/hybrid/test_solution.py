@@ -52,8 +52,8 @@ def test_kernels_that_are_switched_off_are_not_trained(optimum: Optimum) -> None
 def test_a_kernel_that_is_no_better_than_the_terms_is_left_out(
     optimum: Optimum, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Predictions said something else, say."""
-    monkeypatch.setattr("hybridff.hybrid.solution.WORTH", 100.0)
+    """PredictionScore said something else, say."""
+    monkeypatch.setattr("hybridff.hybrid.solution.LEAST_GAIN", 100.0)
     found = solve(optimum).corrected
     assert found.force_field.corrections == ()
     assert found.n_points == (0,)

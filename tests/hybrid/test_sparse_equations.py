@@ -76,7 +76,7 @@ def test_coefficients_that_are_less_free_move_less() -> None:
     start, posterior = class2_fit()
     training = real_training(start, 15, posterior=posterior)
     free = moves_of(training, SparseProblemCache())
-    _, bound = solve_sparse(training, replace(usual(), freedom=0.01), SparseProblemCache())
+    _, bound = solve_sparse(training, replace(usual(), coefficient_scale=0.01), SparseProblemCache())
     assert np.linalg.norm(bound) < 0.1 * np.linalg.norm(free)
 
 

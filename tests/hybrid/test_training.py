@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ethanol import class2_fit, real_frames, real_training, usual
@@ -50,8 +52,7 @@ def test_pseudo_frames_come_after_those_that_there_are_and_have_one_energy() -> 
 
 def test_priors_have_the_amplitude_of_the_hyperparameters() -> None:
     training = real_training(force_field("ethanol"))
-    (one,) = training.priors(usual()).strengths
-    assert one.amplitude == usual().amplitudes[0]
+    (one,) = training.priors(usual()).kernels
     assert one.width == usual().widths[0]
-    twice = usual().__class__(usual().widths, (2 * one.amplitude,), 5.0, 0.1)
-    assert training.priors(twice).strengths[0].variance == pytest.approx(4 * one.variance)
+    twice = replace(usual(), amplitudes=(2 * usual().amplitudes[0],))
+    assert training.priors(twice).kernels[0].variance == pytest.approx(4 * one.variance)

@@ -7,7 +7,7 @@ from ethanol import ATOMS, energies_of_kernels, spring_frames
 from models import distorted, force_field
 
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.hyperparameters import State
+from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.fitting.conformers import Lessons, Unseen
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.pseudo_frames import PseudoFrames
@@ -37,8 +37,8 @@ def training() -> Training:
     return Training(residual, (fragment,), state(), PseudoFrames.none(9))
 
 
-def state() -> State:
-    return State.usual(1, 300.0, None, 60.0)
+def state() -> Hyperparameters:
+    return Hyperparameters.usual(1, 300.0, None, 60.0)
 
 
 def test_there_is_none_where_there_are_no_terms() -> None:

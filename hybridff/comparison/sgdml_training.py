@@ -1,6 +1,4 @@
-"""sGDML as it is published: one kernel, trained on forces alone, with a given length scale and ridge."""
-
-from collections.abc import Callable
+"""sGDML as it is published, to compare with: one kernel, trained on forces alone, of a given length scale and ridge."""
 
 import numpy as np
 import torch
@@ -12,8 +10,6 @@ from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.errors import InputError
 
-Progress = Callable[[float], None]
-
 
 def train_forces(
     descriptor: Descriptor,
@@ -22,16 +18,16 @@ def train_forces(
     permutations: Int[Tensor, "permutations atoms"],
     width: float,
     ridge: float,
-    progress: Progress | None = None,
 ) -> KernelExpansion:
-    """The expansion whose forces are nearest to the given ones [kJ/mol/nm], with an absolute ridge [1/nm²].
+    """The expansion whose forces are nearest to the given ones [kJ/mol/nm], with an absolute ``ridge`` [1/nm²].
 
-    It is computed where the positions are, on a GPU say; the expansion itself is in the processor's memory.
-    Raises ``InputError`` where the covariance is singular in double precision.
+    ``positions`` [nm] are those of the descriptor's atoms, ``width`` is the length scale [1/nm]. The expansion is
+    computed where the positions are, on a GPU say, and is in the processor's memory. Raises ``InputError`` where the
+    covariance is singular in double precision.
     """
     basis = internal_basis(positions)
     points = Points.of(descriptor, positions, basis)
-    covariance = force_blocks(points, points, descriptor.index(permutations), width, progress, lower=True)
+    covariance = force_blocks(points, points, descriptor.index(permutations), width, lower=True)
     covariance.diagonal().add_(ridge)
     try:
         coefficients = solve_in_place(covariance, projected(forces, basis).reshape(-1))

@@ -3,9 +3,9 @@ import pytest
 import torch
 from models import distorted
 
+from hybridff.comparison.sgdml_training import train_forces
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.kernel import KernelExpansion
-from hybridff.corrections.train import train_forces
 from hybridff.errors import InputError
 
 IDENTITY = torch.arange(4)[None]
