@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ethanol import class2_fit, real_frames, real_training, usual
@@ -52,5 +54,5 @@ def test_the_variance_of_a_kernel_grows_as_the_square_of_its_amplitude() -> None
     training = real_training(force_field("ethanol"))
     (one,) = training.priors(usual()).kernels
     assert one.width == usual().widths[0]
-    twice = usual().__class__(usual().widths, (2 * usual().amplitudes[0],), 5.0, 0.1)
+    twice = replace(usual(), amplitudes=(2 * usual().amplitudes[0],))
     assert training.priors(twice).kernels[0].variance == pytest.approx(4 * one.variance)
