@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from hybridff.errors import InputError
-from hybridff.frames.consistency import Consistency, judge
+from hybridff.frames.consistency import Consistency, check_consistency
 from hybridff.frames.dataset import Frames
 from hybridff.molecules.graph import bond_counts
 from hybridff.molecules.molecule import Molecule, check_same_elements
@@ -169,7 +169,7 @@ def _checked(
     if frames.forces is not None and problem is None:
         net, torque = _net(frames.subset(rows))
         like = frames.subset(_rows_of_one_graph(frames, used)) if len(used) else frames.subset(rows)
-        consistency = judge(like)
+        consistency = check_consistency(like)
         problem = _rotation_problem(torque) or consistency.problem
     report = DataReport(
         n_frames=len(frames),

@@ -71,8 +71,8 @@ class Consistency:
     """What was found, or why it cannot be judged."""
 
 
-def judge(frames: Frames) -> Consistency:
-    """Judge frames that all have the same bonds; ``frames.forces`` must not be None."""
+def check_consistency(frames: Frames) -> Consistency:
+    """Compare forces with energies of frames that all have the same bonds; ``frames.forces`` must not be None."""
     scale, has_ch = force_scale(frames)
     slope, correlation = energy_slope(frames)
     spread = _SPREAD if has_ch and len(frames) >= _FEW_FRAMES else _WIDE_SPREAD

@@ -61,7 +61,7 @@ def test_an_interruption_ends_what_is_measured_but_not_the_report(fitted, monkey
         raise KeyboardInterrupt
 
     monkeypatch.setattr("hybridff.report.sections.scan_section", interrupted)
-    monkeypatch.setattr("hybridff.report.observables._TIMED", 0.01)
+    monkeypatch.setattr("hybridff.export.timing._TURN", 0.01)
     found = titles(fitted, ReportOptions())
     for title in ("Torsion scans", "Frequencies", "Free energies at 300 K", "All parameters"):
         assert found[title] == "Left out, as the report was interrupted."
@@ -91,7 +91,7 @@ def test_errors_fall_along_the_learning_curve(fitted, tmp_path, monkeypatch):
 def test_a_report_shows_other_methods_beside_the_fit_where_it_is_asked_to(fitted, monkeypatch):
     short = ComparisonOptions(temperatures=(300.0,), runs=1, time="0.05 ps")
     monkeypatch.setattr("hybridff.comparison.run.ComparisonOptions", lambda: short)
-    monkeypatch.setattr("hybridff.comparison.quantities._TURN", 0.01)
+    monkeypatch.setattr("hybridff.export.timing._TURN", 0.01)
     page = sections(fitted, ReportOptions(report="brief", compare=("uff", "stock")))
     (section,) = [own for own in fit_document(fitted, page).sections if own.title == "Comparison"]
     assert section.table is not None
