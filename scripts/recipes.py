@@ -90,7 +90,7 @@ def made(recipe: Recipe, data: TrialSet, train: int, models: Path, points: int |
         kernel = sgdml(data, frames, validation)
         if kernel is None:
             raise SystemExit(f"{data.name}: sgdml with {train} frames does not fit into memory.")
-        force_field = ForceField.bare(force_field).with_corrections([kernel])
+        force_field = ForceField.without_terms(force_field).with_corrections([kernel])
     elif recipe.correction is not None:
         atoms = chosen_atoms(recipe.correction, data.molecule, frames.positions)
         kernels = replace(CorrectionOptions(), points=points) if points is not None else None

@@ -25,10 +25,10 @@ from hybridff.fitting.problem import Noise, common_parameters
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import evaluate
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.columns import columns
+from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters, Quantity
-from hybridff.gaff.restraints import restraints
+from hybridff.gaff.prior_restraints import restraints
 
 _ROUNDS = 4
 _EVIDENCE_ROUNDS = 10

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.columns import columns
+from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.terms import TermTable

@@ -14,8 +14,8 @@ from hybridff.fitting.conformers import DEVIATION, Lessons
 from hybridff.fitting.gauss_newton import Quadratic
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.columns import columns
 from hybridff.gaff.design import LinearForm, linear_form
+from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels, plain_label
 
