@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from hybridff.fitting.noise import Squares
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.columns import columns
+from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.terms import TermTable
 from hybridff.progress import Progress, silent
 

@@ -16,10 +16,10 @@ from hybridff.fitting.equations import EnergyRows, NormalEquations, normal_equat
 from hybridff.fitting.noise import LEAST, Noise
 from hybridff.fitting.shared_parameters import common_parameters
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.columns import columns
+from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters
-from hybridff.gaff.restraints import restraints
+from hybridff.gaff.prior_restraints import restraints
 from hybridff.gaff.terms import TermTable
 from hybridff.progress import Progress, parts
 

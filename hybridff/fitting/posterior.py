@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from hybridff.errors import InputError
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.columns import columns
+from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 

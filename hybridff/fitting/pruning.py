@@ -14,7 +14,7 @@ from hybridff.fitting.evidence import learn_noise, noise_left
 from hybridff.fitting.linear_problem import LinearProblem, LinearSystem, linear_system, move_columns
 from hybridff.fitting.options import FitOptions
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.columns import columns
+from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.progress import Progress, part
 

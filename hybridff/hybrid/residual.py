@@ -14,7 +14,7 @@ from hybridff.corrections.fragment import Fragment
 from hybridff.fitting.posterior import Posterior
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.columns import columns
+from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 

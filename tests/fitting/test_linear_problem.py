@@ -15,7 +15,7 @@ from hybridff.fitting.linear_problem import (
     restraint_rows,
 )
 from hybridff.frames.accuracy import predict
-from hybridff.gaff.restraints import restraints
+from hybridff.gaff.prior_restraints import restraints
 
 NAME = "acetaldehyde"
 

@@ -5,8 +5,8 @@ from models import EXAMPLES, distorted, force_field, perturbed
 from tables import TRIAL, assert_routes_agree, by_torch, frames, table
 
 from hybridff.errors import FitError
-from hybridff.gaff.columns import columns
 from hybridff.gaff.design import linear_form
+from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.terms import TermTable
 

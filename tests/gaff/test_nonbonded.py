@@ -15,9 +15,13 @@ from hybridff.gaff.openmm_native import numbers
 EXACT = 1e-13  # some roundings; sigma passes through a sixth root and a sixth power
 
 
-def exceptions(force: openmm.NonbondedForce) -> dict[tuple[int, int], tuple[float, ...]]:
-    rows = [force.getExceptionParameters(i) for i in range(force.getNumExceptions())]
-    return {(min(i, j), max(i, j)): numbers((q, sigma, epsilon)) for i, j, q, sigma, epsilon in rows}
+def exceptions(force: openmm.NonbondedForce) -> dict[tuple[int, int], tuple[float, float, float]]:
+    found = {}
+    for row in range(force.getNumExceptions()):
+        i, j, *values = force.getExceptionParameters(row)
+        charge_product, sigma, epsilon = numbers(values)
+        found[min(i, j), max(i, j)] = charge_product, sigma, epsilon
+    return found
 
 
 def start_force(start: NonbondedParameters) -> openmm.NonbondedForce:

@@ -188,7 +188,7 @@ for name in ("hybridff", "torch", "rdkit", "scipy"):
         continue
     sys.exit(f"{name} is there")
 import numpy as np, openmm
-from openmm import app
+from openmm import app, unit
 def energy(system, x):
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     context.setPositions(x)

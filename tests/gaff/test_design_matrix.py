@@ -6,8 +6,8 @@ import torch
 from models import distorted, force_field
 from tables import ATOMS, TRIAL, by_torch, frames, table
 
-from hybridff.gaff.columns import Columns, columns
 from hybridff.gaff.design import linear_form
+from hybridff.gaff.design_matrix import Columns, columns
 from hybridff.gaff.energy import TermEnergy
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.terms import FeatureRows, TermTable

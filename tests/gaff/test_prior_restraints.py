@@ -10,7 +10,7 @@ from hybridff.fitting.options import FitOptions
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.restraints import Restraint, restraints
+from hybridff.gaff.prior_restraints import Restraint, restraints
 from hybridff.gaff.topology import Topology
 from hybridff.units import ANGSTROM, KCAL_MOL
 
