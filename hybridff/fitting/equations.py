@@ -17,7 +17,7 @@ from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.terms import TermTable
 from hybridff.progress import Progress, silent
 
-_BLOCK_BYTES = 1 << 27
+_BLOCK_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from hybridff.fitting.equations import NormalEquations
 from hybridff.fitting.estimate import Estimate, Hyperparameters, solve, within_bounds
 from hybridff.fitting.evidence import learn_noise, learn_widths
 from hybridff.fitting.linear_problem import LinearProblem, LinearSystem, conformer_rows
-from hybridff.fitting.noise import Noise, training_loss
+from hybridff.fitting.noise import training_loss, weighted
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.posterior import Posterior
 from hybridff.fitting.pruning import pruned_system
@@ -23,9 +23,6 @@ from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Quantity
 from hybridff.progress import Progress
-
-ENERGY_WEIGHT = 3.0
-"""On top of what the residuals say: energies carry what forces along a trajectory hardly see."""
 
 
 def fit_linear(
@@ -57,9 +54,7 @@ def estimate(
 
     ``stiff_labels``, what frames labelled by a stiffer fit say of the moves, count as data do.
     """
-    noise = hyperparameters.noise
-    weighted = Noise(noise.energy / math.sqrt(ENERGY_WEIGHT * options.energy_weight), noise.force)
-    hyperparameters = replace(hyperparameters, noise=weighted)
+    hyperparameters = replace(hyperparameters, noise=weighted(hyperparameters.noise, options.energy_weight))
     if stiff_labels is not None:
         system = replace(system, data=stiff_labels + system.data)
     problem = system.problem
@@ -98,7 +93,7 @@ def linear_result(
         start=replace(problem.start, kinds=learnt_kinds(problem, found.hyperparameters)),
         end=problem.parameters(found.moves),
         deviations=deviations,
-        noise=Noise(noise.energy * math.sqrt(ENERGY_WEIGHT * options.energy_weight), noise.force),
+        noise=weighted(noise, 1 / options.energy_weight),
         loss_start=training_loss(system.data.squares(nothing), noise),
         loss_end=training_loss(system.data.squares(found.moves), noise),
         iterations=1,

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from hybridff.errors import FitError
 from hybridff.fitting.conformers import SEARCHES, UnseenConformers, false_minima, find_unseen_conformers
 from hybridff.fitting.gauss_newton import Minimum, minimise
-from hybridff.fitting.noise import Noise, training_loss
+from hybridff.fitting.noise import Noise, training_loss, weighted
 from hybridff.fitting.nonlinear_problem import (
     NonlinearProblem,
     inactive_quantities,
@@ -44,7 +44,7 @@ class Solution:
     minimum: Minimum
     """The most probable moves."""
     noise: Noise
-    """The noise that weighed energies against forces there."""
+    """The noise learnt last, which weighed energies against forces there."""
     prior_scale: float
     """Factor on the widths of all priors."""
     iterations: int
@@ -70,7 +70,7 @@ def fit_nonlinear(
     solution = search(problem, held, options, unseen)
     force_fields = problem.force_fields(solution.minimum.point)
     seconds = perf_counter() - begin
-    nothing = np.zeros(len(problem.fitted))
+    nothing, noise = np.zeros(len(problem.fitted)), weighted(solution.noise, options.energy_weight)
     return FitResult(
         force_fields=force_fields,
         energy_offsets=tuple(
@@ -82,8 +82,8 @@ def fit_nonlinear(
         deviations=laplace_deviations(problem, solution),
         prior_scale=solution.prior_scale,
         noise=solution.noise,
-        loss_start=training_loss(problem.squares(nothing), solution.noise),
-        loss_end=training_loss(problem.squares(solution.minimum.point), solution.noise),
+        loss_start=training_loss(problem.squares(nothing), noise),
+        loss_end=training_loss(problem.squares(solution.minimum.point), noise),
         iterations=solution.iterations,
         converged=solution.minimum.converged,
         seconds=seconds,
@@ -154,7 +154,7 @@ def solve(
     for scale in _PRIOR_SCALES:
         solutions.append(solve_at_scale(problem, scale, options, begin))
         begin = solutions[-1].minimum.point
-    noise = solutions[-1].noise
+    noise = weighted(solutions[-1].noise, options.energy_weight)
     losses = [training_loss(held.squares(solution.minimum.point), noise) for solution in solutions]
     return solutions[int(np.argmin(losses))]
 
@@ -165,18 +165,18 @@ def solve_at_scale(
     """Parameters and noise by turns, in a few rounds; each from where the last ended or from the start."""
     moves, iterations = begin, 0
     tolerance = _TOLERANCE if problem.everywhere else _COARSE_TOLERANCE
-    learnt = problem.noise(moves, options.energy_weight)
+    learnt = problem.noise(moves)
     for _ in range(_NOISE_ROUNDS):
         noise = learnt
         minimum = minimise(
-            log_posterior(problem, noise, prior_scale),
+            log_posterior(problem, weighted(noise, options.energy_weight), prior_scale),
             (np.zeros(len(moves)), moves),
             *problem.bounds,
             max_iterations=options.max_iterations,
             tolerance=tolerance,
         )
         moves, iterations = minimum.point, iterations + minimum.iterations
-        learnt = problem.noise(moves, options.energy_weight)
+        learnt = problem.noise(moves)
         if max(abs(learnt.energy / noise.energy - 1), abs(learnt.force / noise.force - 1)) < _NOISE_TOLERANCE:
             break
     return Solution(minimum, noise, prior_scale, iterations)

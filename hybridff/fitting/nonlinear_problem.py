@@ -148,11 +148,11 @@ class NonlinearProblem:
         values = self.parameters(moves).values
         return reduce(add, [member.squares(values[member.position]) for member in self.members])
 
-    def noise(self, moves: Float[np.ndarray, " n"], energy_weight: float) -> Noise:
+    def noise(self, moves: Float[np.ndarray, " n"]) -> Noise:
         """Standard deviations of the residuals after some moves, with a floor for perfect data."""
         squares = self.squares(moves)
         return Noise(
-            max(math.sqrt(squares.energy / self.n_frames / energy_weight), LEAST.energy),
+            max(math.sqrt(squares.energy / self.n_frames), LEAST.energy),
             max(math.sqrt(squares.force / self.n_forces), LEAST.force),
         )
 

@@ -31,7 +31,7 @@ class FitResult:
     deviations: Float[np.ndarray, " parameters"]
     """Posterior standard deviation of each parameter [internal units]; 0 for those not fitted."""
     noise: Noise
-    """Standard deviations of the residuals, which weighed energies against forces."""
+    """Standard deviations of the residuals, which weigh energies against forces unless an option says otherwise."""
     loss_start: float
     """Training loss of the starting force field, at the final noise."""
     loss_end: float

@@ -1,4 +1,3 @@
-import math
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,9 +24,6 @@ from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", Path(__file__).parents[2] / "../shared/data"))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the reference data are not at {DATA} (set HYBRIDFF_DATA)")
-
-EVEN = FitOptions(energy_weight=1 / 3)
-"""Energies weigh what their noise says, without the factor that they get on top."""
 
 
 def rmse(model: ForceField, frames: Frames) -> float:
@@ -57,15 +53,16 @@ def test_a_fit_recovers_the_force_field_that_made_the_data(name: str) -> None:
     assert np.abs(errors).max() < 0.05
 
 
-def test_energies_weigh_three_times_what_their_noise_says_and_the_option_on_top() -> None:
+def test_energies_weigh_what_their_noise_says_times_the_option() -> None:
     start = class2("propyne")
     frames = data(moved(start, 0.2), 60, energy=2.0, force=60.0)
     system = system_of(start, frames)
-    learnt, weights = learn_noise(system), (1 / 3, 1.0, 4.0)
+    learnt, weights = learn_noise(system), (1.0, 4.0)
     found = [estimate(system, learnt, FitOptions(energy_weight=weight)) for weight in weights]
     noises = [each.hyperparameters.noise.energy for each in found]
-    assert noises[0] / noises[1] == pytest.approx(math.sqrt(3))
-    assert noises[1] / noises[2] == pytest.approx(2.0)
+    assert noises == pytest.approx([learnt.noise.energy, learnt.noise.energy / 2])
+    reported = [fit_linear([(start, frames)], FitOptions(energy_weight=weight)).noise.energy for weight in weights]
+    assert reported == pytest.approx([learnt.noise.energy] * 2)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -118,7 +115,7 @@ def test_two_molecules_are_fitted_together_with_one_noise() -> None:
     starts = [class2("acetaldehyde"), class2("propyne")]
     truths = [moved(start, 0.2, seed) for seed, start in enumerate(starts)]
     frames = [data(truth, 40, energy=1.0, force=20.0) for truth in truths]
-    result = fit_linear(list(zip(starts, frames, strict=True)), EVEN)
+    result = fit_linear(list(zip(starts, frames, strict=True)), FitOptions())
     assert result.noise.force == pytest.approx(20.0, rel=0.1)
     for model, truth, start, offset in zip(result.force_fields, truths, starts, result.energy_offsets, strict=True):
         unseen = data(truth, 20, seed=7)

@@ -16,8 +16,8 @@ from hybridff.gaff.forcefield import ForceField
 
 NAME = "acetaldehyde"
 SCALE = 0.2
-OPTIONS = FitOptions(prior_scale=SCALE, energy_weight=1 / 3)
-"""The width that truths are drawn with; energies weigh what their noise says."""
+OPTIONS = FitOptions(prior_scale=SCALE)
+"""The width that truths are drawn with."""
 
 
 def drawn(start: ForceField, seed: int) -> ForceField:

@@ -48,13 +48,13 @@ def in_widths(result: FitResult, other: ForceField) -> np.ndarray:
     return (result.end.values - other.parameter_table.values)[free] / result.start.prior_widths[free]
 
 
-def loss(model: ForceField, frames: Frames, result: FitResult) -> float:
+def loss(model: ForceField, frames: Frames, result: FitResult, energy_weight: float = 1.0) -> float:
     """The training loss, from energies and forces in torch."""
     energies, forces = predict(model, frames.positions)
     difference = frames.energies - energies
     difference -= difference.mean()
     assert frames.forces is not None
-    squares = (difference**2).sum() / result.noise.energy**2
+    squares = energy_weight * (difference**2).sum() / result.noise.energy**2
     return 0.5 * (squares + ((frames.forces - forces) ** 2).sum() / result.noise.force**2)
 
 
@@ -121,7 +121,7 @@ def test_a_fit_never_ends_worse_than_it_starts(seed: int) -> None:
     )
     result = fit(start, frames, options)
     assert result.loss_end <= result.loss_start
-    at_start, at_end = loss(start, frames, result), loss(result.force_field, frames, result)
+    at_start, at_end = (loss(each, frames, result, options.energy_weight) for each in (start, result.force_field))
     # The fit's own loss is a small difference of large sums of squares.
     assert at_end <= at_start * (1 + 1e-9)
     lower, upper = result.start.bounds

@@ -193,7 +193,7 @@ def slopes(pairs: Sequence[tuple[ForceField, Frames]], found: stable.StableFit, 
         energies, forces = predict(model, frames.positions)
         difference = frames.energies - energies
         difference -= difference.mean()
-        of_data = linear_fit.ENERGY_WEIGHT * (difference**2).sum() / noise.energy**2
+        of_data = (difference**2).sum() / noise.energy**2
         of_data += ((frames.forces - forces) ** 2).sum() / noise.force**2
         of_priors = (own**2).sum() + ((restraints.weights @ own - restraints.targets) ** 2).sum()
         of_priors += conformers.square(own)

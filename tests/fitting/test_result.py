@@ -55,8 +55,8 @@ def test_losses_are_sums_of_squares_in_units_of_the_noise() -> None:
     start = class2("propyne")
     result = fitted(start, moved(start, 0.2), 40)
     n = 40 * 7 * 3
-    # Chi squared of n forces less the coefficients; energies weigh threefold.
-    assert 0.5 * (n - 156) < result.loss_end < 0.5 * (1.2 * n + 3 * 40)
+    # Chi squared of n forces and 40 energies, less the coefficients.
+    assert 0.5 * (n - 156) < result.loss_end < 0.5 * (1.2 * n + 40)
     assert result.loss_start > 10 * result.loss_end
 
 
