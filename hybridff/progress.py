@@ -1,12 +1,13 @@
 """How a long computation tells how far it is: one protocol for the whole package."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Say = Callable[[str], None]
 """Called with one sentence for the user, while the work goes on."""
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Called now and then while the work goes on."""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hybridff.comparison.present import comparison_section
-from hybridff.comparison.run import compare
+from hybridff.comparison.run import ComparisonJob, compare
 from hybridff.document.blocks import Section
 from hybridff.export.modelfile import write_model
 from hybridff.jobs.fitting import FittedMolecule, write_timing
@@ -21,5 +21,7 @@ def beside_section(item: Item, methods: Sequence[str], progress: Callable[[float
         folder.mkdir()
         write_model(item.model, folder)
         write_timing(seconds, folder)
-        found = compare([folder], item.data, methods, progress=lambda done, _: progress(done))
+        found = compare(
+            [folder], item.data, ComparisonJob(methods=methods), progress=lambda done, _="", /: progress(done)
+        )
     return replace(comparison_section(found), page_only=True)

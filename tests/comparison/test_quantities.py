@@ -13,8 +13,8 @@ from hybridff.analysis.methods import method
 from hybridff.analysis.trajectories import system_of
 from hybridff.comparison.options import ComparisonOptions
 from hybridff.comparison.quantities import (
-    Hot,
-    Row,
+    Known,
+    Subject,
     errors_of,
     evaluations,
     hot_dynamics,
@@ -22,6 +22,7 @@ from hybridff.comparison.quantities import (
     relaxed,
     step_time,
 )
+from hybridff.comparison.result import HotDynamics, MethodResult
 from hybridff.export.calculator import HybridFFCalculator, MoleculeCalculator
 from hybridff.frames.accuracy import evaluate
 from hybridff.frames.dataset import Frames
@@ -128,7 +129,8 @@ def test_a_step_takes_as_long_as_its_forces_and_is_none_where_all_blows_up() -> 
 
 def test_a_row_of_the_method_that_made_the_frames_has_no_errors_and_the_offset_of_its_energies() -> None:
     model = force_field("ethanol")
-    row = measured("GAFF", HybridFFCalculator(model), model.molecule, frames(), frames(4, 1), SHORT, training=2.0)
+    subject = Subject(model.molecule, frames(), frames(4, 1))
+    row = measured("GAFF", HybridFFCalculator(model), subject, SHORT, Known(training=2.0))
     assert row.errors is not None
     assert row.errors.energy_offset == pytest.approx(7.0)
     assert row.errors.force_rmse == pytest.approx(0.0, abs=1e-6)
@@ -137,11 +139,11 @@ def test_a_row_of_the_method_that_made_the_frames_has_no_errors_and_the_offset_o
     assert row.hot.stable
     assert str(row.hot) == "ok (0.4 ps)"
     assert (row.name, row.training) == ("GAFF", 2.0)
-    assert Row.from_json(json.loads(json.dumps(row.to_json()))) == row
+    assert MethodResult.from_json(json.loads(json.dumps(row.to_json()))) == row
 
 
 def test_a_method_without_a_sound_minimum_has_errors_and_no_dynamics() -> None:
-    row = measured("wild", Exploding(), molecule("ethanol"), frames(), frames(4, 1), SHORT)
+    row = measured("wild", Exploding(), Subject(molecule("ethanol"), frames(), frames(4, 1)), SHORT)
     assert row.errors is not None
     assert row.errors.force_rmse is not None
     assert row.errors.force_rmse / FORCE_KCAL > 1
@@ -195,10 +197,10 @@ def test_slow_methods_stop_at_the_time_limit_and_every_run_gets_its_share() -> N
 
 
 def test_verdicts_are_short() -> None:
-    assert str(Hot(80.0, 80.0, 4, ())) == "ok (80 ps)"
-    assert str(Hot(80.0, 3.21, 4, ())) == "ok (3.21 of 80 ps)"
-    assert str(Hot(80.0, 44.0, 4, ("a", "b"), 2.0)) == "broke after 2 ps (2 of 4 runs)"
-    assert str(Hot(0.0, 0.0, 0, ())) == "–"
+    assert str(HotDynamics(80.0, 80.0, 4, ())) == "ok (80 ps)"
+    assert str(HotDynamics(80.0, 3.21, 4, ())) == "ok (3.21 of 80 ps)"
+    assert str(HotDynamics(80.0, 44.0, 4, ("a", "b"), 2.0)) == "broke after 2 ps (2 of 4 runs)"
+    assert str(HotDynamics(0.0, 0.0, 0, ())) == "–"
 
 
 def test_relaxation_ends_at_a_minimum_of_the_method() -> None:

@@ -1,9 +1,11 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from bad_inputs import zero_charges
 
 from hybridff.comparison.options import ComparisonOptions
+from hybridff.comparison.run import ComparisonJob
 from hybridff.gaff.forms import FormOptions
 from hybridff.jobs.fitting import FittedMolecule, SplitOptions, fit_data, read_data
 from hybridff.report import ReportOptions, Request, fit_document, fit_extras
@@ -83,7 +85,7 @@ def test_errors_fall_along_the_learning_curve(fitted, tmp_path, monkeypatch):
 
 def test_a_report_shows_other_methods_beside_the_fit_where_it_is_asked_to(fitted, monkeypatch):
     short = ComparisonOptions(temperatures=(300.0,), runs=1, time="0.05 ps")
-    monkeypatch.setattr("hybridff.comparison.run.ComparisonOptions", lambda: short)
+    monkeypatch.setattr("hybridff.report.other_methods.ComparisonJob", partial(ComparisonJob, options=short))
     monkeypatch.setattr("hybridff.comparison.quantities._TURN", 0.01)
     (extras,) = fit_extras([fitted], REQUEST, ReportOptions(report="brief", compare=("uff", "stock")))
     (section,) = [own for own in fit_document(fitted, extras).sections if own.title == "Comparison"]
