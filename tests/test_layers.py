@@ -20,6 +20,7 @@ FOLDERS = (
     "fitting",
     "hybrid",
     "analysis",
+    "reference",
     "jobs",
     "plots",
     "comparison",
