@@ -3,9 +3,10 @@
 Usage: python scripts/make_forcefields.py forcefields
 """
 
-import sys
 from importlib.resources import as_file, files
 from pathlib import Path
+
+from common import options_of
 
 from hybridff import write_model
 from hybridff.jobs.fitting import fit_data, read_data
@@ -14,9 +15,9 @@ from hybridff.report import fit_document
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    target = Path(sys.argv[1])
+    parser = options_of(__doc__)
+    parser.add_argument("folder", type=Path)
+    target = parser.parse_args().folder
     for resource in sorted(files("hybridff").joinpath("data").iterdir(), key=lambda entry: entry.name):
         if not resource.name.endswith(".npz"):
             continue
