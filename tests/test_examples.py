@@ -97,7 +97,7 @@ def test_decoupling_begins_with_the_whole_and_ends_with_the_parts(monkeypatch: p
     for own in (system, alone, mixed):
         context = openmm.Context(own, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
         context.setPositions(modeller.positions)
-        energies.append(context.getState(getEnergy=True).getPotentialEnergy()._value)
+        energies.append(context.getState(getEnergy=True).getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole))
     # kJ/mol: the dispersion beyond the cutoff that the solute has with itself is left out; nothing else differs
     assert hydration.energy(context, (1.0, 1.0)) == pytest.approx(energies[0], abs=0.1)
     assert hydration.energy(context, (0.0, 0.0)) == pytest.approx(energies[1], abs=1e-6 * abs(energies[1]))
