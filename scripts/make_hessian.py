@@ -41,17 +41,17 @@ def main() -> None:
     lowest = data.frames.positions[int(data.frames.energies.argmin())]
     if (known := options.minima / f"minima-{options.set}.json").is_file():
         lowest = read_minima(data.molecule, known, most=1).positions[0]
-    begin, visited = ase.Atoms(data.molecule.numbers, lowest / ANGSTROM), options.out / f"search-{options.set}.xyz"
+    numbers, visited = data.molecule.numbers, options.out / f"search-{options.set}.xyz"
     if visited.is_file():
-        begin = next(ase.io.iread(visited))
+        lowest = next(ase.io.iread(visited)).positions * ANGSTROM
     model = None if options.model is None else HybridFFCalculator(read_model(options.model).force_field)
-    curvature = positive(hessian(begin, model or method("gfn2-xtb", data.molecule)))
     found = find_minimum(
-        begin,
+        numbers,
+        lowest,
         LEVELS[options.set],
-        curvature,
-        options.largest_force * (EV / ANGSTROM),
-        lambda atoms: ase.io.write(visited, atoms, format="extxyz"),
+        curvature=positive(hessian(numbers, lowest, model or method("gfn2-xtb", data.molecule))),
+        largest_force=options.largest_force * (EV / ANGSTROM),
+        visit=lambda x: ase.io.write(visited, ase.Atoms(numbers, x / ANGSTROM), format="extxyz"),
     )
     print(f"frequencies [1/cm]: {' '.join(f'{value:.1f}' for value in found.frequencies)}")
     found.write(options.out / f"hessian-{options.set}.npz")

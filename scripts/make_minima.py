@@ -12,7 +12,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import ase
 import numpy as np
 from common import PUBLISHED_DATA, options_of, read_set
 
@@ -42,7 +41,7 @@ def main() -> None:
         if any(minimum["start"] == i for minimum in finished):
             continue
         name = f"minimum {i + 1} of {len(starts)}"
-        energy, positions = relaxed_minimum(guess, PBE(), curvature, name=name, say=print)
+        energy, positions = relaxed_minimum(molecule.numbers, guess, PBE(), curvature, name=name, say=print)
         rounded = {"energy": round(energy / KCAL_MOL, 4), "positions": (positions / ANGSTROM).round(5).tolist()}
         finished.append({"start": i, **rounded})
         finished.sort(key=lambda minimum: minimum["energy"])
@@ -51,13 +50,13 @@ def main() -> None:
         print(f"{minimum['energy'] - finished[0]['energy']:8.3f} kcal/mol")
 
 
-def conformers(molecule: Molecule, window: float) -> list[tuple[ase.Atoms, np.ndarray]]:
-    """Minima of GFN2-xTB up to so much above the lowest [kcal/mol] with their Hessians [eV/Å²], lowest first."""
+def conformers(molecule: Molecule, window: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Minima of GFN2-xTB [nm] up to so much above the lowest [kcal/mol] with Hessians [kJ/mol/nm²], lowest first."""
     xtb = method("gfn2-xtb", molecule)
     found = search(molecule, xtb, wanted=CONFORMERS, seed=SEED)
-    print("GFN2-xTB [kcal/mol]:", *(f"{own.energy - found[0].energy:.2f}" for own in found), flush=True)
-    near = [ase.Atoms(molecule.numbers, own.positions) for own in found if own.energy - found[0].energy < window]
-    return [(atoms, positive(hessian(atoms, xtb))) for atoms in near]
+    print("GFN2-xTB [kcal/mol]:", *(f"{(own.energy - found[0].energy) / KCAL_MOL:.2f}" for own in found), flush=True)
+    near = [own.positions for own in found if own.energy - found[0].energy < window * KCAL_MOL]
+    return [(positions, positive(hessian(molecule.numbers, positions, xtb))) for positions in near]
 
 
 if __name__ == "__main__":

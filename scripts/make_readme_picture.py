@@ -10,8 +10,9 @@ import numpy as np
 from common import options_of
 from matplotlib.figure import Figure
 
+from hybridff.frames.accuracy import predict
 from hybridff.jobs.fitting import SplitOptions, fit_data, read_data
-from hybridff.plots import models as plots
+from hybridff.plots.errors import Parity, force_parity
 from hybridff.units import FORCE_KCAL
 
 _COLOURS = {"stock GAFF": "#b8b8b8", "refit": "#0b6e99"}
@@ -28,10 +29,11 @@ def main() -> None:
         with as_file(resource) as path:
             (fitted,) = fit_data(read_data([path]), split=SplitOptions(train=110, validation=50))
         test = fitted.data.frames.subset(fitted.split.test)
-        models = {"stock GAFF": fitted.start, "refit": fitted.model.force_field}
-        plots.force_parity(axes, models, test, _COLOURS)
-        axes.set_title(f"{fitted.data.molecule.name}\n110 training frames, {len(test)} test frames", fontsize=10)
         assert test.forces is not None
+        models = {"stock GAFF": fitted.start, "refit": fitted.model.force_field}
+        forces = {name: predict(model, test.positions)[1] for name, model in models.items()}
+        force_parity(axes, Parity(test.forces, forces), _COLOURS)
+        axes.set_title(f"{fitted.data.molecule.name}\n110 training frames, {len(test)} test frames", fontsize=10)
         print(path.name, "reference force RMS", np.sqrt(np.mean(test.forces**2)) / FORCE_KCAL)
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=130)

@@ -47,7 +47,7 @@ def main() -> None:
         say(f"{count + 1} of {len(distinct)}: {labels[i][0] / KCAL_MOL:.3f} kcal/mol")
     calculator = HybridFFCalculator(read_model(options.model).force_field)
     for i in np.random.default_rng(0).permutation(distinct)[:TRIED]:
-        gain, force = relaxation_gain(frames[i], labels[i][1], calculator)
+        gain, force = relaxation_gain(frames[i].numbers, positions[i] * ANGSTROM, labels[i][1], calculator)
         left = f"force left {force / FORCE_KCAL:.2f} kcal/mol/Å (rms)"
         print(f"geometry {i + 1}: {left}, relaxing would gain {gain / KCAL_MOL:.3f} kcal/mol")
     write_arrays(

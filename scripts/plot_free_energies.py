@@ -15,19 +15,20 @@ import numpy as np
 from common import PICTURES, kept_arrays, options_of, read_task, say, table, write
 
 from hybridff import HybridFFCalculator
-from hybridff.analysis.populations import FreeEnergy, angles_of, free_energy
+from hybridff.analysis.populations import FreeEnergy, FreeEnergyComparison, free_energy
 from hybridff.analysis.sampling import SamplingOptions, sample
 from hybridff.analysis.solution import in_vacuum
+from hybridff.analysis.torsions import angles_of
 from hybridff.analysis.trajectories import system_of
 from hybridff.comparison.recipes import SIX, KeptModels
 from hybridff.comparison.torsion_tasks import TASKS, TorsionTask, free_energy_deviation
 from hybridff.export.dynamics import DynamicsError
-from hybridff.plots.analysis import free_energies
+from hybridff.units import KCAL_MOL
 
 BEST = "class2 + kernel"
 BINS = 24
-SEEN = 3.0
-"""Free energies below it are compared [kcal/mol]."""
+SEEN = 3.0 * KCAL_MOL
+"""Free energies below it are compared [kJ/mol]."""
 
 
 def main() -> None:
@@ -48,8 +49,8 @@ def main() -> None:
         print(f"\n{name}: {' and '.join(labels)}, {options.kelvin:g} K, {options.runs} runs of {options.time:g} ns")
         header = ("model", "median standard error [kcal/mol]", "off the full hybrid: mean", "largest")
         numbers = {own: free_energy_deviation(free, found[BEST], SEEN) for own, free in found.items()}
-        table(header, [[own, *(f"{value:.2f}" for value in values)] for own, values in numbers.items()])
-        write(options.pictures / f"free-energy-{name}.png", free_energies(found, labels))
+        table(header, [[own, *(f"{value / KCAL_MOL:.2f}" for value in values)] for own, values in numbers.items()])
+        write(options.pictures / f"free-energy-{name}.png", FreeEnergyComparison(found, tuple(labels)).picture())
 
 
 def of_model(name: str, task: TorsionTask, kept: KeptModels, options: argparse.Namespace) -> FreeEnergy | None:

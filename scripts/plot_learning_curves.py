@@ -21,7 +21,7 @@ from pathlib import Path
 from common import PICTURES, PUBLISHED_DATA, options_of, read_set, table, write
 
 from hybridff.comparison import learning_curves as lc
-from hybridff.plots.models import curves
+from hybridff.plots.curves import curves
 
 TRAIN = (25, 50, 110, 250, 500, 1000)
 SETS = ("ethanol_rmd17", "ethanol_ccsdt", "aspirin_rmd17", "nma_b3lyp", "3bpa_300k", "acac_300k")

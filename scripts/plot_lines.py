@@ -17,8 +17,9 @@ from common import DATA, PICTURES, PUBLISHED_DATA, options_of, read_set, say, ta
 from hybridff import HybridFFCalculator
 from hybridff.analysis.lines import Line, energies_along, off_by
 from hybridff.comparison.recipes import SIX, KeptModels
-from hybridff.plots.analysis import lines
+from hybridff.plots.curves import lines
 from hybridff.reference.ethanol_lines import LEVEL, ethanol_lines
+from hybridff.units import KCAL_MOL
 
 LOW = 20.0
 """Energies of the reference that are compared once more [kcal/mol]."""
@@ -38,7 +39,8 @@ def main() -> None:
     found: dict[str, dict[str, np.ndarray]] = {}
     table(HEADER, rows(plans, kept, found))
     for key, (line, _) in plans.items():
-        picture = lines(line.places, found[key], line.label, highest=1.15 * float(found[key]["reference"].max()))
+        label, places = line.axis()
+        picture = lines(places, found[key], label, highest=1.15 * float(found[key]["reference"].max()))
         write(options.pictures / f"{key}.png", picture)
 
 
@@ -48,13 +50,18 @@ def rows(
     """Rows of all lines and models, whose energies are added to what was found."""
     for key, (line, reference) in plans.items():
         zero = int(reference.argmin())
-        low = reference - reference[zero] < LOW
-        found[key] = {"reference": reference - reference[zero]}
+        low = reference - reference[zero] < LOW * KCAL_MOL
+        found[key] = {"reference": (reference - reference[zero]) / KCAL_MOL}
         for name in SIX:
             energies = energies_along(line, kept.data.molecule.numbers, HybridFFCalculator(kept.force_field(name)))
             whole, near = off_by(energies, reference), off_by(energies[low], reference[low])
-            found[key][name] = energies - energies[zero]
-            yield [key, name, *(f"{value:.2f}" for value in whole), *(f"{value:.3f}" for value in near)]
+            found[key][name] = (energies - energies[zero]) / KCAL_MOL
+            yield [
+                key,
+                name,
+                *(f"{value / KCAL_MOL:.2f}" for value in whole),
+                *(f"{value / KCAL_MOL:.3f}" for value in near),
+            ]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from common import PICTURES, kcal, options_of, read_set, table, write
 from hybridff import evaluate
 from hybridff.comparison.benchmark_sets import BenchmarkFit, fit_as_the_command_does
 from hybridff.hybrid.correcting import CorrectionOptions
-from hybridff.plots.models import Curve, curves
+from hybridff.plots.curves import Curve, curves
 from hybridff.stability.gate import GateOptions
 
 VALIDATION, TEST = 50, 500

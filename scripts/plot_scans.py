@@ -22,6 +22,7 @@ from hybridff.analysis.scan import Scan
 from hybridff.comparison.recipes import SIX, KeptModels
 from hybridff.comparison.torsion_tasks import TASKS, TorsionTask, grid, scan_pictures, scan_table
 from hybridff.errors import MissingProgramError
+from hybridff.units import ANGSTROM
 
 OTHERS, BEST = {"UFF": "uff", "MMFF94": "mmff94"}, "class2 + kernel"
 XTB = "GFN2-xTB*"  # too slow to relax hundreds of geometries: it labels those of the reference
@@ -43,7 +44,7 @@ def main() -> None:
             one_molecule(name, task, kept, options)
             continue
         numbers, found = data.molecule.numbers, scan_of(BEST, task, kept, options.every)
-        frames = [ase.Atoms(numbers, x) for x in found.positions.reshape(-1, len(numbers), 3)]
+        frames = [ase.Atoms(numbers, x / ANGSTROM) for x in found.positions.reshape(-1, len(numbers), 3)]
         ase.io.write(options.grid, frames, format="extxyz")
 
 
@@ -64,7 +65,7 @@ def one_molecule(name: str, task: TorsionTask, kept: KeptModels, options: argpar
 
 def scan_of(title: str, task: TorsionTask, kept: KeptModels, every: float) -> Scan:
     """A scan of an earlier run, or a new one, by a fitted model or a method that needs no fit."""
-    molecule, ending = kept.data.molecule, f"scan-{every:g}.npz"
+    molecule, ending = kept.data.molecule, f"relaxed-{every:g}.npz"
     path = kept.file(title, ending) if title in SIX else kept.folder / f"{kept.data.name}-{OTHERS[title]}-{ending}"
 
     def compute() -> dict[str, np.ndarray]:

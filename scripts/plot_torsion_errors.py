@@ -14,8 +14,9 @@ from common import PICTURES, options_of, read_set, say, table, write
 from rdkit import Chem
 
 from hybridff.analysis.groups import error_groups
+from hybridff.analysis.torsions import torsion_name
 from hybridff.comparison.recipes import SIX, KeptModels
-from hybridff.plots.analysis import lines
+from hybridff.plots.curves import lines
 from hybridff.units import FORCE_KCAL
 
 SET, AMIDE = "nma_b3lyp", "[#6]C(=O)N[#6]"
@@ -33,7 +34,7 @@ def main() -> None:
     kept = KeptModels(options.models, data, options.train, say=say)
     torsion = amide(data.molecule.to_rdkit())
     test = data.frames.subset(kept.split.test)
-    label = "-".join(data.molecule.label(atom) for atom in torsion)
+    label = torsion_name(data.molecule, torsion)
     groups = {name: error_groups(kept.force_field(name), test, data.molecule, torsions=[torsion]) for name in SIX}
     own = {name: [group for group in found if group.kind == label] for name, found in groups.items()}
     errors = {name: [(group.force_rmse or np.nan) / FORCE_KCAL for group in found] for name, found in own.items()}

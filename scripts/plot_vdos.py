@@ -12,18 +12,17 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import ase
 from common import PICTURES, kept_arrays, options_of, read_set, say, table, write
 
 from hybridff import HybridFFCalculator
 from hybridff.analysis.minima import search
 from hybridff.analysis.modes import modes_of
 from hybridff.analysis.trajectories import Run
-from hybridff.analysis.vibrations import Spectrum, mean_spectrum
+from hybridff.analysis.vibrations import Spectrum, SpectrumComparison
 from hybridff.comparison.recipes import RECIPES, KeptModels
 from hybridff.comparison.spectra import band_cell, spectrum_arrays, spectrum_of
 from hybridff.export.dynamics import DynamicsError
-from hybridff.plots.analysis import spectra
+from hybridff.units import KCAL_MOL
 
 NAMES = ("stock GAFF", "morse", "class2", "class2 + kernel", "sgdml")
 MINIMA = 2
@@ -41,14 +40,14 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("table-models"), help="folder of models and spectra")
     parser.add_argument("--picture", type=Path, default=PICTURES / "vdos.png")
     options = parser.parse_args()
-    shown: dict[str, dict[float, Spectrum]] = {}
+    shown: dict[str, dict[float, list[Spectrum]]] = {}
     print(f"{options.set}, {options.runs} runs of {options.time:g} ps; shift from {KELVINS[0]:g} K in brackets")
     table(("model", "temperature [K]", "O-H [cm⁻¹]", "C-H [cm⁻¹]"), rows(options, shown))
-    write(options.picture, spectra(shown))
+    write(options.picture, SpectrumComparison(shown).picture())
 
 
-def rows(options: argparse.Namespace, shown: dict[str, dict[float, Spectrum]]) -> Iterator[list[str]]:
-    """Rows of all models, whose mean spectra are added to those that are shown."""
+def rows(options: argparse.Namespace, shown: dict[str, dict[float, list[Spectrum]]]) -> Iterator[list[str]]:
+    """Rows of all models, whose spectra are added to those that are shown."""
     kept = KeptModels(options.models, read_set(options.set), options.train, say=say)
     molecule = kept.data.molecule
     for name in options.names:
@@ -67,9 +66,9 @@ def rows(options: argparse.Namespace, shown: dict[str, dict[float, Spectrum]]) -
             coldest = None if kelvin == min(found) else found[min(found)]
             yield [name, f"{kelvin:g}", *(band_cell(several, coldest, band) for band in ("O-H", "C-H"))]
         for minimum in search(molecule, calculator, wanted=15)[:MINIMA]:
-            highest = modes_of(ase.Atoms(molecule.numbers, minimum.positions), calculator).frequencies[-1]
-            yield [name, f"harmonic, minimum at {minimum.energy:.2f} kcal/mol", f"{highest:.0f}", ""]
-        shown[name] = {kelvin: mean_spectrum(own) for kelvin, own in found.items()}
+            highest = modes_of(molecule.numbers, minimum.positions, calculator).frequencies[-1]
+            yield [name, f"harmonic, minimum at {minimum.energy / KCAL_MOL:.2f} kcal/mol", f"{highest:.0f}", ""]
+        shown[name] = found
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from common import DATA, options_of, write
 
 from hybridff.comparison.kept_rows import KeptComparison
 from hybridff.comparison.options import ComparisonOptions, MACEOptions, TrainingOptions
-from hybridff.comparison.present import explanation, remarks
 from hybridff.comparison.run import ComparisonJob
 from hybridff.document.blocks import Document, Section
 from hybridff.jobs.fitting import read_data
@@ -58,7 +57,7 @@ def main() -> None:
             folder = options.folder / f"{name}-{size}"
             kept = KeptComparison(file, size, VALIDATION, options.test, FITS, OTHERS, folder, job, tell)
             comparison = kept.comparison(options.rows)
-            sentences = (*explanation(comparison), *remarks(comparison))
+            sentences = tuple(comparison.sentences())
             section = Section(f"{name}, {size} training frames", sentences, comparison.table())
             print(Document("", (section,)).markdown().removeprefix("# \n\n"), flush=True)
             if options.pictures is not None:

@@ -12,13 +12,12 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-import ase
 import numpy as np
 from common import PICTURES, PUBLISHED_DATA, options_of, read_set, say, table, write
 
 from hybridff import HybridFFCalculator
 from hybridff.analysis.minima import rmsd
-from hybridff.analysis.modes import hessian, matching, modes, read_reference, relaxed
+from hybridff.analysis.modes import matching, modes_of, normal_modes, read_reference
 from hybridff.comparison.recipes import SGDML, SIX, KeptModels, sgdml_fits
 from hybridff.plots.frequencies import ModeErrors, mode_errors
 from hybridff.units import ANGSTROM
@@ -53,21 +52,20 @@ def rows(options: argparse.Namespace, found: dict[str, ModeErrors]) -> Iterator[
         data = read_set(file, highest=highest)
         begin, second = read_reference(options.hessians / f"hessian-{file}.npz", data.molecule)
         if torsion is not None:
-            data = data.isomer(name, torsion, begin.positions * ANGSTROM)
+            data = data.isomer(name, torsion, begin)
         kept = KeptModels(options.models, data, options.train, POINTS.get(name), say)
-        reference, errors = modes(begin, second), dict[str, np.ndarray]()
+        reference, errors = normal_modes(data.molecule.numbers, begin, second), dict[str, np.ndarray]()
         for model in options.names:
             if model == SGDML and not sgdml_fits(len(begin), options.train):
                 continue
             saved = kept.model(model)
             calculator = HybridFFCalculator(saved.force_field)
-            minimum = relaxed(ase.Atoms(begin.numbers, begin.positions), calculator)
-            own = modes(minimum, hessian(minimum, calculator))
+            own = modes_of(data.molecule.numbers, begin, calculator)
             errors[model] = off = own.frequencies[matching(reference, own)] - reference.frequencies
             worst = int(np.abs(off).argmax())
             largest = f"{off[worst]:+.0f}, {reference.frequencies[worst]:.0f}"
             rmse = " / ".join(f"{error:.2f}" for error in saved.provenance["errors"])
-            away = rmsd(data.molecule, minimum.positions, begin.positions)
+            away = rmsd(data.molecule, own.positions, begin) / ANGSTROM
             yield [name, model, rmse, f"{np.abs(off).mean():.1f}", largest, f"{away:.3f}"]
         found[name] = ModeErrors(reference.frequencies, errors)
 

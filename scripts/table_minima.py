@@ -23,7 +23,7 @@ from common import PICTURES, PUBLISHED_DATA, kept_arrays, options_of, read_set, 
 from hybridff.analysis.sampling import SamplingOptions
 from hybridff.comparison.basin_populations import SampledModel, labelled_frames, population_table, tempering
 from hybridff.comparison.recipes import RECIPES, SGDML, KeptModels
-from hybridff.plots.analysis import basins
+from hybridff.plots.dynamics import population_bars
 from hybridff.reference.minima import ReferenceMinima, read_minima
 from hybridff.reference.pyscf_level import Level
 from hybridff.units import KCAL_MOL
@@ -57,7 +57,7 @@ def main() -> None:
     print("\n" + "\n".join(f"- {remark}" for remark in found.remarks))
     names = [f"minimum {i + 1} (reference {height / KCAL_MOL:.2f} kcal/mol)" for i, height in enumerate(minima.heights)]
     if found.shares:
-        write(options.picture, basins(found.shares, names))
+        write(options.picture, population_bars(found.shares, names))
 
 
 def sampled(name: str, kept: KeptModels, minima: ReferenceMinima, options: argparse.Namespace) -> SampledModel:

@@ -21,7 +21,7 @@ from hybridff.comparison.benchmark_sets import BenchmarkFit, fit_as_the_command_
 from hybridff.comparison.step_times import step_ratio
 from hybridff.export.dynamics import platform_names
 from hybridff.export.routes import Route
-from hybridff.plots.models import Curve, curves
+from hybridff.plots.curves import Curve, curves
 from hybridff.stability.gate import GateOptions
 
 SIZES: tuple[Literal["small", "medium", "full"], ...] = ("small", "medium", "full")

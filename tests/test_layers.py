@@ -10,6 +10,7 @@ ROOT = "the package itself"
 FOLDERS = (
     ROOT,
     "document",
+    "plots",
     "molecules",
     "frames",
     "gaff",
@@ -22,7 +23,6 @@ FOLDERS = (
     "analysis",
     "reference",
     "jobs",
-    "plots",
     "comparison",
     "report",
     "cli",

@@ -5,20 +5,22 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 
+from hybridff.analysis.torsions import Torsion, angles_of, torsion_name
+from hybridff.document.blocks import Table
+from hybridff.document.result import Result
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
-from hybridff.geometry import torsion
 from hybridff.model import EnergyModel
 from hybridff.molecules.molecule import Molecule
-from hybridff.units import DEGREE, KCAL_MOL
+from hybridff.plots.errors import GroupError, group_errors
+from hybridff.units import DEGREE, FORCE_KCAL, KCAL_MOL
 
-HEIGHTS = (0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0, np.inf)
-"""Limits of intervals above the lowest frame [kcal/mol]."""
-INTERVAL = 30.0
-"""Of torsions [degrees]."""
+HEIGHTS = tuple(kcal * KCAL_MOL for kcal in (0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0, np.inf))
+"""Limits of intervals above the lowest frame [kJ/mol]."""
+INTERVAL = 30.0 * DEGREE
+"""Width of the intervals of torsions [rad]."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,46 @@ class Group:
     kind: str
     """What the parts are: "element", "atom", "energy", or the name of a torsion."""
     name: str
+    """The element, the atom, or an interval, such as "2 to 5": of heights in kcal/mol, of torsions in degrees."""
     n: int
-    """Frames, or atoms of an element."""
+    """Number of frames, or of atoms of an element."""
     energy_rmse: float | None
-    """[kJ/mol]; None for elements and atoms."""
+    """RMSE of energies [kJ/mol]; None for elements and atoms."""
     force_rmse: float | None
-    """Of components [kJ/mol/nm]; None where the frames have no forces."""
+    """RMSE of force components [kJ/mol/nm]; None where the frames have no forces."""
     force_rms: float | None
-    """Of the reference's components themselves [kJ/mol/nm]."""
+    """Root mean square of the reference's force components themselves [kJ/mol/nm]."""
+
+
+@dataclass(frozen=True)
+class ErrorGroups(Result):
+    """Errors of a model by group, one kind of group after the other."""
+
+    groups: tuple[Group, ...]
+    """Groups in the order in which they are shown."""
+
+    def sentences(self) -> list[str]:
+        """A line for each group, with errors in kcal/mol and kcal/mol/Å."""
+        found = [f"{'by':24s} {'group':>12s} {'number':>7s} {'energy':>8s} {'force':>8s} {'of':>8s}"]
+        found += [
+            f"{kind:24s} {name:>12s} {n:>7s} {energy:>8s} {force:>8s} {size:>8s}"
+            for kind, name, n, energy, force, size in self.table().rows
+        ]
+        return found
+
+    def table(self) -> Table:
+        """A row for each group: RMSE of energies [kcal/mol] and force components [kcal/mol/Å]."""
+        rows = []
+        for own in self.groups:
+            energy = "" if own.energy_rmse is None else f"{own.energy_rmse / KCAL_MOL:.3f}"
+            force, size = ("" if x is None else f"{x / FORCE_KCAL:.3f}" for x in (own.force_rmse, own.force_rms))
+            rows.append((own.kind, own.name, str(own.n), energy, force, size))
+        errors = ("energy RMSE [kcal/mol]", "force RMSE [kcal/mol/Å]", "force RMS [kcal/mol/Å]")
+        return Table(("by", "group", "frames or atoms", *errors), tuple(rows))
+
+    def picture(self) -> bytes:
+        """Bars of the errors, a panel for each kind of group."""
+        return group_errors([GroupError(own.kind, own.name, own.energy_rmse, own.force_rmse) for own in self.groups])
 
 
 def error_groups(
@@ -43,13 +77,13 @@ def error_groups(
     frames: Frames,
     molecule: Molecule,
     energy_offset: float | None = None,
-    torsions: Sequence[tuple[int, int, int, int]] = (),
+    torsions: Sequence[Torsion] = (),
     heights: Sequence[float] = HEIGHTS,
 ) -> list[Group]:
     """Errors of a model by group; groups without frames are left out.
 
     ``energy_offset`` [kJ/mol] is the model's own; None takes the mean difference over these frames. ``heights`` are
-    limits of intervals [kcal/mol]. Errors by interval of a torsion: V. Vassilev-Galindo et al., J. Chem. Phys. 154,
+    limits of intervals [kJ/mol]. Errors by interval of a torsion: V. Vassilev-Galindo et al., J. Chem. Phys. 154,
     094119 (2021), Fig. 7.
     """
     energies, forces = predict(model, frames.positions)
@@ -67,12 +101,12 @@ def error_groups(
                 force, size = _rms(deviations[chosen]), _rms(frames.forces[chosen])
             yield Group(kind, name, int(chosen.sum()), _rms(off[chosen]), force, size)
 
-    above = (frames.energies - frames.energies.min()) / KCAL_MOL
-    found += parts("energy", _intervals(above, heights))
+    above = frames.energies - frames.energies.min()
+    found += parts("energy", _intervals(above, heights, KCAL_MOL))
     for atoms in torsions:
-        angles = torsion(torch.as_tensor(frames.positions[:, list(atoms)])).numpy() / DEGREE
-        limits = np.arange(-180.0, 180.0 + INTERVAL / 2, INTERVAL)
-        found += parts("-".join(molecule.label(atom) for atom in atoms), _intervals(angles, limits))
+        angles = angles_of(frames.positions, [atoms])[:, 0]
+        limits = np.linspace(-180.0, 180.0, round(360 * DEGREE / INTERVAL) + 1) * DEGREE
+        found += parts(torsion_name(molecule, atoms), _intervals(angles, limits, DEGREE))
     return found
 
 
@@ -91,13 +125,17 @@ def _of_atoms(
 
 
 def _intervals(
-    values: Float[np.ndarray, " frames"], limits: Sequence[float] | Float[np.ndarray, " limits"]
+    values: Float[np.ndarray, " frames"], limits: Sequence[float] | Float[np.ndarray, " limits"], unit: float
 ) -> Iterator[tuple[str, Bool[np.ndarray, " frames"]]]:
-    """Names of intervals, and which values are in them; the last one has its upper end."""
+    """Names of intervals, with limits in a unit for people, and which values are in them.
+
+    Intervals have their lower ends, and the last its upper end too.
+    """
     last = len(limits) - 2
     for number, (low, high) in enumerate(pairwise(limits)):
         inside = (values >= low) & ((values < high) | ((number == last) & (values == high)))
-        yield (f"above {low:g}" if np.isinf(high) else f"{low:g} to {high:g}"), inside
+        begin, end = low / unit, high / unit
+        yield (f"above {begin:g}" if np.isinf(high) else f"{begin:g} to {end:g}"), inside
 
 
 def _rms(values: np.ndarray) -> float:

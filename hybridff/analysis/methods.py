@@ -18,10 +18,12 @@ from hybridff.corrections.sgdml_file import read_sgdml
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import HybridFFError, InputError, MissingProgramError
 from hybridff.export.calculator import HybridFFCalculator, MoleculeCalculator
+from hybridff.export.dynamics import DynamicsError
 from hybridff.export.modelfile import FILE_NAME, read_model
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import StartOptions, starting_parameters, stock_of
 from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.progress import Say
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
 _XTB: Mapping[str, str] = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}
@@ -30,7 +32,7 @@ STOCK = "stock"
 NAMES = (STOCK, *_RDKIT, *_XTB)
 """Methods that need nothing but their name."""
 _NO_CUTOFF = 1e6
-"""[Å]"""
+"""A cutoff that nothing is beyond, for RDKit [Å]."""
 
 
 def method(
@@ -91,6 +93,15 @@ def running(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise InputError(f"{name} failed ({type(error).__name__}: {error}); leave this method out.") from error
+
+
+@contextmanager
+def leaving_out(name: str, say: Say) -> Iterator[None]:
+    """Go on without a method whose dynamics blow up, and say so."""
+    try:
+        yield
+    except DynamicsError as error:
+        say(f"Note: {name} is left out: {error}")
 
 
 class RDKitCalculator(MoleculeCalculator):

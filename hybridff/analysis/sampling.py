@@ -3,7 +3,7 @@
 import math
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,29 +11,36 @@ from pathlib import Path
 
 import numpy as np
 import openmm
+from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float
 from openmm import app, unit
 
+from hybridff.analysis.methods import leaving_out, running
+from hybridff.analysis.minima import start_of
+from hybridff.analysis.trajectories import plain_number, system_of
 from hybridff.errors import InputError
 from hybridff.export.context import raise_unless_nan
 from hybridff.export.dynamics import DynamicsError
 from hybridff.molecules.molecule import Molecule
+from hybridff.progress import Progress, Say, part, quiet, silent
 
 LADDER = 1.13
-"""Ratio of neighbouring temperatures, about."""
+"""Ratio of neighbouring temperatures of the tempering, about."""
 FRICTION = 2.0
-"""[1/ps]"""
+"""Friction of Langevin dynamics [1/ps]."""
 SAMPLE = 0.1
-"""Between two frames, and between two attempts to change the temperature [ps]."""
+"""Time between two frames, and between two attempts to change the temperature [ps]."""
 WARM = 0.1
 """Share of a run that is not counted."""
+Runs = Mapping[float, Sequence[Float[np.ndarray, "_ atoms 3"]]]
+"""Frames [nm] of independent runs at each temperature [K]."""
 
 _BROKEN = "the sampling blew up: the energy is no longer finite; verify --dynamics may tell where."
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
-    """How to sample."""
+    """How a molecule is sampled."""
 
     temperatures: tuple[float, ...] = (300.0,)
     """Temperatures to sample [K]."""
@@ -45,7 +52,7 @@ class SamplingOptions:
     """Independent runs, whose scatter gives the errors."""
 
     time: float = 0.5
-    """Of each run [ns]."""
+    """Length of each run [ns]."""
 
     step: float = 1.0
     """Time step [fs]."""
@@ -82,7 +89,7 @@ def sample(
     start: Float[np.ndarray, "atoms 3"],
     options: SamplingOptions,
     run: int = 0,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress = silent,
 ) -> dict[float, Float[np.ndarray, "frames atoms 3"]]:
     """Frames [nm] of one run at each of the temperatures asked for; deterministic for a seed.
 
@@ -111,17 +118,52 @@ def sample(
             for done in range(0, steps, every):
                 (simulation if tempered is None else tempered).step(every)
                 state = simulation.context.getState(getPositions=True, getEnergy=True)
-                if not math.isfinite(state.getPotentialEnergy()._value):
+                if not math.isfinite(plain_number(state.getPotentialEnergy())):
                     raise DynamicsError(_BROKEN)
                 now = ladder[0 if tempered is None else tempered.currentTemperature]
                 if done >= WARM * steps and now in frames:
-                    frames[now].append(state.getPositions(asNumpy=True)._value)
-                if progress is not None:
-                    progress(min(1.0, (done + every) / steps))
+                    frames[now].append(plain_number(state.getPositions(asNumpy=True)))
+                progress(min(1.0, (done + every) / steps))
     except (openmm.OpenMMException, ValueError) as error:
         raise_unless_nan(error)
         raise DynamicsError(_BROKEN) from None
     return {kelvin: np.array(own).reshape(-1, *start.shape) for kelvin, own in frames.items()}
+
+
+def sample_all(
+    molecule: Molecule,
+    methods: Mapping[str, BaseCalculator],
+    options: SamplingOptions,
+    *,
+    say: Say = quiet,
+    progress: Progress = silent,
+) -> dict[str, Runs]:
+    """Runs of every method, by its name; one that blows up or misses a temperature is left out, and ``say`` says so.
+
+    Raises ``InputError`` where no method comes to an end.
+    """
+    found: dict[str, Runs] = {}
+    for number, (name, calculator) in enumerate(methods.items()):
+        tell = part(progress, number / len(methods), (number + 1) / len(methods), name)
+        with running(name), leaving_out(name, say):
+            runs = _runs(molecule, calculator, options, tell)
+            if all(len(own) for several in runs.values() for own in several):
+                found[name] = runs
+            else:
+                say(f"Note: a run of {name} was never at one of the temperatures; lengthen --time. It is left out.")
+    if not found:
+        raise InputError("no method came to an end.")
+    return found
+
+
+def _runs(molecule: Molecule, calculator: BaseCalculator, options: SamplingOptions, progress: Progress) -> Runs:
+    system, start = system_of(calculator, molecule), start_of(calculator, molecule)
+    found: dict[float, list[Float[np.ndarray, "_ atoms 3"]]] = {kelvin: [] for kelvin in options.temperatures}
+    for run in range(options.runs):
+        tell = part(progress, run / options.runs, (run + 1) / options.runs)
+        for kelvin, frames in sample(system, molecule, start, options, run, tell).items():
+            found[kelvin].append(frames)
+    return found
 
 
 @contextmanager

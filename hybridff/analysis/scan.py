@@ -1,38 +1,46 @@
-"""Energies along torsions: relaxed and rigid scans of one or two of them."""
+"""Energies along torsions: relaxed and rigid scans of one or two of them, by one method or several."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-import ase
 import numpy as np
 import openmm
 from ase.calculators.calculator import BaseCalculator
-from ase.constraints import FixInternals
-from ase.optimize import BFGS
 from jaxtyping import Float
 
+from hybridff.analysis.methods import running
+from hybridff.analysis.minima import positions_of
+from hybridff.analysis.torsions import Torsion, angles_of, far_side, torsion_name, wrapped
 from hybridff.analysis.trajectories import system_of
+from hybridff.document.blocks import Table
+from hybridff.document.result import Result
 from hybridff.errors import InputError
-from hybridff.export.calculator import MoleculeCalculator, energy_of
+from hybridff.export.ase_atoms import FORCE_EV, Relaxation, Turn, energies_at, relaxed_but_torsions, turned
+from hybridff.export.calculator import MoleculeCalculator
 from hybridff.export.context import BIAS_GROUP, minimise, new_context
 from hybridff.molecules.molecule import Molecule
-from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
+from hybridff.plots.curves import lines
+from hybridff.plots.torsions import ColourScale, TorsionGrid, scans, torsion_maps
+from hybridff.progress import Progress, part, silent
+from hybridff.units import DEGREE, KCAL_MOL
 
-LARGEST_FORCE = 2e-3
-"""Of a relaxed geometry, along what may relax [eV/Å]."""
+LARGEST_FORCE = 2e-3 * FORCE_EV
+"""Largest force on an atom of a relaxed geometry, along what may relax [kJ/mol/nm]."""
 _MOST_STEPS = 500
-_FARTHEST = 30.0
-"""Turn of a torsion at once, before what is in the way can relax [degrees]."""
+"""Steps of a relaxation, at most."""
+_LONGEST_STEP = 0.01
+"""How far an atom moves in a step by ASE, at most [nm]."""
+_FARTHEST = 30.0 * DEGREE
+"""Angle of a turn, at most, before what is in the way can relax [rad]."""
+_OFF_GRID = 1.0 * DEGREE
+"""How far the angles of a geometry may be from those of a point of the grid [rad]."""
 _HOLD = 2e5
-"""Of torsions that OpenMM relaxes the rest of [kJ/mol]."""
+"""Strength of the force that holds torsions while OpenMM relaxes the rest [kJ/mol]."""
 _TOLERANCE = 1.0
-"""Of the force there [kJ/mol/nm]."""
-Torsion = tuple[int, int, int, int]
-Turn = list[tuple[Torsion, float]]
-"""Torsions and their angles [degrees]."""
-Relaxation = Callable[[ase.Atoms, Turn], float | None]
-"""Moves atoms whose torsions are held, and gives their energy [kcal/mol]; None where there is no end to it."""
+"""Root mean square force at which OpenMM's minimiser ends [kJ/mol/nm]."""
+Relax = Callable[[Float[np.ndarray, "atoms 3"], Turn], tuple[Float[np.ndarray, "atoms 3"], float] | None]
+"""Positions [nm] relaxed with torsions held, and their energy [kJ/mol]; None where the relaxation does not end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,44 +48,108 @@ class Scan:
     """Energies and geometries on a grid of one or two torsions."""
 
     angles: tuple[Float[np.ndarray, " _"], ...]
-    """Of each torsion [degrees]."""
+    """Angles of each torsion [rad]."""
     energies: Float[np.ndarray, "*grid"]
-    """Above the lowest [kcal/mol]; NaN where no relaxation ended."""
+    """Energies above the lowest [kJ/mol]; NaN where no relaxation ended."""
     positions: Float[np.ndarray, "*grid atoms 3"]
-    """[Å]"""
+    """Geometries of the points [nm]."""
 
     def difference(self, other: "Scan") -> Float[np.ndarray, "*grid"]:
-        """Energies less those of another scan, without the mean of that [kcal/mol]."""
+        """Energies less those of another scan, without the mean of that [kJ/mol]."""
         off = self.energies - other.energies
         return off - np.nanmean(off)
 
     def deviation(self, other: "Scan") -> tuple[float, float]:
-        """Mean and largest absolute difference of energies from another scan's, each less its mean [kcal/mol]."""
+        """Mean and largest absolute difference of energies from another scan's, each less its mean [kJ/mol]."""
         off = np.abs(self.difference(other))
         return float(np.nanmean(off)), float(np.nanmax(off))
 
 
-def parse_torsion(text: str, molecule: Molecule) -> Torsion:
-    """Atoms of "3,1,2,9", counted from 1, as counted from 0.
+@dataclass(frozen=True, eq=False)
+class ScanComparison(Result):
+    """The same scan by several methods, of which the first is what the others are compared with."""
 
-    Raises ``InputError`` for what are no four atoms bonded in a chain, and where the middle bond is in a ring.
-    """
-    try:
-        atoms = tuple(int(part) - 1 for part in text.split(","))
-    except ValueError:
-        atoms = ()
-    n = len(molecule.numbers)
-    if len(atoms) != 4 or len(set(atoms)) != 4 or not all(0 <= atom < n for atom in atoms):
-        raise InputError(f"{text} is no torsion of {molecule.name}: give four numbers of atoms from 1 to {n}.")
-    i, j, k, m = atoms
-    bonds = {frozenset(bond) for bond in molecule.bonds.tolist()}
-    if not all(frozenset(pair) in bonds for pair in ((i, j), (j, k), (k, m))):
-        raise InputError(
-            f"the atoms {', '.join(molecule.label(atom) for atom in atoms)} are not bonded in a chain; give a torsion."
+    scans: Mapping[str, Scan]
+    """Scans by the names of methods."""
+    labels: tuple[str, ...]
+    """Names of the torsions."""
+    rigid: bool
+    """Whether nothing was relaxed."""
+
+    @property
+    def first(self) -> str:
+        """Name of the method that the others are compared with."""
+        return next(iter(self.scans))
+
+    def sentences(self) -> list[str]:
+        """What was scanned, how high each method rises, and how far it is from the first."""
+        how, n_points = "rigid" if self.rigid else "relaxed", self.scans[self.first].energies.size
+        found = [f"{how} scan of {' and '.join(self.labels)}, {n_points} points"]
+        for name, own in self.scans.items():
+            off = ""
+            if name != self.first:
+                mean, largest = (value / KCAL_MOL for value in own.deviation(self.scans[self.first]))
+                off = f"; off {self.first} by {mean:.2f} on average, {largest:.2f} at most"
+            lost = int(np.isnan(own.energies).sum())
+            ends = f"; {lost} points without end" if lost else ""
+            found.append(f"{name}: up to {np.nanmax(own.energies) / KCAL_MOL:.2f} kcal/mol{off}{ends}")
+        return found
+
+    def table(self) -> Table:
+        """A row for each point of the grid: angles [degrees] and the energy of each method [kcal/mol]."""
+        angles = [own / DEGREE for own in self.scans[self.first].angles]
+        rows = (
+            (
+                *(f"{own[i]:g}" for own, i in zip(angles, place, strict=True)),
+                *(f"{own.energies[place] / KCAL_MOL:.4f}" for own in self.scans.values()),
+            )
+            for place in np.ndindex(*self.scans[self.first].energies.shape)
         )
-    if j in moving(molecule, (i, j, k, m)):
-        raise InputError(f"the bond {molecule.label(j)}-{molecule.label(k)} is in a ring, which cannot be turned.")
-    return i, j, k, m
+        header = (*(f"{label} [degrees]" for label in self.labels), *(f"{name} [kcal/mol]" for name in self.scans))
+        return Table(header, tuple(rows))
+
+    def picture(self) -> bytes:
+        """Curves along one torsion, maps over two."""
+        return scans({name: TorsionGrid(own.angles, own.energies) for name, own in self.scans.items()}, self.labels)
+
+    def differences(self) -> bytes:
+        """Energies of all methods less those of the first, each less its mean, drawn as a PNG file."""
+        first = self.scans[self.first]
+        off = {name: own.difference(first) for name, own in self.scans.items() if name != self.first}
+        what = f"energy less that of {self.first}"
+        if len(self.labels) == 1:
+            shown = {name: own / KCAL_MOL for name, own in off.items()}
+            return lines(first.angles[0] / DEGREE, shown, f"{self.labels[0]} [degrees]", what=f"{what} [kcal/mol]")
+        largest = max(float(np.nanmax(np.abs(own))) for own in off.values())
+        maps = {name: TorsionGrid(first.angles, own) for name, own in off.items()}
+        return torsion_maps(maps, self.labels, what, ColourScale(-largest, largest, "RdBu_r"))
+
+
+def torsion_scans(
+    molecule: Molecule,
+    methods: Mapping[str, BaseCalculator],
+    torsions: Sequence[Torsion],
+    angles: Sequence[Float[np.ndarray, " _"]],
+    *,
+    rigid: bool = False,
+    reference: Mapping[str, Scan] | None = None,
+    progress: Progress = silent,
+) -> ScanComparison:
+    """Scan one or two torsions by every method over all combinations of their angles [rad].
+
+    Each relaxes its own geometries, or with ``rigid`` none: they are the molecule's own, turned. Scans of
+    ``reference``, by their names, come first. Raises ``InputError`` where a method fails or relaxes nothing.
+    """
+    found = dict(reference or {})
+    begin = positions_of(molecule)
+    for number, (name, calculator) in enumerate(methods.items()):
+        tell = part(progress, number / len(methods), (number + 1) / len(methods), name)
+        with running(name):
+            if rigid:
+                found[name] = rigid_scan(molecule, calculator, torsions, angles, begin=begin, progress=tell)
+            else:
+                found[name] = relaxed_scan(molecule, calculator, torsions, angles, begin=begin, progress=tell)
+    return ScanComparison(found, tuple(torsion_name(molecule, own) for own in torsions), rigid)
 
 
 def on_grid(
@@ -87,184 +159,172 @@ def on_grid(
     angles: Sequence[Float[np.ndarray, " _"]],
     name: str,
 ) -> Scan:
-    """The scan that geometries [Å] with energies [kcal/mol] are, each at the point of the grid [degrees] next to it.
+    """The scan that geometries [nm] with energies [kJ/mol] are, each at the point of the grid [rad] next to it.
 
     Raises ``InputError`` where a geometry is at none, by more than a degree, or two are at the same.
     """
     shape = tuple(map(len, angles))
     found, places = np.full(shape, np.nan), np.zeros((*shape, *positions.shape[1:]))
-    for number, frame in enumerate(positions):
-        atoms = ase.Atoms(np.ones(len(frame)), frame)
+    for number, own in enumerate(angles_of(positions, torsions)):
         place = []
-        for torsion, own in zip(torsions, angles, strict=True):
-            off = np.abs((own - atoms.get_dihedral(*torsion) + 180) % 360 - 180)
-            if off.min() > 1:
+        for angle, grid in zip(own, angles, strict=True):
+            off = np.abs(wrapped(grid - angle))
+            if off.min() > _OFF_GRID:
                 raise InputError(
-                    f"{name}: frame {number + 1} has the angle {atoms.get_dihedral(*torsion):.1f}°, where the scan has "
-                    "no point; take the geometries that --structures writes, and the same --every."
+                    f"{name}: frame {number + 1} has the angle {angle / DEGREE % 360:.1f}°, where the scan has no "
+                    "point; take the geometries that --structures writes, and the same --every."
                 )
             place.append(int(off.argmin()))
         if np.isfinite(found[tuple(place)]):
             raise InputError(f"{name}: frame {number + 1} is at a point of the scan that another frame has already.")
-        found[tuple(place)], places[tuple(place)] = energies[number], frame
+        found[tuple(place)], places[tuple(place)] = energies[number], positions[number]
     return Scan(tuple(angles), found - np.nanmin(found), places)
 
 
-def moving(molecule: Molecule, torsion: Torsion) -> list[int]:
-    """Atoms on the far side of a torsion's middle bond; those of the near side too where a ring joins them."""
-    _, j, k, _ = torsion
-    found, front = {k}, [k]
-    while front:
-        atom = front.pop()
-        for other in molecule.neighbours[atom]:
-            if other not in found and {atom, other} != {j, k}:
-                found.add(other)
-                front.append(other)
-    return sorted(found)
-
-
-def scan(
-    atoms: ase.Atoms,
-    calculator: BaseCalculator,
+def rigid_scan(
     molecule: Molecule,
+    calculator: BaseCalculator,
     torsions: Sequence[Torsion],
     angles: Sequence[Float[np.ndarray, " _"]],
     *,
-    rigid: bool = False,
-    progress: Callable[[float], None] | None = None,
+    begin: Float[np.ndarray, "atoms 3"] | None = None,
+    progress: Progress = silent,
 ) -> Scan:
-    """Turn torsions to all combinations of their angles [degrees], all else relaxed, or with ``rigid`` as it is.
+    """Turn torsions to all combinations of their angles [rad] and move nothing else.
 
-    A relaxation begins at its neighbour's end, and every row once from either side: the lower energy counts.
+    ``begin`` is the geometry that is turned [nm], if not the molecule's own.
     """
+    begin = positions_of(molecule) if begin is None else begin
     shape = tuple(map(len, angles))
-    energies = np.full(shape, np.inf)
-    positions = np.zeros((*shape, len(atoms), 3))
-    places = list(product(*(range(n) for n in shape)))
-    sweeps = [places] if rigid else [_serpentine(places, shape), _serpentine(places, shape)[::-1]]
-    relax = None if rigid else _relaxation(calculator, molecule, torsions)
+    energies, positions = np.empty(shape), np.zeros((*shape, *begin.shape))
+    for number, place in enumerate(np.ndindex(*shape)):
+        turn = [(own, float(grid[i])) for own, grid, i in zip(torsions, angles, place, strict=True)]
+        positions[place] = _turned(molecule, begin, turn)
+        energies[place] = energies_at(molecule.numbers, positions[place][None], calculator)[0]
+        progress((number + 1) / energies.size)
+    return _above_lowest(angles, energies, positions)
+
+
+def relaxed_scan(
+    molecule: Molecule,
+    calculator: BaseCalculator,
+    torsions: Sequence[Torsion],
+    angles: Sequence[Float[np.ndarray, " _"]],
+    *,
+    begin: Float[np.ndarray, "atoms 3"] | None = None,
+    progress: Progress = silent,
+) -> Scan:
+    """Hold torsions at all combinations of their angles [rad] and relax all else.
+
+    A relaxation begins at its neighbour's end, and every row once from either side: the lower energy counts. ``begin``
+    is where the first begins [nm], if not the molecule's own geometry. Raises ``InputError`` where none ends.
+    """
+    begin = positions_of(molecule) if begin is None else begin
+    shape = tuple(map(len, angles))
+    energies, positions = np.full(shape, np.inf), np.zeros((*shape, *begin.shape))
+    relax = _relaxation(molecule, calculator, torsions)
+    way = _serpentine(shape)
     done = 0
-    for sweep in sweeps:
-        last = atoms.copy()
+    for sweep in (way, way[::-1]):
+        last = begin
         for place in sweep:
-            wanted = [float(own[i]) for own, i in zip(angles, place, strict=True)]
-            if relax is None:
-                found = _turned(atoms, molecule, list(zip(torsions, wanted, strict=True)))
-                energy: float | None = _energy(found, calculator)
-            else:
-                found, energy = _relaxed(last, molecule, torsions, wanted, relax)
+            wanted = np.array([float(grid[i]) for grid, i in zip(angles, place, strict=True)])
+            found = _relaxed(molecule, last, torsions, wanted, relax)
             done += 1
-            if progress is not None:
-                progress(done / (len(sweeps) * len(places)))
-            if energy is None:
+            progress(done / (2 * len(way)))
+            if found is None:
                 continue
-            last = found
+            last, energy = found
             if energy < energies[place]:
-                energies[place], positions[place] = energy, found.positions
-    energies[~np.isfinite(energies)] = np.nan
-    if np.isnan(energies).all():
+                energies[place], positions[place] = energy, last
+    return _above_lowest(angles, energies, positions)
+
+
+def _above_lowest(
+    angles: Sequence[Float[np.ndarray, " _"]],
+    energies: Float[np.ndarray, "*grid"],
+    positions: Float[np.ndarray, "*grid atoms 3"],
+) -> Scan:
+    known = np.where(np.isfinite(energies), energies, np.nan)
+    if np.isnan(known).all():
         raise InputError("no relaxation of the scan ended; begin with another geometry, or scan with --rigid.")
-    return Scan(tuple(angles), energies - np.nanmin(energies), positions)
+    return Scan(tuple(angles), known - np.nanmin(known), positions)
 
 
-def _serpentine(places: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+def _serpentine(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Places of a grid so that each is the neighbour of the last."""
+    places = list(product(*(range(n) for n in shape)))
     if len(shape) == 1:
-        return list(places)
+        return places
     return sorted(places, key=lambda place: (place[0], place[1] if place[0] % 2 == 0 else -place[1]))
 
 
-def _relaxation(calculator: BaseCalculator, molecule: Molecule, torsions: Sequence[Torsion]) -> Relaxation:
-    if isinstance(calculator, MoleculeCalculator) and hasattr(openmm, "PythonForce"):
-        return _ByOpenMM(calculator, molecule, torsions)
-    return _ByASE(calculator)
-
-
 def _relaxed(
-    begin: ase.Atoms, molecule: Molecule, torsions: Sequence[Torsion], wanted: Sequence[float], relax: Relaxation
-) -> tuple[ase.Atoms, float | None]:
-    """At some angles, with the energy [kcal/mol], which is None where a relaxation on the way does not end."""
-    found, energy = begin.copy(), None
+    molecule: Molecule,
+    begin: Float[np.ndarray, "atoms 3"],
+    torsions: Sequence[Torsion],
+    wanted: Float[np.ndarray, " torsions"],
+    relax: Relax,
+) -> tuple[Float[np.ndarray, "atoms 3"], float] | None:
+    """Relaxed at some angles [rad], and the energy [kJ/mol]; None where a relaxation on the way does not end."""
+    found, energy = begin, np.nan
     for turn in _steps(begin, torsions, wanted):
-        found = _turned(found, molecule, turn)
-        energy = relax(found, turn)
-        if energy is None:
-            break
+        ended = relax(_turned(molecule, found, turn), turn)
+        if ended is None:
+            return None
+        found, energy = ended
     return found, energy
 
 
-def _energy(atoms: ase.Atoms, calculator: BaseCalculator) -> float:
-    atoms.calc = calculator
-    return energy_of(atoms) / KCAL_MOL
-
-
-def _steps(atoms: ase.Atoms, torsions: Sequence[Torsion], wanted: Sequence[float]) -> list[Turn]:
+def _steps(
+    positions: Float[np.ndarray, "atoms 3"], torsions: Sequence[Torsion], wanted: Float[np.ndarray, " torsions"]
+) -> list[Turn]:
     """Ways to some angles, none further than what is in the way can relax after."""
-    ways = [
-        (angle - atoms.get_dihedral(*torsion) + 180) % 360 - 180
-        for torsion, angle in zip(torsions, wanted, strict=True)
-    ]
-    n_steps = max(1, int(np.ceil(max(map(abs, ways)) / _FARTHEST)))
+    ways = wrapped(wanted - angles_of(positions[None], torsions)[0])
+    n_steps = max(1, int(np.ceil(np.abs(ways).max() / _FARTHEST)))
     return [
-        [(torsion, angle - way * left / n_steps) for torsion, angle, way in zip(torsions, wanted, ways, strict=True)]
-        for left in reversed(range(n_steps))
+        list(zip(torsions, (wanted - ways * left / n_steps).tolist(), strict=True)) for left in reversed(range(n_steps))
     ]
 
 
-def _turned(atoms: ase.Atoms, molecule: Molecule, turn: Turn) -> ase.Atoms:
+def _turned(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], turn: Turn) -> Float[np.ndarray, "atoms 3"]:
     """With torsions at some angles, all else as it is."""
-    found = atoms.copy()
-    for torsion, angle in turn:
-        found.set_dihedral(*torsion, angle, indices=moving(molecule, torsion))
-    return found
+    for own, angle in turn:
+        positions = turned(positions, own, angle, far_side(molecule, own[1], own[2]))
+    return positions
 
 
-class _ByOpenMM:
-    """Relaxes by OpenMM's minimiser with a stiff force on the torsions: some hundred times as fast as by ASE.
+def _relaxation(molecule: Molecule, calculator: BaseCalculator, torsions: Sequence[Torsion]) -> Relax:
+    """By OpenMM where it can call the method and its long first steps do no harm, by ASE elsewhere."""
+    if isinstance(calculator, MoleculeCalculator) and hasattr(openmm, "PythonForce"):
+        return _by_openmm(molecule, calculator, torsions)
+    how = Relaxation(LARGEST_FORCE, _MOST_STEPS, _LONGEST_STEP)
+    return lambda positions, turn: relaxed_but_torsions(molecule.numbers, positions, calculator, how, turn)
+
+
+def _by_openmm(molecule: Molecule, calculator: BaseCalculator, torsions: Sequence[Torsion]) -> Relax:
+    """OpenMM's minimiser with a stiff force on the torsions: some hundred times as fast as ASE's.
 
     The torsion gives way by δ, some thousandths of a degree; the energy is put back by δ times the force's torque.
     """
+    hold = openmm.CustomTorsionForce(f"{_HOLD}*(1-cos(theta-theta0))")
+    hold.addPerTorsionParameter("theta0")
+    hold.setForceGroup(BIAS_GROUP)
+    for own in torsions:
+        hold.addTorsion(*own, [0.0])
+    system = system_of(calculator, molecule)
+    system.addForce(hold)
+    context = new_context(system, openmm.VerletIntegrator(0.001))
 
-    def __init__(self, calculator: BaseCalculator, molecule: Molecule, torsions: Sequence[Torsion]) -> None:
-        self._hold = openmm.CustomTorsionForce(f"{_HOLD}*(1-cos(theta-theta0))")
-        self._hold.addPerTorsionParameter("theta0")
-        self._hold.setForceGroup(BIAS_GROUP)
-        for torsion in torsions:
-            self._hold.addTorsion(*torsion, [0.0])
-        system = system_of(calculator, molecule)
-        system.addForce(self._hold)
-        self._context = new_context(system, openmm.VerletIntegrator(0.001))
-
-    def __call__(self, atoms: ase.Atoms, turn: Turn) -> float | None:
-        """Moves the atoms and gives their energy [kcal/mol]; None where there is none."""
-        for row, (torsion, angle) in enumerate(turn):
-            self._hold.setTorsionParameters(row, *torsion, [angle * DEGREE])
-        self._hold.updateParametersInContext(self._context)
-        self._context.setPositions(atoms.positions * ANGSTROM)
-        positions, energy = minimise(self._context, _TOLERANCE, _MOST_STEPS)
+    def relax(positions: Float[np.ndarray, "atoms 3"], turn: Turn) -> tuple[Float[np.ndarray, "atoms 3"], float] | None:
+        for row, (own, angle) in enumerate(turn):
+            hold.setTorsionParameters(row, *own, [angle])
+        hold.updateParametersInContext(context)
+        context.setPositions(positions)
+        found, energy = minimise(context, _TOLERANCE, _MOST_STEPS)
         if not np.isfinite(energy):
             return None
-        atoms.positions = positions / ANGSTROM
-        off = [(atoms.get_dihedral(*torsion) - angle + 180) % 360 - 180 for torsion, angle in turn]
-        return float(energy + _HOLD * sum((own * DEGREE) ** 2 for own in off)) / KCAL_MOL
+        off = wrapped(angles_of(found[None], torsions)[0] - np.array([angle for _, angle in turn]))
+        return found, float(energy + _HOLD * (off**2).sum())
 
-
-class _ByASE:
-    """Relaxes by ASE, with the torsions held exactly: for methods that OpenMM's long first steps are too much for."""
-
-    def __init__(self, calculator: BaseCalculator) -> None:
-        self._calculator = calculator
-
-    def __call__(self, atoms: ase.Atoms, turn: Turn) -> float | None:
-        """Moves the atoms and gives their energy [kcal/mol]; None where the relaxation does not end."""
-        own = atoms.copy()
-        own.calc = self._calculator
-        held = [[angle, list(torsion)] for torsion, angle in turn]
-        own.set_constraint(FixInternals(dihedrals_deg=held, epsilon=1e-6))
-        try:
-            if not BFGS(own, logfile=None, maxstep=0.1).run(fmax=LARGEST_FORCE, steps=_MOST_STEPS):
-                return None
-        except (ValueError, ZeroDivisionError):  # of ASE, where the angles can no longer be held
-            return None
-        atoms.positions = own.positions
-        return energy_of(own) / KCAL_MOL
+    return relax

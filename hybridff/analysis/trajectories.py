@@ -1,10 +1,9 @@
 """Dynamics of an isolated molecule by any method, all in the same engine: OpenMM on its Reference platform."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import ase
 import numpy as np
 import openmm
 from ase.calculators.calculator import BaseCalculator
@@ -12,17 +11,18 @@ from jaxtyping import Float
 from openmm import app
 
 from hybridff.errors import InputError
-from hybridff.export.calculator import HybridFFCalculator, MoleculeCalculator, energy_of
+from hybridff.export.ase_atoms import evaluator
+from hybridff.export.calculator import HybridFFCalculator
 from hybridff.export.context import minimise, new_context, raise_unless_nan
 from hybridff.export.dynamics import DynamicsError
 from hybridff.export.routes import best_route, to_openmm
 from hybridff.molecules.molecule import Molecule
-from hybridff.units import ANGSTROM, EV
+from hybridff.progress import Progress, silent
 
 STEP = 0.0005
 """Time step [ps]."""
 FRICTION = 1.0
-"""Of Langevin dynamics [1/ps]."""
+"""Friction of Langevin dynamics [1/ps]."""
 WARM = 5.0
 """Time before anything counts [ps]."""
 
@@ -34,9 +34,9 @@ class Trajectory:
     every: float
     """Time from one frame to the next [ps]."""
     positions: Float[np.ndarray, "frames atoms 3"]
-    """[nm]"""
+    """Positions of the atoms [nm]."""
     velocities: Float[np.ndarray, "frames atoms 3"] | None
-    """At constant energy [nm/ps]; of the same times as the positions."""
+    """Velocities at the same times [nm/ps]; None but at constant energy."""
     energies: Float[np.ndarray, " frames"]
     """Potential energies [kJ/mol]."""
 
@@ -46,18 +46,19 @@ class Run:
     """How dynamics run."""
 
     temperature: float
-    """[K]"""
+    """Temperature [K]."""
     time: float
-    """What counts [ps]."""
+    """Time that counts, after the warm-up [ps]."""
     every: float = 0.1
     """Time from one frame to the next [ps]."""
     warm: float = WARM
-    """Time before that [ps]."""
+    """Length of the warm-up [ps]."""
     step: float = STEP
-    """[ps]"""
+    """Time step [ps]."""
     seed: int = 0
+    """Seed of velocities and of Langevin's random forces."""
     constant_energy: bool = False
-    """After the warm-up, and without turning as a whole; Langevin dynamics all the way if not."""
+    """Whether the energy is constant after the warm-up, and nothing turns as a whole; all Langevin dynamics if not."""
 
     def __post_init__(self) -> None:
         for name in ("temperature", "time", "every", "step"):
@@ -83,17 +84,10 @@ def system_of(calculator: BaseCalculator, molecule: Molecule) -> openmm.System:
             f"dynamics by other programs need OpenMM 8.5 or newer, and this is {openmm.version.short_version}; update "
             "OpenMM, or leave these methods out."
         )
-    atoms = ase.Atoms(molecule.numbers, np.zeros((len(molecule.numbers), 3)))
-    atoms.calc = calculator
+    evaluate = evaluator(molecule.numbers, calculator)
 
     def compute(state: openmm.State) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
-        positions = state.getPositions(asNumpy=True)._value
-        atoms.positions = positions / ANGSTROM
-        if isinstance(calculator, MoleculeCalculator):
-            calculator.atoms = atoms
-            return calculator.energy_forces(np.ascontiguousarray(positions))
-        forces = atoms.get_forces() * (EV / ANGSTROM)
-        return energy_of(atoms), forces
+        return evaluate(plain_number(state.getPositions(asNumpy=True)))
 
     system = openmm.System()
     for number in molecule.numbers.tolist():
@@ -106,7 +100,7 @@ def trajectory(
     system: openmm.System,
     positions: Float[np.ndarray, "atoms 3"],
     run: Run,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress = silent,
 ) -> Trajectory:
     """Relax from ``positions`` [nm], warm up, and run; deterministic for a seed.
 
@@ -122,20 +116,19 @@ def trajectory(
     warm = max(1, round(run.warm / every / run.step))
     for number in range(warm):
         state = _advance(context, every, number * run.every)
-        if progress is not None:
-            progress((number + 1) / (warm + frames))
+        progress((number + 1) / (warm + frames))
     if run.constant_energy:
         context = _at_constant_energy(system, state, run.step)
     half = run.step / 2 / masses_of(system)[:, None]
     places, speeds, energies = [], [], []
     for number in range(frames):
         state = _advance(context, every, (warm + number) * run.every)
-        places.append(state.getPositions(asNumpy=True)._value)
-        energies.append(state.getPotentialEnergy()._value)
+        places.append(plain_number(state.getPositions(asNumpy=True)))
+        energies.append(plain_number(state.getPotentialEnergy()))
         if run.constant_energy:  # the leap-frog's velocities are half a step behind
-            speeds.append(state.getVelocities(asNumpy=True)._value + half * state.getForces(asNumpy=True)._value)
-        if progress is not None:
-            progress((warm + number + 1) / (warm + frames))
+            forces = plain_number(state.getForces(asNumpy=True))
+            speeds.append(plain_number(state.getVelocities(asNumpy=True)) + half * forces)
+        progress((warm + number + 1) / (warm + frames))
     return Trajectory(run.every, np.array(places), np.array(speeds) if speeds else None, np.array(energies))
 
 
@@ -144,7 +137,7 @@ def _advance(context: openmm.Context, steps: int, begin: float) -> openmm.State:
     try:
         context.getIntegrator().step(steps)
         state = context.getState(getPositions=True, getVelocities=True, getForces=True, getEnergy=True)
-        finite = math.isfinite(state.getPotentialEnergy()._value)
+        finite = math.isfinite(plain_number(state.getPotentialEnergy()))
     except (openmm.OpenMMException, ValueError) as error:
         raise_unless_nan(error)
         finite = False
@@ -155,7 +148,7 @@ def _advance(context: openmm.Context, steps: int, begin: float) -> openmm.State:
 
 def _at_constant_energy(system: openmm.System, state: openmm.State, step: float) -> openmm.Context:
     """Verlet dynamics from a state, without motion of the centre and without turning."""
-    positions, velocities = state.getPositions(asNumpy=True)._value, state.getVelocities(asNumpy=True)._value
+    positions, velocities = (plain_number(own(asNumpy=True)) for own in (state.getPositions, state.getVelocities))
     context = new_context(system, openmm.VerletIntegrator(step))
     context.setPositions(positions)
     context.setVelocities(without_turning(positions, velocities, masses_of(system)))
@@ -176,5 +169,13 @@ def without_turning(
 
 
 def masses_of(system: openmm.System) -> Float[np.ndarray, " atoms"]:
-    """[Da]"""
-    return np.array([system.getParticleMass(i)._value for i in range(system.getNumParticles())])
+    """Masses of the particles [Da]."""
+    return np.array([plain_number(system.getParticleMass(i)) for i in range(system.getNumParticles())])
+
+
+def plain_number(quantity: Any) -> Any:
+    """A number or an array of OpenMM's in its own units: nm, kJ/mol, ps, Da.
+
+    Every step or frame of dynamics asks for some; ``value_in_unit`` takes 30 µs, as long as a step.
+    """
+    return quantity._value

@@ -9,7 +9,7 @@ from hybridff.analysis.methods import NAMES, STOCK
 from hybridff.cli.common import Flat, Out, Overwrite
 from hybridff.cli.terminal import progress, say, show
 from hybridff.comparison.options import TRAINED, ComparisonOptions, TrainingOptions, read_options
-from hybridff.comparison.present import explanation, remarks, write
+from hybridff.comparison.present import write
 from hybridff.comparison.run import ComparisonJob
 from hybridff.comparison.run import compare as compare_methods
 from hybridff.document.blocks import Document, Section
@@ -63,6 +63,6 @@ def compare(
         write(comparison, folder)
     section = Section("Comparison", (), comparison.table())
     show(Document(comparison.molecule, (section,)))
-    for sentence in (*explanation(comparison), *remarks(comparison)):
+    for sentence in comparison.sentences():
         say(sentence)
     say(f"Written to {out}: comparison.csv, comparison.json, comparison.png, report.html.")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from hybridff.analysis.populations import angles_of, telling_rotors
+from hybridff.analysis.populations import telling_rotors
 from hybridff.analysis.reweighting import Reweighted, reweighted
 from hybridff.analysis.sampling import SamplingOptions, mean_and_error, sample
+from hybridff.analysis.torsions import angles_of
 from hybridff.export.modelfile import SavedModel
 from hybridff.export.routes import best_route, to_openmm
 from hybridff.frames.accuracy import predict

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from hybridff.analysis.populations import Torsion, angles_of
+from hybridff.analysis.torsions import Torsion, angles_of
 from hybridff.corrections.select import chosen_atoms
 from hybridff.errors import InputError
 from hybridff.fitting.options import FitOptions

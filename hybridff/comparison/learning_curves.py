@@ -16,7 +16,7 @@ from hybridff.frames.accuracy import evaluate
 from hybridff.frames.dataset import Split
 from hybridff.gaff.forms import Form
 from hybridff.model import EnergyModel
-from hybridff.plots.models import Curve
+from hybridff.plots.curves import Curve
 from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 

@@ -40,7 +40,7 @@ def comparison_section(comparison: Comparison) -> Section:
     measured = [row for row in comparison.rows if row.errors is not None]
     best = next((row for row in ordered(measured)), None)
     pictures = () if best is None else (Picture(comparison.picture(), _alt(comparison, best), wide=True),)
-    return Section("Comparison", (*explanation(comparison), *remarks(comparison)), comparison.table(), pictures)
+    return Section("Comparison", tuple(comparison.sentences()), comparison.table(), pictures)
 
 
 def _alt(comparison: Comparison, best: MethodResult) -> str:
@@ -50,46 +50,6 @@ def _alt(comparison: Comparison, best: MethodResult) -> str:
         f"smallest error of {len(comparison.rows)} methods is {(best.errors.force_rmse or 0.0) / FORCE_KCAL:.2f} "
         f"kcal/mol/Å, that of {best.name}."
     )
-
-
-def explanation(comparison: Comparison) -> tuple[str, ...]:
-    """Sentences that say what the columns of the table are."""
-    options, machine = comparison.options, comparison.machine
-    n_test = next((row.errors.n_frames for row in comparison.rows if row.errors is not None), 0)
-    temperatures = " and ".join(f"{temperature:g}" for temperature in options.temperatures)
-    hot = (
-        f"Hot dynamics: {options.runs} Langevin runs of {options.time} at each of {temperatures} K, or as much of them "
-        f"as {options.time_limit:g} s allow; broken is what breaks a bond, brings atoms on top of each other or falls "
-        "into a hole. "
-        if options.runs and options.temperatures
-        else ""
-    )
-    return (
-        f"Errors on {n_test} test frames; {comparison.n_train} frames trained and {comparison.n_validation} validated "
-        "sgdml, gap and mace, and the fitted models unless a remark says otherwise. Energies in kcal/mol after "
-        "subtraction of a constant over the training frames; force components in kcal/mol/Å.",
-        "Evaluation: energy and forces of a frame through ASE, whose own 0.2 ms are most of it for force fields. "
-        "MD step: Langevin dynamics of the isolated molecule in OpenMM, Reference platform; ns/day with steps of "
-        f"{options.step}. {hot}"
-        f"{machine.get('processor', 'Unknown processor')}; threads of PyTorch: {machine.get('torch_threads', '?')}.",
-    )
-
-
-def remarks(comparison: Comparison) -> tuple[str, ...]:
-    """Sentences on the frames, on what was trained, on rows that are missing or unlike the others, on what broke."""
-    lines = list(comparison.remarks)
-    for row in comparison.rows:
-        parts = []
-        if row.setting and row.setting != row.name:
-            parts.append(row.setting)
-        if row.remark:
-            parts.append(row.remark)
-        if row.hot is not None and row.hot.broken:
-            parts.append(row.hot.broken[0])
-        if parts:
-            text = "; ".join(part.rstrip(".") for part in parts)
-            lines.append(f"{text}." if text.startswith(row.name) else f"{row.name}: {text}.")
-    return tuple(lines)
 
 
 def document(comparison: Comparison) -> Document:

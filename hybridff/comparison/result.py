@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from hybridff.comparison.options import TRAINED, ComparisonOptions, TrainingOptions
-from hybridff.document.blocks import Document, Section, Table
+from hybridff.document.blocks import Table
+from hybridff.document.result import Result
 from hybridff.export.dynamics import parse_time
 from hybridff.frames.accuracy import Errors
 from hybridff.plots.comparison import MethodPoint, Outcome, accuracy_against_cost
-from hybridff.plots.models import png
+from hybridff.plots.style import png
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 HEADER = (
@@ -118,7 +119,7 @@ class MethodResult:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Result):
     """Rows of methods, and all that they were measured with."""
 
     molecule: str
@@ -138,6 +139,10 @@ class Comparison:
     machine: Mapping[str, Any] = field(default_factory=dict)
     """What measured the rows: processor, threads, packages."""
 
+    def sentences(self) -> list[str]:
+        """What the columns of the table are; then remarks on frames and rows, and what broke."""
+        return [*_explanation(self), *_remarks(self)]
+
     def table(self) -> Table:
         """A line for each method in field units, the best force error first; what failed comes last."""
         step = parse_time(self.options.step, "the step")
@@ -151,10 +156,6 @@ class Comparison:
             if row.errors is not None and row.errors.force_rmse is not None and row.step is not None
         ]
         return png(accuracy_against_cost(points, f"{self.molecule}, {self.n_train} training frames"))
-
-    def _repr_html_(self) -> str:
-        """The table, as a notebook shows it."""
-        return Document(self.molecule, (Section("Comparison", (), self.table()),)).html()
 
     def to_json(self) -> dict[str, Any]:
         """The comparison in field units, with the units in the keys."""
@@ -170,6 +171,46 @@ class Comparison:
             "training options": {**training, **{name: dict(own) for name, own in self.training.calculators.items()}},
             "machine": dict(self.machine),
         }
+
+
+def _explanation(comparison: Comparison) -> tuple[str, ...]:
+    """Sentences that say what the columns of the table are."""
+    options, machine = comparison.options, comparison.machine
+    n_test = next((row.errors.n_frames for row in comparison.rows if row.errors is not None), 0)
+    temperatures = " and ".join(f"{temperature:g}" for temperature in options.temperatures)
+    hot = (
+        f"Hot dynamics: {options.runs} Langevin runs of {options.time} at each of {temperatures} K, or as much of them "
+        f"as {options.time_limit:g} s allow; broken is what breaks a bond, brings atoms on top of each other or falls "
+        "into a hole. "
+        if options.runs and options.temperatures
+        else ""
+    )
+    return (
+        f"Errors on {n_test} test frames; {comparison.n_train} frames trained and {comparison.n_validation} validated "
+        "sgdml, gap and mace, and the fitted models unless a remark says otherwise. Energies in kcal/mol after "
+        "subtraction of a constant over the training frames; force components in kcal/mol/Å.",
+        "Evaluation: energy and forces of a frame through ASE, whose own 0.2 ms are most of it for force fields. "
+        "MD step: Langevin dynamics of the isolated molecule in OpenMM, Reference platform; ns/day with steps of "
+        f"{options.step}. {hot}"
+        f"{machine.get('processor', 'Unknown processor')}; threads of PyTorch: {machine.get('torch_threads', '?')}.",
+    )
+
+
+def _remarks(comparison: Comparison) -> tuple[str, ...]:
+    """Sentences on the frames, on what was trained, on rows that are missing or unlike the others, on what broke."""
+    lines = list(comparison.remarks)
+    for row in comparison.rows:
+        parts = []
+        if row.setting and row.setting != row.name:
+            parts.append(row.setting)
+        if row.remark:
+            parts.append(row.remark)
+        if row.hot is not None and row.hot.broken:
+            parts.append(row.hot.broken[0])
+        if parts:
+            text = "; ".join(part.rstrip(".") for part in parts)
+            lines.append(f"{text}." if text.startswith(row.name) else f"{row.name}: {text}.")
+    return tuple(lines)
 
 
 def ordered(rows: Sequence[MethodResult]) -> list[MethodResult]:

@@ -8,20 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import ase
 import numpy as np
 from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float
 
 from hybridff.analysis.lines import Line, energies_along
-from hybridff.analysis.minima import positions_of
-from hybridff.analysis.populations import FreeEnergy, Torsion
-from hybridff.analysis.scan import Scan, on_grid, scan
+from hybridff.analysis.populations import FreeEnergy
+from hybridff.analysis.scan import Scan, on_grid, relaxed_scan
+from hybridff.analysis.torsions import Torsion, torsion_name
 from hybridff.document.blocks import Table
 from hybridff.frames.dataset import Frames
 from hybridff.molecules.molecule import Molecule
-from hybridff.plots.analysis import torsion_maps
-from hybridff.units import ANGSTROM, KCAL_MOL
+from hybridff.plots.torsions import ColourScale, TorsionGrid, torsion_maps
+from hybridff.units import DEGREE, KCAL_MOL
 
 Images = Callable[
     [Float[np.ndarray, " frames"], Float[np.ndarray, " frames"]],
@@ -46,7 +45,7 @@ class TorsionTask:
 
     def labels(self, molecule: Molecule) -> list[str]:
         """Names of the torsions."""
-        return ["-".join(molecule.label(atom) for atom in own) for own in self.torsions]
+        return [torsion_name(molecule, own) for own in self.torsions]
 
     def everywhere(self, torsions: Float[np.ndarray, "frames 2"]) -> Float[np.ndarray, "images 2"]:
         """Torsions [rad] and all that symmetry makes equal to them."""
@@ -55,24 +54,23 @@ class TorsionTask:
 
     def scan(self, calculator: BaseCalculator, molecule: Molecule, every: float) -> Scan:
         """Relax at all combinations of the angles that are a multiple of ``every`` degrees apart, by a method."""
-        begin = ase.Atoms(molecule.numbers, positions_of(molecule))
-        return scan(begin, calculator, molecule, list(self.torsions), list(grid(every)))
+        return relaxed_scan(molecule, calculator, self.torsions, grid(every))
 
     def surface(self, frames: Frames, every: float, calculator: BaseCalculator | None = None) -> Scan:
         """The scan that frames are, with their own energies, or those of a method at the same geometries.
 
         Raises ``InputError`` where a frame is at no point of the grid.
         """
-        positions, energies = frames.positions / ANGSTROM, frames.energies / KCAL_MOL
+        energies = frames.energies
         if calculator is not None:
-            line = Line("", np.arange(float(len(frames))), positions)
+            line = Line("", np.arange(float(len(frames))), frames.positions, unit="")
             energies = energies_along(line, frames.numbers, calculator)
-        return on_grid(positions, energies, self.torsions, grid(every), "the surface")
+        return on_grid(frames.positions, energies, self.torsions, grid(every), "the surface")
 
 
 def grid(every: float) -> tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]:
-    """Angles of both torsions over a full turn, ``every`` so many degrees [degrees]."""
-    own = np.arange(-180.0, 180.0 - 1e-9, every)
+    """Angles of both torsions over a full turn, ``every`` so many degrees [rad]."""
+    own = np.arange(-180.0, 180.0 - 1e-9, every) * DEGREE
     return own, own
 
 
@@ -102,8 +100,8 @@ def scan_table(scans: Mapping[str, Scan]) -> Table:
     reference = next(iter(scans.values()))
     rows = []
     for title, own in scans.items():
-        off = ("", "") if own is reference else tuple(f"{value:.2f}" for value in own.deviation(reference))
-        rows.append((title, f"{np.nanmax(own.energies):.2f}", *off))
+        off = ("", "") if own is reference else tuple(f"{value / KCAL_MOL:.2f}" for value in own.deviation(reference))
+        rows.append((title, f"{np.nanmax(own.energies) / KCAL_MOL:.2f}", *off))
     return Table(("method", "highest [kcal/mol]", "mean deviation", "largest"), tuple(rows))
 
 
@@ -111,12 +109,12 @@ def scan_pictures(scans: Mapping[str, Scan], labels: Sequence[str]) -> tuple[byt
     """Maps of all scans, and of their differences from the first, which is the reference, as PNGs."""
     reference = next(iter(scans.values()))
     top = float(np.nanmax(reference.energies))
-    maps = {title: (own.angles, own.energies) for title, own in scans.items()}
-    off = {title: (own.angles, own.difference(reference)) for title, own in scans.items() if own is not reference}
-    what = "energy less the reference's [kcal/mol]"
+    maps = {title: TorsionGrid(own.angles, own.energies) for title, own in scans.items()}
+    others = {title: own for title, own in scans.items() if own is not reference}
+    off = {title: TorsionGrid(own.angles, own.difference(reference)) for title, own in others.items()}
     return (
-        torsion_maps(maps, labels, "energy [kcal/mol]", 0.0, top),
-        torsion_maps(off, labels, what, -top / 3, top / 3, "RdBu_r"),
+        torsion_maps(maps, labels, "energy", ColourScale(0.0, top)),
+        torsion_maps(off, labels, "energy less the reference's", ColourScale(-top / 3, top / 3, "RdBu_r")),
     )
 
 

@@ -1,5 +1,7 @@
 """Documents for people: sections of sentences, pictures and tables, as Markdown and as one offline HTML page."""
 
+import csv
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,10 +16,19 @@ class Table:
     """Rows of text under a header."""
 
     header: tuple[str, ...]
+    """Titles of the columns, with their units."""
     rows: tuple[tuple[str, ...], ...]
+    """Cells of the rows, each as long as the header."""
     caption: str = ""
+    """Sentence above the table on the page."""
     folded: bool = False
-    """Shown on the page once it is asked for; its caption is what can be chosen."""
+    """Whether the page shows the table only once it is asked for; its caption is what can be chosen."""
+
+    def csv(self) -> str:
+        """Header and rows as the text of a CSV file."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self.header, *self.rows])
+        return text.getvalue()
 
 
 @dataclass(frozen=True)
@@ -25,11 +36,13 @@ class Picture:
     """A picture, PNG or SVG."""
 
     data: bytes = field(repr=False)
+    """Content of the picture's file."""
     alt: str
     """What is seen, for those who do not see it."""
     caption: str = ""
+    """Sentence below the picture."""
     wide: bool = False
-    """Too wide to stand beside another."""
+    """Whether the picture is too wide to stand beside another."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,7 @@ class Code:
     """Lines to copy."""
 
     text: str
+    """The lines, as they are."""
 
 
 Block = str | Table | Picture | Code
@@ -48,13 +62,17 @@ class Section:
     """A title with sentences, pictures and a table, each of which may be missing."""
 
     title: str
+    """Heading of the section."""
     sentences: tuple[str, ...] = ()
+    """Paragraphs at the beginning."""
     table: Table | None = None
+    """The table that Markdown has too."""
     pictures: tuple[Picture, ...] = ()
+    """Pictures, which only the page shows."""
     more: tuple[Block, ...] = ()
     """What the page has besides, after all others."""
     page_only: bool = False
-    """Left out of Markdown."""
+    """Whether the section is left out of Markdown."""
 
     def html(self, anchor: str) -> str:
         """The section with its title, where links to the anchor lead."""
@@ -71,9 +89,13 @@ class Fact:
     """One number that matters, or a verdict."""
 
     name: str
+    """What the number is."""
     value: str
+    """The number with its unit, or the verdict."""
     note: str = ""
+    """A few words below the value."""
     tone: Literal["", "good", "bad"] = ""
+    """Colour of the fact: green, red, or none."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +103,15 @@ class Document:
     """A titled sequence of sections; the page begins with a drawing, a few facts and a table of contents."""
 
     title: str
+    """Title of the document."""
     sections: tuple[Section, ...]
+    """Sections in their order."""
     lead: str = ""
     """What the page says below its title."""
     facts: tuple[Fact, ...] = ()
+    """Facts that stand before all sections."""
     drawing: Picture | None = None
+    """Picture beside the title, such as the molecule."""
 
     def markdown(self) -> str:
         """Title, sentences and tables of all sections that are not of the page alone."""

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from hybridff.plots.models import png
+from hybridff.plots.style import png
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from hybridff.plots.models import png
+from hybridff.plots.style import png
 
 _COLOURS = ("#b8b8b8", "#b8862b", "#7a9a3b", "#0b6e99", "#8d5aa5", "#666666")
 _MARKS = "xsoD^v"

@@ -4,23 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import ase
 import numpy as np
 import pyscf
 import torch
 from ase.optimize import BFGS
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pyscf import dft, gto
 
-from hybridff.analysis.modes import modes
+from hybridff.analysis.modes import HESSIAN_KCAL, normal_modes
 from hybridff.corrections.covariance import internal_basis
 from hybridff.errors import InputError
+from hybridff.export.ase_atoms import atoms_at
 from hybridff.export.calculator import MoleculeCalculator
 from hybridff.output import new_file
-from hybridff.units import ANGSTROM, BOHR, EV, FORCE_KCAL, HARTREE, KCAL_MOL
+from hybridff.units import ANGSTROM, BOHR, EV, HARTREE, KCAL_MOL
 
-SOFTEST = 0.1
-"""Least curvature of a mode at the start of a relaxation [eV/Å²]."""
+SOFTEST = 0.1 * EV / ANGSTROM**2
+"""Least curvature of a mode at the start of a relaxation [kJ/mol/nm²]."""
 _STEPS = 200
 """Steps of a search for a minimum, at most."""
 
@@ -82,8 +82,10 @@ class KohnSham(MoleculeCalculator):
 class ReferenceMinimum:
     """A minimum of a level of theory."""
 
-    atoms: ase.Atoms
-    """The geometry [Å]."""
+    numbers: Int[np.ndarray, " atoms"]
+    """Atomic numbers."""
+    positions: Float[np.ndarray, "atoms 3"]
+    """Positions [nm]."""
     energy: float
     """Energy [kJ/mol]."""
     hessian: Float[np.ndarray, "n n"]
@@ -98,43 +100,45 @@ class ReferenceMinimum:
         with new_file(path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
-                z=self.atoms.numbers.astype(np.int8),
-                R=self.atoms.positions,
-                hessian=self.hessian / (FORCE_KCAL / ANGSTROM),
+                z=self.numbers.astype(np.int8),
+                R=self.positions / ANGSTROM,
+                hessian=self.hessian / HESSIAN_KCAL,
                 energy=self.energy / KCAL_MOL,
                 theory=np.str_(self.theory),
             )
 
 
 def positive(second: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
-    """A Hessian [eV/Å²] without negative curvature and without very soft modes, which a search can begin with."""
+    """A Hessian [kJ/mol/nm²] without negative curvature and without very soft modes, which a search can begin with."""
     values, vectors = np.linalg.eigh(second)
     return vectors @ np.diag(np.maximum(np.abs(values), SOFTEST)) @ vectors.T
 
 
 def find_minimum(
-    begin: ase.Atoms,
+    numbers: Int[np.ndarray, " atoms"],
+    begin: Float[np.ndarray, "atoms 3"],
     level: HessianLevel,
+    *,
     curvature: Float[np.ndarray, "n n"],
     largest_force: float,
-    visit: Callable[[ase.Atoms], None],
+    visit: Callable[[Float[np.ndarray, "atoms 3"]], None],
 ) -> ReferenceMinimum:
-    """The minimum next to some atoms with its Hessian.
+    """The minimum next to some positions [nm] with its Hessian.
 
-    The search begins with a ``curvature`` [eV/Å²] and ends below the ``largest_force`` [kJ/mol/nm]; ``visit`` is told
-    each geometry. Raises ``InputError`` where it ends at no minimum.
+    The search begins with a ``curvature`` [kJ/mol/nm²] and ends below the ``largest_force`` [kJ/mol/nm]; ``visit`` is
+    told the positions of each step [nm]. Raises ``InputError`` where it ends at no minimum.
     """
-    atoms, calculator = ase.Atoms(begin.numbers, begin.positions), KohnSham(level)
+    calculator = KohnSham(level)
+    atoms = atoms_at(numbers, begin, calculator)
     search = BFGS(atoms, maxstep=0.1)
-    search.H0 = curvature
-    search.attach(lambda: visit(ase.Atoms(atoms.numbers, atoms.positions)))
-    atoms.calc = calculator
+    search.H0 = curvature / (EV / ANGSTROM**2)
+    search.attach(lambda: visit(atoms.positions * ANGSTROM))
     search.run(fmax=largest_force / (EV / ANGSTROM), steps=_STEPS)
-    solution = calculator.solved(atoms.positions * ANGSTROM)
+    positions = atoms.positions * ANGSTROM
+    solution = calculator.solved(positions)
     second = solution.Hessian().kernel().transpose(0, 2, 1, 3).reshape(3 * len(atoms), -1)
     second = (second + second.T) / 2 * (HARTREE / BOHR**2)
-    found = modes(atoms, second / (EV / ANGSTROM**2)).frequencies
+    found = normal_modes(numbers, positions, second).frequencies
     if found.min() < 0:
         raise InputError(f"this is no minimum: the lowest frequency is {found.min():.0f}/cm; begin elsewhere.")
-    atoms.calc = None
-    return ReferenceMinimum(atoms, solution.e_tot * HARTREE, second, found, level.theory)
+    return ReferenceMinimum(numbers, positions, solution.e_tot * HARTREE, second, found, level.theory)

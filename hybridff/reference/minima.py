@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ase
 import numpy as np
 import openmm
 from ase.calculators.calculator import BaseCalculator
@@ -15,8 +14,10 @@ from jaxtyping import Float, Int
 from openmm import unit
 
 from hybridff.analysis.minima import handed_alike
-from hybridff.analysis.populations import Torsion, angles_of, basins_of, nearest, telling_rotors
+from hybridff.analysis.populations import basins_of, nearest, telling_rotors
+from hybridff.analysis.torsions import Torsion, angles_of
 from hybridff.errors import InputError
+from hybridff.export.ase_atoms import atoms_at
 from hybridff.export.context import new_context
 from hybridff.export.routes import best_route, to_openmm
 from hybridff.gaff.forcefield import ForceField
@@ -81,7 +82,7 @@ def read_minima(molecule: Molecule, path: Path, most: int) -> ReferenceMinima:
     content = json.loads(path.read_text(encoding="utf-8"))
     chosen = content["minima"][:most]
     energies = np.array([minimum["energy"] for minimum in chosen]) * KCAL_MOL
-    positions = np.array([handed_alike(molecule, np.array(own["positions"])) for own in chosen]) * ANGSTROM
+    positions = np.array([handed_alike(molecule, np.array(own["positions"]) * ANGSTROM) for own in chosen])
     return ReferenceMinima(molecule, content["theory"], positions, energies - energies[0])
 
 
@@ -94,21 +95,22 @@ def write_minima(path: Path, name: str, theory: str, minima: list[dict[str, Any]
 
 
 def relaxed_minimum(
-    guess: ase.Atoms,
+    numbers: np.ndarray,
+    guess: Float[np.ndarray, "atoms 3"],
     calculator: BaseCalculator,
     curvature: Float[np.ndarray, "n n"],
     *,
     name: str = "the minimum",
     say: Say = quiet,
 ) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
-    """Energy [kJ/mol] and positions [nm] of the minimum of a calculator of ASE next to a guess.
+    """Energy [kJ/mol] and positions [nm] of the minimum of a calculator of ASE next to a guess [nm].
 
-    The relaxation begins with a ``curvature`` [eV/Å²], so that it takes few steps, and says each under a ``name``.
+    The relaxation begins with a ``curvature`` [kJ/mol/nm²], so that it takes few steps, and says each under a ``name``.
     Raises ``InputError`` where it does not end.
     """
-    atoms = ase.Atoms(guess.numbers, guess.positions, calculator=calculator)
+    atoms = atoms_at(numbers, guess, calculator)
     optimiser = BFGS(atoms, logfile=None, maxstep=0.1)
-    optimiser.H0 = curvature
+    optimiser.H0 = curvature / (EV / ANGSTROM**2)
     force = np.inf
     for _ in optimiser.irun(fmax=LARGEST_FORCE / (EV / ANGSTROM), steps=_STEPS):
         force = float(np.linalg.norm(atoms.get_forces(), axis=1).max()) * (EV / ANGSTROM)

@@ -1,12 +1,12 @@
 """Geometries of a surface: which of them are one, and what relaxing them by another method would change."""
 
-import ase
 import numpy as np
 from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float, Int
 
 from hybridff.analysis.modes import hessian
-from hybridff.units import ANGSTROM, EV, FORCE_KCAL
+from hybridff.export.ase_atoms import evaluator
+from hybridff.units import ANGSTROM, FORCE_KCAL
 
 SAME = 0.02 * ANGSTROM
 """Largest difference of sorted distances between atoms of the same elements that are one geometry [nm]."""
@@ -33,19 +33,21 @@ def fingerprint(
 
 
 def relaxation_gain(
-    atoms: ase.Atoms, forces: Float[np.ndarray, "atoms 3"], calculator: BaseCalculator
+    numbers: Int[np.ndarray, " atoms"],
+    positions: Float[np.ndarray, "atoms 3"],
+    forces: Float[np.ndarray, "atoms 3"],
+    calculator: BaseCalculator,
 ) -> tuple[float, float]:
     """What a Newton step with a model's Hessian gains [kJ/mol], and the root mean square force before it [kJ/mol/nm].
 
-    ``forces`` [kJ/mol/nm] are those of the method that would relax ``atoms``, which the model has relaxed. Along the
-    direction of the model's own force, which is that of the torsions that are held, and along soft ones, nothing moves.
+    ``forces`` [kJ/mol/nm] are those of the method that would relax the ``positions`` [nm], which the model has relaxed.
+    Along the direction of the model's own force, which is that of the torsions that are held, and along soft ones,
+    nothing moves.
     """
-    atoms = atoms.copy()
-    atoms.calc = calculator
-    held = atoms.get_forces().ravel()
+    held = evaluator(numbers, calculator)(positions)[1].ravel()
     held /= max(np.linalg.norm(held), 1e-12)
     slope = forces.ravel() - held * (held @ forces.ravel())
-    values, vectors = np.linalg.eigh(hessian(atoms, calculator) * (EV / ANGSTROM**2))
+    values, vectors = np.linalg.eigh(hessian(numbers, positions, calculator))
     stiff = values > _STIFF
     parts = vectors[:, stiff].T @ slope
     return float(0.5 * (parts**2 / values[stiff]).sum()), float(np.sqrt(np.mean(slope**2)))

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
-import ase
 import numpy as np
 import openmm
 from jaxtyping import Float
 
-from hybridff.analysis.minima import SAME_SHAPE, Minimum, guesses, relaxed, rmsd, unlike
+from hybridff.analysis.minima import SAME_SHAPE, Minimum, guesses, relaxed_minimum, rmsd, unlike
 from hybridff.analysis.modes import Modes, matching, modes_of
-from hybridff.analysis.populations import angles_of, basins_of, free_energy, populations, telling_rotors
+from hybridff.analysis.populations import basins_of, free_energy, populations, telling_rotors
 from hybridff.analysis.sampling import SamplingOptions, sample
-from hybridff.analysis.scan import Scan, scan
+from hybridff.analysis.scan import Scan, relaxed_scan
+from hybridff.analysis.torsions import angles_of
 from hybridff.document.blocks import Block, Section, Table
 from hybridff.export.calculator import HybridFFCalculator
 from hybridff.export.context import minimise, new_context
@@ -28,7 +28,7 @@ from hybridff.jobs.fitting import CorrectedMolecule
 from hybridff.molecules.molecule import Molecule
 from hybridff.report import pictures
 from hybridff.report.before_after import Pair
-from hybridff.units import ANGSTROM, DEGREE
+from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
 
 Progress = Callable[[float], None]
 _EVERY = 15.0
@@ -90,8 +90,7 @@ def scan_section(pair: Pair, training: Float[np.ndarray, "frames atoms 3"], prog
     if not rotors:
         return Section("Torsion scans", ("The molecule has no bond that turns freely.",), page_only=True)
     found: list[Block] = []
-    total, angles = len(rotors) * len(pair.models), np.arange(-180.0, 180.0, _EVERY)
-    start = ase.Atoms(pair.molecule.numbers, _positions(pair) / ANGSTROM)
+    total, angles = len(rotors) * len(pair.models), np.arange(-180.0, 180.0, _EVERY) * DEGREE
     calculators = {name: HybridFFCalculator(model) for name, model in pair.models.items()}
     for number, rotor in enumerate(rotors):
         if perf_counter() - begin > _PATIENCE:
@@ -99,7 +98,9 @@ def scan_section(pair: Pair, training: Float[np.ndarray, "frames atoms 3"], prog
         scans: dict[str, Scan] = {}
         for place, (name, calculator) in enumerate(calculators.items()):
             share = partial(_share, progress, number * len(pair.models) + place, total)
-            scans[name] = scan(start, calculator, pair.molecule, [rotor], [angles], progress=share)
+            scans[name] = relaxed_scan(
+                pair.molecule, calculator, [rotor], [angles], begin=_positions(pair), progress=share
+            )
         label = _label(pair.molecule, rotor)
         found.append(pictures.scan(scans, label, _seen(pair.molecule, rotor, training)))
     sentences = [
@@ -116,10 +117,9 @@ def scan_section(pair: Pair, training: Float[np.ndarray, "frames atoms 3"], prog
 
 def frequency_section(pair: Pair, progress: Progress) -> Section:
     """Normal modes of both force fields at their own minima."""
-    begin = ase.Atoms(pair.molecule.numbers, _positions(pair) / ANGSTROM)
     found: dict[str, Modes] = {}
     for number, (name, model) in enumerate(pair.models.items()):
-        found[name] = modes_of(begin, HybridFFCalculator(model))
+        found[name] = modes_of(pair.molecule.numbers, _positions(pair), HybridFFCalculator(model))
         progress((number + 1) / len(pair.models))
     before, after = found
     columns = {after: found[after].frequencies}
@@ -135,7 +135,9 @@ def frequency_section(pair: Pair, progress: Progress) -> Section:
             sentences.append(f"{name} ends at no minimum: {-own.frequencies.min():.0f}i cm⁻¹.")
     away = rmsd(pair.molecule, found[before].positions, found[after].positions)
     if away > SAME_SHAPE:
-        sentences.append(f"The two relax to different conformers, {away:.2f} Å from each other, with other modes.")
+        sentences.append(
+            f"The two relax to different conformers, {away / ANGSTROM:.2f} Å from each other, with other modes."
+        )
     rows = tuple((str(i + 1), *(f"{own[i]:.0f}" for own in columns.values())) for i in range(len(moved)))
     table = Table(("mode", *columns), rows, f"All {len(rows)} frequencies [cm⁻¹]", folded=True)
     return Section(
@@ -215,7 +217,7 @@ def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors:
     rows = tuple(
         (
             ", ".join(f"{angle:.0f}" for angle in found[i] / DEGREE),
-            f"{minimum.energy - known[0].energy:.2f}",
+            f"{(minimum.energy - known[0].energy) / KCAL_MOL:.2f}",
             *(_percent(mean[i], error[i]) for mean, error in shares.values()),
         )
         for i, minimum in enumerate(known)
@@ -234,7 +236,7 @@ def _minima(molecule: Molecule, model: ForceField) -> list[Minimum]:
     calculator, begin, ended = HybridFFCalculator(model), perf_counter(), []
     for guess in guesses(molecule, _GUESSES)[:_MOST_MINIMA]:
         if perf_counter() - begin < _PATIENCE:
-            ended.append(relaxed(molecule, calculator, guess.positions))
+            ended.append(relaxed_minimum(molecule, calculator, guess.positions))
     return unlike(molecule, [minimum for minimum in ended if minimum is not None])
 
 

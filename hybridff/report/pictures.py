@@ -14,8 +14,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from hybridff.analysis.populations import FreeEnergy
 from hybridff.analysis.scan import Scan
 from hybridff.document.blocks import Picture
-from hybridff.plots import models as plots
+from hybridff.frames.accuracy import predict
+from hybridff.plots import errors as plots
 from hybridff.report.before_after import Pair
+from hybridff.units import DEGREE, KCAL_MOL
 
 _BEFORE, _AFTER = "#9a9a9a", "#0b6e99"
 _WIDTH, _HEIGHT = 4.4, 3.1
@@ -26,6 +28,8 @@ _STYLE: Any = {"font.size": 9, "svg.hashsalt": "hybridff", "axes.spines.top": Fa
 def parity(pair: Pair) -> tuple[Picture, ...]:
     """Energies and force components of both force fields against the reference."""
     colours = dict(zip(pair.models, (_BEFORE, _AFTER), strict=True))
+    predicted = {name: predict(model, pair.frames.positions) for name, model in pair.quick.items()}
+    energies = {name: own[0] + pair.offsets[name] for name, own in predicted.items()}
     found = []
     for what in ("energies", "force components"):
         if what == "force components" and pair.frames.forces is None:
@@ -34,9 +38,10 @@ def parity(pair: Pair) -> tuple[Picture, ...]:
             figure = Figure(figsize=(_WIDTH, 4.0), layout="constrained")
             axes = figure.subplots()
             if what == "energies":
-                plots.energy_parity(axes, pair.quick, pair.offsets, pair.frames, colours)
-            else:
-                plots.force_parity(axes, pair.quick, pair.frames, colours)
+                plots.energy_parity(axes, plots.Parity(pair.frames.energies, energies), colours)
+            elif pair.frames.forces is not None:
+                forces = {name: own[1] for name, own in predicted.items()}
+                plots.force_parity(axes, plots.Parity(pair.frames.forces, forces), colours)
             lines = [str(line.get_label()) for line in axes.get_lines() if "RMSE" in str(line.get_label())]
             alt = (
                 f"Scatter plot of {what} on {pair.part} frames against the reference, with a diagonal where both "
@@ -109,11 +114,14 @@ def scan(found: Mapping[str, Scan], label: str, seen: Float[np.ndarray, " _"]) -
     with mpl.rc_context(_STYLE):
         figure, axes = _axes()
         for (name, own), colour in zip(found.items(), (_BEFORE, _AFTER), strict=True):
-            angles, energies = np.append(own.angles[0], 180.0), np.append(own.energies, own.energies[0])
+            angles = np.append(own.angles[0] / DEGREE, 180.0)
+            energies = np.append(own.energies, own.energies[0]) / KCAL_MOL
             axes.plot(angles, energies, "o-", color=colour, markersize=3, linewidth=1.4, label=name)
         _strip(axes, seen)
         _torsion_axes(axes, label)
-    heights = ", ".join(f"{name} up to {np.nanmax(own.energies):.1f} kcal/mol" for name, own in found.items())
+    heights = ", ".join(
+        f"{name} up to {np.nanmax(own.energies) / KCAL_MOL:.1f} kcal/mol" for name, own in found.items()
+    )
     return Picture(_svg(figure), f"Energy along the torsion {label}: {heights}.")
 
 
@@ -122,13 +130,14 @@ def profile(found: Mapping[str, FreeEnergy], label: str, seen: Float[np.ndarray,
     with mpl.rc_context(_STYLE):
         figure, axes = _axes()
         for (name, own), colour in zip(found.items(), (_BEFORE, _AFTER), strict=True):
-            values = np.where(np.isfinite(own.values), own.values, np.nan)
-            axes.plot(own.angles[0], values, color=colour, linewidth=1.5, label=name)
-            axes.fill_between(own.angles[0], values - own.errors, values + own.errors, color=colour, alpha=0.2, lw=0)
+            angles, errors = own.angles[0] / DEGREE, own.errors / KCAL_MOL
+            values = np.where(np.isfinite(own.values), own.values, np.nan) / KCAL_MOL
+            axes.plot(angles, values, color=colour, linewidth=1.5, label=name)
+            axes.fill_between(angles, values - errors, values + errors, color=colour, alpha=0.2, lw=0)
         _strip(axes, seen)
         _torsion_axes(axes, label)
         axes.set_ylabel("free energy [kcal/mol]")
-    lowest = {name: own.angles[0][int(np.argmin(own.values))] for name, own in found.items()}
+    lowest = {name: own.angles[0][int(np.argmin(own.values))] / DEGREE for name, own in found.items()}
     lows = ", ".join(f"{name} lowest at {angle:.0f}°" for name, angle in lowest.items())
     return Picture(_svg(figure), f"Free energy along the torsion {label}: {lows}.")
 

@@ -1,10 +1,11 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from models import distorted, force_field, molecule
 
-from hybridff.analysis.groups import error_groups
+from hybridff.analysis.groups import ErrorGroups, Group, error_groups
 from hybridff.fitting.conformers import find_rotors
 from hybridff.frames.accuracy import evaluate, predict
 from hybridff.frames.dataset import Frames
@@ -47,7 +48,7 @@ def test_a_wrong_atom_and_a_wrong_frame_are_found() -> None:
     forces[:, 2] += 500.0
     highest = int(energies.argmax())
     energies[highest] += 200 * KCAL_MOL
-    limits = [0.0, 200.0, np.inf]
+    limits = [0.0, 200.0 * KCAL_MOL, np.inf]
     found = error_groups(
         force_field("ethanol"), replace(own, forces=forces, energies=energies), molecule("ethanol"), 0.0, (), limits
     )
@@ -62,3 +63,25 @@ def test_energies_alone_have_no_groups_of_atoms() -> None:
     found = error_groups(force_field("ethanol"), replace(frames(), forces=None), molecule("ethanol"))
     assert {group.kind for group in found} == {"energy"}
     assert all(group.force_rmse is None for group in found)
+
+
+def test_intervals_are_named_in_kcal_per_mol_and_degrees() -> None:
+    own = frames()
+    found = error_groups(force_field("ethanol"), own, molecule("ethanol"), torsions=[(0, 1, 2, 8)])
+    heights = {group.name for group in found if group.kind == "energy"}
+    limits = (0, 2, 5, 10, 15, 20, 30, 50, 100)
+    assert heights <= {*(f"{low} to {high}" for low, high in pairwise(limits)), "above 100"}
+    assert {"0 to 2", "above 100"} <= heights
+    angles = [group.name for group in found if group.kind == "C1-C2-O3-H9"]
+    assert set(angles) <= {f"{low} to {low + 30}" for low in range(-180, 180, 30)}
+
+
+def test_groups_are_shown_in_kcal_per_mol_and_angstrom() -> None:
+    found = ErrorGroups((Group("atom", "O3", 1, None, 41.84, 83.68), Group("energy", "0 to 2", 7, 4.184, None, None)))
+    assert found.sentences() == [
+        "by                              group  number   energy    force       of",
+        "atom                               O3       1             1.000    2.000",
+        "energy                         0 to 2       7    1.000                  ",
+    ]
+    assert found.table().rows == (("atom", "O3", "1", "", "1.000", "2.000"), ("energy", "0 to 2", "7", "1.000", "", ""))
+    assert found.picture().startswith(b"\x89PNG")

@@ -1,15 +1,21 @@
 import numpy as np
 import pytest
-from models import distorted, molecule
+from models import molecule
 
+from hybridff.analysis.minima import Minimum
 from hybridff.analysis.populations import (
-    angles_of,
+    FreeEnergy,
+    FreeEnergyComparison,
+    PopulationComparison,
     basins_of,
+    compare_free_energies,
+    compare_populations,
     free_energy,
     nearest,
     populations,
     telling_rotors,
 )
+from hybridff.analysis.torsions import angles_of
 from hybridff.fitting.conformers import turn
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import BOLTZMANN, DEGREE, KCAL_MOL
@@ -95,10 +101,10 @@ def test_a_free_energy_is_that_of_the_density() -> None:
     random, concentration = np.random.default_rng(0), height / 2 / (BOLTZMANN * kelvin)
     runs = [random.vonmises(0, concentration, (50000, 1)) for _ in range(6)]
     found = free_energy(runs, kelvin, bins=24)
-    expected = height / 2 / KCAL_MOL * (1 - np.cos(found.angles[0] * DEGREE))
+    expected = height / 2 * (1 - np.cos(found.angles[0]))
     off = found.values - (expected - expected.min())
     # the lowest bin is the zero of what was found, and has an error of its own
-    assert np.abs(off).max() < 0.08
+    assert np.abs(off).max() < 0.08 * KCAL_MOL
     pull = (off - off.mean()) / found.errors
     assert 0.3 < np.sqrt(np.mean(pull**2)) < 2.5
 
@@ -109,11 +115,39 @@ def test_two_torsions_make_a_map_and_empty_bins_are_infinite() -> None:
     assert found.values.shape == (4, 4)
     assert np.isfinite(found.values).sum() == 2
     assert found.values[2, 3] == 0
-    assert found.values[1, 0] == pytest.approx(BOLTZMANN * 300 * np.log(2) / KCAL_MOL)
+    assert found.values[1, 0] == pytest.approx(BOLTZMANN * 300 * np.log(2))
 
 
-def test_angles_are_those_of_the_frames() -> None:
-    x = distorted("ethanol", 3)
-    found = angles_of(x, [(0, 1, 2, 8), (2, 1, 0, 3)])
-    assert found.shape == (3, 2)
-    assert np.abs(found[0, 0] - angles_of(x[:1], [(8, 2, 1, 0)])[0, 0]) < 1e-12
+def test_free_energies_are_shown_in_kcal_per_mol_and_degrees() -> None:
+    values, errors = np.array([0.0, 8.368, np.inf]), np.array([0.4184, 0.4184, np.nan])
+    found = FreeEnergyComparison({"one": FreeEnergy((np.radians([-120.0, 0.0, 120.0]),), values, errors)}, ("A-B-C-D",))
+    assert found.sentences() == [
+        "one: up to 2.00 kcal/mol, 67% of the bins visited, median standard error 0.10 kcal/mol"
+    ]
+    assert found.table().header == ("A-B-C-D [degrees]", "one [kcal/mol]", "one standard error")
+    assert found.table().rows == (("-120", "0.0000", "0.1000"), ("0", "2.0000", "0.1000"), ("120", "inf", "nan"))
+    assert found.picture().startswith(b"\x89PNG")
+
+
+def test_populations_are_shown_in_percent() -> None:
+    shares = {300.0: (np.array([0.75, 0.25]), np.array([0.1, np.nan]))}
+    found = PopulationComparison({"one": shares}, (0.0, 4.184))
+    assert found.sentences() == ["minima at 0.00 / 1.00 kcal/mol", "one, 300 K: 75.0 ± 10.0 / 25.0 %"]
+    assert found.table().rows == (
+        ("one", "300", "1", "0.000", "0.7500", "0.1000"),
+        ("one", "300", "2", "1.000", "0.2500", "nan"),
+    )
+    assert found.picture().startswith(b"\x89PNG")
+
+
+def test_runs_of_methods_become_populations_and_free_energies() -> None:
+    own = placed("CCO")
+    rotors = telling_rotors(own)
+    gauche, trans = turned(own, 60), turned(own, 180)
+    runs = {"one": {300.0: [np.array([gauche, trans, trans]), np.array([trans])]}}
+    found = compare_populations(own, runs, [Minimum(1.0, trans), Minimum(3.0, gauche)], rotors)
+    assert found.heights == (0.0, 2.0)
+    np.testing.assert_allclose(found.populations["one"][300.0][0], [5 / 6, 1 / 6])
+    assert list(compare_free_energies(own, runs, rotors, 6).profiles) == ["one"]
+    both = {"one": {**runs["one"], 500.0: runs["one"][300.0]}}
+    assert list(compare_free_energies(own, both, rotors, 6).profiles) == ["one, 300 K", "one, 500 K"]

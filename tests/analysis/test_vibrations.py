@@ -1,4 +1,3 @@
-import ase
 import numpy as np
 import openmm
 import pytest
@@ -6,7 +5,16 @@ from models import force_field, molecule
 
 from hybridff.analysis.modes import modes_of
 from hybridff.analysis.trajectories import Run, masses_of, system_of, trajectory
-from hybridff.analysis.vibrations import Spectrum, mean_spectrum, smooth, spectrum, stretching_bonds
+from hybridff.analysis.vibrations import (
+    Spectrum,
+    SpectrumComparison,
+    SpectrumOptions,
+    mean_spectrum,
+    smooth,
+    spectrum,
+    stretching_bonds,
+)
+from hybridff.errors import InputError
 from hybridff.export.calculator import HybridFFCalculator
 from hybridff.molecules.molecule import Molecule
 
@@ -44,8 +52,7 @@ def test_a_cold_molecule_has_its_normal_modes() -> None:
             for own in (run, Run(**{**vars(run), "seed": 1}))
         ]
     )
-    atoms = ase.Atoms(model.molecule.numbers, model.molecule.positions * 10)
-    modes = modes_of(atoms, HybridFFCalculator(model)).frequencies
+    modes = modes_of(model.molecule.numbers, model.molecule.positions, HybridFFCalculator(model)).frequencies
     # every line is a mode: at least 95 % of the density is within 6/cm of one (resolution 1.7/cm)
     near = np.abs(found.wavenumbers[:, None] - modes).min(1) < 6
     assert np.trapezoid(found.density * near, found.wavenumbers) > 0.95
@@ -75,3 +82,29 @@ def test_a_trajectory_without_velocities_has_no_spectrum() -> None:
     moved = trajectory(system, model.molecule.positions, Run(temperature=300.0, time=0.01, every=0.01, warm=0.01))
     with pytest.raises(ValueError, match="constant energy"):
         spectrum(moved, model.molecule, masses_of(system), 0.0005)
+
+
+def test_a_comparison_says_where_bands_lie_and_how_they_shift() -> None:
+    axis = np.arange(0.0, 4000.0, 10.0)
+
+    def at(place: float) -> Spectrum:
+        own = np.where(axis == place, 0.1, 0.0)
+        return Spectrum(axis, own, {"O-H": own})
+
+    found = SpectrumComparison({"one": {300.0: [at(3020.0), at(3040.0)], 100.0: [at(3000.0), at(3000.0)]}})
+    assert found.sentences() == [
+        "one, 100 K: O-H 3000.0 ± 0.0 cm⁻¹",
+        "one, 300 K: O-H 3030.0 ± 10.0 (+30.0) cm⁻¹",
+    ]
+    table = found.table()
+    assert table.header == ("wave number [1/cm]", "one, 300 K [cm]", "one, 100 K [cm]")
+    assert table.rows[302] == ("3020.00", "5.0000e-02", "0.0000e+00")
+    assert found.picture().startswith(b"\x89PNG")
+
+
+def test_options_plan_runs_with_seeds_that_count_on() -> None:
+    plans = SpectrumOptions(temperatures=(50.0, 300.0, 50.0), time="2 ps", runs=2, seed=3).plans()
+    assert [(run.temperature, run.seed) for run in plans] == [(50.0, 3), (50.0, 4), (300.0, 3), (300.0, 4)]
+    assert all(run.constant_energy and run.time == pytest.approx(2.0) for run in plans)
+    with pytest.raises(InputError, match="option runs has to be at least 1"):
+        SpectrumOptions(runs=0)

@@ -16,7 +16,7 @@ from bad_inputs import run, succeed, zero_charges
 from models import write_frames
 from openmm import app
 
-from hybridff.analysis.modes import hessian, modes, relaxed
+from hybridff.analysis.modes import HESSIAN_KCAL, hessian, modes_of, nearest_minimum
 from hybridff.cli import running as cli_run
 from hybridff.export.calculator import HybridFFCalculator
 from hybridff.export.modelfile import read_model
@@ -425,10 +425,9 @@ def test_evaluate_says_when_the_frames_were_trained_on(workplace):
 def test_analyse_modes_compares_methods_with_a_reference(workplace):
     model = read_model("model").force_field
     placed = model.molecule.with_embedded_positions()
-    found = relaxed(ase.Atoms(placed.numbers, placed.positions * 10), HybridFFCalculator(model))
-    second = hessian(found, HybridFFCalculator(model))
-    # eV to kcal/mol
-    np.savez("reference.npz", z=found.numbers, R=found.positions, hessian=second * 23.060548)
+    found = modes_of(placed.numbers, placed.positions, HybridFFCalculator(model))
+    second = hessian(placed.numbers, found.positions, HybridFFCalculator(model)) / HESSIAN_KCAL
+    np.savez("reference.npz", z=placed.numbers, R=found.positions * 10, hessian=second)
     said = succeed("analyse modes model mmff94 --reference reference.npz --table modes.csv").splitlines()
     own, other = (re.search(r"off by ([0-9.]+) cm", line) for line in said[:2])
     assert float(own[1]) < 0.1  # its own Hessian
@@ -436,7 +435,7 @@ def test_analyse_modes_compares_methods_with_a_reference(workplace):
     rows = list(csv.reader(Path("modes.csv").read_text().splitlines()))
     assert rows[0] == ["mode", "reference.npz", "model", "mmff94"]
     assert len(rows) == 22
-    assert float(rows[21][1]) == pytest.approx(modes(found, second).frequencies[-1], abs=1e-2)
+    assert float(rows[21][1]) == pytest.approx(found.frequencies[-1], abs=1e-2)
 
 
 def test_analyse_scan_prints_compares_and_draws(workplace):
@@ -478,10 +477,10 @@ def test_analyse_modes_says_where_conformers_differ(workplace, monkeypatch):
     for angle in (60, 180):
         atoms = ase.Atoms(placed.numbers, placed.positions * 10)
         atoms.set_dihedral(1, 0, 2, 8, angle, indices=[8])
-        found[angle] = relaxed(atoms, HybridFFCalculator(model))
-    second = hessian(found[60], HybridFFCalculator(model)) * 23.060548
-    np.savez("gauche.npz", z=found[60].numbers, R=found[60].positions, hessian=second)
+        found[angle] = nearest_minimum(placed.numbers, atoms.positions / 10, HybridFFCalculator(model))
+    second = hessian(placed.numbers, found[60], HybridFFCalculator(model)) / HESSIAN_KCAL
+    np.savez("gauche.npz", z=placed.numbers, R=found[60] * 10, hessian=second)
     assert "Note" not in succeed("analyse modes model model --reference gauche.npz")
-    monkeypatch.setattr("hybridff.cli.analysing.relaxed", lambda begin, calculator: found[180])
+    monkeypatch.setattr("hybridff.analysis.modes.nearest_minimum", lambda numbers, begin, calculator: found[180])
     said = succeed("analyse modes model model --reference gauche.npz")
     assert re.search(r"Note: model relaxes to another conformer, 0\.[0-9]+ Å from that of gauche.npz", said)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from hybridff.comparison import result
 from hybridff.comparison.options import ComparisonOptions, TrainingOptions
-from hybridff.comparison.present import FILES, comparison_section, document, remarks, write
+from hybridff.comparison.present import FILES, comparison_section, document, write
 from hybridff.comparison.result import Comparison, HotDynamics, MethodResult, duration, ordered
 from hybridff.frames.accuracy import Errors
 from hybridff.plots.comparison import MethodPoint
@@ -56,8 +56,8 @@ def test_the_table_is_in_field_units() -> None:
 
 
 def test_what_is_odd_is_said_in_sentences() -> None:
-    said = remarks(comparison())
-    assert said[0] == "Something odd."
+    said = comparison().sentences()
+    assert said[2] == "Something odd."
     assert "class2: class2 as it is." in said or "class2 as it is." in said
     assert "gap needs quippy-ase: pip install hybridff[compare]." in said
     assert any("broke after 2.1 ps: the bond C1-C2 is long." in sentence for sentence in said)

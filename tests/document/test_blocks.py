@@ -64,3 +64,8 @@ def test_a_wide_picture_stands_alone() -> None:
     page = Document("t", (Section("s", pictures=(narrow, wide)),)).html()
     assert '<figure class="wide"><img alt="wide"' in page
     assert '<figure><img alt="narrow"' in page
+
+
+def test_a_table_is_a_csv_file():
+    table = Table(("name", "x [Å]"), (("a, b", "1"), ('"c"', "")))
+    assert table.csv() == 'name,x [Å]\n"a, b",1\n"""c""",\n'

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from models import force_field
 
-from hybridff.analysis.populations import angles_of
+from hybridff.analysis.torsions import angles_of
 from hybridff.errors import InputError
 from hybridff.export.calculator import HybridFFCalculator
 from hybridff.reference.minima import LARGEST_FORCE, read_minima, relaxed_minimum, write_minima
@@ -15,20 +15,23 @@ from hybridff.units import ANGSTROM, EV, KCAL_MOL
 MODEL = force_field("ethanol")
 MOLECULE = MODEL.molecule
 assert MOLECULE.positions is not None
-START = ase.Atoms(MOLECULE.numbers, MOLECULE.positions / ANGSTROM)
+BEGIN = MOLECULE.positions
+START = ase.Atoms(MOLECULE.numbers, BEGIN / ANGSTROM)
+CALCULATOR = HybridFFCalculator(MODEL)
+STIFF = np.eye(27) * 30 * EV / ANGSTROM**2
 
 
 def turned(degrees: float) -> np.ndarray:
     """The molecule with its hydroxyl group turned, relaxed [Å]."""
     atoms = START.copy()
     atoms.set_dihedral(0, 1, 2, 8, degrees, indices=[8])
-    _, positions = relaxed_minimum(atoms, HybridFFCalculator(MODEL), np.eye(27) * 30)
+    _, positions = relaxed_minimum(MOLECULE.numbers, atoms.positions * ANGSTROM, CALCULATOR, STIFF)
     return positions / ANGSTROM
 
 
 def test_a_relaxation_ends_at_a_minimum_in_our_units() -> None:
     said: list[str] = []
-    energy, positions = relaxed_minimum(START, HybridFFCalculator(MODEL), np.eye(27) * 30, name="it", say=said.append)
+    energy, positions = relaxed_minimum(MOLECULE.numbers, BEGIN, CALCULATOR, STIFF, name="it", say=said.append)
     atoms = ase.Atoms(START.numbers, positions / ANGSTROM, calculator=HybridFFCalculator(MODEL))
     assert atoms.get_potential_energy() * EV == pytest.approx(energy)
     assert np.linalg.norm(atoms.get_forces(), axis=1).max() * (EV / ANGSTROM) <= LARGEST_FORCE
@@ -40,7 +43,7 @@ def test_a_relaxation_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     far = START.copy()
     far.rattle(0.3, seed=1)
     with pytest.raises(InputError, match="is not relaxed after 1 steps"):
-        relaxed_minimum(far, HybridFFCalculator(MODEL), np.eye(27) * 30)
+        relaxed_minimum(MOLECULE.numbers, far.positions * ANGSTROM, CALCULATOR, STIFF)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +78,7 @@ def test_a_model_is_relaxed_from_every_minimum(file: Path) -> None:
     minima = read_minima(MOLECULE, file, most=2)
     (trans, first), (gauche, second) = minima.relaxed(MODEL)
     assert (first, second) == (0, 1)
-    energy, _ = relaxed_minimum(START, HybridFFCalculator(MODEL), np.eye(27) * 30)
+    energy, _ = relaxed_minimum(MOLECULE.numbers, BEGIN, CALCULATOR, STIFF)
     assert min(abs(trans - energy), abs(gauche - energy)) < 0.2  # kJ/mol: the minimisers end at different forces
 
 

@@ -8,7 +8,7 @@ from models import distorted, force_field, molecule, perturbed
 
 from hybridff.frames.accuracy import evaluate, predict
 from hybridff.frames.dataset import Frames
-from hybridff.plots import models as plots
+from hybridff.plots import errors as plots
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 COLOURS = {"before": "0.7", "after": "C0"}
@@ -22,12 +22,22 @@ def models():
 @pytest.fixture(scope="module")
 def frames():
     positions = distorted("ethanol", 12)
-    energies, forces = predict(perturbed(force_field("ethanol"), 0.2, seed=1), positions)
-    return Frames(molecule("ethanol").numbers, positions, energies, forces, "ethanol")
+    found = predict(perturbed(force_field("ethanol"), 0.2, seed=1), positions)
+    return Frames(molecule("ethanol").numbers, positions, *found, "ethanol")
 
 
 def offsets(models, frames) -> dict[str, float]:
     return {name: evaluate(model, frames).energy_offset + 3.0 for name, model in models.items()}
+
+
+def energies(models, frames) -> plots.Parity:
+    shifts = offsets(models, frames)
+    found = {name: predict(model, frames.positions)[0] + shifts[name] for name, model in models.items()}
+    return plots.Parity(frames.energies, found)
+
+
+def forces(models, frames) -> plots.Parity:
+    return plots.Parity(frames.forces, {name: predict(model, frames.positions)[1] for name, model in models.items()})
 
 
 def rmse_of(axes) -> dict[str, float]:
@@ -37,8 +47,8 @@ def rmse_of(axes) -> dict[str, float]:
 
 def test_the_legends_give_the_errors(models, frames):
     energy, force = Figure().subplots(1, 2)
-    plots.energy_parity(energy, models, offsets(models, frames), frames, COLOURS)
-    plots.force_parity(force, models, frames, COLOURS)
+    plots.energy_parity(energy, energies(models, frames), COLOURS)
+    plots.force_parity(force, forces(models, frames), COLOURS)
     for name, model in models.items():
         errors = evaluate(model, frames, offsets(models, frames)[name])
         assert errors.force_rmse is not None
@@ -49,17 +59,17 @@ def test_the_legends_give_the_errors(models, frames):
 
 def test_every_force_component_is_a_point(models, frames):
     axes = Figure().subplots()
-    plots.force_parity(axes, models, frames, COLOURS)
+    plots.force_parity(axes, forces(models, frames), COLOURS)
     line = axes.get_lines()[0]
     np.testing.assert_allclose(line.get_xdata(), frames.forces.ravel() / FORCE_KCAL, rtol=1e-12)
-    _, forces = predict(models["before"], frames.positions)
-    np.testing.assert_allclose(line.get_ydata(), forces.ravel() / FORCE_KCAL, rtol=1e-12)
+    _, before = predict(models["before"], frames.positions)
+    np.testing.assert_allclose(line.get_ydata(), before.ravel() / FORCE_KCAL, rtol=1e-12)
 
 
 def test_very_many_points_are_thinned_but_all_count(models, frames, monkeypatch):
     monkeypatch.setattr(plots, "_MOST_POINTS", 100)
     axes = Figure().subplots()
-    plots.force_parity(axes, models, frames, COLOURS)
+    plots.force_parity(axes, forces(models, frames), COLOURS)
     assert 100 <= len(axes.get_lines()[0].get_xdata()) <= 200
     errors = evaluate(models["after"], frames)
     assert errors.force_rmse is not None
@@ -67,7 +77,7 @@ def test_very_many_points_are_thinned_but_all_count(models, frames, monkeypatch)
 
 
 def test_a_picture_is_a_png_with_something_in_it(models, frames):
-    picture = imread(io.BytesIO(plots.parity(models, offsets(models, frames), frames, "ethanol")))
+    picture = imread(io.BytesIO(plots.parity(energies(models, frames), forces(models, frames), "ethanol")))
     assert picture.shape[0] > 400
     assert picture.shape[1] > 1000
     halves = np.array_split(picture[..., :3].min(axis=2) < 0.9, 2, axis=1)
@@ -75,31 +85,14 @@ def test_a_picture_is_a_png_with_something_in_it(models, frames):
 
 
 def test_without_forces_there_is_no_second_panel(models, frames):
-    without = Frames(frames.numbers, frames.positions, frames.energies, None, "ethanol")
-    picture = imread(io.BytesIO(plots.parity(models, offsets(models, frames), without, "ethanol")))
+    picture = imread(io.BytesIO(plots.parity(energies(models, frames), None, "ethanol")))
     drawn = np.flatnonzero((picture[80:, :, :3].min(axis=2) < 0.9).any(axis=0))
     assert 0 < drawn[-1] < 0.6 * picture.shape[1]
 
 
 def test_the_same_numbers_give_the_same_picture(models, frames):
-    assert plots.parity(models, offsets(models, frames), frames, "ethanol") == plots.parity(
-        models, offsets(models, frames), frames, "ethanol"
-    )
-
-
-def test_curves_share_axes_and_have_one_legend():
-    panels = {
-        "one": {"a": plots.Curve((1.0, 10.0), (3.0, 2.0)), "b": plots.Curve((1.0, 10.0), (6.0, 5.0), published=True)},
-        "two": {"c": plots.Curve((10.0, 100.0), (2.5, 1.5))},
-    }
-    figure = plots.curves_figure(panels, "frames", "error", (1.0, 10.0, 100.0, 1000.0))
-    one, two = figure.axes
-    assert one.get_xlim() == two.get_xlim()
-    assert one.get_ylim() == two.get_ylim()
-    assert [line.get_linestyle() for line in one.get_lines()] == ["-", "--"]
-    np.testing.assert_array_equal(one.get_xticks(), (1, 10, 100))
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
+    one, other = (plots.parity(energies(models, frames), forces(models, frames), "ethanol") for _ in range(2))
+    assert one == other
 
 
 def test_the_dots_of_a_calibration_are_root_mean_squares_of_frames_of_like_prediction():
@@ -115,3 +108,19 @@ def test_the_dots_of_a_calibration_are_root_mean_squares_of_frames_of_like_predi
     rms = [np.sqrt(np.mean(values[first] ** 2)) for values in (x, y)]
     # the same sums in another order
     np.testing.assert_allclose([dots.get_xdata()[0], dots.get_ydata()[0]], rms, rtol=1e-12)
+
+
+def test_every_kind_of_group_has_a_panel():
+    atoms = [plots.GroupError("atom", name, None, 40.0) for name in ("C1", "O2")]
+    heights = [plots.GroupError("energy", "0 to 2", 4.0, 40.0)]
+    one, two = (imread(io.BytesIO(plots.group_errors(own))) for own in (atoms, atoms + heights))
+    assert two.shape[1] > 1.5 * one.shape[1]
+
+
+def test_errors_rise_with_the_temperature_in_the_units_of_the_axes():
+    kelvins, errors = [300.0, 600.0], np.array([4.184, 41.84])
+    low, high = (
+        plots.temperature_errors({"one": plots.TemperatureErrors(kelvins, factor * errors, errors)})
+        for factor in (1, 2)
+    )
+    assert low != high
