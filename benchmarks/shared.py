@@ -5,6 +5,7 @@ import os
 import resource
 import tempfile
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,8 @@ def options_of(usage: str | None) -> argparse.ArgumentParser:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table in Markdown, each row as soon as it is there."""
-    print(f"| {' | '.join(header)} |")
-    print("| --- " * len(header) + "|", flush=True)
-    for row in rows:
-        print(f"| {' | '.join(row)} |", flush=True)
+    for row in chain([header, ["---"] * len(header)], rows):
+        print("|" + "".join(f" {cell} |" if cell else " |" for cell in row), flush=True)
 
 
 def read_set(name: str) -> BenchmarkSet:

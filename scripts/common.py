@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from time import strftime
 from typing import Any
@@ -39,10 +40,8 @@ def options_of(usage: str | None) -> argparse.ArgumentParser:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table in Markdown, each row as soon as it is there."""
-    print(f"| {' | '.join(header)} |")
-    print("| --- " * len(header) + "|", flush=True)
-    for row in rows:
-        print(f"| {' | '.join(row)} |", flush=True)
+    for row in chain([header, ["---"] * len(header)], rows):
+        print("|" + "".join(f" {cell} |" if cell else " |" for cell in row), flush=True)
 
 
 def say(text: str) -> None:

@@ -11,7 +11,6 @@ Usage: python scripts/plot_scans.py [ethanol malonaldehyde] [--every 20] [--mode
 import argparse
 from pathlib import Path
 
-import ase
 import ase.io
 import numpy as np
 from common import PICTURES, PUBLISHED_DATA, kept_arrays, options_of, read_task, say, table, write

@@ -108,7 +108,7 @@ def curve_panels(points: Sequence[CurvePoint]) -> dict[str, dict[str, Curve]]:
     """Curves of the mean force errors [kcal/mol/Å], by set and method."""
     return {
         name: {
-            method: Curve(list(own), [float(np.mean(errors)) for errors in own.values()])
+            method: Curve(list(map(float, own)), [float(np.mean(errors)) for errors in own.values()])
             for method, own in methods.items()
         }
         for name, methods in force_errors(points).items()

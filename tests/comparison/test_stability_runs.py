@@ -91,7 +91,7 @@ def test_models_are_fitted_once_and_stand_in_the_table_with_what_they_found(tmp_
 
     def data():
         calls.append(1)
-        return benchmark_set()
+        return benchmark_set(100)
 
     one, again = (MODEL.kept(tmp_path, data, NO_GATE) for _ in range(2))
     assert len(calls) == 1
