@@ -20,8 +20,7 @@ def main() -> None:
     parser.add_argument("--padding", type=float, default=1.0, help="water around the ligand [nm]")
     parser.add_argument("--out", type=Path, default=Path("ligand-in-water"))
     options = parser.parse_args()
-    ligand = hf.read_model(options.model).force_field.molecule
-    ligand = ligand.placed()
+    ligand = hf.read_model(options.model).force_field.molecule.placed()
 
     # The two lines that make a ligand a hybridff model:
     forcefield = app.ForceField("amber14-all.xml", "amber14/tip3p.xml")

@@ -29,7 +29,7 @@ VALIDATION, TEST = 50, 1000
 """Numbers of frames that validate and test, the latter at most."""
 _RIDGE = 1e-10 / ANGSTROM**2
 """Ridge of the program sgdml [1/nm²]."""
-_WIDTHS = tuple(width / ANGSTROM for width in (2.5, 5, 10, 20, 40, 80))
+WIDTHS = tuple(width / ANGSTROM for width in (2.5, 5, 10, 20, 40, 80))
 """Length scales that sgdml's is chosen from [1/nm]."""
 SGDML = "sgdml"
 """The recipe of a kernel on all atoms without any terms, trained as the program sgdml does."""
@@ -141,7 +141,7 @@ def train_sgdml(data: BenchmarkSet, train: Frames, validation: Frames) -> Kernel
     def kernel(width: float) -> KernelExpansion:
         return train_forces(fragment.descriptor, positions, forces, fragment.permutations, width, _RIDGE)
 
-    found = [KernelTerm(range(n_atoms), kernel(width)) for width in _WIDTHS]
+    found = [KernelTerm(range(n_atoms), kernel(width)) for width in WIDTHS]
     return min(found, key=lambda term: evaluate(term, validation).force_rmse or float("inf"))
 
 

@@ -59,8 +59,8 @@ def test_the_length_scale_is_the_one_that_validates_best(monkeypatch: pytest.Mon
     train, validation = data.frames.subset(np.arange(30)), data.frames.subset(np.arange(30, 50))
     best = train_sgdml(data, train, validation)
     assert best is not None
-    for width in recipes._WIDTHS[::2]:
-        monkeypatch.setattr(recipes, "_WIDTHS", (width,))
+    for width in recipes.WIDTHS[::2]:
+        monkeypatch.setattr(recipes, "WIDTHS", (width,))
         own = train_sgdml(data, train, validation)
         assert own is not None
         found, limit = (evaluate(term, validation).force_rmse for term in (best, own))
