@@ -83,7 +83,7 @@ def basin_populations(
     others: Others = (STOCK,),
     /,
     *,
-    of: Annotated[PopulationOptions | None, Parameter(name="*")] = None,
+    asked: Annotated[PopulationOptions | None, Parameter(name="*")] = None,
     sampling: Sampling = None,
     options: MethodOptions = None,
     files: Written = None,
@@ -93,29 +93,31 @@ def basin_populations(
     A frame belongs to the minimum whose torsions about bonds that turn are nearest, equal atoms exchanged, and of its
     mirror image where dynamics get there.
     """
-    of = of or PopulationOptions()
+    asked = asked or PopulationOptions()
     files = files or Files()
     check_outputs(files.table, files.picture)
     sampling = sampling or SamplingOptions()
     force_field = read_model(model).force_field
     molecule, calculators = force_field.molecule, methods(force_field, model, others, options)
-    chosen = telling_rotors(molecule) if of.torsion is None else [parse_torsion(text, molecule) for text in of.torsion]
+    chosen = (
+        telling_rotors(molecule) if asked.torsion is None else [parse_torsion(text, molecule) for text in asked.torsion]
+    )
     if not chosen:
         raise InputError(f"{molecule.name} has no bond that turns one conformer into another; name a --torsion.")
     known = []
-    if of.torsion is None:
+    if asked.torsion is None:
         with progress("minima") as advance, running(str(model)):
             known = (
                 search(molecule, calculators[str(model)], progress=advance)
-                if of.reference is None
-                else read_minima(of.reference, molecule)
+                if asked.reference is None
+                else read_minima(asked.reference, molecule)
             )
     with progress("dynamics") as advance:
         visited = sample_all(molecule, calculators, sampling, say=say, progress=advance)
-    if of.torsion is None:
+    if asked.torsion is None:
         put_out(compare_populations(molecule, visited, known, chosen), files.table, files.picture)
     else:
-        put_out(compare_free_energies(molecule, visited, chosen, of.bins), files.table, files.picture)
+        put_out(compare_free_energies(molecule, visited, chosen, asked.bins), files.table, files.picture)
 
 
 @analyse.command(name="distances")
@@ -158,7 +160,7 @@ def extrapolate(
     /,
     *,
     reference: Annotated[str, Parameter(help="Method that labels the frames: as for further methods.")],
-    own: Annotated[OwnFrames | None, Parameter(name="*", negative_iterable=())] = None,
+    dynamics: Annotated[OwnFrames | None, Parameter(name="*", negative_iterable=())] = None,
     options: MethodOptions = None,
     files: Written = None,
 ) -> None:
@@ -167,12 +169,12 @@ def extrapolate(
     As in D. P. Kovács et al., J. Chem. Theory Comput. 17, 7696 (2021), Fig. 5. Energies after subtraction of a constant
     that makes their mean right at the lowest temperature.
     """
-    own = own or OwnFrames()
+    dynamics = dynamics or OwnFrames()
     files = files or Files()
     check_outputs(files.table, files.picture)
     force_field = read_model(model).force_field
     molecule, calculators = force_field.molecule, methods(force_field, model, others, options)
     label = method(reference, molecule, force_field, options_of(options).get(reference))
     with progress("own frames") as advance:
-        found = compare_own_errors(molecule, calculators, label, own, say=say, progress=advance)
+        found = compare_own_errors(molecule, calculators, label, dynamics, say=say, progress=advance)
     put_out(found, files.table, files.picture)

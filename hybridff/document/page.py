@@ -32,10 +32,11 @@ def text(tag: str, content: str, **attributes: str) -> str:
     return element(tag, html.escape(content), **attributes)
 
 
-def image(data: bytes, alt: str) -> str:
-    """A picture, PNG or SVG, that lies in the page itself."""
+def image(data: bytes, alt: str, style: str = "") -> str:
+    """A picture, PNG or SVG, that lies in the page itself; ``style`` is for pages without ours."""
     kind = "image/png" if data.startswith(b"\x89PNG") else "image/svg+xml"
-    return f'<img alt="{html.escape(alt)}" src="data:{kind};base64,{base64.b64encode(data).decode()}">'
+    own = f' style="{html.escape(style)}"' if style else ""
+    return f'<img alt="{html.escape(alt)}"{own} src="data:{kind};base64,{base64.b64encode(data).decode()}">'
 
 
 def figure(data: bytes, alt: str, caption: str, *, wide: bool = False) -> str:

@@ -8,6 +8,8 @@ from hybridff.document.blocks import Table
 
 _MOST_ROWS = 30
 """Most rows of a table that a notebook shows."""
+_PICTURE_STYLE = "width: 100%; max-width: 44rem; height: auto"
+"""How a picture stands in a notebook, which has no style of ours."""
 
 
 class Result(abc.ABC):
@@ -31,5 +33,4 @@ class Result(abc.ABC):
         caption = f"The first {_MOST_ROWS} of {n_rows} rows; .table() has them all." if n_rows > _MOST_ROWS else ""
         shown = replace(table, rows=table.rows[:_MOST_ROWS], caption=caption)
         scrolling = page.element("div", page.table(shown.header, shown.rows, shown.caption), style="overflow-x: auto")
-        drawn = page.element("div", page.image(self.picture(), self.sentences()[0]), style="max-width: 48rem")
-        return scrolling + drawn
+        return scrolling + page.image(self.picture(), self.sentences()[0], _PICTURE_STYLE)

@@ -35,6 +35,7 @@ def test_a_notebook_shows_table_and_picture_without_the_network() -> None:
     assert {"number", "square <small>", "7", "49"} <= set(page.texts)
     assert page.addresses == [f"data:image/png;base64,{base64.b64encode(PNG).decode()}"]
     assert 'alt="3 squares"' in shown
+    assert "max-width" in shown  # a picture is not wider than the notebook
 
 
 def test_a_notebook_shows_the_first_rows_of_a_long_table_and_says_so() -> None:
