@@ -1,56 +1,128 @@
-"""hybridff: force fields refit to quantum-chemical energies and forces, for OpenMM."""
+"""hybridff: force fields refit to quantum-chemical energies and forces, for OpenMM.
 
-from hybridff.errors import HybridFFError
-from hybridff.export.agreement import verify
-from hybridff.export.calculator import HybridFFCalculator
-from hybridff.export.dynamics import SimulationOptions, simulate
-from hybridff.export.modelfile import SavedModel, read_model, write_model
-from hybridff.export.routes import to_openmm, write_structure, write_system
-from hybridff.fitting.options import FitOptions
-from hybridff.fitting.refit import FitResult, fit, fit_together
-from hybridff.frames.accuracy import Errors, evaluate
-from hybridff.frames.checks import DataReport, usable_frames
-from hybridff.frames.dataset import Frames, read_frames
-from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.start import StartOptions, starting_parameters, stock_of
-from hybridff.hybrid.correcting import Corrected, correct
-from hybridff.molecules.molecule import Molecule
-from hybridff.stability.gate import StabilityOptions, StabilityReport, check_stability
-from hybridff.systems.mixed import add_hybrid
-from hybridff.systems.templates import HybridFFTemplateGenerator
+``fit_molecule`` is the whole way from files to a fitted, tested model; the other names are its parts and what can be
+done with a model. Each is imported when it is first used, so that ``import hybridff`` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hybridff.errors import HybridFFError
+    from hybridff.export.agreement import verify
+    from hybridff.export.calculator import HybridFFCalculator
+    from hybridff.export.dynamics import SimulationOptions, simulate
+    from hybridff.export.modelfile import read_model, write_model
+    from hybridff.export.routes import to_openmm, write_structure, write_system
+    from hybridff.fitting.options import FitOptions
+    from hybridff.fitting.refit import fit
+    from hybridff.frames.accuracy import evaluate
+    from hybridff.frames.dataset import Frames, read_frames
+    from hybridff.gaff.forcefield import ForceField
+    from hybridff.jobs.job import CorrectionJob, FitJob
+    from hybridff.jobs.stock import parametrize
+    from hybridff.molecules.molecule import Molecule
+    from hybridff.stability.gate import StabilityOptions, check_stability
+    from hybridff.systems.mixed import add_hybrid
+    from hybridff.systems.templates import HybridFFTemplateGenerator
+    from hybridff.workflows.corrections import correct_model
+    from hybridff.workflows.fits import fit_molecule
+
+    __version__: str
 
 __all__ = [
-    "Corrected",
-    "DataReport",
-    "Errors",
+    "CorrectionJob",
+    "FitJob",
     "FitOptions",
-    "FitResult",
     "ForceField",
     "Frames",
     "HybridFFCalculator",
     "HybridFFError",
     "HybridFFTemplateGenerator",
     "Molecule",
-    "SavedModel",
     "SimulationOptions",
     "StabilityOptions",
-    "StabilityReport",
-    "StartOptions",
     "add_hybrid",
     "check_stability",
-    "correct",
+    "correct_model",
     "evaluate",
     "fit",
-    "fit_together",
+    "fit_molecule",
+    "parametrize",
     "read_frames",
     "read_model",
     "simulate",
-    "starting_parameters",
-    "stock_of",
     "to_openmm",
-    "usable_frames",
     "verify",
     "write_model",
     "write_structure",
     "write_system",
 ]
+
+PLACES = {
+    "CorrectionJob": "jobs.job",
+    "FitJob": "jobs.job",
+    "FitOptions": "fitting.options",
+    "ForceField": "gaff.forcefield",
+    "Frames": "frames.dataset",
+    "HybridFFCalculator": "export.calculator",
+    "HybridFFError": "errors",
+    "HybridFFTemplateGenerator": "systems.templates",
+    "Molecule": "molecules.molecule",
+    "SimulationOptions": "export.dynamics",
+    "StabilityOptions": "stability.gate",
+    "add_hybrid": "systems.mixed",
+    "check_stability": "stability.gate",
+    "correct_model": "workflows.corrections",
+    "evaluate": "frames.accuracy",
+    "fit": "fitting.refit",
+    "fit_molecule": "workflows.fits",
+    "parametrize": "jobs.stock",
+    "read_frames": "frames.dataset",
+    "read_model": "export.modelfile",
+    "simulate": "export.dynamics",
+    "to_openmm": "export.routes",
+    "verify": "export.agreement",
+    "write_model": "export.modelfile",
+    "write_structure": "export.routes",
+    "write_system": "export.routes",
+}
+"""Module of each public name; a test holds it beside the imports for type checkers above."""
+
+FORMER = {
+    "Corrected": "hybrid.correcting",
+    "DataReport": "frames.checks",
+    "Errors": "frames.accuracy",
+    "FitResult": "fitting.result",
+    "SavedModel": "export.modelfile",
+    "StabilityReport": "stability.gate",
+    "StartOptions": "gaff.start",
+    "correct": "hybrid.correcting",
+    "fit_together": "fitting.refit",
+    "starting_parameters": "gaff.start",
+    "stock_of": "gaff.start",
+    "usable_frames": "frames.checks",
+}
+"""Names that were public in 0.1; they go in the version after next."""
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported from its module; the version of the package."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("hybridff")
+    if name in FORMER:
+        import warnings
+
+        place = f"hybridff.{FORMER[name]}"
+        warnings.warn(f"hybridff.{name} is now {place}.{name}; import it there.", DeprecationWarning, stacklevel=2)
+        return getattr(import_module(place), name)
+    if name not in PLACES:
+        raise AttributeError(f"module 'hybridff' has no attribute {name!r}")
+    return getattr(import_module(f"hybridff.{PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted([*__all__, "__version__"])

@@ -9,12 +9,10 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from hybridff.errors import InputError
-from hybridff.output import new_file
 
 
 def cached_json(key: Any, compute: Callable[[], Any]) -> Any:
@@ -28,11 +26,18 @@ def cached_json(key: Any, compute: Callable[[], Any]) -> Any:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return json.loads(path.read_text(encoding="utf-8"))["value"]
     entry = json.dumps({"key": key, "value": compute()}, allow_nan=False)
-    with contextlib.suppress(OSError, InputError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with new_file(path) as part:
-            part.write_text(entry, encoding="utf-8")
+    with contextlib.suppress(OSError):
+        _keep(entry, path)
     return json.loads(entry)["value"]
+
+
+def _keep(entry: str, path: Path) -> None:
+    """Write a file whole or not at all; another process may write the same one at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        part = Path(folder, path.name)
+        part.write_text(entry, encoding="utf-8")
+        part.replace(path)
 
 
 def cache_folder() -> Path:

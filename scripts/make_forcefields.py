@@ -8,10 +8,8 @@ from pathlib import Path
 
 from common import options_of
 
-from hybridff import write_model
-from hybridff.jobs.fitting import fit_data, read_data
+import hybridff as hf
 from hybridff.output import new_folder
-from hybridff.report import fit_document
 
 
 def main() -> None:
@@ -22,11 +20,12 @@ def main() -> None:
         if not resource.name.endswith(".npz"):
             continue
         with as_file(resource) as path:
-            (fitted,) = fit_data(read_data([path]))
+            fitted = hf.fit_molecule(path)
         with new_folder(target / Path(resource.name).stem, overwrite=True) as folder:
-            write_model(fitted.model, folder)
-            (folder / "summary.md").write_text(fit_document(fitted).markdown(), encoding="utf-8")
-        errors = fitted.after["test"].in_field_units()
+            hf.write_model(fitted.model, folder)
+            (document,) = fitted.report()
+            (folder / "summary.md").write_text(document.markdown(), encoding="utf-8")
+        errors = fitted.errors["test"].in_field_units()
         print(resource.name, {key: value for key, value in errors.items() if "rmse" in key or key == "n_frames"})
 
 

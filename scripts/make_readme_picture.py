@@ -11,7 +11,10 @@ from common import options_of
 from matplotlib.figure import Figure
 
 from hybridff.frames.accuracy import predict
-from hybridff.jobs.fitting import SplitOptions, fit_data, read_data
+from hybridff.jobs.fitting import fit_data
+from hybridff.jobs.job import FitJob
+from hybridff.jobs.options import SplitOptions
+from hybridff.jobs.reading import read_data
 from hybridff.plots.errors import Parity, force_parity
 from hybridff.units import FORCE_KCAL
 
@@ -27,7 +30,7 @@ def main() -> None:
     with_data = [entry for entry in resources if entry.name.endswith(".npz")]
     for axes, resource in zip(figure.subplots(1, len(with_data), squeeze=False)[0], with_data, strict=True):
         with as_file(resource) as path:
-            (fitted,) = fit_data(read_data([path]), split=SplitOptions(train=110, validation=50))
+            (fitted,) = fit_data(read_data([path]), FitJob(split=SplitOptions(train=110, validation=50)))
         test = fitted.data.frames.subset(fitted.split.test)
         assert test.forces is not None
         models = {"stock GAFF": fitted.start, "refit": fitted.model.force_field}

@@ -21,7 +21,7 @@ from hybridff.comparison.kept_rows import KeptComparison
 from hybridff.comparison.options import ComparisonOptions, MACEOptions, TrainingOptions
 from hybridff.comparison.run import ComparisonJob
 from hybridff.document.blocks import Document, Section
-from hybridff.jobs.fitting import read_data
+from hybridff.jobs.reading import read_data
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17")
 FITS = {

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import openmm
+from openmm import unit
 
 
 def openmm_energy_forces(forces: Iterable[openmm.Force], positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -23,6 +24,6 @@ def system_energy_forces(system: openmm.System, positions: np.ndarray) -> tuple[
     for frame in positions:
         context.setPositions(frame)
         state = context.getState(getEnergy=True, getForces=True)
-        energies.append(state.getPotentialEnergy()._value)
-        gradients.append(state.getForces(asNumpy=True)._value)
+        energies.append(state.getPotentialEnergy().value_in_unit_system(unit.md_unit_system))
+        gradients.append(state.getForces(asNumpy=True).value_in_unit_system(unit.md_unit_system))
     return np.array(energies), np.array(gradients)

@@ -3,7 +3,7 @@
 import importlib
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,23 @@ _RDKIT = "uff", "mmff94"
 STOCK = "stock"
 NAMES = (STOCK, *_RDKIT, *_XTB)
 """Methods that need nothing but their name."""
+TRAINED = ("sgdml", "gap", "mace")
+"""Methods that a comparison trains on the frames of the model."""
 _NO_CUTOFF = 1e6
 """A cutoff that nothing is beyond, for RDKit [Å]."""
+
+
+def check_method_names(names: Sequence[str]) -> None:
+    """Refuse early what cannot be the name of a method that reports and comparisons show.
+
+    Raises ``InputError`` for names that are neither known, nor files or folders, nor ``module:Class``.
+    """
+    for name in names:
+        if name.lower() not in (*NAMES, *TRAINED) and ":" not in name and not Path(name).exists():
+            raise InputError(
+                f"{name} is no method: give {', '.join((*NAMES, *TRAINED))}, the folder of a model, a model file of "
+                "sgdml (.npz), or module:Class of a calculator of ASE."
+            )
 
 
 def method(

@@ -11,14 +11,30 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Toml
 
-from hybridff.cli import landscape as cli_landscape  # noqa: F401 (they add commands to analyse)
-from hybridff.cli import sampling as cli_sampling  # noqa: F401 (they add commands to analyse)
-from hybridff.cli.analysing import analyse
-from hybridff.cli.comparing import compare
-from hybridff.cli.fitting import correct, demo, evaluate, fit, parametrize
-from hybridff.cli.running import export, mix, simulate, verify
 from hybridff.cli.terminal import error_console
 from hybridff.errors import HybridFFError, InputError
+
+_COMMANDS = {
+    "parametrize": ("fitting", "Make the stock force field of a molecule, without data."),
+    "fit": ("fitting", "Refit a force field to reference energies and forces, and show the errors before and after."),
+    "correct": ("fitting", "Add an sGDML kernel on some or all atoms to a model, trained on what its terms leave."),
+    "evaluate": ("fitting", "Errors of a model against reference data."),
+    "export": (
+        "running",
+        "Write a model as an ordinary OpenMM System, or for AMBER, GROMACS, OpenMM's ForceField what these "
+        "can express.",
+    ),
+    "mix": ("running", "Replace the energy inside molecules of an OpenMM System by that of fitted models."),
+    "simulate": ("running", "Minimise, then run dynamics of the isolated molecule."),
+    "verify": ("running", "Compare torch with every OpenMM platform present, and forces with energy differences."),
+    "demo": ("fitting", "The main job on the bundled data: fit, report of errors, dynamics with the result."),
+    "analyse": ("analyses", "Compare a model with other methods."),
+    "compare": (
+        "comparing",
+        "Accuracy, training time, speed and stability of models and other methods, in one table and picture.",
+    ),
+}
+"""Where each command stands, and what it does: its module is imported when it runs, so that ``--help`` is quick."""
 
 app = App(
     name="hybridff",
@@ -30,8 +46,8 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.meta.suppress_keyboard_interrupt = False
-for _command in (parametrize, fit, correct, evaluate, export, mix, simulate, verify, demo, analyse, compare):
-    app.command(_command)
+for _name, (_place, _help) in _COMMANDS.items():
+    app.command(f"hybridff.cli.{_place}:{_name}", name=_name, help=_help)
 
 
 @app.meta.default

@@ -14,7 +14,8 @@ from hybridff.comparison.run import ComparisonJob
 from hybridff.comparison.run import compare as compare_methods
 from hybridff.document.blocks import Document, Section
 from hybridff.export.modelfile import read_model
-from hybridff.jobs.fitting import DataOptions, SplitOptions, read_data
+from hybridff.jobs.options import DataOptions, SplitOptions
+from hybridff.jobs.reading import read_data
 from hybridff.output import check_new_folder, new_folder
 
 

@@ -32,7 +32,9 @@ from hybridff.cli.terminal import progress, say
 from hybridff.errors import InputError
 from hybridff.export.modelfile import read_model
 from hybridff.fitting.conformers import find_rotors
-from hybridff.jobs.fitting import DataOptions, inputs_of, read_data
+from hybridff.jobs.options import DataOptions
+from hybridff.jobs.provenance import inputs_of
+from hybridff.jobs.reading import read_data
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import part
 from hybridff.units import ANGSTROM

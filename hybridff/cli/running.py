@@ -21,7 +21,7 @@ from hybridff.export.routes import RouteOption, best_route, to_openmm, write_str
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.openmm_files import read_structure, read_system
 from hybridff.output import check_new_file, check_new_folder, new_folder
-from hybridff.report import simulation_section
+from hybridff.report.documents import simulation_section
 from hybridff.stability.gate import StabilityOptions, check_stability
 from hybridff.systems.engines import files_for_engine, write_files
 from hybridff.systems.matching import check_different, find_copies

@@ -14,7 +14,7 @@ from hybridff.comparison.options import TRAINED
 from hybridff.comparison.result import Comparison, MethodResult
 from hybridff.comparison.run import ComparisonJob, Task, machine, prepare
 from hybridff.export.modelfile import FILE_NAME, read_model
-from hybridff.jobs.fitting import read_data
+from hybridff.jobs.reading import read_data
 from hybridff.output import new_file
 from hybridff.progress import Say, quiet
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from hybridff.analysis.methods import TRAINED
 from hybridff.analysis.methods import read_options as read_tables
 from hybridff.errors import InputError
 from hybridff.stability.gate import StabilityOptions
 
-SGDML, GAP, MACE = "sgdml", "gap", "mace"
-TRAINED = (SGDML, GAP, MACE)
-"""Methods that are trained on the frames of the comparison."""
+SGDML, GAP, MACE = TRAINED
 
 
 @dataclass(frozen=True, kw_only=True)

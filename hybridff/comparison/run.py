@@ -13,15 +13,17 @@ import numpy as np
 import torch
 from ase.calculators.calculator import BaseCalculator
 
-from hybridff.analysis.methods import NAMES, STOCK, method, running
-from hybridff.comparison.options import TRAINED, ComparisonOptions, TrainingOptions
+from hybridff.analysis.methods import NAMES, STOCK, TRAINED, method, running
+from hybridff.comparison.options import ComparisonOptions, TrainingOptions
 from hybridff.comparison.quantities import Known, Subject, measured
 from hybridff.comparison.result import Comparison, MethodResult
 from hybridff.comparison.trainers import PACKAGES, train
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.export.modelfile import FILE_NAME, SavedModel, read_model
 from hybridff.frames.dataset import Split
-from hybridff.jobs.fitting import Data, SplitOptions, read_timing, split_frames, split_of
+from hybridff.jobs.options import SplitOptions
+from hybridff.jobs.provenance import read_timing
+from hybridff.jobs.reading import Data, split_frames, split_of
 from hybridff.progress import Progress, part
 
 _PACKAGES = ("numpy", "torch", "openmm", "ase", "rdkit", "tblite", *(package for _, package in PACKAGES.values()))
@@ -193,19 +195,6 @@ def check_methods(task: Task, models: Sequence[str | Path], methods: Sequence[st
         except InputError as error:
             known = f"is no method: give {', '.join(NAMES)}"
             raise InputError(str(error).replace(known, f"{known}, {', '.join(TRAINED)}")) from None
-
-
-def check_names(methods: Sequence[str]) -> None:
-    """Refuse early what cannot be the name of a method.
-
-    Raises ``InputError`` for names that are neither known, nor files or folders, nor ``module:Class``.
-    """
-    for name in methods:
-        if name.lower() not in (*NAMES, *TRAINED) and ":" not in name and not Path(name).exists():
-            raise InputError(
-                f"{name} is no method: give {', '.join((*NAMES, *TRAINED))}, the folder of a model, a model file of "
-                "sgdml (.npz), or module:Class of a calculator of ASE."
-            )
 
 
 def labels(models: Sequence[str | Path], methods: Sequence[str]) -> dict[str, str]:

@@ -130,6 +130,13 @@ class Document:
         """A copy without the sections of these titles."""
         return replace(self, sections=tuple(section for section in self.sections if section.title not in titles))
 
+    def notebook_html(self, *titles: str) -> str:
+        """Title, facts and the sections of some titles, for a notebook: a fragment without style sheet or script."""
+        facts = Table(("", "", ""), tuple((fact.name, fact.value, fact.note) for fact in self.facts))
+        parts = [page.text("h3", self.title), *([_html(facts)] if self.facts else [])]
+        parts += [section.html(_anchors([section.title])[0]) for section in self.sections if section.title in titles]
+        return page.element("div", "\n".join(parts))
+
     def html(self) -> str:
         """The whole document as one page."""
         top = page.text("h1", self.title) + (page.text("p", self.lead, class_="lead") if self.lead else "")

@@ -15,7 +15,8 @@ from hybridff.fitting.conformers import Rotor, find_rotors
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.forcefield import ForceField
-from hybridff.jobs.fitting import CorrectedMolecule, FittedMolecule
+from hybridff.jobs.correcting import CorrectedMolecule
+from hybridff.jobs.fitting import FittedMolecule
 from hybridff.model import EnergyModel
 from hybridff.molecules.molecule import Molecule
 
@@ -75,8 +76,7 @@ class Pair:
         if isinstance(item, CorrectedMolecule):
             names = "uncorrected", "corrected"
         else:
-            own = item.model.provenance.get("options", {}).get("start")
-            names = ("start" if own else "stock GAFF"), "fit"
+            names = ("start" if item.job.starting.start else "stock GAFF"), "fit"
         return cls(
             dict(zip(names, (item.start, item.model.force_field), strict=True)),
             dict(zip(names, (parts["train"].energy_offset for parts in (item.before, item.after)), strict=True)),

@@ -1,59 +1,34 @@
-"""How to do it again: the command with all options that differ from their defaults, and the same in Python."""
+"""How to do it again: the command with all options that differ from their defaults, as TOML, and in Python."""
 
+import json
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
 
 from hybridff.document.blocks import Block, Code, Section
-from hybridff.fitting.options import FitOptions
-from hybridff.gaff.forms import FormOptions
-from hybridff.gaff.start import StartOptions
-from hybridff.hybrid.correcting import CorrectionOptions
-from hybridff.jobs.fitting import DataOptions, SplitOptions
-from hybridff.stability.gate import GateOptions
+from hybridff.jobs.job import CorrectionJob, FitJob, Job
 
 _WIDTH = 88
-T = TypeVar("T")
 _PINNED = ("numpy", "torch", "openmm", "rdkit")
+_OUT = "DIR"
 
 
-@dataclass(frozen=True)
-class Request:
-    """A command as it was given, options from a file among them."""
-
-    command: str
-    inputs: tuple[str | Path, ...] = ()
-    """What stands without the name of an option."""
-    options: tuple[object, ...] = ()
-    """Option sets."""
-    single: Mapping[str, Any] = field(default_factory=dict)
-    """Options that belong to no set; None and False stand for those not given, several values for several times."""
-
-    def of(self, kind: type[T]) -> T:
-        """The option set of a kind, with defaults where none was given."""
-        return next((options for options in self.options if isinstance(options, kind)), kind())
-
-    def shell(self) -> str:
-        """The command line."""
-        words = [f"hybridff {self.command}", *(shlex.quote(str(name)) for name in self.inputs)]
-        for options in self.options:
-            words += [flag for name, value in changed(options).items() for flag in _flags(name, value)]
-        for name, value in self.single.items():
-            words += _flags(name, value)
-        return _wrapped(words)
+def shell(job: Job, inputs: Sequence[str | Path], out: str | Path | None = None) -> str:
+    """The command line of a job."""
+    words = [f"hybridff {job.command}", *(shlex.quote(str(name)) for name in inputs)]
+    for name, value in job.changed().items():
+        words += _flags(name, value)
+    return _wrapped([*words, *_flags("out", str(out or _OUT))])
 
 
-def changed(options: object) -> dict[str, Any]:
-    """Options of a set that differ from their defaults."""
-    own = fields(options)  # type: ignore[arg-type]
-    return {one.name: getattr(options, one.name) for one in own if getattr(options, one.name) != one.default}
+def toml(job: Job) -> str:
+    """The options of a job as the table of a TOML file, for ``hybridff --config``."""
+    return "\n".join([f"[{job.command}]", *(f"{name} = {json.dumps(value)}" for name, value in job.changed().items())])
 
 
-def command_section(request: Request, python: str) -> Section:
-    """How to install this version, and to do it again from the command line and from Python."""
+def command_section(job: Job, inputs: Sequence[str | Path], python: str, out: str | Path | None = None) -> Section:
+    """How to install this version, and to do it again from the command line, with a TOML file and from Python."""
     pinned = [f"{name}=={version(name).partition('+')[0]}" for name in _PINNED]
     install = _wrapped([f'pip install "hybridff[gaff,qm]=={version("hybridff")}"', *pinned])
     sentences = (
@@ -64,90 +39,45 @@ def command_section(request: Request, python: str) -> Section:
         'Install the versions that were used (or, in a clone of the repository, replace the first by -e ".[gaff,qm]"):',
         Code(install),
         "On the command line:",
-        Code(request.shell()),
+        Code(shell(job, inputs, out)),
+        "The same options as a TOML file, for hybridff --config FILE.toml:",
+        Code(toml(job)),
         "In Python:",
         Code(python),
     ]
     return Section("Do it again", sentences, more=tuple(blocks), page_only=True)
 
 
-def fit_in_python(request: Request) -> str:
-    """A script that does what a ``fit`` does."""
-    sets = {"split": SplitOptions, "start": StartOptions, "form": FormOptions, "options": FitOptions}
-    given = _given(request, {**sets, "gate": GateOptions, "kernels": CorrectionOptions})
-    reading, molecule = _given(request, {"options": DataOptions}), request.single.get("molecule")
-    corrections = [text for text in request.single.get("correction") or () if text != "none"]
-    arguments = [_paths(request.inputs)]
-    if molecule is not None:
-        arguments.append(f"hf.Molecule.read({molecule!r})")
-    arguments += [f"{name}={_text(found)}" for name, found in reading.items()]
-    called = ["data", *(f"{name}={_text(found)}" for name, found in given.items())]
-    if corrections:
-        called.append(f"corrections={corrections!r}")
+def fit_in_python(job: FitJob, files: Sequence[str | Path]) -> str:
+    """A script that does what a fit did."""
     lines = [
-        *_imports(["read_data", "fit_data"], [*given.values(), *reading.values()]),
+        "import hybridff as hf",
         "",
-        _call("data = read_data", arguments),
-        _call("fitted = fit_data", called),
-        "for item in fitted:",
+        _call("job = hf.FitJob.of", _arguments(job)),
+        _call("fit = hf.fit_molecule", [repr([str(path) for path in files]), "job"]),
+        "for item in fit.molecules:",
         '    print(item.data.molecule.name, item.after.get("test"), sep="\\n")',
-        "force_field = fitted[0].model.force_field",
+        "force_field = fit.molecules[0].model.force_field",
         "system = hf.to_openmm(force_field)  # an ordinary openmm.System",
     ]
     return "\n".join(lines)
 
 
-def correction_in_python(request: Request, *, posterior: bool = False) -> str:
-    """A script that does what a ``correct`` does; ``posterior`` says whether that of the fit was used."""
-    model, *paths = request.inputs
-    given = _given(request, {"split": SplitOptions, "gate": GateOptions, "kernels": CorrectionOptions})
-    reading = _given(request, {"options": DataOptions})
-    arguments = [_paths(paths), "saved.force_field.molecule", *map(_text, reading.values())]
-    called = ["saved", "data", repr(list(request.single.get("correction") or ()))]
-    called += [f"{name}={_text(found)}" for name, found in given.items()]
-    if request.single.get("alone"):
-        called.append("alone=True")
-    lines = _imports(["read_data", "correct_model"], [*given.values(), *reading.values()])
-    if posterior:
-        lines.insert(3, "from hybridff.fitting.posterior import POSTERIOR, Posterior")
-        kept = f"Path({str(model)!r}) / POSTERIOR"
-        called.append(f"posterior=Posterior.read({kept}, len(saved.force_field.parameter_table))")
-    lines += [
+def correction_in_python(job: CorrectionJob, model: str | Path, files: Sequence[str | Path]) -> str:
+    """A script that does what a correction did; it finds the posterior of the fit where the model is."""
+    lines = [
+        "import hybridff as hf",
         "",
-        f"saved = hf.read_model({str(model)!r})",
-        _call("(data,) = read_data", arguments),
-        _call("corrected = correct_model", called),
+        _call("job = hf.CorrectionJob.of", _arguments(job)),
+        _call("corrected = hf.correct_model", [repr(str(model)), repr([str(path) for path in files]), "job"]),
         'print(corrected.after.get("test"))',
         "system = hf.to_openmm(corrected.model.force_field)  # an ordinary openmm.System",
     ]
     return "\n".join(lines)
 
 
-def _given(request: Request, kinds: Mapping[str, type]) -> dict[str, object]:
-    """Option sets with any option that was changed."""
-    found: dict[str, object] = {name: request.of(kind) for name, kind in kinds.items()}
-    return {name: options for name, options in found.items() if changed(options)}
-
-
-def _imports(jobs: Sequence[str], sets: Sequence[object]) -> list[str]:
-    names: dict[str, list[str]] = {"hybridff.jobs.fitting": list(jobs)}
-    for options in sets:
-        names.setdefault(type(options).__module__, []).append(type(options).__name__)
-    lines = [f"from {module} import {', '.join(sorted(own))}" for module, own in sorted(names.items())]
-    return ["from pathlib import Path", "", "import hybridff as hf", *lines]
-
-
-def _text(options: object) -> str:
-    inner = ", ".join(f"{name}={_value(value)}" for name, value in changed(options).items())
-    return f"{type(options).__name__}({inner})"
-
-
-def _value(value: object) -> str:
-    return f"Path({str(value)!r})" if isinstance(value, Path) else repr(value)
-
-
-def _paths(paths: Sequence[str | Path]) -> str:
-    return f"[{', '.join(_value(Path(path)) for path in paths)}]"
+def _arguments(job: Job) -> list[str]:
+    return [f"{name}={value!r}" for name, value in job.changed().items()]
 
 
 def _call(function: str, arguments: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """What happened, for people: documents about fits, corrections and dynamics."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,11 @@ from hybridff.export.modelfile import SavedModel
 from hybridff.frames.accuracy import Errors, evaluate, predict
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.correcting import Corrected
-from hybridff.jobs.fitting import CorrectedMolecule, FittedMolecule
+from hybridff.jobs.correcting import CorrectedMolecule
+from hybridff.jobs.fitting import FittedMolecule
 from hybridff.molecules.molecule import Molecule
 from hybridff.report import pictures
+from hybridff.report.attempts import attempted
 from hybridff.report.before_after import Pair
 from hybridff.report.drawing import drawing
 from hybridff.report.fitted_parameters import moved_section, undetermined_section
@@ -27,7 +29,7 @@ _FEW = 50
 
 
 @dataclass(frozen=True)
-class Extras:
+class PageSections:
     """Sections that only the page has, and the speed that its headline names."""
 
     errors: tuple[Section, ...] = ()
@@ -39,29 +41,29 @@ class Extras:
     steps: Mapping[str, Speed] | None = None
 
 
-def fit_document(fitted: FittedMolecule, extras: Extras | None = None) -> Document:
+def fit_document(fitted: FittedMolecule, page: PageSections | None = None) -> Document:
     """Errors before and after, the parameters that moved most, and those that the data could not determine.
 
-    ``extras`` are what the page has besides.
+    ``page`` holds what the page has besides.
     """
-    extras, model, pair = extras or Extras(), fitted.model, Pair.of(fitted)
+    page, model, pair = page or PageSections(), fitted.model, Pair.of(fitted)
     molecule, result = model.force_field.molecule, fitted.result
-    drawn = _pictures(lambda: pictures.parity(pair))
+    drawn, missing = attempted(lambda: pictures.parity(pair))
     sections = [
-        Section("Errors", _error_sentences(fitted, pair), error_table(fitted), drawn),
+        Section("Errors", (*_error_sentences(fitted, pair), *missing), error_table(fitted), drawn),
         Section("Data", _data_sentences(fitted), more=(_frame_table(fitted),)),
-        *extras.errors,
+        *page.errors,
         *([] if fitted.correction is None else [_correction_section(fitted, fitted.correction)]),
-        *extras.physics,
+        *page.physics,
         *_stability_sections(fitted),
         *_uncertainty_sections(fitted),
-        *extras.speed,
+        *page.speed,
         _start_section(model.force_field),
         moved_section(result, model.force_field),
         undetermined_section(result, model.force_field),
-        *extras.parameters,
-        *extras.comparison,
-        *extras.again,
+        *page.parameters,
+        *page.comparison,
+        *page.again,
         _provenance_section(model),
     ]
     title = f"{molecule.name}: GAFF refit to {len(fitted.split.train)} frames"
@@ -69,35 +71,36 @@ def fit_document(fitted: FittedMolecule, extras: Extras | None = None) -> Docume
         f"The {model.force_field.form} force field of {molecule.name}, fitted to energies and forces"
         f"{_at_theory(fitted)}. It began as {model.force_field.source}."
     )
-    facts = headline(fitted, result.seconds, fitted.stability, extras.steps)
+    facts = headline(fitted, result.seconds, fitted.stability, page.steps)
     return Document(title, tuple(sections), lead, facts, molecule_drawing(molecule))
 
 
-def correction_document(corrected: CorrectedMolecule, extras: Extras | None = None) -> Document:
+def correction_document(corrected: CorrectedMolecule, page: PageSections | None = None) -> Document:
     """Errors before and after, what became of each kernel, and the gate's verdict.
 
-    ``extras`` are what the page has besides.
+    ``page`` holds what the page has besides.
     """
-    extras, pair = extras or Extras(), Pair.of(corrected)
+    page, pair = page or PageSections(), Pair.of(corrected)
     molecule, result = corrected.model.force_field.molecule, corrected.result
     how = (
         "Before → after the correction. Energies in kcal/mol after subtraction of a constant fitted to the training "
         f"frames; force components in kcal/mol/Å. {result.seconds:.1f} s."
     )
+    drawn, missing = attempted(lambda: pictures.parity(pair))
     sections = [
-        Section("Errors", (how,), error_table(corrected), _pictures(lambda: pictures.parity(pair))),
+        Section("Errors", (how, *missing), error_table(corrected), drawn),
         _correction_section(corrected, result),
-        *extras.errors,
-        *extras.physics,
+        *page.errors,
+        *page.physics,
     ]
     if result.report is not None:
         sections.append(Section("Stability", result.report.sentences()))
-    sections += [*extras.speed, *extras.comparison, *extras.again, _provenance_section(corrected.model)]
+    sections += [*page.speed, *page.comparison, *page.again, _provenance_section(corrected.model)]
     lead = (
         f"{_count(sum(points > 0 for points in result.n_points), 'kernel')} beside the terms of a "
         f"{corrected.start.form} force field, trained on {_count(len(corrected.split.train), 'frame')}."
     )
-    facts = headline(corrected, result.seconds, result.report, extras.steps)
+    facts = headline(corrected, result.seconds, result.report, page.steps)
     return Document(f"{molecule.name}: corrected", tuple(sections), lead, facts, molecule_drawing(molecule))
 
 
@@ -117,18 +120,10 @@ def _correction_section(item: FittedMolecule | CorrectedMolecule, correction: Co
     return Section("Correction", tuple(sentences))
 
 
-def _pictures(draw: Callable[[], tuple[Picture, ...]]) -> tuple[Picture, ...]:
-    """Pictures, or none where they cannot be drawn: a report is no reason for a fit to fail."""
-    try:
-        return draw()
-    except Exception:
-        return ()
-
-
 def molecule_drawing(molecule: Molecule) -> Picture | None:
     """The molecule in two dimensions; None where RDKit cannot draw it."""
     alt = f"Structure of {molecule.name}, all atoms with their numbers."
-    found = _pictures(lambda: (drawing(molecule, alt),))
+    found, _ = attempted(lambda: (drawing(molecule, alt),))
     return found[0] if found else None
 
 
@@ -247,7 +242,7 @@ def _split_sentence(fitted: FittedMolecule) -> str:
         sentences.append("There are no test frames: nothing here says how well the fit predicts.")
     if "validation" in fitted.after and fitted.posterior is not None:
         sentences.append("Validation frames gave the scale of the predicted errors.")
-    elif "validation" in fitted.after and fitted.model.provenance["options"]["prior_scale"] is None:
+    elif "validation" in fitted.after and fitted.job.fit.prior_scale is None:
         sentences.append("Validation frames chose the scale of the priors.")
     return " ".join(sentences)
 
@@ -319,7 +314,8 @@ def _uncertainty_sections(fitted: FittedMolecule) -> list[Section]:
         "validation frames gave. With --keep-posterior, evaluate predicts the errors of other frames."
     )
     both = ({"test frames": values / FORCE_KCAL} for values in (predicted, actual))
-    return [Section("Uncertainty", (sentence,), pictures=_pictures(lambda: (pictures.calibration(*both),)))]
+    drawn, missing = attempted(lambda: (pictures.calibration(*both),))
+    return [Section("Uncertainty", (sentence, *missing), pictures=drawn)]
 
 
 def _charge_section(force_field: ForceField) -> Section:

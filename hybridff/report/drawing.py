@@ -59,7 +59,7 @@ def _graph(molecule: Molecule) -> Chem.Mol:
     for i, j in molecule.bonds.tolist():
         graph.AddBond(i, j, Chem.BondType.SINGLE)
     for atom in graph.GetAtoms():
-        atom.SetNoImplicit(True)
+        atom.SetNoImplicit(True)  # noqa: FBT003 (RDKit's argument has no name)
     mol = graph.GetMol()
     mol.UpdatePropertyCache(strict=False)
     Chem.FastFindRings(mol)

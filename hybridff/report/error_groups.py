@@ -6,7 +6,6 @@ import numpy as np
 
 from hybridff.analysis.groups import Group, error_groups
 from hybridff.document.blocks import Block, Section, Table
-from hybridff.fitting.conformers import Rotor
 from hybridff.report import pictures
 from hybridff.report.before_after import Pair
 from hybridff.report.drawing import drawing
@@ -17,7 +16,7 @@ _FEW = 5
 """Frames of an interval below which its error means little."""
 
 
-def group_section(pair: Pair, brief: bool = False) -> Section:
+def group_section(pair: Pair, *, brief: bool = False) -> Section:
     """Force errors of elements and atoms, and errors by height above the lowest frame and by angle of each rotor.
 
     A ``brief`` one has tables alone, but for the atoms.
@@ -48,11 +47,6 @@ def group_section(pair: Pair, brief: bool = False) -> Section:
             blocks += _pictures(kind, groups)
     blocks += [_table(kind, groups) for kind, groups in by_kind.items()]
     return Section("Errors by group", tuple(sentences), more=tuple(blocks), page_only=True)
-
-
-def rotor_label(pair: Pair, rotor: Rotor) -> str:
-    """The name of a torsion."""
-    return "-".join(pair.molecule.label(atom) for atom in rotor)
 
 
 def _kinds(groups: list[Group]) -> list[str]:

@@ -1,16 +1,15 @@
 """What more training frames would be worth: the same fit to fewer of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from hybridff.document.blocks import Section, Table
-from hybridff.fitting.options import FitOptions
 from hybridff.fitting.refit import fit_together
 from hybridff.frames.accuracy import Errors, evaluate
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.forms import FormOptions
-from hybridff.gaff.start import StartOptions, starting_parameters
+from hybridff.gaff.start import starting_parameters
 from hybridff.jobs.fitting import FittedMolecule
+from hybridff.progress import Progress, silent
 from hybridff.report import pictures
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
@@ -24,31 +23,27 @@ class Point:
     """A fit to some of the training frames."""
 
     frames: int
+    """Number of training frames."""
     errors: Errors
-    """On the test frames."""
+    """Errors on the test frames."""
 
 
-def learning_curves(
-    fitted: Sequence[FittedMolecule],
-    start: StartOptions,
-    form: FormOptions,
-    options: FitOptions,
-    progress: Callable[[float], None],
-) -> list[list[Point]]:
-    """Of each molecule of a fit: 1/8, 1/4, 1/2 of the training frames without stability gate, and the fit itself.
+def learning_curves(fitted: Sequence[FittedMolecule], progress: Progress = silent) -> list[list[Point]]:
+    """Each molecule fitted to 1/8, 1/4, 1/2 of its training frames, without stability gate, and the fit itself.
 
     Kernels are left out. All molecules need test frames.
     """
+    job = fitted[0].job
     found: list[list[Point]] = [[] for _ in fitted]
-    parameters = [starting_parameters(item.start.molecule, start) for item in fitted]
+    parameters = [starting_parameters(item.start.molecule, job.starting) for item in fitted]
     for number, part in enumerate(_PARTS):
         pairs = []
         for item, own in zip(fitted, parameters, strict=True):
             frames = item.data.frames.subset(item.split.train[: max(_LEAST, len(item.split.train) // part)])
-            built = ForceField.build(item.start.molecule, own, **asdict(form), geometries=frames.positions)
+            built = ForceField.build(item.start.molecule, own, **asdict(job.form), geometries=frames.positions)
             pairs.append((built, frames))
         validation = [item.data.frames.subset(item.split.validation) for item in fitted]
-        result = fit_together(pairs, options, validation)
+        result = fit_together(pairs, job.fit, validation)
         for i, (item, (_, frames)) in enumerate(zip(fitted, pairs, strict=True)):
             test = item.data.frames.subset(item.split.test)
             errors = evaluate(result.force_fields[i], test, result.energy_offsets[i])

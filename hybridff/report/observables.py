@@ -24,7 +24,7 @@ from hybridff.export.context import minimise, new_context
 from hybridff.export.routes import best_route, to_openmm
 from hybridff.fitting.conformers import Rotor
 from hybridff.gaff.forcefield import ForceField
-from hybridff.jobs.fitting import CorrectedMolecule
+from hybridff.jobs.correcting import CorrectedMolecule
 from hybridff.molecules.molecule import Molecule
 from hybridff.report import pictures
 from hybridff.report.before_after import Pair
@@ -207,7 +207,7 @@ def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors:
     molecule, (*_, after) = pair.molecule, pair.models
     try:
         known = _minima(molecule, pair.models[after])
-    except Exception as error:  # the free energies are there, whatever becomes of this
+    except Exception as error:  # noqa: BLE001 (the free energies are there, whatever becomes of this)
         return f"There are no populations of minima: {error}"
     if not known:
         return f"There are no populations of minima: no relaxation by {after} ended."

@@ -1,18 +1,19 @@
 """All that a page has beyond the summary, gathered: what fails is replaced by a sentence."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
 
 from hybridff.document.blocks import Section
 from hybridff.errors import InputError
-from hybridff.fitting.options import FitOptions
-from hybridff.gaff.forms import FormOptions
-from hybridff.gaff.start import StartOptions
-from hybridff.jobs.fitting import CorrectedMolecule, FittedMolecule
+from hybridff.jobs.correcting import CorrectedMolecule
+from hybridff.jobs.fitting import FittedMolecule
+from hybridff.jobs.options import ReportOptions
+from hybridff.progress import Progress, part, silent
+from hybridff.report.attempts import Attempts, missing_section
 from hybridff.report.before_after import Item, Pair
-from hybridff.report.commands import Request, command_section, correction_in_python, fit_in_python
-from hybridff.report.documents import Extras
+from hybridff.report.commands import command_section, correction_in_python, fit_in_python
+from hybridff.report.documents import PageSections
 from hybridff.report.error_groups import group_section
 from hybridff.report.fitted_parameters import parameter_section
 from hybridff.report.learning_curve import Point, learning_curves, learning_section
@@ -25,154 +26,113 @@ from hybridff.report.observables import (
     speed_section,
     speeds,
 )
-from hybridff.report.options import ReportOptions
-from hybridff.report.other_methods import beside_section
+from hybridff.report.other_methods import methods_section
 
-Progress = Callable[[float, str], None]
-"""Called with the fraction done and what is being done."""
 _LEARNING = 0.3
 """Share of the time that a learning curve takes, about."""
-T = TypeVar("T")
 
 
-def fit_extras(
+def fit_page_sections(
     fitted: Sequence[FittedMolecule],
-    request: Request,
-    options: ReportOptions | None = None,
-    progress: Progress | None = None,
-) -> list[Extras]:
-    """What the pages of the molecules of a fit have besides."""
-    options, gathering = options or ReportOptions(), _Gathering(progress)
-    share = _LEARNING if options.learning_curve else 0.0
-    curves = gathering.value(lambda: _curves(fitted, request, gathering.part(0.0, share, "learning curve")), share > 0)
+    files: Sequence[str | Path],
+    out: str | Path | None = None,
+    progress: Progress = silent,
+) -> list[PageSections]:
+    """What the pages of the molecules of a fit have besides.
+
+    ``files`` and ``out`` are the data and the folder as the user named them, for the command that does it again.
+    """
+    job, attempts = fitted[0].job, Attempts()
+    share = _LEARNING if job.report.learning_curve else 0.0
+    curves = attempts.value(lambda: _curves(fitted, part(progress, 0.0, share, "learning curve"))) if share else None
+    again = command_section(job, files, fit_in_python(job, files), out)
     found = []
     for i, item in enumerate(fitted):
         pair, size = Pair.of(item), (1 - share) / len(fitted)
-        errors = [gathering.section("Errors by group", partial(group_section, pair, options.report == "brief"))]
+        errors = [attempts.section("Errors by group", partial(group_section, pair, brief=job.report.report == "brief"))]
         if isinstance(curves, str):
-            errors.append(_missing("Learning curve", curves))
+            errors.append(missing_section("Learning curve", curves))
         elif curves is not None:
-            errors.append(gathering.section("Learning curve", partial(learning_section, item, curves[i])))
-        steps, physics = _measured(gathering, item, pair, options, share + size * i, size)
-        parameters = gathering.section(
-            "All parameters", partial(parameter_section, item.result, item.model.force_field)
-        )
+            errors.append(attempts.section("Learning curve", partial(learning_section, item, curves[i])))
+        steps, physics = _computed(attempts, item, job.report, part(progress, share + size * i, share + size * (i + 1)))
+        parameters = attempts.section("All parameters", partial(parameter_section, item.result, item.model.force_field))
         found.append(
-            Extras(
+            PageSections(
                 errors=tuple(errors),
                 physics=tuple(physics),
                 speed=_speed(steps),
                 parameters=(parameters,),
-                comparison=_beside(gathering, item, options),
-                again=(command_section(request, fit_in_python(request)),),
+                comparison=_other_methods(attempts, item, job.report, progress),
+                again=(again,),
                 steps=steps if isinstance(steps, Mapping) else None,
             )
         )
     return found
 
 
-def correction_extras(
+def correction_page_sections(
     corrected: CorrectedMolecule,
-    request: Request,
-    options: ReportOptions | None = None,
-    progress: Progress | None = None,
-    *,
-    posterior: bool = False,
-) -> Extras:
-    """What the page of a correction has besides; ``posterior`` says whether that of the fit was used."""
-    options, gathering, pair = options or ReportOptions(), _Gathering(progress), Pair.of(corrected)
-    errors = [gathering.section("Errors by group", partial(group_section, pair, options.report == "brief"))]
+    model: str | Path,
+    files: Sequence[str | Path],
+    out: str | Path | None = None,
+    progress: Progress = silent,
+) -> PageSections:
+    """What the page of a correction has besides.
+
+    ``model``, ``files`` and ``out`` are as the user named them, for the command that does it again.
+    """
+    job, attempts, pair = corrected.job, Attempts(), Pair.of(corrected)
+    errors = [attempts.section("Errors by group", partial(group_section, pair, brief=job.report.report == "brief"))]
     if corrected.model.force_field.corrections:
-        errors.append(gathering.section("Distance from the training data", lambda: distance_section(corrected, pair)))
-    steps, physics = _measured(gathering, corrected, pair, options, 0.0, 1.0)
-    return Extras(
+        errors.append(attempts.section("Distance from the training data", lambda: distance_section(corrected, pair)))
+    steps, physics = _computed(attempts, corrected, job.report, progress)
+    python = correction_in_python(job, model, files)
+    return PageSections(
         errors=tuple(errors),
         physics=tuple(physics),
         speed=_speed(steps),
-        comparison=_beside(gathering, corrected, options),
-        again=(command_section(request, correction_in_python(request, posterior=posterior)),),
+        comparison=_other_methods(attempts, corrected, job.report, progress),
+        again=(command_section(job, [model, *files], python, out),),
         steps=steps if isinstance(steps, Mapping) else None,
     )
 
 
-class _Gathering:
-    """Makes one thing after another; an interruption ends what is measured, not the report."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress or (lambda fraction, name: None)
-        self._interrupted = False
-
-    def value(self, make: Callable[[], T], wanted: bool = True) -> T | str | None:
-        """What is made, or a sentence on why it is missing; None where it is not wanted."""
-        if not wanted:
-            return None
-        if self._interrupted:
-            return "Left out, as the report was interrupted."
-        try:
-            return make()
-        except KeyboardInterrupt:
-            self._interrupted = True
-            return "Left out, as the report was interrupted."
-        except Exception as error:
-            return f"This part could not be made: {str(error).rstrip('.') or type(error).__name__}."
-
-    def section(self, title: str, make: Callable[[], Section]) -> Section:
-        """A section, or one that says why it is missing."""
-        found = self.value(make)
-        return found if isinstance(found, Section) else _missing(title, str(found))
-
-    def part(self, begin: float, share: float, name: str) -> Callable[[float], None]:
-        """Progress of a part, as progress of the whole."""
-        return lambda done: self._progress(begin + share * done, name)
-
-
-def _missing(title: str, sentence: str) -> Section:
-    return Section(title, (sentence,), page_only=True)
-
-
-def _curves(fitted: Sequence[FittedMolecule], request: Request, progress: Callable[[float], None]) -> list[list[Point]]:
+def _curves(fitted: Sequence[FittedMolecule], progress: Progress) -> list[list[Point]]:
     if not all("test" in item.after for item in fitted):
         raise InputError("there are no test frames that a learning curve could be of")
-    start, form, options = request.of(StartOptions), request.of(FormOptions), request.of(FitOptions)
-    return learning_curves(fitted, start, form, options, progress)
+    return learning_curves(fitted, progress)
 
 
-def _measured(
-    gathering: _Gathering, item: Item, pair: Pair, options: ReportOptions, begin: float, share: float
+def _computed(
+    attempts: Attempts, item: Item, options: ReportOptions, progress: Progress
 ) -> tuple[Mapping[str, Speed] | str | None, list[Section]]:
     """Speed, and sections on scans, frequencies and free energies; nothing in a brief report."""
     if options.report == "brief":
         return None, []
-    training = item.data.frames.positions[item.split.train]
-
-    def part(first: float, last: float, name: str) -> Callable[[float], None]:
-        return gathering.part(begin + first * share, (last - first) * share, name)
-
-    part(0.0, 0.1, "speed")(0.0)
-    steps = gathering.value(lambda: speeds(pair))
+    pair, training = Pair.of(item), item.data.frames.positions[item.split.train]
+    progress(0.0, "speed")
+    steps = attempts.value(lambda: speeds(pair))
+    scans, modes = part(progress, 0.1, 0.4, "torsion scans"), part(progress, 0.4, 0.5, "frequencies")
     sections = [
-        gathering.section("Torsion scans", lambda: scan_section(pair, training, part(0.1, 0.4, "torsion scans"))),
-        gathering.section("Frequencies", lambda: frequency_section(pair, part(0.4, 0.5, "frequencies"))),
+        attempts.section("Torsion scans", lambda: scan_section(pair, training, scans)),
+        attempts.section("Frequencies", lambda: frequency_section(pair, modes)),
     ]
     if isinstance(steps, Mapping):
-        known = steps
+        known, energies = steps, part(progress, 0.5, 1.0, "free energies")
         sections.append(
-            gathering.section(
-                "Free energies at 300 K",
-                lambda: free_energy_section(pair, training, known, part(0.5, 1.0, "free energies")),
-            )
+            attempts.section("Free energies at 300 K", lambda: free_energy_section(pair, training, known, energies))
         )
     return steps, sections
 
 
-def _beside(gathering: _Gathering, item: Item, options: ReportOptions) -> tuple[Section, ...]:
+def _other_methods(attempts: Attempts, item: Item, options: ReportOptions, progress: Progress) -> tuple[Section, ...]:
     if not options.compare:
         return ()
-    told = gathering.part(0.0, 1.0, "comparison")
-    return (gathering.section("Comparison", lambda: beside_section(item, options.compare, told)),)
+    told = part(progress, 0.0, 1.0, "comparison")
+    return (attempts.section("Comparison", lambda: methods_section(item, options.compare, told)),)
 
 
 def _speed(steps: Mapping[str, Speed] | str | None) -> tuple[Section, ...]:
     if steps is None:
         return ()
-    return (_missing("Speed", steps) if isinstance(steps, str) else speed_section(steps),)
+    return (missing_section("Speed", steps) if isinstance(steps, str) else speed_section(steps),)

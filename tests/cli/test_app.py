@@ -14,7 +14,7 @@ import pytest
 import torch
 from bad_inputs import run, succeed, zero_charges
 from models import write_frames
-from openmm import app
+from openmm import app, unit
 
 from hybridff.analysis.modes import HESSIAN_KCAL, hessian, modes_of, nearest_minimum
 from hybridff.cli import running as cli_run
@@ -22,7 +22,7 @@ from hybridff.export.calculator import HybridFFCalculator
 from hybridff.export.modelfile import read_model
 from hybridff.frames.accuracy import evaluate, predict
 from hybridff.frames.dataset import read_frames
-from hybridff.jobs.fitting import read_timing
+from hybridff.jobs.provenance import read_timing
 
 QUICK = "--gate none --report brief"
 PLAIN = f"--form harmonic {QUICK}"
@@ -206,12 +206,15 @@ def test_an_exported_system_needs_openmm_alone(workplace):
         "                         openmm.Platform.getPlatformByName('Reference'))\n"
         "context.setPositions(pdb.positions)\n"
         "assert not [name for name in sys.modules if name.startswith(('hybridff', 'torch'))]\n"
-        "print(json.dumps(context.getState(getEnergy=True).getPotentialEnergy()._value))\n"
+        "energy = context.getState(getEnergy=True).getPotentialEnergy()\n"
+        "print(json.dumps(energy.value_in_unit(openmm.unit.kilojoule_per_mole)))\n"
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     model = read_model("out").force_field
     pdb = app.PDBFile("structure.pdb")
-    energy, _ = model.energy_forces(torch.as_tensor(np.array(pdb.getPositions(asNumpy=True)._value)))
+    energy, _ = model.energy_forces(
+        torch.as_tensor(np.array(pdb.getPositions(asNumpy=True).value_in_unit(unit.nanometer)))
+    )
     # the same sum in double precision
     assert json.loads(finished.stdout) == pytest.approx(energy.item(), rel=1e-9)
     assert [atom.element.atomic_number for atom in pdb.topology.atoms()] == model.molecule.numbers.tolist()
@@ -241,10 +244,10 @@ def test_mix_puts_a_model_into_a_system(workplace, interpolate):
     assert "Written: mixed.xml." in said
     assert all(line.endswith("agrees") for line in said.splitlines() if line.startswith("OpenMM"))
     mixed = openmm.XmlSerializer.deserialize(Path("mixed.xml").read_text())
-    x = np.array(app.PDBFile("ethanol.pdb").getPositions(asNumpy=True)._value)
+    x = np.array(app.PDBFile("ethanol.pdb").getPositions(asNumpy=True).value_in_unit(unit.nanometer))
     context = openmm.Context(mixed, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     context.setPositions(x)
-    found = context.getState(getEnergy=True).getPotentialEnergy()._value
+    found = context.getState(getEnergy=True).getPotentialEnergy().value_in_unit_system(unit.md_unit_system)
     energy, _ = read_model("out").force_field.energy_forces(torch.as_tensor(x))
     # sums of the same terms in double precision
     assert found == pytest.approx(energy.item(), rel=1e-9)
@@ -253,7 +256,9 @@ def test_mix_puts_a_model_into_a_system(workplace, interpolate):
     if interpolate is not None:
         context.setParameter(interpolate, 0.0)
         (old, _) = read_model("model").force_field.energy_forces(torch.as_tensor(x))
-        assert context.getState(getEnergy=True).getPotentialEnergy()._value == pytest.approx(old.item(), rel=1e-9)
+        assert context.getState(getEnergy=True).getPotentialEnergy().value_in_unit_system(
+            unit.md_unit_system
+        ) == pytest.approx(old.item(), rel=1e-9)
 
 
 def test_simulate_writes_a_trajectory_and_tells_the_temperature(workplace):

@@ -12,7 +12,9 @@ from hybridff.comparison.run import ComparisonJob, compare, labels, prepare
 from hybridff.errors import InputError
 from hybridff.export.modelfile import SavedModel, write_model
 from hybridff.frames.checks import usable_frames
-from hybridff.jobs.fitting import Data, DataOptions, SplitOptions, provenance, write_timing
+from hybridff.jobs.options import DataOptions, SplitOptions
+from hybridff.jobs.provenance import provenance, write_timing
+from hybridff.jobs.reading import Data
 
 QUICK = ComparisonOptions(temperatures=(300.0,), runs=1, time="0.1 ps", time_limit=10.0)
 

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,15 +14,12 @@ from hybridff.fitting.options import FitOptions
 from hybridff.frames.accuracy import evaluate
 from hybridff.frames.dataset import Frames, read_frames
 from hybridff.gaff.forms import FormOptions
-from hybridff.jobs.fitting import (
-    DataOptions,
-    SplitOptions,
-    fit_data,
-    parametrize,
-    provenance,
-    read_data,
-    split_frames,
-)
+from hybridff.jobs.fitting import fit_data
+from hybridff.jobs.job import FitJob
+from hybridff.jobs.options import DataOptions, SplitOptions
+from hybridff.jobs.provenance import provenance
+from hybridff.jobs.reading import read_data, split_frames
+from hybridff.jobs.stock import parametrize
 from hybridff.molecules.molecule import Molecule
 from hybridff.stability.gate import GateOptions
 
@@ -113,13 +111,13 @@ def test_data_that_look_wrong_are_used_only_if_trusted(workplace):
 @pytest.fixture
 def fitted(workplace):
     with zero_charges():
-        (result,) = fit_data(
-            read_data([Path("ethanol.npz")]),
+        job = FitJob(
+            molecule="ethanol.sdf",
             split=SplitOptions(train=30, validation=10),
             form=FormOptions(form="harmonic"),
-            sources=[Path("ethanol.sdf")],
             gate=GateOptions(gate="none"),
         )
+        (result,) = fit_data(read_data([Path("ethanol.npz")]), job)
     return result
 
 
@@ -167,7 +165,7 @@ def test_the_provenance_names_versions_options_inputs_theory_seed_and_errors(fit
 def test_errors_before_a_fit_are_those_of_stock_gaff_whatever_the_form(fitted):
     with zero_charges():
         stock = parametrize(fitted.start.molecule).force_field
-        (rich,) = fit_data([fitted.data], split=SplitOptions(train=30, validation=10), gate=GateOptions(gate="none"))
+        (rich,) = fit_data([fitted.data], replace(fitted.job, form=FormOptions()))
     assert rich.model.force_field.form == FormOptions().form != rich.start.form == "harmonic"
     assert rich.before == fitted.before
     train = fitted.data.frames.subset(fitted.split.train)
@@ -177,9 +175,8 @@ def test_errors_before_a_fit_are_those_of_stock_gaff_whatever_the_form(fitted):
 def test_the_gates_verdict_and_what_it_took_are_kept(workplace, monkeypatch):
     monkeypatch.setattr("hybridff.fitting.refit_until_stable.check_stability", Gate(n_failures=1))
     with zero_charges():
-        (fitted,) = fit_data(
-            read_data([Path("ethanol.npz")]), split=SplitOptions(train=30), form=FormOptions(form="harmonic")
-        )
+        job = FitJob(split=SplitOptions(train=30), form=FormOptions(form="harmonic"))
+        (fitted,) = fit_data(read_data([Path("ethanol.npz")]), job)
     assert fitted.stability is not None
     assert fitted.stability.passed
     assert len(fitted.remarks) == 1
@@ -199,14 +196,13 @@ def test_molecules_fitted_together_share_what_their_types_share(workplace):
     write_frames("propane", "gaff-propane.npz")
     said: list[str] = []
     with zero_charges():
-        fitted = fit_data(
-            read_data([Path("gaff-ethanol.npz"), Path("gaff-propane.npz")]),
+        job = FitJob(
             form=FormOptions(form="harmonic", share="types"),
-            options=FitOptions(prior_scale=1.0),
+            fit=FitOptions(prior_scale=1.0),
             split=SplitOptions(train=20),
-            say=said.append,
             gate=GateOptions(gate="none"),
         )
+        fitted = fit_data(read_data([Path("gaff-ethanol.npz"), Path("gaff-propane.npz")]), job, say=said.append)
     assert [item.model.provenance["fitted together with"] for item in fitted] == [["propane"], ["ethanol"]]
     assert said[:2] == ["ethanol: charges and atom types …", "propane: charges and atom types …"]
     assert ["No training frame comes near" in sentence for sentence in said[2:]] == [True, True]

@@ -11,8 +11,12 @@ from hybridff.export.dynamics import SimulationResult
 from hybridff.fitting.options import FitOptions
 from hybridff.frames.accuracy import evaluate
 from hybridff.gaff.forms import FormOptions
-from hybridff.jobs.fitting import FittedMolecule, SplitOptions, fit_data, parametrize, read_data
-from hybridff.report import (
+from hybridff.jobs.fitting import FittedMolecule, fit_data
+from hybridff.jobs.job import FitJob
+from hybridff.jobs.options import SplitOptions
+from hybridff.jobs.reading import read_data
+from hybridff.jobs.stock import parametrize
+from hybridff.report.documents import (
     error_table,
     fit_document,
     simulation_section,
@@ -29,7 +33,7 @@ def fitted(material, tmp_path_factory) -> FittedMolecule:
     with pytest.MonkeyPatch.context() as patch, zero_charges():
         patch.setenv("HYBRIDFF_CACHE", str(tmp_path_factory.mktemp("cache")))
         data = read_data([material / "ethanol.npz"])
-        (result,) = fit_data(data, split=SplitOptions(train=30, validation=10), form=NEAR_PAIRS, gate=NO_GATE)
+        (result,) = fit_data(data, FitJob(split=SplitOptions(train=30, validation=10), form=NEAR_PAIRS, gate=NO_GATE))
     return result
 
 
@@ -108,9 +112,8 @@ def test_a_fit_without_test_frames_shows_its_training_frames(material, tmp_path,
     with zero_charges():
         data = read_data([material / "ethanol.npz"])
         options = FitOptions(prior_scale=1.0)
-        (fitted,) = fit_data(
-            data, split=SplitOptions(train=60, validation=0), form=NEAR_PAIRS, options=options, gate=NO_GATE
-        )
+        job = FitJob(split=SplitOptions(train=60, validation=0), form=NEAR_PAIRS, fit=options, gate=NO_GATE)
+        (fitted,) = fit_data(data, job)
     document = fit_document(fitted)
     assert [row[0] for row in error_table(fitted).rows] == ["train"]
     assert document.html()

@@ -7,7 +7,10 @@ from bad_inputs import zero_charges
 
 from hybridff.document.blocks import Table
 from hybridff.gaff.forms import FormOptions
-from hybridff.jobs.fitting import FittedMolecule, SplitOptions, fit_data, read_data
+from hybridff.jobs.fitting import FittedMolecule, fit_data
+from hybridff.jobs.job import FitJob
+from hybridff.jobs.options import SplitOptions
+from hybridff.jobs.reading import read_data
 from hybridff.report.fitted_parameters import parameter_csv, parameter_section
 from hybridff.stability.gate import GateOptions
 from hybridff.units import ANGSTROM
@@ -19,7 +22,7 @@ def fitted(material, tmp_path_factory) -> FittedMolecule:
         patch.setenv("HYBRIDFF_CACHE", str(tmp_path_factory.mktemp("cache")))
         data = read_data([material / "ethanol.npz"])
         split, gate = SplitOptions(train=30, validation=10), GateOptions(gate="none")
-        (result,) = fit_data(data, split=split, form=FormOptions(form="harmonic"), gate=gate)
+        (result,) = fit_data(data, FitJob(split=split, form=FormOptions(form="harmonic"), gate=gate))
     return result
 
 

@@ -7,11 +7,13 @@ from bad_inputs import zero_charges
 from hybridff.comparison.options import ComparisonOptions
 from hybridff.comparison.run import ComparisonJob
 from hybridff.gaff.forms import FormOptions
-from hybridff.jobs.fitting import FittedMolecule, SplitOptions, fit_data, read_data
-from hybridff.report import ReportOptions, Request, fit_document, fit_extras
+from hybridff.jobs.fitting import FittedMolecule, fit_data
+from hybridff.jobs.job import FitJob
+from hybridff.jobs.options import ReportOptions, SplitOptions
+from hybridff.jobs.reading import read_data
+from hybridff.report.documents import PageSections, fit_document
+from hybridff.report.sections import fit_page_sections
 from hybridff.stability.gate import GateOptions
-
-REQUEST = Request("fit", ("ethanol.npz",), (FormOptions(form="harmonic"),))
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +22,20 @@ def fitted(material, tmp_path_factory) -> FittedMolecule:
         patch.setenv("HYBRIDFF_CACHE", str(tmp_path_factory.mktemp("cache")))
         data = read_data([material / "ethanol.npz"])
         split, gate = SplitOptions(train=30, validation=10), GateOptions(gate="none")
-        (result,) = fit_data(data, split=split, form=FormOptions(form="harmonic"), gate=gate)
+        (result,) = fit_data(data, FitJob(split=split, form=FormOptions(form="harmonic"), gate=gate))
     return result
+
+
+def sections(fitted: FittedMolecule, options: ReportOptions) -> PageSections:
+    """Sections of a page that was asked for with some options."""
+    (found,) = fit_page_sections([replace(fitted, job=replace(fitted.job, report=options))], ["ethanol.npz"])
+    return found
 
 
 def titles(fitted: FittedMolecule, options: ReportOptions) -> dict[str, str]:
     """Sections of a page, and the first sentence of each."""
-    (extras,) = fit_extras([fitted], REQUEST, options)
-    sections = fit_document(fitted, extras).sections
-    return {one.title: one.sentences[0] if one.sentences else "" for one in sections}
+    found = fit_document(fitted, sections(fitted, options)).sections
+    return {one.title: one.sentences[0] if one.sentences else "" for one in found}
 
 
 def test_a_brief_report_computes_nothing_more(fitted, monkeypatch):
@@ -40,7 +47,7 @@ def test_a_brief_report_computes_nothing_more(fitted, monkeypatch):
 
 
 def test_a_part_that_fails_is_replaced_by_a_sentence(fitted, monkeypatch):
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ValueError("the floor is wet")
 
     for name in ("scan_section", "frequency_section", "speeds", "group_section", "parameter_section"):
@@ -72,8 +79,8 @@ def test_a_learning_curve_without_test_frames_says_so(fitted):
 def test_errors_fall_along_the_learning_curve(fitted, tmp_path, monkeypatch):
     monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path))
     with zero_charges():
-        (extras,) = fit_extras([fitted], REQUEST, ReportOptions(report="brief", learning_curve=True))
-    (section,) = [one for one in extras.errors if one.title == "Learning curve"]
+        page = sections(fitted, ReportOptions(report="brief", learning_curve=True))
+    (section,) = [one for one in page.errors if one.title == "Learning curve"]
     assert section.table is not None
     assert [row[0] for row in section.table.rows] == ["4", "7", "15", "30"]
     forces = [float(row[2]) for row in section.table.rows]
@@ -87,18 +94,13 @@ def test_a_report_shows_other_methods_beside_the_fit_where_it_is_asked_to(fitted
     short = ComparisonOptions(temperatures=(300.0,), runs=1, time="0.05 ps")
     monkeypatch.setattr("hybridff.report.other_methods.ComparisonJob", partial(ComparisonJob, options=short))
     monkeypatch.setattr("hybridff.comparison.quantities._TURN", 0.01)
-    (extras,) = fit_extras([fitted], REQUEST, ReportOptions(report="brief", compare=("uff", "stock")))
-    (section,) = [own for own in fit_document(fitted, extras).sections if own.title == "Comparison"]
+    page = sections(fitted, ReportOptions(report="brief", compare=("uff", "stock")))
+    (section,) = [own for own in fit_document(fitted, page).sections if own.title == "Comparison"]
     assert section.table is not None
     # the best first
     assert [row[0] for row in section.table.rows] == ["fit", "stock", "uff"]
-    (errors,) = [own for own in fit_document(fitted, extras).sections if own.title == "Errors"]
+    (errors,) = [own for own in fit_document(fitted, page).sections if own.title == "Errors"]
     assert errors.table is not None
     after = errors.table.rows[2][4].split(" → ")[1]
     assert section.table.rows[0][1] == after
     assert "Comparison" not in titles(fitted, ReportOptions(report="brief"))
-
-
-def test_the_command_to_repeat_names_every_method(fitted):
-    request = Request("fit", ("a.npz",), (ReportOptions(compare=("uff", "stock")),), {"correction": ["all", "1,2"]})
-    assert request.shell() == "hybridff fit a.npz --compare uff --compare stock --correction all --correction 1,2"

@@ -1,0 +1,48 @@
+"""Where a model comes from: versions, input files by their hashes, and how long its fit took."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from hybridff.export.modelfile import SavedModel
+
+TIMING = "timing.json"
+"""Name of the file beside a model that holds how long its fit took."""
+
+
+def provenance(files: Sequence[Path]) -> dict[str, Any]:
+    """Program versions, and the input files with their SHA-256, by name (the path where names repeat)."""
+    names = [path.name for path in dict.fromkeys(files)]
+    return {
+        "program": f"hybridff {version('hybridff')}",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in ("numpy", "torch", "openmm", "rdkit")},
+        "inputs": {
+            path.name if names.count(path.name) == 1 else str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in dict.fromkeys(files)
+        },
+    }
+
+
+def inputs_of(model: SavedModel, files: Sequence[Path]) -> list[str]:
+    """Names of those files that the model was made from, by their hashes."""
+    known = set(model.provenance.get("inputs", {}).values())
+    return [name for name, digest in provenance(files)["inputs"].items() if digest in known]
+
+
+def write_timing(seconds: float, folder: Path) -> None:
+    """Write how long a fit took beside its model, which is the same to the byte whenever it is made again."""
+    (folder / TIMING).write_text(json.dumps({"fit_seconds": round(seconds, 3)}) + "\n", encoding="utf-8")
+
+
+def read_timing(folder: Path) -> float | None:
+    """How long the fit of a model took [s]; None where that is not written."""
+    try:
+        found = json.loads((folder / TIMING).read_text(encoding="utf-8"))["fit_seconds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return float(found) if isinstance(found, int | float) else None

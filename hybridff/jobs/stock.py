@@ -1,0 +1,26 @@
+"""Force fields that need no data."""
+
+from hybridff.export.modelfile import SavedModel
+from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.start import StartOptions, starting_parameters
+from hybridff.jobs.job import plain_options
+from hybridff.jobs.provenance import provenance
+from hybridff.jobs.reading import Structure, read_structure
+from hybridff.molecules.molecule import Molecule
+
+
+def parametrize(molecule: str | Molecule, start: StartOptions | None = None) -> SavedModel:
+    """Stock parameters of a molecule, without data; it gets a geometry unless its bond orders are unknown.
+
+    ``molecule`` is a SMILES, the name of an SDF, MOL2 or prmtop file, or a molecule that was read already.
+
+    Raises ``InputError`` for text that is none of these, and for what GAFF has no types or parameters of.
+    """
+    named = read_structure(molecule, start) if isinstance(molecule, str) else None
+    found = named or Structure(molecule, start or StartOptions(), ())  # type: ignore[arg-type]
+    placed = found.molecule
+    if placed.positions is None and (placed.bond_orders > 0).all():
+        placed = placed.with_embedded_positions()
+    force_field = ForceField.build(placed, starting_parameters(placed, found.start))
+    about = {**provenance([*found.files, *found.start.files]), "options": plain_options(found.start)}
+    return SavedModel(force_field, None, about)
