@@ -12,39 +12,28 @@ Usage: python benchmarks/kernel_step.py [--platform Reference] [--points 50 200 
 """
 
 import argparse
-import contextlib
-import io
-import logging
 import time
-import warnings
-from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-import openmm
 import torch
-from ase import Atoms, units
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-from ase.md.verlet import VelocityVerlet
-from common import cells, kernel, new_context, read_set, step_times
-from sgdml.intf.ase_calc import SGDMLCalculator
-from sgdml_training import repeated_model
+from sgdml_models import ase_step_time
+from shared import kernel, options_of, read_set, table
 
 from hybridff import to_openmm
-from hybridff.comparison.benchmark_sets import TrialSet
+from hybridff.analysis.solution import in_vacuum
+from hybridff.comparison.benchmark_sets import BenchmarkSet
+from hybridff.comparison.step_times import langevin_context, ratio_cells, step_times
 from hybridff.export.dynamics import platform_names
 from hybridff.export.routes import Route
-from hybridff.units import ANGSTROM
 
-STEP = 0.0005
-"""[ps]"""
+STEP = 0.0005  # ps
 LOCAL = ((8, 11, 12, 13), (8, 11, 12, 13, 5, 6), (8, 11, 12, 13, 5, 6, 10, 4), (8, 11, 12, 13, 5, 6, 10, 4, 20, 9))
 """Atoms of aspirin."""
+HEADER = ("molecule", "kernel", "permutations", "context", "step", "least", "ratio to GAFF", "ratio of the least")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--platform", default="Reference", choices=platform_names())
     parser.add_argument("--points", nargs="+", type=int, default=(50, 200, 1000))
     parser.add_argument("--steps", type=int, default=500)
@@ -52,67 +41,39 @@ def main() -> None:
     parser.add_argument("--precision", choices=("single", "mixed", "double"), help="of GPU platforms, if not their own")
     parser.add_argument("--angular", action="store_true", help="kernels see angles and torsions too")
     options = parser.parse_args()
-    logging.disable(logging.WARNING)  # what sgdml says
     route: Route = "compiled" if options.platform in ("Reference", "CPU") else "native"
-    print(
-        f"{options.platform}, {route}; {options.steps} steps, {options.repeats} runs by turns, torch with "
-        f"{torch.get_num_threads()} threads"
-    )
-    print("| molecule | kernel | permutations | context | step | least | ratio to GAFF | ratio of the least |")
-    print("| --- " * 8 + "|")
+    turns = f"{options.steps} steps, {options.repeats} runs by turns"
+    print(f"{options.platform}, {route}; {turns}, torch with {torch.get_num_threads()} threads")
+    table(HEADER, rows(route, options))
+
+
+def rows(route: Route, options: argparse.Namespace) -> Iterator[list[str]]:
     ethanol, aspirin = read_set("ethanol_rmd17"), read_set("aspirin_rmd17")
-    alone(ethanol, [range(9)], route, options)
-    alone(aspirin, LOCAL, route, options)
-    if options.platform == "Reference":
-        for data in (ethanol, aspirin):
-            for n_points in options.points:
-                step = sgdml_step(data, n_points, options)
-                print(f"| {data.molecule.name} | sgdml, {n_points} points | | | {step:.0f} µs | | | |", flush=True)
+    yield from alone(ethanol, [range(9)], route, options)
+    yield from alone(aspirin, LOCAL, route, options)
+    for data in (ethanol, aspirin) if options.platform == "Reference" else ():
+        for n_points in options.points:
+            step = ase_step_time(data, n_points, max(1, options.steps // 10), options.repeats)
+            yield [data.molecule.name, f"sgdml, {n_points} points", "", "", f"{step:.0f} µs", "", "", ""]
 
 
-def alone(data: TrialSet, groups: Sequence[Sequence[int]], route: Route, options: argparse.Namespace) -> None:
-    """The isolated molecule."""
-    positions = data.molecule.positions
-    assert positions is not None
-    contexts = {"GAFF": new_context(to_openmm(data.stock), positions, options.platform, STEP, options.precision)}
-    about = {"GAFF": "– | –"}
+def alone(
+    data: BenchmarkSet, groups: Sequence[Sequence[int]], route: Route, options: argparse.Namespace
+) -> Iterator[list[str]]:
+    how = {"platform": options.platform, "step": STEP, "precision": options.precision}
+    positions, contexts, about = in_vacuum(data.stock).positions, {}, {"GAFF": ["–", "–"]}
+    contexts["GAFF"] = langevin_context(to_openmm(data.stock), positions, **how)
     for atoms in groups:
         for n_points in options.points:
-            term = kernel(data, atoms, n_points, angular=options.angular)
-            begin = time.perf_counter()
-            system = to_openmm(data.stock.with_corrections([term]), route)
+            term, begin = kernel(data, atoms, n_points, angular=options.angular), time.perf_counter()
             key = f"{len(atoms)} atoms, {n_points} points"
-            contexts[key] = new_context(system, positions, options.platform, STEP, options.precision)
+            system = to_openmm(data.stock.with_corrections([term]), route)
+            contexts[key] = langevin_context(system, positions, **how)
             contexts[key].getIntegrator().step(2)
-            about[key] = f"{len(term.expansion.permutations)} | {time.perf_counter() - begin:.1f} s"
-    report(data.molecule.name, contexts, about, options)
-
-
-def report(name: str, contexts: dict[str, openmm.Context], about: dict[str, str], options: argparse.Namespace) -> None:
-    """One row for each context; the first is what the others are compared with."""
+            about[key] = [str(len(term.expansion.permutations)), f"{time.perf_counter() - begin:.1f} s"]
     times = step_times(contexts, options.steps, options.repeats)
     for key, values in times.items():
-        print(f"| {name} | {key} | {about[key]} | {cells(values, times['GAFF'])} |", flush=True)
-
-
-def sgdml_step(data: TrialSet, n_points: int, options: argparse.Namespace) -> float:
-    """Median time of a step [µs] through the program's ASE calculator."""
-    with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        path = Path(folder) / "model.npz"
-        np.savez_compressed(path, **repeated_model(data, n_points))
-        atoms = Atoms(data.molecule.numbers, data.frames.positions[0] / ANGSTROM)
-        per_ev = units.kcal / units.mol
-        atoms.calc = SGDMLCalculator(str(path), E_to_eV=per_ev, F_to_eV_Ang=per_ev)
-        MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=np.random.default_rng(0))
-        dynamics = VelocityVerlet(atoms, timestep=0.5 * units.fs)
-        dynamics.run(5)
-        steps, found = max(1, options.steps // 10), []
-        for _ in range(options.repeats):
-            begin = time.perf_counter()
-            dynamics.run(steps)
-            found.append((time.perf_counter() - begin) / steps * 1e6)
-    return float(np.median(found))
+        yield [data.molecule.name, key, *about[key], *ratio_cells(values, times["GAFF"])]
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pymbar import MBAR
 from pymbar.timeseries import statistical_inefficiency
 
 import hybridff as hf
+from hybridff.export.routes import Route
 
 KELVIN, CUTOFF = 300.0, 0.9
 THERMAL = 0.00831446261815324 * KELVIN
@@ -54,7 +55,7 @@ def main() -> None:
     n_solute = len(molecule.numbers)
 
     forcefield = app.ForceField("amber14/tip3p.xml")
-    route = "compiled" if options.platform in ("CPU", "Reference") else "native"
+    route: Route = "compiled" if options.platform in ("CPU", "Reference") else "native"
     forcefield.registerTemplateGenerator(hf.HybridFFTemplateGenerator(model, route=route).generator)
     modeller = app.Modeller(molecule.to_openmm_topology("LIG"), molecule.positions * unit.nanometer)
     modeller.addSolvent(forcefield, boxSize=openmm.Vec3(1, 1, 1) * options.edge, neutralize=False)
@@ -139,7 +140,7 @@ def change(context: openmm.Context, window: tuple[float, float]) -> None:
 def energy(context: openmm.Context, window: tuple[float, float]) -> float:
     """[kJ/mol]"""
     change(context, window)
-    return context.getState(getEnergy=True).getPotentialEnergy()._value
+    return context.getState(getEnergy=True).getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
 
 
 if __name__ == "__main__":

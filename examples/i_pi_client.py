@@ -9,6 +9,7 @@ Usage: python examples/i_pi_client.py MODEL [--unix hybridff | --host localhost 
 import argparse
 
 import ase
+import numpy as np
 from ase.calculators.socketio import SocketClient
 
 import hybridff as hf
@@ -21,9 +22,9 @@ def main() -> None:
     parser.add_argument("--host", default="localhost")
     parser.add_argument("--port", type=int, default=31415)
     options = parser.parse_args()
-    molecule = hf.read_model(options.model).force_field.molecule
-    molecule = molecule.placed()
-    atoms = ase.Atoms(molecule.numbers, molecule.positions * 10, calculator=hf.HybridFFCalculator(options.model))
+    molecule = hf.read_model(options.model).force_field.molecule.placed()
+    positions = np.asarray(molecule.positions) * 10  # Å
+    atoms = ase.Atoms(molecule.numbers, positions, calculator=hf.HybridFFCalculator(options.model))
     where = {"unixsocket": options.unix} if options.unix else {"host": options.host, "port": options.port}
     SocketClient(**where).run(atoms)
 

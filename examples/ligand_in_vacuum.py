@@ -43,7 +43,8 @@ def main() -> None:
     frames = []
     for _ in range(10):
         simulation.step(steps // 10)
-        frames.append(simulation.context.getState(getPositions=True).getPositions(asNumpy=True)._value)
+        positions = simulation.context.getState(getPositions=True).getPositions(asNumpy=True)
+        frames.append(positions.value_in_unit(unit.nanometer))
     energy = simulation.context.getState(getEnergy=True).getPotentialEnergy().value_in_unit(unit.kilocalorie_per_mole)
     print(f"{molecule.name}, {options.time:g} ps at {options.temperature:g} K: {energy:.2f} kcal/mol at the end")
     if model.corrections:

@@ -20,8 +20,7 @@ def main() -> None:
     parser.add_argument("--padding", type=float, default=1.0, help="water around the ligand [nm]")
     parser.add_argument("--out", type=Path, default=Path("ligand-in-water"))
     options = parser.parse_args()
-    ligand = hf.read_model(options.model).force_field.molecule
-    ligand = ligand.placed()
+    ligand = hf.read_model(options.model).force_field.molecule.placed()
 
     # The two lines that make a ligand a hybridff model:
     forcefield = app.ForceField("amber14-all.xml", "amber14/tip3p.xml")
@@ -29,7 +28,8 @@ def main() -> None:
 
     modeller = app.Modeller(ligand.to_openmm_topology("LIG"), ligand.positions * unit.nanometer)
     modeller.addSolvent(forcefield, padding=options.padding * unit.nanometer)
-    edge = min(vector[i]._value for i, vector in enumerate(modeller.topology.getPeriodicBoxVectors()))
+    vectors = modeller.topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer)
+    edge = min(vectors[i][i] for i in range(3))
     system = forcefield.createSystem(
         modeller.topology,
         nonbondedMethod=app.PME,
@@ -66,10 +66,11 @@ def main() -> None:
     simulation.loadCheckpoint(str(options.out / "half.chk"))
     after = simulation.context.getState(getEnergy=True).getPotentialEnergy()
     print(f"{ligand.name} and {system.getNumParticles() - len(ligand.numbers)} atoms of water on {options.platform}")
-    print(f"potential energy before and after the restart: {before._value:.3f} and {after._value:.3f} kJ/mol")
+    before, after = (f"{own.value_in_unit(unit.kilojoule_per_mole):.3f}" for own in (before, after))
+    print(f"potential energy before and after the restart: {before} and {after} kJ/mol")
     simulation.step(steps - steps // 2)
     box = simulation.context.getState().getPeriodicBoxVolume().value_in_unit(unit.nanometer**3)
-    mass = sum(system.getParticleMass(i)._value for i in range(system.getNumParticles()))
+    mass = sum(system.getParticleMass(i).value_in_unit(unit.dalton) for i in range(system.getNumParticles()))
     print(f"density at the end: {mass / box * 1.66054e-3:.3f} g/mL")
 
 

@@ -17,7 +17,7 @@ from openmm import unit
 import hybridff as hf
 from hybridff.export.compiled import split_compiled_force
 
-KELVIN, KCAL = 300.0, 4.184
+KELVIN = 300.0
 
 
 def main() -> None:
@@ -53,7 +53,8 @@ def main() -> None:
         for _ in range(samples):
             integrator.step(steps)
             state = context.getState(getEnergy=True)
-            energies.append((state.getPotentialEnergy() + state.getKineticEnergy())._value / KCAL)
+            energy = state.getPotentialEnergy() + state.getKineticEnergy()
+            energies.append(energy.value_in_unit(unit.kilocalorie_per_mole))
         seconds = time.perf_counter() - begin
         times = np.arange(samples) * steps * inner * options.step * 1e-6
         slope, start = np.polyfit(times, energies, 1)

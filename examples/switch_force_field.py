@@ -64,7 +64,8 @@ def main() -> None:
             ends = []
             for end in (0.0, 1.0):
                 context.setParameter("lambda_interpolate", end)
-                ends.append(context.getState(getEnergy=True).getPotentialEnergy()._value)
+                energy = context.getState(getEnergy=True).getPotentialEnergy()
+                ends.append(energy.value_in_unit(unit.kilojoule_per_mole))
             energies.append([(ends[0] + own * (ends[1] - ends[0])) / THERMAL for own in lambdas])
             context.setParameter("lambda_interpolate", value)
     reduced = np.array(energies).T

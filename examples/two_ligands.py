@@ -27,7 +27,8 @@ def main() -> None:
     modeller, place = app.Modeller(app.Topology(), []), 0.0
     for model in models if len(models) > 1 else models * 2:
         molecule = model.molecule.placed()
-        x = molecule.positions - molecule.positions.min(0) + [place, 0.0, 0.0]
+        x = np.asarray(molecule.positions)
+        x = x - x.min(0) + [place, 0.0, 0.0]
         place = x[:, 0].max() + 0.5
         modeller.add(molecule.to_openmm_topology("LIG"), x * unit.nanometer)
     edge = max(options.edge, place + 0.5)
@@ -51,7 +52,8 @@ def main() -> None:
     for part in range(5):
         simulation.step(round(options.time / 5 / 0.004))
         state = simulation.context.getState(getPositions=True)
-        x, box = state.getPositions(asNumpy=True)._value, np.diag(state.getPeriodicBoxVectors(asNumpy=True)._value)
+        x = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+        box = np.diag(state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer))
         apart = x[ligands[0]].mean(0) - x[ligands[1]].mean(0)
         apart -= np.round(apart / box) * box
         print(f"{(part + 1) * options.time / 5:.1f}, {np.linalg.norm(apart):.3f}")

@@ -3,30 +3,29 @@
 Usage: python scripts/make_forcefields.py forcefields
 """
 
-import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from hybridff import write_model
-from hybridff.jobs.fitting import fit_data
-from hybridff.jobs.reading import read_data
+from common import options_of
+
+import hybridff as hf
 from hybridff.output import new_folder
-from hybridff.report.documents import fit_document
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    target = Path(sys.argv[1])
+    parser = options_of(__doc__)
+    parser.add_argument("folder", type=Path)
+    target = parser.parse_args().folder
     for resource in sorted(files("hybridff").joinpath("data").iterdir(), key=lambda entry: entry.name):
         if not resource.name.endswith(".npz"):
             continue
         with as_file(resource) as path:
-            (fitted,) = fit_data(read_data([path]))
+            fitted = hf.fit_molecule(path)
         with new_folder(target / Path(resource.name).stem, overwrite=True) as folder:
-            write_model(fitted.model, folder)
-            (folder / "summary.md").write_text(fit_document(fitted).markdown(), encoding="utf-8")
-        errors = fitted.after["test"].in_field_units()
+            hf.write_model(fitted.model, folder)
+            (document,) = fitted.report()
+            (folder / "summary.md").write_text(document.markdown(), encoding="utf-8")
+        errors = fitted.errors["test"].in_field_units()
         print(resource.name, {key: value for key, value in errors.items() if "rmse" in key or key == "n_frames"})
 
 

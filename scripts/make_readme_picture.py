@@ -3,11 +3,11 @@
 Usage: python scripts/make_readme_picture.py docs/images/parity.png
 """
 
-import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
+from common import options_of
 from matplotlib.figure import Figure
 
 from hybridff.frames.accuracy import predict
@@ -21,6 +21,9 @@ _COLOURS = {"stock GAFF": "#b8b8b8", "refit": "#0b6e99"}
 
 
 def main() -> None:
+    parser = options_of(__doc__)
+    parser.add_argument("picture", type=Path)
+    target = parser.parse_args().picture
     figure = Figure(figsize=(8.4, 4.0), layout="constrained")
     resources = sorted((entry for entry in files("hybridff").joinpath("data").iterdir()), key=lambda entry: entry.name)
     with_data = [entry for entry in resources if entry.name.endswith(".npz")]
@@ -34,7 +37,6 @@ def main() -> None:
         force_parity(axes, Parity(test.forces, forces), _COLOURS)
         axes.set_title(f"{fitted.data.molecule.name}\n110 training frames, {len(test)} test frames", fontsize=10)
         print(path.name, "reference force RMS", np.sqrt(np.mean(test.forces**2)) / FORCE_KCAL)
-    target = Path(sys.argv[1])
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=130)
 

@@ -2,7 +2,7 @@
 
 Needs chromium, and Pillow, which comes with matplotlib. The page is made anew, or taken from an existing folder:
 
-    python scripts/make_report_picture.py docs/images/report.png [DIR]
+Usage: python scripts/make_report_picture.py docs/images/report.png [DIR]
 """
 
 import subprocess
@@ -11,6 +11,7 @@ import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from common import options_of
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -22,10 +23,14 @@ COLOURS = 128
 
 
 def main() -> None:
-    target = Path(sys.argv[1])
+    parser = options_of(__doc__)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("report", type=Path, nargs="?", help="folder of a fit")
+    options = parser.parse_args()
+    target = options.picture
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(place) / "ethanol"
-        if len(sys.argv) <= 2:
+        folder = options.report or Path(place) / "ethanol"
+        if options.report is None:
             with as_file(files("hybridff").joinpath("data", "ethanol.npz")) as path:
                 command = ["fit", str(path), "--train", "110", "--validation", "50", "--out", str(folder)]
                 subprocess.run([sys.executable, "-m", "hybridff", *command], check=True)

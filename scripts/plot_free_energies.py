@@ -8,31 +8,23 @@ Usage: python scripts/plot_free_energies.py [ethanol malonaldehyde] [--kelvin 30
 """
 
 import argparse
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
-from plot_scans import TASKS
-from recipes import RECIPES, folder_of, made, say
+from common import PICTURES, kept_arrays, options_of, read_task, say, table, write
 
 from hybridff import HybridFFCalculator
 from hybridff.analysis.populations import FreeEnergy, FreeEnergyComparison, free_energy
 from hybridff.analysis.sampling import SamplingOptions, sample
+from hybridff.analysis.solution import in_vacuum
 from hybridff.analysis.torsions import angles_of
 from hybridff.analysis.trajectories import system_of
-from hybridff.comparison.benchmark_sets import read_trial_set
+from hybridff.comparison.recipes import SIX, KeptModels
+from hybridff.comparison.torsion_tasks import TASKS, TorsionTask, free_energy_deviation
 from hybridff.errors import DynamicsError
-from hybridff.molecules.graph import chain_name
 from hybridff.units import KCAL_MOL
 
-NAMES = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", "sgdml")
-THIRD = 2 * np.pi / 3
-SYMMETRIES: dict[str, list[Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]] = {
-    "ethanol": [lambda a, b, n=n: (a, b + n * THIRD) for n in range(3)],  # type: ignore[misc]
-    "malonaldehyde": [lambda a, b: (a, b), lambda a, b: (b, a)],
-}
-"""Of the two torsions, beside the mirror image, which turns the sign of both."""
 BEST = "class2 + kernel"
 BINS = 24
 SEEN = 3.0 * KCAL_MOL
@@ -40,61 +32,47 @@ SEEN = 3.0 * KCAL_MOL
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], default=[], help="both if left out")
-    parser.add_argument("--names", nargs="+", choices=NAMES, default=NAMES)
+    parser.add_argument("--names", nargs="+", choices=SIX, default=SIX)
     parser.add_argument("--kelvin", type=float, default=300.0)
     parser.add_argument("--time", type=float, default=1.0, help="of a run [ns]")
     parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--models", type=Path, default=Path("table-models"), help="folder of models and samples")
-    parser.add_argument("--pictures", type=Path, default=Path("docs/images"))
+    parser.add_argument("--pictures", type=Path, default=PICTURES)
     options = parser.parse_args()
-    options.models.mkdir(parents=True, exist_ok=True)
-    for task in options.tasks or TASKS:
-        found = {name: own for name in options.names if (own := of_model(name, task, options)) is not None}
-        data = read_trial_set(TASKS[task].file)
-        labels = tuple(chain_name(data.molecule, own) for own in TASKS[task].torsions)
-        print(f"\n{task}: {' and '.join(labels)}, {options.kelvin:g} K, {options.runs} runs of {options.time:g} ns")
-        print("| model | median standard error [kcal/mol] | off the full hybrid: mean | largest |")
-        print("| --- | --- | --- | --- |")
-        best = found[BEST]
-        for name, own in found.items():
-            both = (own.values < SEEN) & (best.values < SEEN)
-            off = (own.values[both] - best.values[both]) / KCAL_MOL
-            off = np.abs(off - off.mean())
-            error = np.nanmedian(own.errors[own.values < SEEN]) / KCAL_MOL
-            print(f"| {name} | {error:.2f} | {off.mean():.2f} | {off.max():.2f} |", flush=True)
-        options.pictures.mkdir(parents=True, exist_ok=True)
-        (options.pictures / f"free-energy-{task}.png").write_bytes(FreeEnergyComparison(found, labels).picture())
+    for name in options.tasks or TASKS:
+        task, data = TASKS[name], read_task(name)
+        kept = KeptModels(options.models, data, task.train, say=say)
+        found = {own: free for own in options.names if (free := of_model(own, task, kept, options)) is not None}
+        labels = task.labels(data.molecule)
+        print(f"\n{name}: {' and '.join(labels)}, {options.kelvin:g} K, {options.runs} runs of {options.time:g} ns")
+        header = ("model", "median standard error [kcal/mol]", "off the full hybrid: mean", "largest")
+        numbers = {own: free_energy_deviation(free, found[BEST], SEEN) for own, free in found.items()}
+        table(header, [[own, *(f"{value / KCAL_MOL:.2f}" for value in values)] for own, values in numbers.items()])
+        write(options.pictures / f"free-energy-{name}.png", FreeEnergyComparison(found, tuple(labels)).picture())
 
 
-def of_model(name: str, task: str, options: argparse.Namespace) -> FreeEnergy | None:
-    """Of a model; None where its dynamics blow up."""
-    data, train = read_trial_set(TASKS[task].file), TASKS[task].train
-    model = made(RECIPES[name], data, train, options.models).force_field
-    assert model.molecule.positions is not None
+def of_model(name: str, task: TorsionTask, kept: KeptModels, options: argparse.Namespace) -> FreeEnergy | None:
+    """The free energy of a model; None where its dynamics blow up."""
+    model = kept.force_field(name)
     how = SamplingOptions(temperatures=(options.kelvin,), runs=options.runs, time=options.time)
     system, runs = system_of(HybridFFCalculator(model), model.molecule), []
+    begin = in_vacuum(model).positions
+
+    def angles(run: int) -> dict[str, np.ndarray]:
+        say(f"{kept.data.name}, {name}: run {run + 1} of {options.runs}")
+        frames = sample(system, model.molecule, begin, how, run)[options.kelvin]
+        return {"angles": angles_of(frames, task.torsions)}
+
     for run in range(options.runs):
-        folder = folder_of(RECIPES[name], data.name, train, options.models)
-        path = folder.with_name(f"{folder.name}-free-{options.time:g}ns-{options.kelvin:g}K-{run}.npz")
-        if not path.is_file():
-            say(f"{task}, {name}: run {run + 1} of {options.runs}")
-            try:
-                frames = sample(system, model.molecule, model.molecule.positions, how, run)[options.kelvin]
-            except DynamicsError as error:
-                say(f"{task}, {name} is left out: {error}")
-                return None
-            np.savez(path, angles=angles_of(frames, TASKS[task].torsions))
-        with np.load(path) as file:
-            runs.append(everywhere(file["angles"], task))
+        path = kept.file(name, f"free-{options.time:g}ns-{options.kelvin:g}K-{run}.npz")
+        try:
+            runs.append(task.everywhere(kept_arrays(path, partial(angles, run))["angles"]))
+        except DynamicsError as error:
+            say(f"{kept.data.name}, {name} is left out: {error}")
+            return None
     return free_energy(runs, options.kelvin, BINS)
-
-
-def everywhere(angles: Float[np.ndarray, "frames 2"], task: str) -> Float[np.ndarray, "images 2"]:
-    """Angles [rad] and those that symmetry makes equal to them."""
-    found = [np.column_stack(own(*(sign * angles.T))) for own in SYMMETRIES[task] for sign in (1, -1)]
-    return np.angle(np.exp(1j * np.concatenate(found)))
 
 
 if __name__ == "__main__":

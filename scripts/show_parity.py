@@ -2,10 +2,9 @@
 
 For each molecule, energies and forces from torch and from our OpenMM System (Reference platform, double precision) are
 compared with those of the prmtop that AmberTools made. Deviations of energies are relative to the energy of the term,
-or to 1 kJ/mol where that is less; deviations of forces are norms over all atoms and geometries of a molecule, relative
-to the norm of the forces.
+or to 1 kJ/mol where that is less; deviations of forces are norms over a molecule's atoms and geometries, relative.
 
-    python scripts/show_parity.py            # some minutes
+Usage: python scripts/show_parity.py            # some minutes
 """
 
 import sys
@@ -13,28 +12,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from common import options_of
 
+from hybridff.export.agreement import openmm_energies_forces
 from hybridff.export.routes import to_openmm
 from hybridff.gaff.assign import gaff_parameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.molecule import Molecule
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "gaff")]
+sys.path.insert(0, str(TESTS / "gaff"))
 
 from amber_reference import ARCHIVE, Reference, references  # noqa: E402  # the folder of tests is no package
-from helpers import system_energy_forces  # noqa: E402
 
-TERMS = {
-    "bond": ("bond",),
-    "angle": ("angle",),
-    "torsion": ("torsion", "improper"),
-    "nonbonded": ("lennard_jones", "coulomb"),
-}
-QUANTITIES = (*TERMS, "energy", "forces", "System energy", "System forces")
+TERMS = (("bond",), ("angle",), ("torsion", "improper"), ("lennard_jones", "coulomb"))
+QUANTITIES = ("bond", "angle", "torsion", "nonbonded", "energy", "forces", "System energy", "System forces")
 
 
 def main() -> None:
+    options_of(__doc__).parse_args()
     entries = references()
     deviations = np.array([deviations_of(entry) for entry in entries])
     molecules = len({entry.name for entry in entries})
@@ -56,11 +52,11 @@ def deviations_of(entry: Reference) -> list[float]:
     model = ForceField.build(molecule, gaff_parameters(molecule, entry.charges, entry.version))
     x = torch.tensor(entry.positions)
     groups = {name: energy.numpy() for name, energy in model.group_energies(x).items()}
-    ours = [sum(groups[name] for name in names if name in groups) for names in TERMS.values()]
+    ours = [sum(groups[name] for name in names if name in groups) for names in TERMS]
     terms = [relative(energy, expected) for energy, expected in zip(ours, entry.energies.T, strict=True)]
     routes = [
         [part.numpy() for part in model.energy_forces(x)],
-        system_energy_forces(to_openmm(model), entry.positions),
+        openmm_energies_forces(to_openmm(model), entry.positions),
     ]
     total = entry.energies.sum(1)
     return terms + [

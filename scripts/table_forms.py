@@ -11,57 +11,26 @@ Usage: python scripts/table_forms.py [--sets ethanol_rmd17 …] [--forms harmoni
                                      [--seeds 3] [--gate short]
 """
 
-import argparse
-import os
 import sys
-from pathlib import Path
-from typing import NamedTuple, get_args
+from collections.abc import Iterator
+from functools import partial
+from typing import get_args
 
-import numpy as np
+from common import options_of, read_set, table
 
-from hybridff import Errors, evaluate
-from hybridff.comparison.benchmark_sets import TrialSet, read_trial_set
+from hybridff.comparison.form_ladder import LEAST_TEST, Ladder, ladder, ladder_cell, table_two
 from hybridff.gaff.forms import Form
 from hybridff.stability.gate import GateOptions
-from hybridff.units import FORCE_KCAL, KCAL_MOL
 
-DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
-SETS = (
-    "ethanol_md17",
-    "ethanol_rmd17",
-    "ethanol_ccsdt",
-    "aspirin_rmd17",
-    "nma_b3lyp",
-    "tropolone_b3lyp",
-    "acac_300k",
-    "3bpa_300k",
-    "3bpa_mixedt",
-)
-PUBLISHED_FORMS = {"harmonic": "GAFF", "morse": "Morse", "neural": "NN"}
-PUBLISHED = {
-    "ethanol": {110: (6.53, 15.38, 5.00), 1100: (6.37, 14.59, 4.78), 11000: (6.38, 4.80, 4.66)},
-    "aspirin": {110: (7.91, 10.29, 6.72), 1100: (7.46, 7.77, 6.15), 11000: (7.35, 6.28, 5.95)},
-}
-TABLE_TWO = ("ethanol_md17", "ethanol_rmd17", "aspirin_rmd17")
-LEAST_TEST = 80
+SETS = ["ethanol_md17", "ethanol_rmd17", "ethanol_ccsdt", "aspirin_rmd17", "nma_b3lyp"]
+SETS += ["tropolone_b3lyp", "acac_300k", "3bpa_300k", "3bpa_mixedt"]
 
 
-class Measured(NamedTuple):
-    """Errors of a form on the test frames of one split."""
-
-    energy: float
-    """[kcal/mol]"""
-    force: float
-    """[kcal/mol/Å]"""
-    stable: bool
-
-
-Row = dict[str, list[Measured]]
-"""Of each form, one for each seed."""
+tell = partial(print, file=sys.stderr)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--forms", nargs="+", choices=get_args(Form), default=get_args(Form))
     parser.add_argument("--train", nargs="+", type=int, default=[110, 1000], help="training frames, where they suffice")
@@ -78,77 +47,25 @@ def main() -> None:
         f"gaff-2.2.20; {options.validation} further frames choose the "
         f"scale of the priors. Stability gate: {options.gate}"
         + ("." if options.gate == "none" else "; where not every fit passed, the number that did is given.")
+        + "\n"
     )
-    print(f"\n| set | trained on | tested on | stock GAFF | {' | '.join(options.forms)} |")
-    print(f"| --- | --- | --- | --- |{' --- |' * len(options.forms)}", flush=True)
-    found: dict[tuple[str, int], Row] = {}
-    for name in options.sets:
-        data = read_trial_set(DATA / f"{name}.npz", highest=options.highest * KCAL_MOL)
-        for size in data.sizes(options.train, options.validation, LEAST_TEST):
-            row, n_test = measure(data, size, options)
-            found[name, size] = row
-            cells = " | ".join(cell(row[form]) for form in ("stock", *options.forms))
-            print(f"| {name} | {size} | {n_test} | {cells} |", flush=True)
-    show_table_two({key: row for key, row in found.items() if key[0] in TABLE_TWO})
+    found: list[Ladder] = []
 
+    def rows() -> Iterator[list[str]]:
+        for name in options.sets:
+            data = read_set(name, highest=options.highest)
+            for size in data.sizes(options.train, options.validation, LEAST_TEST):
+                splits = [data.split(size, options.validation, options.test, seed) for seed in range(options.seeds)]
+                own = ladder(data, splits, options.forms, GateOptions(gate=options.gate), tell)
+                found.append(own)
+                cells = [ladder_cell(own.forms[form]) for form in ("stock", *options.forms)]
+                yield [name, str(size), own.tests, *cells]
 
-def measure(data: TrialSet, size: int, options: argparse.Namespace) -> tuple[Row, str]:
-    """All forms on all splits, and how many frames tested them."""
-    row: Row = {form: [] for form in ("stock", *options.forms)}
-    tests = []
-    for seed in range(options.seeds):
-        split = data.split(size, options.validation, options.test, seed)
-        train, test = data.frames.subset(split.train), data.frames.subset(split.test)
-        tests.append(len(test))
-        stock = evaluate(data.stock, test, evaluate(data.stock, train).energy_offset)
-        row["stock"].append(measured(stock))
-        for form in options.forms:
-            fitted = data.fit(form, split.train, split.validation, gate=GateOptions(gate=options.gate))
-            result = fitted.result
-            errors = evaluate(result.force_field, test, result.energy_offset)
-            row[form].append(measured(errors, fitted.passed))
-            remarks = " ".join(fitted.remarks)
-            print(f"{data.name} {size} seed {seed} {form}: {errors}; {result.seconds:.1f} s {remarks}", file=sys.stderr)
-    return row, "–".join(dict.fromkeys(f"{n}" for n in (min(tests), max(tests))))
-
-
-def measured(errors: Errors, stable: bool = True) -> Measured:
-    assert errors.force_rmse is not None
-    return Measured(errors.energy_rmse / KCAL_MOL, errors.force_rmse / FORCE_KCAL, stable)
-
-
-def cell(trials: list[Measured]) -> str:
-    energies, forces, stable = zip(*trials, strict=True)
-    passed = "" if all(stable) else f" ({sum(stable)} of {len(stable)} stable)"
-    return f"{spread(energies)} / {spread(forces)}{passed}"
-
-
-def spread(values: tuple[float, ...]) -> str:
-    half = f" ± {np.ptp(values) / 2:.2f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.2f}{half}"
-
-
-def show_table_two(found: dict[tuple[str, int], Row]) -> None:
-    """Ours beside the published, force RMSE, and class2 with the energy."""
-    if not found:
-        return
-    print("\n## Table II of arXiv:2008.04198\n")
-    print("RMSE of force components [kcal/mol/Å]; class2: energy [kcal/mol] / force. Bold: ours.\n")
-    heads = " | ".join(f"published {label} | **{form}**" for form, label in PUBLISHED_FORMS.items())
-    print(f"| set | trained on, published | ours | {heads} | **class2** |")
-    print("| --- | --- | --- |" + " --- |" * 7)
-    for (name, size), row in found.items():
-        published = PUBLISHED[name.split("_")[0]]
-        nearest = min(published, key=lambda n: abs(np.log(n / size)))
-        pairs = [
-            f"{value:.2f} | **{spread(tuple(trial.force for trial in row[form])) if form in row else '–'}**"
-            for form, value in zip(PUBLISHED_FORMS, published[nearest], strict=True)
-        ]
-        last = cell(row["class2"]) if "class2" in row else "–"
-        print(f"| {name} | {nearest} | {size} | {' | '.join(pairs)} | **{last}** |")
-    for molecule in dict.fromkeys(name.split("_")[0] for name, _ in found):
-        gaff, morse, network = PUBLISHED[molecule][11000]
-        print(f"| {molecule} MD17 | 11000 | – | {gaff:.2f} | – | {morse:.2f} | – | {network:.2f} | – | – |")
+    table(["set", "trained on", "tested on", "stock GAFF", *options.forms], rows())
+    if published := table_two(found):
+        print("\n## Table II of arXiv:2008.04198\n")
+        print("RMSE of force components [kcal/mol/Å]; class2: energy [kcal/mol] / force. Bold: ours.\n")
+        table(published.header, published.rows)
 
 
 if __name__ == "__main__":

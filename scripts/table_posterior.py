@@ -7,94 +7,61 @@ and the absolute energy error.
 Usage: python scripts/table_posterior.py [--train 450] [--seeds 3] [--picture docs/images/calibration.png]
 """
 
-import argparse
-import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from scipy.stats import spearmanr
+from common import DATA, PICTURES, options_of, read_set, table, write
 
-from hybridff import FitOptions, Frames, read_frames
-from hybridff.comparison.benchmark_sets import read_key, read_trial_set, unseen
-from hybridff.fitting.refit_until_stable import StableFit
-from hybridff.frames.accuracy import predict
+from hybridff import FitOptions
+from hybridff.comparison.benchmark_sets import BenchmarkFit, fit_as_the_command_does, read_unseen_by_temperature
+from hybridff.comparison.extrapolation import FrameDeviations, frame_deviations
 from hybridff.plots.errors import calibration
 from hybridff.stability.gate import GateOptions
-from hybridff.units import FORCE_KCAL, KCAL_MOL
+from hybridff.units import FORCE_KCAL
 
-DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
-TEMPERATURES = (300, 600, 1200)
-
-
-class Deviations(NamedTuple):
-    """Of each frame, predicted and actual: energy [kcal/mol], force [kcal/mol/Å]."""
-
-    energy: Float[np.ndarray, "two frames"]
-    force: Float[np.ndarray, "two frames"]
+HEADER = ["temperature", "test frames", "Spearman, force", "Spearman, energy", "predicted", "actual"]
+HEADER += ["actual / predicted"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--train", type=int, default=450, help="training frames; the rest calibrate")
     parser.add_argument("--size", choices=("small", "medium", "full"), default="full")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--gate", choices=("short", "full", "none"), default="short")
-    parser.add_argument("--picture", type=Path, default=Path("docs/images/calibration.png"))
+    parser.add_argument("--picture", type=Path, default=PICTURES / "calibration.png")
     options = parser.parse_args()
-    data, path = read_trial_set(DATA / "3bpa_300k.npz"), DATA / "3bpa_mixedt.npz"
-    frames, temperature = read_frames(path), read_key(path, "temperature")
-    assert temperature is not None
-    new = unseen(frames.positions, read_frames(DATA / "3bpa_300k.npz").positions)
-    frames, temperature = frames.subset(new), temperature[new]
-    found, scales = [], []
+    data, tests = read_set("3bpa_300k"), read_unseen_by_temperature(DATA / "3bpa_mixedt.npz", DATA / "3bpa_300k.npz")
+    how = BenchmarkFit(fit=FitOptions(size=options.size), gate=GateOptions(gate=options.gate))
+    found: dict[str, list[FrameDeviations]] = {name: [] for name in ("all", *(f"{kelvin} K" for kelvin in tests))}
+    scales = []
     for seed in range(options.seeds):
         split = data.frames.split(options.train, len(data.frames) - options.train, seed)
-        gate = GateOptions(gate=options.gate)
-        fitted = data.fit("class2", split.train, split.validation, FitOptions(size=options.size), gate)
-        found.append(deviations(fitted, frames))
+        fitted = fit_as_the_command_does(data, split, how)
+        own = [frame_deviations(fitted, frames) for frames in tests.values()]
+        for name, deviations in zip(found, [FrameDeviations.joined(own), *own], strict=True):
+            found[name].append(deviations)
         scales.append(f"{fitted.result.posteriors[0].scale:.2f}")
     print(
         f"Trained on {options.train} frames at 300 K, the scale (× {', '.join(scales)}) learnt from "
         f"{len(data.frames) - options.train} others at 300 K; mean over {options.seeds} splits. RMS of predicted and "
         "actual force deviations of frames [kcal/mol/Å].\n"
     )
-    print(
-        "| temperature | test frames | Spearman, force | Spearman, energy | predicted | actual | actual / predicted |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for kelvin in (None, *TEMPERATURES):
-        rows = np.ones(len(frames), dtype=bool) if kelvin is None else temperature == kelvin
-        label = "all" if kelvin is None else f"{kelvin} K"
-        print(f"| {label} | {rows.sum()} | {numbers([Deviations(*(x[:, rows] for x in one)) for one in found])} |")
-    predicted, actual = (
-        {f"{kelvin} K": found[0].force[i, temperature == kelvin] for kelvin in TEMPERATURES} for i in (0, 1)
-    )
-    picture = calibration(
-        predicted, actual, "force error [kcal/mol/Å]", f"3BPA, class2 from {options.train} frames at 300 K"
-    )
-    options.picture.parent.mkdir(parents=True, exist_ok=True)
-    options.picture.write_bytes(picture)
+    table(HEADER, rows(found))
+    forces = {name: own[0].force / FORCE_KCAL for name, own in found.items() if name != "all"}
+    predicted, actual = ({name: own[i] for name, own in forces.items()} for i in (0, 1))
+    title = f"3BPA, class2 from {options.train} frames at 300 K"
+    write(options.picture, calibration(predicted, actual, "force error [kcal/mol/Å]", title))
 
 
-def deviations(fitted: StableFit, frames: Frames) -> Deviations:
-    assert frames.forces is not None
-    result = fitted.result
-    energy, force = result.posteriors[0].deviations(result.force_field, frames.positions)
-    energies, forces = predict(result.force_field, frames.positions)
-    energy_error = np.abs(energies + result.energy_offset - frames.energies)
-    force_error = np.sqrt(((forces - frames.forces) ** 2).mean((1, 2)))
-    return Deviations(np.stack([energy, energy_error]) / KCAL_MOL, np.stack([force, force_error]) / FORCE_KCAL)
-
-
-def numbers(found: list[Deviations]) -> str:
-    """Cells of a row: means over the splits."""
-    forces, energies = (
-        np.mean([spearmanr(*getattr(one, what)).statistic for one in found]) for what in ("force", "energy")
-    )
-    predicted, actual = np.mean([np.sqrt((one.force**2).mean(1)) for one in found], axis=0)
-    return f"{forces:.2f} | {energies:.2f} | {predicted:.2f} | {actual:.2f} | {actual / predicted:.2f}"
+def rows(found: dict[str, list[FrameDeviations]]) -> Iterator[list[str]]:
+    """Means over the splits."""
+    for name, splits in found.items():
+        force, energy = np.mean([own.rank_correlations() for own in splits], axis=0)
+        predicted, actual = np.mean([np.sqrt((own.force**2).mean(1)) for own in splits], axis=0) / FORCE_KCAL
+        numbers = (force, energy, predicted, actual, actual / predicted)
+        yield [name, str(splits[0].force.shape[1]), *(f"{number:.2f}" for number in numbers)]
 
 
 if __name__ == "__main__":

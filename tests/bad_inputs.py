@@ -1,4 +1,4 @@
-"""Bad inputs of the command line and the sentence that each gets; ``scripts/show_bad_inputs.py`` prints the table."""
+"""Bad inputs of the command line and the sentence that each gets; ``bad_inputs_page.py`` prints the table."""
 
 import contextlib
 import importlib.util

@@ -21,6 +21,7 @@ FOLDERS = (
     "fitting",
     "hybrid",
     "analysis",
+    "reference",
     "jobs",
     "comparison",
     "report",

@@ -9,7 +9,8 @@ from hybridff.analysis.methods import NAMES, STOCK
 from hybridff.cli.common import Flat, Out, Overwrite
 from hybridff.cli.terminal import progress, say, show
 from hybridff.comparison.options import TRAINED, ComparisonOptions, TrainingOptions, read_options
-from hybridff.comparison.present import explanation, remarks, table, write
+from hybridff.comparison.present import write
+from hybridff.comparison.run import ComparisonJob
 from hybridff.comparison.run import compare as compare_methods
 from hybridff.document.blocks import Document, Section
 from hybridff.export.modelfile import read_model
@@ -58,19 +59,11 @@ def compare(
     for message in item.report.messages():
         say(f"Note: {message}")
     with new_folder(out, overwrite=overwrite) as folder, progress("comparison") as advance:
-        comparison = compare_methods(
-            models,
-            item,
-            methods,
-            options,
-            training=training,
-            split=split,
-            folder=folder / "models",
-            progress=advance,
-        )
+        job = ComparisonJob(methods=methods, split=split, options=options or ComparisonOptions(), training=training)
+        comparison = compare_methods(models, item, job, folder=folder / "models", progress=advance)
         write(comparison, folder)
-    section = Section("Comparison", (), table(comparison))
+    section = Section("Comparison", (), comparison.table())
     show(Document(comparison.molecule, (section,)))
-    for sentence in (*explanation(comparison), *remarks(comparison)):
+    for sentence in comparison.sentences():
         say(sentence)
     say(f"Written to {out}: comparison.csv, comparison.json, comparison.png, report.html.")

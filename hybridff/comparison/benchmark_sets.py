@@ -1,15 +1,18 @@
-"""Fits to part of a set of frames, to be judged on frames that the fit never saw."""
+"""Benchmark sets: frames of one molecule, fits to part of them, and frames that the fit never saw."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from hybridff.analysis.torsions import Torsion, angles_of
+from hybridff.corrections.select import chosen_atoms
 from hybridff.errors import InputError
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.refit_until_stable import StableFit, fit_stable
+from hybridff.fitting.result import FitResult
 from hybridff.frames.checks import DataReport, usable_frames
 from hybridff.frames.dataset import Frames, Split
 from hybridff.frames.reading import read_frames
@@ -17,35 +20,46 @@ from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form
 from hybridff.gaff.start import StartOptions, starting_parameters
+from hybridff.hybrid.correcting import correct_stable
+from hybridff.hybrid.material import CorrectionTask
+from hybridff.hybrid.options import CorrectionOptions
+from hybridff.hybrid.result import Corrected
 from hybridff.molecules.molecule import Molecule
-from hybridff.stability.gate import GateOptions
+from hybridff.progress import Say, quiet
+from hybridff.stability.gate import GateOptions, StabilityReport
 
 _TEST_SHARE = 0.2
-"""Of the frames that whole segments give to the test, at least."""
+"""Share of the frames that whole segments give to the test, at least."""
 _SAME_PLACE = 1e-5
 """Frames whose atoms are all this close are one [nm]."""
+_NEAR = 0.5
+"""Cosine of the largest difference of the torsions of one isomer."""
 _BLOCK = 64
+"""Frames whose distances from all others are in memory at once."""
 
 
 @dataclass(frozen=True, eq=False)
-class TrialSet:
+class BenchmarkSet:
     """Frames of one molecule with its starting parameters."""
 
     name: str
+    """Name of the set, which is that of its file."""
     molecule: Molecule
-    """At the frame of lowest energy, whose charges these are; that frame tests nothing."""
+    """The molecule at the frame of lowest energy, whose charges these are; that frame tests nothing."""
     frames: Frames
+    """All usable frames."""
     start: ClassOneParameters
+    """Parameters that a fit begins with."""
     segments: Int[np.ndarray, " frames"] | None
     """Which stretch of a trajectory each frame is from; None where the frames do not depend on each other."""
 
     @property
     def stock(self) -> ForceField:
-        """GAFF as it comes."""
+        """Stock GAFF."""
         return ForceField.build(self.molecule, self.start)
 
     def sizes(self, wanted: list[int], validation: int, test: int) -> list[int]:
-        """Training frames, no more than leave some for the rest; sizes that come out much the same are one."""
+        """Numbers of training frames that leave some for the rest; sizes that come out much the same are one."""
         most = len(self.frames) - validation - test
         sizes: list[int] = []
         for size in sorted(min(size, most) for size in wanted):
@@ -54,7 +68,7 @@ class TrialSet:
         return sizes
 
     def split(self, train: int, validation: int, test: int, seed: int) -> Split:
-        """Random rows, ``test`` of them at most; of frames in segments, no segment serves two purposes.
+        """Choose random rows, ``test`` of them at most; of frames in segments, no segment serves two purposes.
 
         Raises ``InputError`` where there are too few.
         """
@@ -65,22 +79,100 @@ class TrialSet:
         lowest = int(np.argmin(self.frames.energies))
         return parts._replace(test=parts.test[parts.test != lowest][:test])
 
-    def fit(
-        self,
-        form: Form,
-        train: Int[np.ndarray, " train"],
-        validation: Int[np.ndarray, " validation"] | None = None,
-        options: FitOptions | None = None,
-        gate: GateOptions | None = None,
-    ) -> StableFit:
-        """Fit a form to some of the frames, as the command line does."""
-        frames = self.frames.subset(train)
-        force_field = ForceField.build(self.molecule, self.start, form=form, geometries=frames.positions)
-        judges = [] if validation is None or len(validation) < 2 else [self.frames.subset(validation)]
-        return fit_stable([(force_field, frames)], options, judges, gate)
+    def isomer(self, name: str, atoms: Torsion, minimum: Float[np.ndarray, "atoms 3"]) -> "BenchmarkSet":
+        """The set of this name of the frames whose torsion is nearer than 60° to that of a minimum [nm]."""
+        own, wanted = angles_of(self.frames.positions, [atoms]), angles_of(minimum[None], [atoms])
+        kept = np.flatnonzero(np.cos(own - wanted)[:, 0] > _NEAR)
+        segments = None if self.segments is None else self.segments[kept]
+        return replace(self, name=name, frames=self.frames.subset(kept), segments=segments)
 
 
-def read_trial_set(path: Path, start: StartOptions | None = None, highest: float = math.inf) -> TrialSet:
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkFit:
+    """What is fitted to a benchmark set, and how."""
+
+    form: Form | None = "class2"
+    """Functional form; None for stock GAFF, which is not fitted."""
+    fit: FitOptions = field(default_factory=FitOptions)
+    """How its coefficients are fitted."""
+    correction: str | None = None
+    """Atoms with kernels beside the form: all, auto, n-pi-star, or numbers; see ``hybridff fit``."""
+    kernels: CorrectionOptions = field(default_factory=CorrectionOptions)
+    """How the kernels are trained."""
+    gate: GateOptions = field(default_factory=GateOptions)
+    """Whether the fit has to prove that it is stable."""
+    validated_priors: bool = True
+    """Whether validation frames choose the scale of the terms' priors; they choose the strength of kernels anyway."""
+    seed: int = 0
+    """Seed of the choices of the kernels' training."""
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkModel:
+    """A fit to part of a benchmark set."""
+
+    force_field: ForceField
+    """The force field, with kernels where they were asked for."""
+    energy_offset: float | None
+    """Reference minus model energy [kJ/mol]; None for stock GAFF, which has none."""
+    terms: StableFit | None
+    """The fit of the terms alone; None for stock GAFF."""
+    corrected: Corrected | None
+    """What became of the kernels; None where none were asked for."""
+
+    @property
+    def result(self) -> FitResult:
+        """The fit of the terms; there has to be one."""
+        assert self.terms is not None
+        return self.terms.result
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What had to be done for the terms to pass the stability gate."""
+        return () if self.terms is None else self.terms.remarks
+
+    @property
+    def reports(self) -> tuple[StabilityReport, ...]:
+        """The gate's reports on the terms; none without a gate."""
+        return () if self.terms is None else self.terms.reports
+
+    @property
+    def passed(self) -> bool:
+        """Whether the terms passed the stability gate; true where there is none."""
+        return self.terms is None or self.terms.passed
+
+
+def fit_as_the_command_does(data: BenchmarkSet, rows: Split, how: BenchmarkFit, say: Say = quiet) -> BenchmarkModel:
+    """Fit a form to the training frames, then train kernels beside it, as ``hybridff fit`` does with the same options.
+
+    Validation frames choose the scale of the priors and how strong kernels are; none are needed for a form alone.
+    """
+    train, held = data.frames.subset(rows.train), data.frames.subset(rows.validation)
+    force_field, offset, terms, posterior = data.stock, None, None, None
+    if how.form is not None:
+        start = ForceField.build(data.molecule, data.start, form=how.form, geometries=train.positions)
+        judges = [held] if how.validated_priors and len(held) > 1 else []
+        terms = fit_stable([(start, train)], how.fit, judges, how.gate)
+        result = terms.result
+        force_field, offset = result.force_field, result.energy_offset
+        posterior = result.posteriors[0] if result.posteriors else None
+    if how.correction is None:
+        return BenchmarkModel(force_field, offset, terms, None)
+    atoms = chosen_atoms(how.correction, data.molecule, train.positions)
+    task = CorrectionTask(
+        force_field=force_field,
+        frames=train,
+        validation=held,
+        atoms=atoms,
+        options=how.kernels,
+        posterior=posterior,
+        seed=how.seed,
+    )
+    corrected = correct_stable(task, how.gate, say=say)
+    return BenchmarkModel(corrected.force_field, corrected.energy_offset, terms, corrected)
+
+
+def read_benchmark_set(path: Path, start: StartOptions | None = None, highest: float = math.inf) -> BenchmarkSet:
     """The usable frames of an npz file up to ``highest`` [kJ/mol] above the lowest of them.
 
     Segments are those of its key ``segment``, where it has one.
@@ -91,7 +183,7 @@ def read_trial_set(path: Path, start: StartOptions | None = None, highest: float
     placed = replace(molecule, positions=usable.positions[np.argmin(usable.energies)])
     parameters = starting_parameters(placed, start or StartOptions())
     segments = read_key(path, "segment")
-    return TrialSet(path.stem, placed, usable, parameters, None if segments is None else segments[_used(report)])
+    return BenchmarkSet(path.stem, placed, usable, parameters, None if segments is None else segments[_used(report)])
 
 
 def read_key(path: Path, key: str) -> np.ndarray | None:
@@ -100,10 +192,22 @@ def read_key(path: Path, key: str) -> np.ndarray | None:
         return file.get(key)
 
 
+def read_unseen_by_temperature(path: Path, known: Path) -> dict[int, Frames]:
+    """Frames of an npz file whose geometry is not in another file, by their key ``temperature`` [K].
+
+    Raises ``InputError`` where the file has no such key.
+    """
+    frames, temperature = read_frames(path), read_key(path, "temperature")
+    if temperature is None:
+        raise InputError(f"{path} has no key temperature, by which its frames are told apart.")
+    new = unseen(frames.positions, read_frames(known).positions)
+    return {int(kelvin): frames.subset(new & (temperature == kelvin)) for kelvin in np.unique(temperature)}
+
+
 def unseen(
     positions: Float[np.ndarray, "frames atoms 3"], others: Float[np.ndarray, "others atoms 3"]
 ) -> Bool[np.ndarray, " frames"]:
-    """Frames whose geometry is not among others [nm]."""
+    """Whether each geometry is not among others [nm]."""
     blocks = [positions[i : i + _BLOCK] for i in range(0, len(positions), _BLOCK)]
     apart = [np.abs(block[:, None] - others[None]).max((2, 3)).min(1) > _SAME_PLACE for block in blocks]
     return np.concatenate(apart)
@@ -118,7 +222,7 @@ def _used(report: DataReport) -> Int[np.ndarray, " used"]:
 
 
 def _split_segments(segments: Int[np.ndarray, " frames"], train: int, validation: int, seed: int) -> Split:
-    """Whole segments in random order go to the test, then to validation, then to training; rows are drawn from each."""
+    """Give whole segments in random order to the test, then to validation, then to training; draw rows from each."""
     random = np.random.default_rng(seed)
     wanted = [round(_TEST_SHARE * len(segments)), validation]
     parts: list[list[int]] = [[], [], []]

@@ -22,7 +22,7 @@ class SGDMLOptions:
     """Length scales [1/Å] in rising order, tried until two in a row do worse on the validation frames than the best."""
 
     ridge: float = 1e-10
-    """[1/Å²]"""
+    """Ridge of the regression [1/Å²]."""
 
     def __post_init__(self) -> None:
         _check_positive(self, "ridge")
@@ -35,13 +35,13 @@ class GAPOptions:
     """Training by gap_fit: pair distances and SOAP (A. P. Bartók et al., Phys. Rev. B 87, 184115 (2013))."""
 
     cutoff: float = 4.5
-    """[Å]"""
+    """Distance beyond which atoms do not see each other [Å]."""
 
     n_max: int = 8
-    """Radial functions of SOAP."""
+    """Number of radial functions of SOAP."""
 
     l_max: int = 4
-    """Highest degree of its spherical harmonics."""
+    """Highest degree of the spherical harmonics of SOAP."""
 
     atom_sigma: float = 0.4
     """Width of the atoms' densities [Å]."""
@@ -75,7 +75,7 @@ class MACEOptions:
     """Wall-clock time of the training, on the CPU."""
 
     channels: int = 64
-    """Of each irreducible representation."""
+    """Channels of each irreducible representation."""
 
     max_L: int = 0  # noqa: N815 (MACE's own name)
     """Highest degree of the messages: 0 for invariant, 1 for vectors too."""
@@ -87,19 +87,22 @@ class MACEOptions:
     """Body order of a layer, less one."""
 
     cutoff: float = 5.0
-    """[Å]"""
+    """Distance beyond which atoms do not see each other [Å]."""
 
     batch_size: int = 5
+    """Frames of a training step."""
 
     learning_rate: float = 0.01
+    """Learning rate of the first epoch."""
 
     energy_weight: float = 40.0
-    """Of energies in the loss."""
+    """Weight of energies in the loss."""
 
     force_weight: float = 1000.0
-    """Of forces in the loss."""
+    """Weight of forces in the loss."""
 
     seed: int = 0
+    """Seed of the first parameters and of the order of frames."""
 
     def __post_init__(self) -> None:
         _check_positive(self, "minutes", "channels", "correlation", "cutoff", "batch_size", "learning_rate")
@@ -114,10 +117,13 @@ class TrainingOptions:
     """How each program trains, and what calculators of the user's own are made with."""
 
     sgdml: SGDMLOptions = field(default_factory=SGDMLOptions)
+    """Training by the program sgdml."""
     gap: GAPOptions = field(default_factory=GAPOptions)
+    """Training by gap_fit."""
     mace: MACEOptions = field(default_factory=MACEOptions)
+    """Training by mace_run_train."""
     calculators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Options by the name ``module:Class``."""
+    """Options of calculators of the user's own, by the name ``module:Class``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +154,7 @@ class ComparisonOptions:
 
     @property
     def hot(self) -> StabilityOptions:
-        """The same for a run of the stability gate's kind."""
+        """The same as options of a run of the stability gate's kind."""
         return StabilityOptions(
             temperatures=self.temperatures,
             runs=self.runs,
@@ -182,7 +188,7 @@ def read_options(path: Path, methods: Sequence[str]) -> TrainingOptions:
 
 
 def _made(kind: type, table: Mapping[str, Any], where: str) -> Any:
-    """An option set of a table; the types are those of the defaults."""
+    """The option set that a table of TOML holds; the types are those of the defaults."""
     defaults = {part.name: part.default for part in fields(kind)}
     values = {}
     for name, value in table.items():

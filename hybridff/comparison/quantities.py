@@ -1,10 +1,8 @@
-"""One row of a comparison: errors, time of an evaluation, speed of dynamics, and whether hot dynamics holds."""
+"""Measurements of a method: errors, time of an evaluation, speed of dynamics, and whether hot dynamics holds."""
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import ase
 import numpy as np
@@ -15,14 +13,16 @@ from jaxtyping import Float
 
 from hybridff.analysis.trajectories import system_of
 from hybridff.comparison.options import ComparisonOptions
+from hybridff.comparison.result import HotDynamics, MethodResult
 from hybridff.export.calculator import energy_of
 from hybridff.export.context import raise_interruption
 from hybridff.export.dynamics import parse_time
 from hybridff.export.timing import step_time
-from hybridff.frames.accuracy import Errors, errors_of
+from hybridff.frames.accuracy import errors_of
 from hybridff.frames.dataset import Frames
 from hybridff.molecules.limits import NOT_FINITE, Fault, rest_limits
 from hybridff.molecules.molecule import Molecule
+from hybridff.progress import Progress, part
 from hybridff.stability.gate import hot_run
 from hybridff.stability.landscape import Landscape, landscape_around
 from hybridff.units import ANGSTROM, EV
@@ -30,79 +30,10 @@ from hybridff.units import ANGSTROM, EV
 _OFFSET_FRAMES = 200
 """Training frames, at most, whose mean difference of energies is a method's offset."""
 _LARGEST_FORCE = 0.01
-"""Of a minimum, where dynamics begin [eV/Å]."""
+"""Largest force at a minimum, where dynamics begin [eV/Å]."""
 _MOST_STEPS = 300
 _SHIFT = 0.001
-"""Of the frame that does not count, so that nothing is taken from it [nm]."""
-
-Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Hot:
-    """What hot dynamics of a method came to."""
-
-    planned: float
-    """Time of all runs together [ps]."""
-    simulated: float
-    """What was run of it, up to the time limit or to failures [ps]."""
-    n_runs: int
-    broken: tuple[str, ...]
-    """A sentence for each run that broke."""
-    first: float | None = None
-    """Time in its run at which the first of them broke [ps]."""
-
-    @property
-    def stable(self) -> bool:
-        """Whether nothing broke."""
-        return not self.broken
-
-    @property
-    def complete(self) -> bool:
-        """Whether all of it was run."""
-        return self.simulated > 0.995 * self.planned
-
-    def __str__(self) -> str:
-        if self.first is not None:
-            return f"broke after {self.first:.2g} ps ({len(self.broken)} of {self.n_runs} runs)"
-        if self.broken:
-            return "has no sound minimum"
-        if not self.planned:
-            return "–"
-        cut = "" if self.complete else f" of {self.planned:.3g}"
-        return f"ok ({self.simulated:.3g}{cut} ps)"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A method, measured; what could not be measured is None, and the remark says why."""
-
-    name: str
-    errors: Errors | None = None
-    """On the test frames."""
-    training: float | None = None
-    """Time of the training [s]; None for methods that have none, and where it is not known."""
-    evaluation: float | None = None
-    """Median time of an energy with its forces, by ASE [s]."""
-    step: float | None = None
-    """Median time of a step of dynamics, in OpenMM [s]."""
-    hot: Hot | None = None
-    setting: str = ""
-    """What was trained, or what the method is."""
-    remark: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON can hold it, for ``from_json``."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, found: dict[str, Any]) -> "Row":
-        """The row of ``to_json``."""
-        errors, hot = found["errors"], found["hot"]
-        values = {part.name: found[part.name] for part in fields(cls)}
-        values["errors"] = None if errors is None else Errors(**errors)
-        values["hot"] = None if hot is None else Hot(**{**hot, "broken": tuple(hot["broken"])})
-        return cls(**values)
+"""Displacement of the frame that does not count, so that nothing is remembered from it [nm]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,14 +41,15 @@ class Evaluations:
     """Energies and forces of frames by a calculator."""
 
     energies: Float[np.ndarray, " frames"]
-    """[kJ/mol]"""
+    """Energies [kJ/mol]."""
     forces: Float[np.ndarray, "frames atoms 3"]
-    """[kJ/mol/nm]"""
+    """Forces [kJ/mol/nm]."""
     seconds: Float[np.ndarray, " frames"]
+    """Time that each frame took [s]."""
 
 
 def evaluations(calculator: BaseCalculator, frames: Frames, progress: Progress | None = None) -> Evaluations:
-    """One frame after the other, as dynamics would; the first twice, as many methods have something to set up."""
+    """Evaluate one frame after the other, as dynamics would; the first twice, as many methods set something up."""
     energies, forces, seconds = [], [], []
     for number, positions in enumerate([frames.positions[0] + _SHIFT, *frames.positions]):
         atoms = ase.Atoms(frames.numbers, positions / ANGSTROM)
@@ -145,8 +77,8 @@ def relaxed(calculator: BaseCalculator, molecule: Molecule) -> ase.Atoms:
 
 def hot_dynamics(
     landscape: Landscape, options: ComparisonOptions, progress: Progress | None = None, name: str = "the method"
-) -> Hot:
-    """Runs from the minimum, looked at as the stability gate does.
+) -> HotDynamics:
+    """Runs from the minimum of a landscape, judged as the stability gate does.
 
     Every run may take an equal share of the time that the others have left. Where the method itself fails, the run
     counts as broken.
@@ -174,39 +106,58 @@ def hot_dynamics(
             broken.append((done[0] * step, f"{message} ({str(error).splitlines()[0]})."))
         if progress is not None:
             progress((number + 1) / len(plans))
-    return Hot(planned, simulated, len(plans), tuple(text for _, text in broken), min(broken)[0] if broken else None)
+    first = min(broken)[0] if broken else None
+    return HotDynamics(planned, simulated, len(plans), tuple(text for _, text in broken), first)
 
 
-def _no_minimum(fault: Fault, options: ComparisonOptions) -> Hot:
+def _no_minimum(fault: Fault, options: ComparisonOptions) -> HotDynamics:
     n_runs = len(options.temperatures) * options.runs
     message = f"relaxed from the molecule's own geometry, {fault.what}: this is no minimum of the molecule."
-    return Hot(parse_time(options.time, "the time") * n_runs, 0.0, n_runs, (message,))
+    return HotDynamics(parse_time(options.time, "the time") * n_runs, 0.0, n_runs, (message,))
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What every method of a comparison is measured on."""
+
+    molecule: Molecule
+    """The molecule, with the positions where dynamics begin."""
+    train: Frames
+    """Frames that give a method without an energy offset one."""
+    test: Frames
+    """Frames that errors are measured on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of a method before it is measured."""
+
+    energy_offset: float | None = None
+    """Reference minus model energy [kJ/mol]; None for the mean difference over training frames."""
+    training: float | None = None
+    """Time of the training [s], if it is known."""
+    setting: str = ""
+    """What was trained, or what the method is."""
+    remark: str = ""
+    """What makes its row unlike the others."""
 
 
 def measured(
     name: str,
     calculator: BaseCalculator,
-    molecule: Molecule,
-    train: Frames,
-    test: Frames,
+    subject: Subject,
     options: ComparisonOptions,
-    *,
-    energy_offset: float | None = None,
-    training: float | None = None,
-    setting: str = "",
-    remark: str = "",
+    known: Known | None = None,
     progress: Progress | None = None,
-) -> Row:
-    """All that a row has; ``energy_offset`` [kJ/mol] is the method's own, or the mean difference over ``train``.
-
-    ``molecule`` has positions, where dynamics begin.
-    """
-    progress = progress or (lambda done: None)
-    if energy_offset is None:
-        some = train.subset(np.arange(min(len(train), _OFFSET_FRAMES)))
-        own = evaluations(calculator, some, lambda done: progress(0.3 * done))
-        energy_offset = float(np.mean(some.energies - own.energies))
-    found = evaluations(calculator, test, lambda done: progress(0.3 + 0.2 * done))
+) -> MethodResult:
+    """Measure all that a row of a comparison has, by a calculator of the method."""
+    known, molecule = known or Known(), subject.molecule
+    offset = known.energy_offset
+    if offset is None:
+        some = subject.train.subset(np.arange(min(len(subject.train), _OFFSET_FRAMES)))
+        own = evaluations(calculator, some, part(progress, 0.0, 0.3))
+        offset = float(np.mean(some.energies - own.energies))
+    found = evaluations(calculator, subject.test, part(progress, 0.3, 0.5))
     atoms = relaxed(calculator, molecule)
     minimum, energy = atoms.positions * ANGSTROM, energy_of(atoms)
     assert molecule.positions is not None
@@ -214,16 +165,16 @@ def measured(
     system = system_of(calculator, molecule)
     if fault is None:
         landscape = landscape_around(molecule, system, minimum, energy)
-        hot = hot_dynamics(landscape, options, lambda done: progress(0.5 + 0.45 * done), name)
+        hot = hot_dynamics(landscape, options, part(progress, 0.5, 0.95), name)
     else:
         hot, minimum = _no_minimum(fault, options), molecule.positions
-    return Row(
+    return MethodResult(
         name,
-        errors_of(found.energies, found.forces, test, energy_offset),
-        training,
+        errors_of(found.energies, found.forces, subject.test, offset),
+        known.training,
         float(np.median(found.seconds)),
         step_time(system, minimum, parse_time(options.step, "the step")),
         hot,
-        setting,
-        remark,
+        known.setting,
+        known.remark,
     )

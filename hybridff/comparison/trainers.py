@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,13 @@ from hybridff.errors import InputError, MissingProgramError
 from hybridff.export.calculator import MoleculeCalculator
 from hybridff.frames.dataset import Frames
 from hybridff.molecules.molecule import element_symbol
+from hybridff.progress import Progress
 from hybridff.units import ANGSTROM, EV, FORCE_KCAL, KCAL_MOL
 
 PACKAGES = {SGDML: ("sgdml", "sgdml"), GAP: ("quippy", "quippy-ase"), MACE: ("mace", "mace-torch")}
-"""Module and package of each."""
+"""Python module and package of each program."""
 LOG = "log.txt"
-"""What a program printed, in its folder."""
+"""File with what a program printed, in its folder."""
 _POLL = 0.1
 """Time between two looks at a program [s]."""
 _MATRICES = 1.5
@@ -46,17 +47,15 @@ _JITTER = 1e-8
 _TWO_THREADS = 12000
 """Rows up to which OpenBLAS 0.3.30 factors a matrix by two threads without numbers that are none."""
 _PROBE_FRAMES, _PROBE_EPOCHS = 20, 4
-"""Of a short training that tells how long a step of MACE takes."""
+"""Frames and epochs of a short training that tells how long a step of MACE takes."""
 _SHARE = 0.9
-"""Of the time that is left, which epochs are planned for."""
+"""Share of the time that is left which epochs are planned for."""
 _DECAY = 0.01
-"""Last learning rate of MACE over the first."""
+"""Ratio of the last learning rate of MACE to the first."""
 _SETTLED = 1.0
 """Age of a checkpoint that is written to its end [s]."""
 _EXPORT = 600.0
 """Longest time in which MACE writes the model of a checkpoint [s]."""
-
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +63,11 @@ class Trained:
     """A model that a program has trained."""
 
     calculator: BaseCalculator
+    """The model, as a calculator of ASE."""
     file: Path
+    """The model's file."""
     seconds: float
-    """Of the training, with all that chooses its parameters."""
+    """Time of the training, with all that chooses its parameters [s]."""
     setting: str
     """What was trained, in a line."""
 
@@ -115,7 +116,7 @@ def train_sgdml(frames: Frames, validation: Frames, options: SGDMLOptions, folde
     job = {**files, "widths": list(options.widths), "ridge": options.ridge}
     command = [sys.executable, "-m", "hybridff.comparison.sgdml_program"]
     threads = {"OPENBLAS_NUM_THREADS": "1"} if frames.positions.size > _TWO_THREADS else {}
-    with _running(command, folder, SGDML, json.dumps(job), threads) as process:
+    with running_program(command, folder, SGDML, json.dumps(job), threads) as process:
         process.wait()
     _check_written(report, process.returncode, folder, SGDML)
     found = json.loads(report.read_text(encoding="utf-8"))
@@ -152,10 +153,10 @@ def train_gap(frames: Frames, options: GAPOptions, folder: Path) -> Trained:
     """A Gaussian approximation potential of all training frames; nothing chooses its parameters."""
     import quippy
 
-    _write_xyz(folder / "train.xyz", frames)
+    write_xyz(folder / "train.xyz", frames)
     program = Path(quippy.__path__[0]) / "gap_fit"
     symbols = [element_symbol(number) for number in sorted(set(frames.numbers.tolist()))]
-    gap = " : ".join([*_pair_kernels(frames, options.cutoff), _soap(options)])
+    gap = " : ".join([*pair_kernels(frames, options.cutoff), _soap(options)])
     command = [
         str(program),
         "at_file=train.xyz",
@@ -171,7 +172,7 @@ def train_gap(frames: Frames, options: GAPOptions, folder: Path) -> Trained:
         "sparse_separate_file=T",
     ]
     begin = time.perf_counter()
-    with _running(command, folder, GAP) as process:
+    with running_program(command, folder, GAP) as process:
         process.wait()
     seconds = time.perf_counter() - begin
     _check_written(folder / "gap.xml", process.returncode, folder, GAP)
@@ -186,7 +187,7 @@ def train_gap(frames: Frames, options: GAPOptions, folder: Path) -> Trained:
     return Trained(calculator, folder / "gap.xml", seconds, setting)
 
 
-def _pair_kernels(frames: Frames, cutoff: float) -> Iterator[str]:
+def pair_kernels(frames: Frames, cutoff: float) -> Iterator[str]:
     """One for each kind of pair that comes closer than the cutoff [Å]; gap_fit stops at one that does not."""
     pairs: dict[tuple[int, ...], list[tuple[int, int]]] = {}
     for i, j in itertools.combinations(range(len(frames.numbers)), 2):
@@ -223,10 +224,10 @@ def train_mace(frames: Frames, validation: Frames, options: MACEOptions, folder:
     begin = time.perf_counter()
     end = begin + 60 * options.minutes
     for name, part in (("train", frames), ("validation", validation)):
-        _write_xyz(folder / f"{name}.xyz", part, zero=float(frames.energies.mean()))
+        write_xyz(folder / f"{name}.xyz", part, zero=float(frames.energies.mean()))
     wanted = _epochs_until(end, frames, len(validation), options, folder)
     command = _mace_command(options, frames, "train", wanted, _DECAY ** (1 / wanted))
-    with _running(command, folder, MACE) as process:
+    with running_program(command, folder, MACE) as process:
         while process.poll() is None and (time.perf_counter() < end or _writing(folder)):
             progress(min(1.0, (time.perf_counter() - begin) / (end - begin)))
             time.sleep(_POLL)
@@ -236,7 +237,7 @@ def train_mace(frames: Frames, validation: Frames, options: MACEOptions, folder:
     model = folder / "train.model"
     if not finished:
         export = [*command, "--restart_latest", "--max_num_epochs", "0"]
-        with _running(export, folder, MACE) as process, contextlib.suppress(subprocess.TimeoutExpired):
+        with running_program(export, folder, MACE) as process, contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_EXPORT)
     seconds = time.perf_counter() - begin
     _check_written(model, process.returncode, folder, MACE)
@@ -251,8 +252,8 @@ def train_mace(frames: Frames, validation: Frames, options: MACEOptions, folder:
 def _epochs_until(end: float, frames: Frames, n_validation: int, options: MACEOptions, folder: Path) -> int:
     """How many epochs will be done at a time [s], by a short training on a few frames."""
     begin, few = time.perf_counter(), frames.subset(np.arange(min(_PROBE_FRAMES, len(frames))))
-    _write_xyz(folder / "probe.xyz", few)
-    with _running(_mace_command(options, frames, "probe", _PROBE_EPOCHS, 1.0), folder, MACE) as process:
+    write_xyz(folder / "probe.xyz", few)
+    with running_program(_mace_command(options, frames, "probe", _PROBE_EPOCHS, 1.0), folder, MACE) as process:
         times = _epoch_times(process, folder / LOG, end)
         failed = process.poll() not in (None, 0)
     if failed:
@@ -320,7 +321,7 @@ def _epoch_times(process: subprocess.Popen, log: Path, end: float) -> list[float
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """Those of the training, not of the probe."""
+    """Checkpoints of the training, not of the probe."""
     return list((folder / "checkpoints").glob("train_run-*.pt"))
 
 
@@ -342,7 +343,7 @@ def _mace_calculator(path: Path) -> BaseCalculator:
 # --- programs ---
 
 
-def _write_xyz(path: Path, frames: Frames, zero: float | None = None) -> None:
+def write_xyz(path: Path, frames: Frames, zero: float | None = None) -> None:
     """Frames for GAP and MACE, energies [eV] above ``zero`` [kJ/mol], or above their mean."""
     assert frames.forces is not None
     zero = float(frames.energies.mean()) if zero is None else zero
@@ -355,7 +356,7 @@ def _write_xyz(path: Path, frames: Frames, zero: float | None = None) -> None:
 
 
 @contextlib.contextmanager
-def _running(
+def running_program(
     command: Sequence[str], folder: Path, name: str, text: str = "", environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen]:
     """A program in a folder, which prints into its log, and is ended with all its children when the block ends.

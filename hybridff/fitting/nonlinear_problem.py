@@ -22,8 +22,8 @@ from hybridff.fitting.noise import LEAST, Noise, Squares
 from hybridff.fitting.shared_parameters import common_parameters
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.design import LinearForm, linear_form
+from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters
 from hybridff.progress import Progress, parts, silent

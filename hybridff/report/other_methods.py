@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hybridff.comparison.present import comparison_section
-from hybridff.comparison.run import compare
+from hybridff.comparison.run import ComparisonJob, compare
 from hybridff.document.blocks import Section
 from hybridff.export.modelfile import write_model
 from hybridff.jobs.fitting import FittedMolecule
@@ -22,5 +22,6 @@ def methods_section(item: Item, methods: Sequence[str], progress: Progress) -> S
         folder.mkdir()
         write_model(item.model, folder)
         write_timing(item.seconds, folder)
-        found = compare([folder], item.data, methods, progress=lambda done, _: progress(done))
+        job = ComparisonJob(methods=methods)
+        found = compare([folder], item.data, job, progress=lambda done, _="", /: progress(done))
     return replace(comparison_section(found), page_only=True)

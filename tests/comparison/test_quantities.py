@@ -13,18 +13,19 @@ from hybridff.analysis.methods import method
 from hybridff.analysis.trajectories import system_of
 from hybridff.comparison.options import ComparisonOptions
 from hybridff.comparison.quantities import (
-    Hot,
-    Row,
+    Known,
+    Subject,
     evaluations,
     hot_dynamics,
     measured,
     relaxed,
 )
+from hybridff.comparison.result import HotDynamics, MethodResult
 from hybridff.export.calculator import HybridFFCalculator, MoleculeCalculator
 from hybridff.frames.accuracy import errors_of, evaluate
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
-from hybridff.stability.landscape import Landscape, landscape_around
+from hybridff.stability.landscape import landscape_around
 from hybridff.units import EV, FORCE_KCAL
 
 SHORT = ComparisonOptions(temperatures=(300.0, 500.0), runs=1, time="0.2 ps", time_limit=20.0)
@@ -89,11 +90,6 @@ def own(model: Any, positions: np.ndarray) -> tuple[float, np.ndarray]:
     return atoms.get_potential_energy() * EV, atoms.get_forces() * EV * 10
 
 
-def around(model: ForceField, system: openmm.System, atoms: ase.Atoms) -> Landscape:
-    """The landscape around a minimum, whose energy counts as 0."""
-    return landscape_around(model.molecule, system, atoms.positions / 10, 0.0)
-
-
 def test_errors_of_a_calculator_are_those_of_its_force_field() -> None:
     model, given = force_field("ethanol", form="class2"), frames()
     found = evaluations(HybridFFCalculator(model), given)
@@ -113,7 +109,8 @@ def test_an_evaluation_takes_as_long_as_the_calculator_needs() -> None:
 
 def test_a_row_of_the_method_that_made_the_frames_has_no_errors_and_the_offset_of_its_energies() -> None:
     model = force_field("ethanol")
-    row = measured("GAFF", HybridFFCalculator(model), model.molecule, frames(), frames(4, 1), SHORT, training=2.0)
+    subject = Subject(model.molecule, frames(), frames(4, 1))
+    row = measured("GAFF", HybridFFCalculator(model), subject, SHORT, Known(training=2.0))
     assert row.errors is not None
     assert row.errors.energy_offset == pytest.approx(7.0)
     assert row.errors.force_rmse == pytest.approx(0.0, abs=1e-6)
@@ -122,11 +119,11 @@ def test_a_row_of_the_method_that_made_the_frames_has_no_errors_and_the_offset_o
     assert row.hot.stable
     assert str(row.hot) == "ok (0.4 ps)"
     assert (row.name, row.training) == ("GAFF", 2.0)
-    assert Row.from_json(json.loads(json.dumps(row.to_json()))) == row
+    assert MethodResult.from_json(json.loads(json.dumps(row.to_json()))) == row
 
 
 def test_a_method_without_a_sound_minimum_has_errors_and_no_dynamics() -> None:
-    row = measured("wild", Exploding(), molecule("ethanol"), frames(), frames(4, 1), SHORT)
+    row = measured("wild", Exploding(), Subject(molecule("ethanol"), frames(), frames(4, 1)), SHORT)
     assert row.errors is not None
     assert row.errors.force_rmse is not None
     assert row.errors.force_rmse / FORCE_KCAL > 1
@@ -141,7 +138,8 @@ def test_a_method_that_fails_in_dynamics_is_broken_from_there_on() -> None:
     model = force_field("ethanol")
     calculator = Failing(model)
     atoms = relaxed(HybridFFCalculator(model), model.molecule)
-    hot = hot_dynamics(around(model, system_of(calculator, model.molecule), atoms), SHORT, name="fake")
+    landscape = landscape_around(model.molecule, system_of(calculator, model.molecule), atoms.positions / 10, 0.0)
+    hot = hot_dynamics(landscape, SHORT, name="fake")
     assert len(hot.broken) == 2
     assert "fake failed in dynamics at 300 K (seed 0) after 0.06 ps (" in hot.broken[0]
     # 150 steps of 0.5 fs, looked at every 40
@@ -166,7 +164,7 @@ def test_an_interruption_during_a_callback_is_no_failure_of_the_method(interrupt
 def test_slow_methods_stop_at_the_time_limit_and_every_run_gets_its_share() -> None:
     model = force_field("ethanol")
     atoms = relaxed(HybridFFCalculator(model), model.molecule)
-    landscape = around(model, system_of(Slow(model), model.molecule), atoms)
+    landscape = landscape_around(model.molecule, system_of(Slow(model), model.molecule), atoms.positions / 10, 0.0)
     options = ComparisonOptions(temperatures=(300.0, 500.0), runs=1, time="100 ps", time_limit=0.5)
     begin, hot = time.perf_counter(), hot_dynamics(landscape, options)
     assert time.perf_counter() - begin < 5
@@ -177,10 +175,10 @@ def test_slow_methods_stop_at_the_time_limit_and_every_run_gets_its_share() -> N
 
 
 def test_verdicts_are_short() -> None:
-    assert str(Hot(80.0, 80.0, 4, ())) == "ok (80 ps)"
-    assert str(Hot(80.0, 3.21, 4, ())) == "ok (3.21 of 80 ps)"
-    assert str(Hot(80.0, 44.0, 4, ("a", "b"), 2.0)) == "broke after 2 ps (2 of 4 runs)"
-    assert str(Hot(0.0, 0.0, 0, ())) == "–"
+    assert str(HotDynamics(80.0, 80.0, 4, ())) == "ok (80 ps)"
+    assert str(HotDynamics(80.0, 3.21, 4, ())) == "ok (3.21 of 80 ps)"
+    assert str(HotDynamics(80.0, 44.0, 4, ("a", "b"), 2.0)) == "broke after 2 ps (2 of 4 runs)"
+    assert str(HotDynamics(0.0, 0.0, 0, ())) == "–"
 
 
 def test_relaxation_ends_at_a_minimum_of_the_method() -> None:

@@ -7,8 +7,8 @@ from models import force_field
 
 from hybridff import read_frames
 from hybridff.comparison.options import ComparisonOptions, SGDMLOptions, TrainingOptions
-from hybridff.comparison.quantities import Row
-from hybridff.comparison.run import Comparison, compare, labels, prepare
+from hybridff.comparison.result import Comparison, MethodResult
+from hybridff.comparison.run import ComparisonJob, compare, labels, prepare
 from hybridff.errors import InputError
 from hybridff.export.modelfile import SavedModel, write_model
 from hybridff.frames.checks import usable_frames
@@ -49,13 +49,13 @@ def own(tmp_path: Path) -> Data:
     return data(tmp_path)
 
 
-def rows_of(comparison: Comparison) -> dict[str, Row]:
+def rows_of(comparison: Comparison) -> dict[str, MethodResult]:
     return {row.name: row for row in comparison.rows}
 
 
 def test_the_frames_are_those_of_the_first_model_and_its_training_time_is_known(own: Data, tmp_path: Path) -> None:
     path = model(tmp_path / "first", own, range(30))
-    found = compare([path], own, ["uff"], QUICK)
+    found = compare([path], own, ComparisonJob(methods=["uff"], options=QUICK))
     assert (found.n_train, found.n_validation, found.remarks) == (30, 10, ())
     rows = rows_of(found)
     assert list(rows) == ["first", "uff"]
@@ -75,7 +75,7 @@ def test_a_model_that_was_fitted_to_other_frames_says_so(own: Data, tmp_path: Pa
     nested = model(tmp_path / "nested", own, range(5, 25))
     greedy = model(tmp_path / "greedy", own, range(30, 60), seconds=None)
     stock = model(tmp_path / "unfitted", own, range(20), offset=None)
-    rows = rows_of(compare([first, nested, greedy, stock], own, [], QUICK))
+    rows = rows_of(compare([first, nested, greedy, stock], own, ComparisonJob(methods=[], options=QUICK)))
     assert rows["nested"].remark == "Fitted to 20 other frames."
     assert rows["greedy"].training is None
     assert "20 of the test frames among them: its errors look better than they are" in rows["greedy"].remark
@@ -90,7 +90,7 @@ def test_other_data_are_split_anew_and_that_is_said(own: Data, tmp_path: Path) -
     task, remarks = prepare(first, elsewhere)
     assert [len(part) for part in task.split] == [40, 5, 5]
     assert "was fitted to frames of other files: 40 of these frames train the other methods, 5 test all" in remarks[0]
-    task, remarks = prepare(first, own, split=SplitOptions(train=20, validation=10))
+    task, remarks = prepare(first, own, ComparisonJob(split=SplitOptions(train=20, validation=10)))
     assert [len(part) for part in task.split] == [20, 10, 30]
 
 
@@ -100,7 +100,7 @@ def test_methods_that_are_missing_or_fail_have_rows_that_say_why_and_the_others_
     path = model(tmp_path / "first", own, range(30))
     monkeypatch.setattr("hybridff.comparison.trainers.importlib.util.find_spec", lambda name: None)
     methods = ["gap", "mace", "sgdml", "nowhere:Class", "ase.calculators.tip3p:TIP3P", "mmff94"]
-    rows = rows_of(compare([path], own, methods, QUICK))
+    rows = rows_of(compare([path], own, ComparisonJob(methods=methods, options=QUICK)))
     for name, package in (("gap", "quippy-ase"), ("mace", "mace-torch"), ("sgdml", "sgdml")):
         assert rows[name].remark == f"{name} needs {package}: pip install hybridff[compare]."
         assert rows[name].errors is None
@@ -113,7 +113,11 @@ def test_sgdml_is_trained_on_the_same_frames_and_its_file_kept(own: Data, tmp_pa
     pytest.importorskip("sgdml")
     path = model(tmp_path / "first", own, range(25))
     training = TrainingOptions(sgdml=SGDMLOptions(widths=(20,)))
-    row = rows_of(compare([path], own, ["sgdml"], QUICK, training=training, folder=tmp_path / "kept"))["sgdml"]
+    row = rows_of(
+        compare(
+            [path], own, ComparisonJob(methods=["sgdml"], options=QUICK, training=training), folder=tmp_path / "kept"
+        )
+    )["sgdml"]
     assert row.errors is not None
     assert row.training is not None
     assert "length scale 20/Å" in row.setting
@@ -126,7 +130,7 @@ def test_options_reach_a_calculator_of_the_user_s_own(own: Data, tmp_path: Path)
     task, _ = prepare(
         model(tmp_path / "first", own, range(30)),
         own,
-        training=TrainingOptions(calculators={name: {"epsilon": 0.25}}),
+        ComparisonJob(training=TrainingOptions(calculators={name: {"epsilon": 0.25}})),
     )
     assert task.calculator(name).parameters.epsilon == 0.25
 
@@ -134,15 +138,17 @@ def test_options_reach_a_calculator_of_the_user_s_own(own: Data, tmp_path: Path)
 def test_what_cannot_be_compared_is_refused_before_anything_is_measured(own: Data, tmp_path: Path) -> None:
     first = model(tmp_path / "first", own, range(30))
     with pytest.raises(InputError, match=r"gpa is no method: give stock, uff, .*gfn2-xtb, sgdml, gap, mace"):
-        compare([first], own, ["gpa"], QUICK)
+        compare([first], own, ComparisonJob(methods=["gpa"], options=QUICK))
     with pytest.raises(InputError, match="no test frames are left"):
-        compare([first], own, [], QUICK, split=SplitOptions(train=40, validation=20))
+        compare([first], own, ComparisonJob(methods=[], options=QUICK, split=SplitOptions(train=40, validation=20)))
     with pytest.raises(InputError, match="the data have no forces, which a comparison needs"):
-        compare([first], replace(own, frames=replace(own.frames, forces=None)), [], QUICK)
+        compare(
+            [first], replace(own, frames=replace(own.frames, forces=None)), ComparisonJob(methods=[], options=QUICK)
+        )
     with pytest.raises(InputError, match="uff is named twice"):
-        compare([first], own, ["uff", "uff"], QUICK)
+        compare([first], own, ComparisonJob(methods=["uff", "uff"], options=QUICK))
     with pytest.raises(InputError, match="no model in"):
-        compare([tmp_path / "none"], own, [], QUICK)
+        compare([tmp_path / "none"], own, ComparisonJob(methods=[], options=QUICK))
 
 
 def test_rows_are_called_by_the_last_part_of_a_path_where_that_is_enough(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ from hybridff.comparison.options import (
     TrainingOptions,
 )
 from hybridff.comparison.quantities import evaluations
-from hybridff.comparison.trainers import LOG, _pair_kernels, _running, _write_xyz, train, train_sgdml
+from hybridff.comparison.trainers import LOG, pair_kernels, running_program, train, train_sgdml, write_xyz
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.frames.dataset import Frames
+from hybridff.progress import silent
 from hybridff.units import EV, FORCE_KCAL
 
 
@@ -35,7 +36,7 @@ def parts() -> tuple[Frames, Frames, Frames]:
 
 def trained(name: str, folder: Path, options: TrainingOptions):
     training, validation, _ = parts()
-    return train(name, training, validation, options, folder, lambda done: None)
+    return train(name, training, validation, options, folder, silent)
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -52,7 +53,7 @@ def test_what_is_chosen_by_validation_frames_needs_some(name: str, tmp_path: Pat
     training, validation, _ = parts()
     none = validation.subset(np.arange(0))
     with pytest.raises(InputError, match=f"{name} needs validation frames"):
-        train(name, training, none, TrainingOptions(), tmp_path, lambda done: None)
+        train(name, training, none, TrainingOptions(), tmp_path, silent)
 
 
 def test_sgdml_learns_and_its_file_gives_the_same_by_our_kernels(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_program_is_ended_with_its_children(tmp_path: Path) -> None:
     script = (
         "import subprocess, sys, time; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); time.sleep(60)"
     )
-    with _running([sys.executable, "-c", script], tmp_path, "fake"):
+    with running_program([sys.executable, "-c", script], tmp_path, "fake"):
         deadline = time.monotonic() + 20
         while not (tmp_path / LOG).read_text().strip() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -127,14 +128,14 @@ def test_a_program_is_ended_with_its_children(tmp_path: Path) -> None:
 
 
 def test_the_exit_code_of_a_program_is_kept(tmp_path: Path) -> None:
-    with _running([sys.executable, "-c", "raise SystemExit(3)"], tmp_path, "fake") as process:
+    with running_program([sys.executable, "-c", "raise SystemExit(3)"], tmp_path, "fake") as process:
         process.wait()
     assert process.returncode == 3 != -signal.SIGKILL
 
 
 def test_frames_for_programs_are_in_electronvolts_above_their_mean(tmp_path: Path) -> None:
     frames = parts()[0]
-    _write_xyz(tmp_path / "frames.xyz", frames)
+    write_xyz(tmp_path / "frames.xyz", frames)
     written = ase.io.iread(tmp_path / "frames.xyz")
     assert frames.forces is not None
     found = [(atoms.info["REF_energy"], atoms.arrays["REF_forces"]) for atoms in written]
@@ -144,9 +145,9 @@ def test_frames_for_programs_are_in_electronvolts_above_their_mean(tmp_path: Pat
 
 
 def test_gap_gets_no_kernel_of_a_pair_that_is_never_near() -> None:
-    kernels = list(_pair_kernels(parts()[0], 4.5))
+    kernels = list(pair_kernels(parts()[0], 4.5))
     kinds = {tuple(kernel.split()[1:3]) for kernel in kernels}
     # ethanol has one oxygen, so that there is no pair of them
     assert kinds == {("Z1=1", "Z2=1"), ("Z1=1", "Z2=6"), ("Z1=1", "Z2=8"), ("Z1=6", "Z2=6"), ("Z1=6", "Z2=8")}
-    near = list(_pair_kernels(parts()[0], 1.3))
+    near = list(pair_kernels(parts()[0], 1.3))
     assert {tuple(kernel.split()[1:3]) for kernel in near} == {("Z1=1", "Z2=6"), ("Z1=1", "Z2=8")}

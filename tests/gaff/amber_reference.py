@@ -1,4 +1,4 @@
-"""Reader of ``prmtop_reference.npz`` (from ``scripts/make_prmtop_reference.py``), and an OpenMM System to compare."""
+"""Reader of ``prmtop_reference.npz`` (from ``make_prmtop_reference.py``), and an OpenMM System to compare."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -1,9 +1,11 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from bad_inputs import zero_charges
 
 from hybridff.comparison.options import ComparisonOptions
+from hybridff.comparison.run import ComparisonJob
 from hybridff.gaff.forms import FormOptions
 from hybridff.jobs.fitting import FittedMolecule, fit_data
 from hybridff.jobs.job import FitJob
@@ -90,8 +92,8 @@ def test_errors_fall_along_the_learning_curve(fitted, tmp_path, monkeypatch):
 
 def test_a_report_shows_other_methods_beside_the_fit_where_it_is_asked_to(fitted, monkeypatch):
     short = ComparisonOptions(temperatures=(300.0,), runs=1, time="0.05 ps")
-    monkeypatch.setattr("hybridff.comparison.run.ComparisonOptions", lambda: short)
     monkeypatch.setattr("hybridff.export.timing._TURN", 0.01)
+    monkeypatch.setattr("hybridff.report.other_methods.ComparisonJob", partial(ComparisonJob, options=short))
     page = sections(fitted, ReportOptions(report="brief", compare=("uff", "stock")))
     (section,) = [own for own in fit_document(fitted, page).sections if own.title == "Comparison"]
     assert section.table is not None

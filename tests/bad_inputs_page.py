@@ -1,26 +1,23 @@
-"""Print, as Markdown, what the command line says to each of the bad inputs in ``tests/bad_inputs.py``.
+"""Print, as Markdown, what the command line says to each of the bad inputs of ``bad_inputs.py``: docs/bad-inputs.md.
 
 Every command runs in a folder of its own; the script fails if a command succeeds.
 
-    python scripts/show_bad_inputs.py > docs/bad-inputs.md
+    python tests/bad_inputs_page.py > docs/bad-inputs.md
 """
 
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-
-from bad_inputs import BAD_INPUTS, make_material, run_bad  # the folder of tests is no package
+from bad_inputs import BAD_INPUTS, make_material, run_bad
 
 HEAD = """# Bad inputs
 
 What `hybridff` answers when something is wrong, in one sentence on standard error. The exit code is 2
 (130 after Ctrl-C, 143 when killed), and nothing is left behind: no folder, no file, no temporary one. Each row is a
-test (`tests/bad_inputs.py`); the table is made by running the commands: `python scripts/show_bad_inputs.py`.
+test (`tests/bad_inputs.py`); the table is made by running the commands: `python tests/bad_inputs_page.py`.
 
 | What is wrong | Command | Answer |
 | --- | --- | --- |"""

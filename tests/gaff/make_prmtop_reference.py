@@ -1,6 +1,6 @@
-"""Make ``tests/gaff/prmtop_reference.npz``: GAFF energies and forces by AMBER's own route.
+"""Make ``prmtop_reference.npz``, which test_parity compares with: GAFF energies and forces by AMBER's own route.
 
-For each SMILES of ``tests/gaff/molecules.smi``: RDKit geometry and Gasteiger charges -> ``antechamber`` (types) ->
+For each SMILES of ``molecules.smi``: RDKit geometry and Gasteiger charges -> ``antechamber`` (types) ->
 ``parmchk2`` (missing parameters) -> ``tleap`` (prmtop) -> ``openmm.app.AmberPrmtopFile`` -> energies term by term and
 forces on OpenMM's Reference platform, for a few randomly distorted geometries. Nothing of this goes through hybridff's
 own typing, tables or topology; only the programs are found with its help.
@@ -18,7 +18,7 @@ Two things in the prmtop are put right before it is used; what remains is the ro
   differ (in acetic anhydride and dimethyl sulfoxide). Terms that not all torsions of the same types have are set to
   zero; ``mended`` names the entries.
 
-    python scripts/make_prmtop_reference.py            # some minutes
+    python tests/gaff/make_prmtop_reference.py            # some minutes
 
 The file holds plain arrays (no pickle). Entries are pairs of molecule and GAFF version; per-atom arrays are
 concatenated over the entries (and over the geometries of each entry where they depend on it):
@@ -34,6 +34,7 @@ concatenated over the entries (and over the geometries of each entry where they 
     failed_names, failed_versions, failed_reasons    molecules that could not be typed or parametrised
 """
 
+import itertools
 import os
 import re
 import subprocess
@@ -53,7 +54,7 @@ from rdkit.Chem import rdDistGeom, rdPartialCharges
 from hybridff.gaff.programs import find_program, last_words
 from hybridff.gaff.table import gaff_file
 
-FOLDER = Path(__file__).resolve().parent.parent / "tests" / "gaff"
+FOLDER = Path(__file__).resolve().parent
 VERSIONS = ("gaff-2.2.20", "gaff-1.81")
 EVERY = {"gaff-2.2.20": 1, "gaff-1.81": 3}
 """A version is used for every so many molecules."""
@@ -63,6 +64,7 @@ GRID = 1e-5
 """Positions are stored as multiples of this [nm]."""
 TERMS = (openmm.HarmonicBondForce, openmm.HarmonicAngleForce, openmm.PeriodicTorsionForce, openmm.NonbondedForce)
 
+FORCE_UNIT = unit.kilojoule_per_mole / unit.nanometer
 LEAP_DEGREE = 0.0174533
 """1 degree in rad, as tleap has it."""
 
@@ -119,10 +121,10 @@ def reference(smiles: str, name: str, version: str, seed: int, leap: Mapping[str
     """Reference values of one molecule."""
     mol = embedded(smiles, seed)
     with tempfile.TemporaryDirectory() as folder:
-        prmtop, types = parametrise(mol, version, Path(folder), leap)
+        prmtop, types, fourth = parametrise(mol, version, Path(folder), leap)
     system = prmtop.createSystem(nonbondedMethod=app.NoCutoff, constraints=None, rigidWater=False, removeCMMotion=False)
     mend_degrees(system)
-    mended = mend_torsions(system, prmtop, types)
+    mended = mend_torsions(system, fourth, types)
     widths = DISTORTIONS[version]
     rng = np.random.default_rng(seed)
     start = mol.GetConformer().GetPositions() / 10
@@ -151,8 +153,8 @@ def gasteiger(mol: Chem.Mol) -> np.ndarray:
 
 def parametrise(
     mol: Chem.Mol, version: str, folder: Path, leap: Mapping[str, str]
-) -> tuple[app.AmberPrmtopFile, list[str]]:
-    """antechamber, parmchk2, tleap in a folder."""
+) -> tuple[app.AmberPrmtopFile, list[str], list[int]]:
+    """antechamber, parmchk2, tleap in a folder: the prmtop, its types, and the fourth atoms of its torsions."""
     family = "gaff" if version.startswith("gaff-1") else "gaff2"
     (folder / "in.sdf").write_text(Chem.MolToMolBlock(mol, kekulize=True) + "$$$$\n")
     (folder / "charges").write_text("\n".join(f"{charge:.6f}" for charge in gasteiger(mol)) + "\n")
@@ -178,8 +180,19 @@ def parametrise(
     )
     folders = [f"-I{leap_data() / part}" for part in ("prep", "lib", "parm", "cmd")]
     call(leap_path(), folder, leap, "out.prmtop", [*folders, "-f", "leap.in"])
-    prmtop = app.AmberPrmtopFile(str(folder / "out.prmtop"))
-    return prmtop, list(prmtop._prmtop._raw_data["AMBER_ATOM_TYPE"])
+    path = folder / "out.prmtop"
+    torsions = (words_of(path, f"DIHEDRALS_{key}_HYDROGEN") for key in ("INC", "WITHOUT"))
+    fourth = [int(atom) for words in torsions for atom in words[3::5]]
+    return app.AmberPrmtopFile(str(path)), words_of(path, "AMBER_ATOM_TYPE"), fourth
+
+
+def words_of(prmtop: Path, flag: str) -> list[str]:
+    """What a prmtop has under a flag, all of the same width."""
+    lines = iter(prmtop.read_text().splitlines())
+    next(line for line in lines if line.split() == ["%FLAG", flag])
+    width = int(re.findall(r"\d+", next(lines))[1])  # such as %FORMAT(20a4)
+    block = itertools.takewhile(lambda line: not line.startswith("%"), lines)
+    return [line[i : i + width].strip() for line in block for i in range(0, len(line.rstrip()), width)]
 
 
 def check_types(mol2: str, table: str) -> None:
@@ -249,11 +262,9 @@ def mend_degrees(system: openmm.System) -> None:
                 force.setTorsionParameters(row, *atoms, phase * factor, k)
 
 
-def mend_torsions(system: openmm.System, prmtop: app.AmberPrmtopFile, types: Sequence[str]) -> bool:
+def mend_torsions(system: openmm.System, fourth: Sequence[int], types: Sequence[str]) -> bool:
     """Set to zero each term that some, but not all, proper torsions of the same four types have."""
     force = next(force for force in system.getForces() if isinstance(force, openmm.PeriodicTorsionForce))
-    raw = prmtop._prmtop._raw_data
-    fourth = [int(atom) for key in ("INC", "WITHOUT") for atom in raw[f"DIHEDRALS_{key}_HYDROGEN"][3::5]]
     members = defaultdict(set)
     terms = defaultdict(list)
     for row, atom in enumerate(fourth):
@@ -262,7 +273,7 @@ def mend_torsions(system: openmm.System, prmtop: app.AmberPrmtopFile, types: Seq
             chain = tuple(types[atom] for atom in atoms)
             key = min(chain, chain[::-1])
             members[key].add(min(tuple(atoms), tuple(atoms[::-1])))
-            terms[key, periodicity].append((row, *atoms, periodicity, phase, k._value))
+            terms[key, periodicity].append((row, *atoms, periodicity, phase, k.value_in_unit(unit.kilojoule_per_mole)))
     surplus = [term for (key, _), rows in terms.items() if len(rows) < len(members[key]) for term in rows if term[-1]]
     for term in surplus:
         force.setTorsionParameters(*term[:-1], 0.0)
@@ -279,7 +290,7 @@ def evaluate(system: openmm.System, geometries: np.ndarray) -> tuple[np.ndarray,
         context.setPositions(positions)
         groups = [context.getState(getEnergy=True, groups={n}) for n in range(len(TERMS))]
         energies.append([g.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole) for g in groups])
-        forces.append(context.getState(getForces=True).getForces(asNumpy=True)._value)
+        forces.append(context.getState(getForces=True).getForces(asNumpy=True).value_in_unit(FORCE_UNIT))
     return np.array(energies), np.array(forces)
 
 

@@ -1,0 +1,1 @@
+"""Reference data made here: levels of theory, labels of geometries, minima and Hessians."""
