@@ -16,7 +16,7 @@ from hybridff.corrections.hyperparameters import (
     search,
     single_precision,
 )
-from hybridff.corrections.posterior import Targets, solve
+from hybridff.corrections.posterior import Targets, mean_force_variance, solve
 
 ATOMS = ((0, 1, 2, 8), (1, 3, 4, 5))
 NOISE = 4.0
@@ -166,3 +166,18 @@ def test_what_is_fixed_is_not_changed() -> None:
     for change in changes(2, width=False, noise=False, terms=False):
         after = change(begin, 1)
         assert (after.widths, after.force_noise) == (begin.widths, begin.force_noise)
+
+
+def test_a_change_and_its_opposite_give_what_was_there_before() -> None:
+    begin = Hyperparameters((33.0, 20.0), (150.0, 70.0), 0.7, 0.03, coefficient_scale=0.3)
+    for change in changes(2, width=True, noise=True, terms=True):
+        assert change(begin, 1) != begin
+        assert change(change(begin, 1), -1) == begin
+
+
+def test_priors_give_forces_of_the_amplitudes() -> None:
+    points = part(24, 0).points
+    found = Hyperparameters((20.0, 9.0), (150.0, 0.0), 0.7, 0.03).priors(fragments(), points)
+    assert found.kernels[0].variance * mean_force_variance(points[0], fragments()[0], 20.0) == pytest.approx(150.0**2)
+    assert found.kernels[1].variance == 0
+    assert (found.force_noise, found.energy_noise) == (0.7, 0.03)
