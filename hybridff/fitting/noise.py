@@ -39,9 +39,10 @@ def training_loss(squares: Squares, noise: Noise) -> float:
 def weighted(noise: Noise, energy_weight: float) -> Noise:
     """The noise that gives the squares of energies ``energy_weight`` times the weight that their residuals say.
 
-    All forms weigh energies in this way, by their noise alone unless the option says otherwise. Three times as much
-    (110 training and 50 validation frames of rMD17, RMSE on 2000 others, mean over one to three splits) changes energies
-    by -0.7 % (ethanol, class II), -3.2 % (own form), -1.8 % (Morse), -1.6 % (harmonic), -0.1 % (aspirin, class II),
-    +0.9 % (Morse) and +2.9 % (harmonic), and makes the forces of every one of these fits worse, by 0.1 to 1.2 %.
+    All forms weigh energies in this way, by their noise alone unless the option says otherwise. Weighing them three
+    times as much (110 training and 50 validation frames of rMD17, RMSE on 2000 others, mean of one to three splits)
+    changes errors of energies by -0.7 % (ethanol, class II), -3.2 % (own form), -1.8 % (Morse), -1.6 % (harmonic),
+    -0.1 % (aspirin, class II), +0.9 % (Morse) and +2.9 % (harmonic), and makes forces worse in every one of these
+    fits, by 0.1 to 1.2 %.
     """
     return Noise(noise.energy / math.sqrt(energy_weight), noise.force)
