@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "hybridff"
 ROOT = "the package itself"
 FOLDERS = (
     ROOT,
+    "expressions",
     "document",
     "plots",
     "molecules",

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from torch import Tensor
 
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 
 
 @dataclass(frozen=True)

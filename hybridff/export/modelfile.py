@@ -14,7 +14,7 @@ from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import InputError
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 from hybridff.gaff.classone import NonbondedParameters
 from hybridff.gaff.features import FEATURES, Feature, Parameter
 from hybridff.gaff.forcefield import ForceField, Origin

@@ -12,7 +12,7 @@ from numba import carray, cfunc, types
 from numba.extending import intrinsic
 
 from hybridff.elementary import NAMESPACE, OPTIONS
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 from hybridff.gaff.features import Feature
 from hybridff.gaff.kernels import WIDTH
 

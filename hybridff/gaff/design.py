@@ -20,7 +20,7 @@ from jaxtyping import Float
 from scipy import sparse
 
 from hybridff.errors import FitError
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 from hybridff.gaff.features import FEATURES
 from hybridff.gaff.terms import FeatureRows, TermTable
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from torch import Tensor
 
 from hybridff.errors import InputError
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 from hybridff.geometry import COORDINATES
 from hybridff.units import COULOMB
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast, get_args
 import torch
 
 from hybridff.errors import InputError
-from hybridff.expression import bounded_expression
+from hybridff.expressions.expression import bounded_expression
 from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.parameters import Quantity, plain_label
 from hybridff.gaff.patterns import Pattern

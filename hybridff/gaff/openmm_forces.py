@@ -14,7 +14,7 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 from hybridff.gaff.blocks import split
 from hybridff.gaff.features import Feature
 from hybridff.gaff.fused import FusedBond, Slot, alike_bonds, joined, list_factors

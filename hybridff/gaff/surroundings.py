@@ -8,7 +8,7 @@ from itertools import combinations, permutations, product
 import numpy as np
 import torch
 
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 from hybridff.gaff.features import Feature
 from hybridff.gaff.terms import TermTable
 from hybridff.geometry import COORDINATES

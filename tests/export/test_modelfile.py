@@ -18,7 +18,7 @@ import hybridff
 from hybridff.errors import InputError
 from hybridff.export.modelfile import FILE_NAME, FORMAT, SavedModel, read_model, write_model
 from hybridff.export.routes import to_openmm
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 from hybridff.gaff.features import FEATURES, Feature, Parameter
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import QUANTITIES, Quantity

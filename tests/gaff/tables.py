@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from helpers import openmm_energy_forces
 
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 from hybridff.gaff.energy import TermEnergy
 from hybridff.gaff.features import FEATURES, Feature, Parameter
 from hybridff.gaff.openmm_forces import bonded_forces

@@ -6,14 +6,14 @@ from models import EXAMPLES, distorted, force_field, lone_atom, molecule, pertur
 from openmm import unit
 from tables import ATOMS, PLAUSIBLE, TRIAL, by_torch, frames, table
 
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
+from hybridff.expressions.syntax import FUNCTIONS
 from hybridff.gaff.codegen import address, kernel
 from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.kernels import WIDTH
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.terms import FeatureRows, TermTable
-from hybridff.syntax import FUNCTIONS
 
 Factors = tuple[tuple[str, int], ...]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hybridff import geometry
 from hybridff.errors import InputError
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 from hybridff.gaff import energy, openmm_forces
 from hybridff.gaff.features import FEATURES, Feature, Parameter
 from hybridff.gaff.openmm_native import add_feature

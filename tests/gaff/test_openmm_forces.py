@@ -9,7 +9,7 @@ from helpers import openmm_energy_forces
 from models import distorted, force_field
 from tables import TRIAL, assert_routes_agree, by_openmm, by_torch, frames, table
 
-from hybridff.expression import Expression
+from hybridff.expressions.expression import Expression
 from hybridff.gaff.blocks import LONGEST
 from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.forcefield import ForceField

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from hybridff.errors import InputError
-from hybridff.statements import Statements, write_statements
-from hybridff.syntax import FUNCTIONS, derivative, formula, names_in, number, parse, replaced
+from hybridff.expressions.statements import Statements, write_statements
+from hybridff.expressions.syntax import FUNCTIONS, derivative, formula, names_in, number, parse, replaced
 
 _OPERATORS: Mapping[type, Callable[[Any, Any], Any]] = MappingProxyType(
     {

@@ -2,7 +2,7 @@ import ast
 
 import pytest
 
-from hybridff.syntax import derivative, formula, names_in, number, parse, replaced
+from hybridff.expressions.syntax import derivative, formula, names_in, number, parse, replaced
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import torch
 from numba import njit
 
 from hybridff.elementary import NAMESPACE
-from hybridff.expression import Expression
-from hybridff.statements import Statements
-from hybridff.syntax import FUNCTIONS
+from hybridff.expressions.expression import Expression
+from hybridff.expressions.statements import Statements
+from hybridff.expressions.syntax import FUNCTIONS
 
 
 def run(statements: Statements, **values: float) -> list[float]:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hybridff.syntax import FUNCTIONS, derivative
+from hybridff.expressions.syntax import FUNCTIONS, derivative
 
 Operand = str | float
 """A name in the code, or a number."""

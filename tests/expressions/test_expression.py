@@ -8,8 +8,8 @@ import torch
 from helpers import openmm_energy_forces
 
 from hybridff.errors import InputError
-from hybridff.expression import Expression, bounded_expression
-from hybridff.syntax import FUNCTIONS
+from hybridff.expressions.expression import Expression, bounded_expression
+from hybridff.expressions.syntax import FUNCTIONS
 
 EXACT = 1e-15  # a few roundings of double precision
 

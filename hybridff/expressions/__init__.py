@@ -1,0 +1,1 @@
+"""Expressions in the syntax of OpenMM: parsing, derivatives, and their text for every reader."""
