@@ -69,7 +69,7 @@ class Variable:
     function: Callable[[Tensor], Tensor]
     """Its value from the positions (*rows, places, 3)."""
     openmm: str
-    """The same in OpenMM's syntax, with {0}, {1} … for these atoms."""
+    """Text of the coordinate in OpenMM's syntax, with {0}, {1} … for these atoms."""
 
     def of(self, atoms: Float[Tensor, "*rows coordinate 3"]) -> Float[Tensor, "*rows"]:
         """Its value from the positions of all atoms of the coordinate."""

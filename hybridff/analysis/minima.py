@@ -48,7 +48,7 @@ class Minimum:
 
 @dataclass(frozen=True, eq=False)
 class MinimaComparison(Result):
-    """The same minima by several methods, each relaxed from the geometries of the first."""
+    """Minima by several methods, each relaxed from the geometries of the first."""
 
     minima: Mapping[str, tuple[Minimum | None, ...]]
     """Minima by the names of methods, all in the order of the first's; None where a relaxation did not end."""

@@ -68,7 +68,7 @@ class Scan:
 
 @dataclass(frozen=True, eq=False)
 class ScanComparison(Result):
-    """The same scan by several methods, of which the first is what the others are compared with."""
+    """One scan by several methods, of which the first is what the others are compared with."""
 
     scans: Mapping[str, Scan]
     """Scans by the names of methods."""

@@ -177,4 +177,4 @@ def plain_number(quantity: Any) -> Any:
 
     Every step or frame of dynamics asks for some; ``value_in_unit`` takes 30 µs, as long as a step.
     """
-    return quantity._value
+    return quantity._value  # noqa: SLF001 (see above)

@@ -105,7 +105,7 @@ class SearchResult:
     score: float
     """The score of these: see ``score``."""
     gains: tuple[float, ...]
-    """By how much the score is worse without each kernel; zero for those that are switched off."""
+    """Increase of the score, which is worse, without each kernel; zero for those that are switched off."""
 
 
 @dataclass(frozen=True, eq=False)

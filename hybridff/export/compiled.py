@@ -98,9 +98,9 @@ def _python_force(evaluate: Adds, molecule: Molecule, *, periodic: bool) -> open
     tree = spanning_tree(molecule) if periodic else None
 
     def compute(state: openmm.State) -> tuple[float, np.ndarray]:
-        state._getVectorAsNumpy(openmm.State.Positions, positions)  # getPositions with its units takes 8 µs
+        state._getVectorAsNumpy(openmm.State.Positions, positions)  # noqa: SLF001 (getPositions takes 8 µs)
         if tree is not None:
-            box = state.getPeriodicBoxVectors()._value  # value_in_unit takes 16 µs
+            box = state.getPeriodicBoxVectors()._value  # noqa: SLF001 (value_in_unit takes 16 µs)
             make_whole(positions, tree, np.array(box))
         return evaluate(positions, forces), forces
 

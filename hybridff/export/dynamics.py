@@ -106,7 +106,7 @@ def platform_names() -> list[str]:
     return [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 (six of them have names and most have defaults)
     system: openmm.System,
     topology: app.Topology,
     positions: Float[np.ndarray, "atoms 3"],
@@ -212,7 +212,7 @@ class _Watch:
         self.stopped = False
         self._file, self._every, self._distance, self._limit = file, every, distance, limit
 
-    def describeNextReport(self, simulation: app.Simulation) -> dict:  # noqa: N802
+    def describeNextReport(self, simulation: app.Simulation) -> dict:  # noqa: N802 (OpenMM calls it so)
         """OpenMM's protocol."""
         return {
             "steps": self._every - simulation.currentStep % self._every,

@@ -32,7 +32,7 @@ _PRIOR_SCALES = (0.1, 0.3, 1.0)
 _TOLERANCE = 1e-7
 """Relative change of the loss below which a step is the last."""
 _COARSE_TOLERANCE = 3e-4
-"""The same where every step visits the frames, so that those that lower the loss by less are not worth a visit."""
+"""Tolerance where every step visits the frames, so that those that lower the loss by less are not worth a visit."""
 _FEW = 200
 """Frames of a molecule that are enough to come near the solution of all."""
 

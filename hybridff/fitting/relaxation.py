@@ -29,7 +29,7 @@ class Relaxation:
     springs: openmm.CustomTorsionForce
     """What holds them."""
     context: openmm.Context
-    """On the Reference platform."""
+    """Context on the Reference platform."""
 
     def held(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[Float[np.ndarray, "atoms 3"], float]:
         """Positions [nm] relaxed with the torsions held where they are, and their energy without the springs [kJ/mol].

@@ -27,7 +27,7 @@ class FitResult:
     start: Parameters
     """The parameters of all molecules in one vector, at the start, with the priors that were used."""
     end: Parameters
-    """The same parameters after the fit."""
+    """Parameters after the fit, in the order of the start."""
     deviations: Float[np.ndarray, " parameters"]
     """Posterior standard deviation of each parameter [internal units]; 0 for those not fitted."""
     noise: Noise

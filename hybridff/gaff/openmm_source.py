@@ -67,7 +67,7 @@ def class_one_from_prmtop(path: str | Path) -> ClassOneParameters:
     impropers = _marked_impropers(prmtop)
     improper = np.array([tuple(atoms) in impropers for atoms in torsions.atoms.tolist()], dtype=bool)
     return ClassOneParameters(
-        types=tuple(prmtop._prmtop.getAtomTypes()),
+        types=tuple(prmtop._prmtop.getAtomTypes()),  # noqa: SLF001 (no public way to them)
         bonds=found.bonds,
         angles=found.angles,
         torsions=TorsionParameters(torsions.atoms, torsions.periodicity, torsions.phase, torsions.k, improper),
@@ -183,7 +183,7 @@ def _marked_impropers(prmtop: app.AmberPrmtopFile) -> set[tuple[int, ...]]:
     """Atoms of the torsions that the prmtop marks as impropers by a negative last index."""
     found = set()
     for section in ("DIHEDRALS_INC_HYDROGEN", "DIHEDRALS_WITHOUT_HYDROGEN"):
-        raw = prmtop._prmtop._raw_data[section]
+        raw = prmtop._prmtop._raw_data[section]  # noqa: SLF001 (no public way to them)
         pointers = np.array([int(value) for value in raw]).reshape(-1, 5)
         for row in pointers[pointers[:, 3] < 0]:
             found.add(tuple((np.abs(row[:4]) // 3).tolist()))

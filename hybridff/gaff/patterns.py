@@ -36,7 +36,7 @@ class Pattern:
     types: tuple[str, ...] | None = None
     """Atom types of each factor's atoms, such as "c3-c*-oh"."""
     elements: tuple[str, ...] | None = None
-    """The same for element symbols."""
+    """Element symbols that the atoms have to have; None for any."""
     within: float | None = None
     """Distance that every pair among the factors comes below [nm]."""
 

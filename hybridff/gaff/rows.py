@@ -22,7 +22,7 @@ _BARE_SIGMA = 0.2
 _INNER_SIGMA = 0.85
 """Smallest sigma that a fit may give a pair, in units of its starting one."""
 _NEAR_SIGMA = 0.75
-"""The same for near pairs, in units of their starting distance."""
+"""Prior width of sigma for near pairs, in units of their starting distance."""
 _GAFF_PERIODICITY = 3
 """Largest of most of GAFF's torsions; amplitudes beyond it are small."""
 

@@ -33,7 +33,7 @@ class Optimum:
     solver: Solver
     hyperparameters: Hyperparameters
     gains: tuple[float, ...]
-    """By how much the score of the validation frames is worse without each kernel."""
+    """Increase of the score of the validation frames, which is worse, without each kernel."""
     seconds: float
     """Time from the beginning up to here [s]."""
 

@@ -21,8 +21,7 @@ class Corrected:
     hyperparameters: Hyperparameters
     """Length scales, amplitudes and noise that the kernels were trained with."""
     gains: tuple[float, ...]
-    """By how much the score of the validation frames (``corrections.hyperparameters.score``) is worse without each
-    kernel."""
+    """Increase of the score of the validation frames (``corrections.hyperparameters.score``) without each kernel."""
     n_points: tuple[int, ...]
     """Number of geometries that each kernel is a sum over; zero for a kernel that is switched off."""
     n_frames: int

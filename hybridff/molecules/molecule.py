@@ -114,7 +114,7 @@ class Molecule:
     def from_prmtop(cls, path: str | Path) -> "Molecule":
         """Read elements, bonds and total charge of an AMBER prmtop of one molecule; it has no bond orders."""
         prmtop = load_prmtop(path)
-        charge = sum(prmtop._prmtop.getCharges())  # OpenMM has no public way to them
+        charge = sum(prmtop._prmtop.getCharges())  # noqa: SLF001 (no public way to them)
         if abs(charge - round(charge)) > 0.05:
             raise InputError(f"{path}: the charges add up to {charge:.3f} e, which is not a whole number.")
         molecule = cls.from_openmm(prmtop.topology, Path(path).stem)

@@ -27,7 +27,7 @@ class Parity:
     reference: Float[np.ndarray, "*values"]
     """Energies [kJ/mol] or forces [kJ/mol/nm] of the reference."""
     models: Mapping[str, Float[np.ndarray, "*values"]]
-    """The same by each model; energies with its offset."""
+    """Values by each model; energies with its offset."""
 
 
 @dataclass(frozen=True)

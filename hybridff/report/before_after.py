@@ -29,13 +29,13 @@ class Pair:
     offsets: Mapping[str, float]
     """What to add to each model's energies [kJ/mol]."""
     frames: Frames
-    """That both are judged by: test frames, or training frames where there are none."""
+    """Frames that both are judged by: test frames, or training frames where there are none."""
     part: str
-    """Which those are."""
+    """Name of these frames: test or train."""
 
     @classmethod
     def of(cls, item: Item) -> "Pair":
-        """Of what a fit or a correction did."""
+        """The force fields before and after a fit or a correction."""
         part = "test" if "test" in item.after else "train"
         if isinstance(item, CorrectedMolecule):
             names = "uncorrected", "corrected"

@@ -13,7 +13,7 @@ from hybridff.molecules.molecule import Molecule
 
 _SIZE = 380, 300
 _MOST_ATOMS = 60
-"""With more, hydrogens are left out."""
+"""Most atoms that are drawn with all their hydrogens."""
 _FULL = (0.85, 0.33, 0.2)
 """Colour of the largest value; the smallest possible one, 0, is white."""
 
@@ -48,7 +48,7 @@ def drawing(molecule: Molecule, alt: str, values: Float[np.ndarray, " atoms"] | 
 
 
 def _graph(molecule: Molecule) -> Chem.Mol:
-    """For RDKit; all bonds are single where their orders are unknown."""
+    """The graph for RDKit; all bonds are single where their orders are unknown."""
     if np.all(molecule.bond_orders > 0):
         mol = molecule.to_rdkit()
         Chem.Kekulize(mol, clearAromaticFlags=True)

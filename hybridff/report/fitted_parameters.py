@@ -18,7 +18,7 @@ _MOST_LISTED = 12
 _MOST_NAMED = 60
 """Parameters that are named one by one."""
 _MOST_ROWS = 25
-"""Of a family on the page, where there are more than this many parameters altogether: …"""
+"""Most rows of a family on the page, where there are more than ``_FEW_ENOUGH`` parameters altogether."""
 _FEW_ENOUGH = 400
 _MOST_TABLES = 12
 """Families with a table of their own."""

@@ -37,16 +37,16 @@ Progress = Callable[[float], None]
 _EVERY = 15.0
 """From one angle of a scan to the next [degrees]."""
 _PATIENCE = 8.0
-"""For all scans, and for all minima, after which no other is begun [s]."""
+"""Time for all scans, and for all minima, after which no other is begun [s]."""
 _SAMPLING = 10.0
-"""For all sampling of the two force fields, about [s]."""
+"""Time for all sampling of the two force fields, about [s]."""
 _RUNS = 4
 _LENGTHS = (500.0, 250.0, 100.0, 50.0, 25.0)
-"""Of each run [ps], the longest that there is time for."""
+"""Lengths of a run, of which the longest is taken that there is time for [ps]."""
 _TEMPERATURE, _HOTTEST = 300.0, 500.0
-"""[K]"""
+"""Temperature of free energies, and the hottest of the tempering that samples them [K]."""
 _SAMPLING_STEP, _SPEED_STEP = 1.0, 0.5
-"""[fs]"""
+"""Time steps of the sampling, and of the dynamics whose speed is measured [fs]."""
 _MOST_ROTORS = 8
 _BINS = 24
 _GUESSES, _MOST_MINIMA = 30, 12
@@ -55,14 +55,14 @@ _GUESSES, _MOST_MINIMA = 30, 12
 
 @dataclass(frozen=True)
 class Speed:
-    """Of a force field in dynamics of the isolated molecule."""
+    """Speed of a force field in dynamics of the isolated molecule."""
 
     microseconds: float
-    """Of a step."""
+    """Time of a step [µs]."""
 
     @property
     def ns_per_day(self) -> float:
-        """With steps of 0.5 fs."""
+        """Length of dynamics that a day gives with steps of 0.5 fs [ns/day]."""
         return _SPEED_STEP * 1e-6 / (self.microseconds * 1e-6) * 86400
 
 
@@ -204,7 +204,7 @@ def distance_section(corrected: CorrectedMolecule, pair: Pair) -> Section:
 
 
 def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors: Sequence[Rotor]) -> Block:
-    """Of the minima of the fitted force field, in the dynamics of both; a sentence where it has none."""
+    """Populations of the minima of the fitted force field in the dynamics of both; a sentence where it has none."""
     molecule, (*_, after) = pair.molecule, pair.models
     try:
         known = _minima(molecule, pair.models[after])

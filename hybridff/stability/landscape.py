@@ -14,7 +14,7 @@ from hybridff.units import KCAL_MOL
 _WELL = 30 * KCAL_MOL
 """A conformer can be this much lower than the first minimum; what is lower is a false minimum."""
 _IONIC_WELL = 150 * KCAL_MOL
-"""The same limit where atoms have formal charges, which may find each other."""
+"""Limit where atoms have formal charges, which may find each other."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ _FILES: Mapping[str, tuple[str, str | None]] = MappingProxyType(
 _TOLERANCE = 0.05 * KCAL_MOL
 """Tolerance of energies of displaced geometries [kJ/mol]: GROMACS's file has five digits of a bond length in nm."""
 _EXACT = 1e-6
-"""The same of OpenMM's own files, which have all digits [kJ/mol]."""
+"""Tolerance for OpenMM's own files, which have all digits [kJ/mol]."""
 _DISPLACED, _GEOMETRIES = 0.1 * ANGSTROM, 5
 
 

@@ -26,7 +26,7 @@ _LAMBDA = "lambda_interpolate"
 class HybridFFPotentialImplFactory(MLPotentialImplFactory):
     """What openmm-ml calls."""
 
-    def createImpl(self, name: str, model: Model | None = None, **_: Any) -> MLPotentialImpl:  # noqa: N802
+    def createImpl(self, name: str, model: Model | None = None, **_: Any) -> MLPotentialImpl:  # noqa: N802 (its name)
         """Raises ``InputError`` without a model, or where it cannot be read."""
         if model is None:
             raise InputError('name the folder of a model: MLPotential("hybridff", model="DIR").')
@@ -37,10 +37,10 @@ class _Potential(MLPotentialImpl):
     def __init__(self, model: ForceField) -> None:
         self._model = model
 
-    def getSupportedEmbeddings(self) -> list[str]:  # noqa: N802
+    def getSupportedEmbeddings(self) -> list[str]:  # noqa: N802 (its name)
         return ["mechanical"]
 
-    def getMLLongRange(self) -> bool:  # noqa: N802
+    def getMLLongRange(self) -> bool:  # noqa: N802 (its name)
         return False
 
     def createMixedSystem(  # noqa: N802 (openmm-ml calls it so)
@@ -49,9 +49,9 @@ class _Potential(MLPotentialImpl):
         system: openmm.System,
         atoms: Iterable[int],
         forceGroup: int,
-        interpolate: bool,
+        interpolate: bool,  # noqa: FBT001 (openmm-ml passes it so)
         embedding: str,
-        returnInfo: bool = False,
+        returnInfo: bool = False,  # noqa: FBT001, FBT002 (openmm-ml's)
         **args: Any,
     ) -> openmm.System:
         _check_group(forceGroup)
@@ -64,7 +64,7 @@ class _Potential(MLPotentialImpl):
             interpolate=_LAMBDA if interpolate else None,
         )
 
-    def addForces(  # noqa: N802
+    def addForces(  # noqa: N802 (openmm-ml calls it so)
         self,
         topology: app.Topology,
         system: openmm.System,

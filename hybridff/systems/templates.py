@@ -126,7 +126,7 @@ class _Forces:
                     bond.length = lengths[k]
                     data.addConstraint(system, bond.atom1, bond.atom2, lengths[k])
 
-    def postprocessSystem(self, system: openmm.System, data: Any, args: Any) -> None:  # noqa: N802
+    def postprocessSystem(self, system: openmm.System, data: Any, args: Any) -> None:  # noqa: N802 (OpenMM's)
         """Add the energy inside our molecules."""
         for model, copies, route in self._copies(data):
             add_model(system, model, copies, route)

@@ -4,6 +4,7 @@ import ase
 import numpy as np
 import pytest
 from models import force_field, molecule
+from openmm import unit
 
 from hybridff.analysis.methods import method
 from hybridff.analysis.trajectories import Run, system_of, trajectory, without_turning
@@ -36,7 +37,7 @@ def test_energy_is_conserved_and_nothing_turns_at_constant_energy() -> None:
     run = replace(SHORT, constant_energy=True, time=1.0)
     found = trajectory(system, placed(), run)
     assert found.velocities is not None
-    masses = np.array([system.getParticleMass(i)._value for i in range(9)])
+    masses = np.array([system.getParticleMass(i).value_in_unit(unit.dalton) for i in range(9)])
     total = found.energies + (masses[:, None] * found.velocities**2).sum((1, 2)) / 2
     # kJ/mol; the energy of the leap-frog at 0.5 fs oscillates by the square of frequency times step, some 1e-2
     assert total.std() < 0.02 * found.energies.std() + 0.2
