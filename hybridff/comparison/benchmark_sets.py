@@ -151,8 +151,8 @@ def fit_as_the_command_does(data: BenchmarkSet, rows: Split, how: BenchmarkFit, 
     force_field, offset, terms, posterior = data.stock, None, None, None
     if how.form is not None:
         start = ForceField.build(data.molecule, data.start, form=how.form, geometries=train.positions)
-        judges = [held] if how.validated_priors and len(held) > 1 else []
-        terms = fit_stable([(start, train)], how.fit, judges, how.gate)
+        choosing = [held] if how.validated_priors and len(held) > 1 else []
+        terms = fit_stable([(start, train)], how.fit, choosing, how.gate)
         result = terms.result
         force_field, offset = result.force_field, result.energy_offset
         posterior = result.posteriors[0] if result.posteriors else None
@@ -231,10 +231,10 @@ def _split_segments(segments: Int[np.ndarray, " frames"], train: int, validation
         while part < len(wanted) and len(parts[part]) >= wanted[part]:
             part += 1
         parts[part] += np.flatnonzero(segments == segment).tolist()
-    tests, judges, pool = (random.permutation(np.array(rows, dtype=int)) for rows in parts)
+    tests, held, pool = (random.permutation(np.array(rows, dtype=int)) for rows in parts)
     if len(pool) < train:
         raise InputError(
             f"{train} training frames are wanted but the segments that neither test nor validate have {len(pool)}; "
             "ask for fewer."
         )
-    return Split(pool[:train], judges[:validation], tests)
+    return Split(pool[:train], held[:validation], tests)

@@ -25,7 +25,7 @@ _PSEUDO_FRAMES = 40
 _LEAST_DEVIATION = 1.0 * KCAL_MOL
 """Least deviation that kernels give the energies of pseudo-frames."""
 _AS_WRONG = 2.0
-"""Deviation of pseudo-frames where the terms are poor, in units of what they leave of the energies of validation frames."""
+"""Deviation of pseudo-frames where the terms are poor, in units of what they leave of validation energies."""
 _TINY = 1e-9
 """Noise that is as good as none [kJ/mol/nm]."""
 _SEARCHES = 3

@@ -14,14 +14,14 @@ from hybridff.model import EnergyModel
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.rotors import Rotor, find_rotors
 
-Item = FittedMolecule | CorrectedMolecule
+Outcome = FittedMolecule | CorrectedMolecule
 
 _MANY = 500
 """Frames from which on compiling pays off."""
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class BeforeAfter:
     """A force field before and after, by name."""
 
     models: Mapping[str, ForceField]
@@ -34,7 +34,7 @@ class Pair:
     """Name of these frames: test or train."""
 
     @classmethod
-    def of(cls, item: Item) -> "Pair":
+    def of(cls, item: Outcome) -> "BeforeAfter":
         """The force fields before and after a fit or a correction."""
         part = "test" if "test" in item.after else "train"
         if isinstance(item, CorrectedMolecule):

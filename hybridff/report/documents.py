@@ -17,7 +17,7 @@ from hybridff.jobs.fitting import FittedMolecule
 from hybridff.molecules.molecule import Molecule
 from hybridff.report import pictures
 from hybridff.report.attempts import attempted
-from hybridff.report.before_after import Pair
+from hybridff.report.before_after import BeforeAfter
 from hybridff.report.drawing import drawing
 from hybridff.report.fitted_parameters import moved_section, undetermined_section
 from hybridff.report.headline import headline
@@ -46,7 +46,7 @@ def fit_document(fitted: FittedMolecule, page: PageSections | None = None) -> Do
 
     ``page`` holds what the page has besides.
     """
-    page, model, pair = page or PageSections(), fitted.model, Pair.of(fitted)
+    page, model, pair = page or PageSections(), fitted.model, BeforeAfter.of(fitted)
     molecule, result = model.force_field.molecule, fitted.result
     drawn, missing = attempted(lambda: pictures.parity(pair))
     sections = [
@@ -80,7 +80,7 @@ def correction_document(corrected: CorrectedMolecule, page: PageSections | None 
 
     ``page`` holds what the page has besides.
     """
-    page, pair = page or PageSections(), Pair.of(corrected)
+    page, pair = page or PageSections(), BeforeAfter.of(corrected)
     molecule, result = corrected.model.force_field.molecule, corrected.result
     how = (
         "Before → after the correction. Energies in kcal/mol after subtraction of a constant fitted to the training "
@@ -197,7 +197,7 @@ def _cell(errors: Errors, name: str) -> str:
     return "–" if value is None else f"{value / (KCAL_MOL if name.startswith('energy') else FORCE_KCAL):.2f}"
 
 
-def _error_sentences(fitted: FittedMolecule, pair: Pair) -> tuple[str, ...]:
+def _error_sentences(fitted: FittedMolecule, pair: BeforeAfter) -> tuple[str, ...]:
     result = fitted.result
     sentences = [
         "Before → after the fit. Energies in kcal/mol after subtraction of a constant fitted to the training frames; "
@@ -247,7 +247,7 @@ def _split_sentence(fitted: FittedMolecule) -> str:
     return " ".join(sentences)
 
 
-def _outlier_sentence(fitted: FittedMolecule, pair: Pair) -> str:
+def _outlier_sentence(fitted: FittedMolecule, pair: BeforeAfter) -> str:
     """The few test frames that carry most of the error, where there are such."""
     if "test" not in fitted.after or len(fitted.split.test) < _FEW:
         return ""

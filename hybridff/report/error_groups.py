@@ -7,7 +7,7 @@ import numpy as np
 from hybridff.analysis.groups import Group, error_groups
 from hybridff.document.blocks import Block, Section, Table
 from hybridff.report import pictures
-from hybridff.report.before_after import Pair
+from hybridff.report.before_after import BeforeAfter
 from hybridff.report.drawing import drawing
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
@@ -16,7 +16,7 @@ _FEW = 5
 """Frames of an interval below which its error means little."""
 
 
-def group_section(pair: Pair, *, brief: bool = False) -> Section:
+def group_section(pair: BeforeAfter, *, brief: bool = False) -> Section:
     """Force errors of elements and atoms, and errors by height above the lowest frame and by angle of each rotor.
 
     A ``brief`` one has tables alone, but for the atoms.

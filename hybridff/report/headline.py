@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from hybridff.document.blocks import Fact
 from hybridff.jobs.fitting import FittedMolecule
-from hybridff.report.before_after import Item
+from hybridff.report.before_after import Outcome
 from hybridff.report.observables import Speed
 from hybridff.stability.gate import StabilityReport
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 
 def headline(
-    item: Item, seconds: float, stability: StabilityReport | None, steps: Mapping[str, Speed] | None
+    item: Outcome, seconds: float, stability: StabilityReport | None, steps: Mapping[str, Speed] | None
 ) -> tuple[Fact, ...]:
     """Errors before and after, what trained, how long it took, whether it is stable and how fast it is."""
     part = "test" if "test" in item.after else "train"

@@ -3,7 +3,7 @@
 Each may fail or take too long; then a sentence stands in its place, and the fit is none the worse.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -29,11 +29,11 @@ from hybridff.jobs.correcting import CorrectedMolecule
 from hybridff.molecules.graph import chain_name
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.rotors import Rotor, equal_rotors
+from hybridff.progress import Progress
 from hybridff.report import pictures
-from hybridff.report.before_after import Pair
+from hybridff.report.before_after import BeforeAfter
 from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
 
-Progress = Callable[[float], None]
 _EVERY = 15.0
 """From one angle of a scan to the next [degrees]."""
 _PATIENCE = 8.0
@@ -66,7 +66,7 @@ class Speed:
         return _SPEED_STEP * 1e-6 / (self.microseconds * 1e-6) * 86400
 
 
-def speeds(pair: Pair) -> dict[str, Speed]:
+def speeds(pair: BeforeAfter) -> dict[str, Speed]:
     """Time of a step of Langevin dynamics on the Reference platform, by the faster route."""
     return {name: Speed(_step_time(model, pair)) for name, model in pair.models.items()}
 
@@ -85,7 +85,7 @@ def speed_section(found: Mapping[str, Speed]) -> Section:
     return Section("Speed", (sentence,), Table(header, rows), page_only=True)
 
 
-def scan_section(pair: Pair, training: Float[np.ndarray, "frames atoms 3"], progress: Progress) -> Section:
+def scan_section(pair: BeforeAfter, training: Float[np.ndarray, "frames atoms 3"], progress: Progress) -> Section:
     """Relaxed scans of every rotor, with the angles that training frames have."""
     rotors, begin = pair.rotors()[:_MOST_ROTORS], perf_counter()
     if not rotors:
@@ -116,7 +116,7 @@ def scan_section(pair: Pair, training: Float[np.ndarray, "frames atoms 3"], prog
     return Section("Torsion scans", tuple(sentences), more=tuple(found), page_only=True)
 
 
-def frequency_section(pair: Pair, progress: Progress) -> Section:
+def frequency_section(pair: BeforeAfter, progress: Progress) -> Section:
     """Normal modes of both force fields at their own minima."""
     found: dict[str, Modes] = {}
     for number, (name, model) in enumerate(pair.models.items()):
@@ -147,7 +147,7 @@ def frequency_section(pair: Pair, progress: Progress) -> Section:
 
 
 def free_energy_section(
-    pair: Pair, training: Float[np.ndarray, "frames atoms 3"], speed: Mapping[str, Speed], progress: Progress
+    pair: BeforeAfter, training: Float[np.ndarray, "frames atoms 3"], speed: Mapping[str, Speed], progress: Progress
 ) -> Section:
     """Free energies along the torsions that tell conformers apart, from simulated tempering."""
     title, molecule = "Free energies at 300 K", pair.molecule
@@ -190,7 +190,7 @@ def free_energy_section(
     return Section(title, sentences, pictures=drawn, more=shares, page_only=True)
 
 
-def distance_section(corrected: CorrectedMolecule, pair: Pair) -> Section:
+def distance_section(corrected: CorrectedMolecule, pair: BeforeAfter) -> Section:
     """How far frames that were not trained on are from those that were, as the kernels see them."""
     values = {f"{pair.part} frames": corrected.model.force_field.distance(pair.frames.positions)}
     (found,) = values.values()
@@ -203,7 +203,7 @@ def distance_section(corrected: CorrectedMolecule, pair: Pair) -> Section:
     return Section("Distance from the training data", (sentence,), pictures=(drawn,), page_only=True)
 
 
-def _populations(pair: Pair, angles: Mapping[str, Sequence[np.ndarray]], rotors: Sequence[Rotor]) -> Block:
+def _populations(pair: BeforeAfter, angles: Mapping[str, Sequence[np.ndarray]], rotors: Sequence[Rotor]) -> Block:
     """Populations of the minima of the fitted force field in the dynamics of both; a sentence where it has none."""
     molecule, (*_, after) = pair.molecule, pair.models
     try:
@@ -246,7 +246,7 @@ def _percent(share: float, error: float) -> str:
 
 
 def _sampled(
-    model: ForceField, pair: Pair, rotors: Sequence[Rotor], options: SamplingOptions, progress: Progress
+    model: ForceField, pair: BeforeAfter, rotors: Sequence[Rotor], options: SamplingOptions, progress: Progress
 ) -> list[Float[np.ndarray, "frames torsions"]]:
     """Torsions of the frames of each run [rad]."""
     runs, system = [], to_openmm(model, best_route(model, "Reference"))
@@ -268,7 +268,7 @@ def _share(progress: Progress, number: int, total: int, part: float) -> None:
     progress((number + part) / total)
 
 
-def _step_time(model: ForceField, pair: Pair) -> float:
+def _step_time(model: ForceField, pair: BeforeAfter) -> float:
     """Time of a step of dynamics from the minimum [µs]; raises ``DynamicsError`` where these blow up."""
     system = to_openmm(model, best_route(model, "Reference"))
     context = new_context(system, openmm.VerletIntegrator(_SPEED_STEP / 1000))
@@ -284,7 +284,7 @@ def _seen(molecule: Molecule, rotor: Rotor, frames: Float[np.ndarray, "frames at
     return np.concatenate([angles_of(frames, [own])[:, 0] for own in equal_rotors(molecule, rotor)]) / DEGREE
 
 
-def _positions(pair: Pair) -> Float[np.ndarray, "atoms 3"]:
+def _positions(pair: BeforeAfter) -> Float[np.ndarray, "atoms 3"]:
     positions = pair.molecule.positions
     assert positions is not None
     return positions

@@ -12,10 +12,10 @@ from hybridff.export.modelfile import write_model
 from hybridff.jobs.fitting import FittedMolecule
 from hybridff.jobs.provenance import write_timing
 from hybridff.progress import Progress
-from hybridff.report.before_after import Item
+from hybridff.report.before_after import Outcome
 
 
-def methods_section(item: Item, methods: Sequence[str], progress: Progress) -> Section:
+def methods_section(item: Outcome, methods: Sequence[str], progress: Progress) -> Section:
     """Accuracy, training, speed and stability of the model and of other methods; see ``hybridff compare``."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / ("fit" if isinstance(item, FittedMolecule) else "corrected")

@@ -16,7 +16,7 @@ from hybridff.analysis.scan import Scan
 from hybridff.document.blocks import Picture
 from hybridff.frames.accuracy import predict
 from hybridff.plots import errors as plots
-from hybridff.report.before_after import Pair
+from hybridff.report.before_after import BeforeAfter
 from hybridff.units import DEGREE, KCAL_MOL
 
 _BEFORE, _AFTER = "#9a9a9a", "#0b6e99"
@@ -25,7 +25,7 @@ _WIDTH, _HEIGHT = 4.4, 3.1
 _STYLE: Any = {"font.size": 9, "svg.hashsalt": "hybridff", "axes.spines.top": False, "axes.spines.right": False}
 
 
-def parity(pair: Pair) -> tuple[Picture, ...]:
+def parity(pair: BeforeAfter) -> tuple[Picture, ...]:
     """Energies and force components of both force fields against the reference."""
     colours = dict(zip(pair.models, (_BEFORE, _AFTER), strict=True))
     predicted = {name: predict(model, pair.frames.positions) for name, model in pair.quick.items()}

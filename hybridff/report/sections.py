@@ -11,7 +11,7 @@ from hybridff.jobs.fitting import FittedMolecule
 from hybridff.jobs.options import ReportOptions
 from hybridff.progress import Progress, part, silent
 from hybridff.report.attempts import Attempts, missing_section
-from hybridff.report.before_after import Item, Pair
+from hybridff.report.before_after import BeforeAfter, Outcome
 from hybridff.report.commands import command_section, correction_in_python, fit_in_python
 from hybridff.report.documents import PageSections
 from hybridff.report.error_groups import group_section
@@ -48,7 +48,7 @@ def fit_page_sections(
     again = command_section(job, files, fit_in_python(job, files), out)
     found = []
     for i, item in enumerate(fitted):
-        pair, size = Pair.of(item), (1 - share) / len(fitted)
+        pair, size = BeforeAfter.of(item), (1 - share) / len(fitted)
         errors = [attempts.section("Errors by group", partial(group_section, pair, brief=job.report.report == "brief"))]
         if isinstance(curves, str):
             errors.append(missing_section("Learning curve", curves))
@@ -81,7 +81,7 @@ def correction_page_sections(
 
     ``model``, ``files`` and ``out`` are as the user named them, for the command that does it again.
     """
-    job, attempts, pair = corrected.job, Attempts(), Pair.of(corrected)
+    job, attempts, pair = corrected.job, Attempts(), BeforeAfter.of(corrected)
     errors = [attempts.section("Errors by group", partial(group_section, pair, brief=job.report.report == "brief"))]
     if corrected.model.force_field.corrections:
         errors.append(attempts.section("Distance from the training data", lambda: distance_section(corrected, pair)))
@@ -104,12 +104,12 @@ def _curves(fitted: Sequence[FittedMolecule], progress: Progress) -> list[list[P
 
 
 def _computed(
-    attempts: Attempts, item: Item, options: ReportOptions, progress: Progress
+    attempts: Attempts, item: Outcome, options: ReportOptions, progress: Progress
 ) -> tuple[Mapping[str, Speed] | str | None, list[Section]]:
     """Speed, and sections on scans, frequencies and free energies; nothing in a brief report."""
     if options.report == "brief":
         return None, []
-    pair, training = Pair.of(item), item.data.frames.positions[item.split.train]
+    pair, training = BeforeAfter.of(item), item.data.frames.positions[item.split.train]
     progress(0.0, "speed")
     steps = attempts.value(lambda: speeds(pair))
     scans, modes = part(progress, 0.1, 0.4, "torsion scans"), part(progress, 0.4, 0.5, "frequencies")
@@ -125,11 +125,13 @@ def _computed(
     return steps, sections
 
 
-def _other_methods(attempts: Attempts, item: Item, options: ReportOptions, progress: Progress) -> tuple[Section, ...]:
+def _other_methods(
+    attempts: Attempts, item: Outcome, options: ReportOptions, progress: Progress
+) -> tuple[Section, ...]:
     if not options.compare:
         return ()
-    told = part(progress, 0.0, 1.0, "comparison")
-    return (attempts.section("Comparison", lambda: methods_section(item, options.compare, told)),)
+    share = part(progress, 0.0, 1.0, "comparison")
+    return (attempts.section("Comparison", lambda: methods_section(item, options.compare, share)),)
 
 
 def _speed(steps: Mapping[str, Speed] | str | None) -> tuple[Section, ...]:
