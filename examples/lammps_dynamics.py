@@ -37,7 +37,7 @@ def main() -> None:
     run.command("velocity all create 300 1 mom yes rot yes")
     run.command("fix model all external pf/callback 1 1")
 
-    def forces_of(caller, step, n, tags, x, f) -> None:
+    def forces_of(caller: object, step: int, n: int, tags: np.ndarray, x: np.ndarray, f: np.ndarray) -> None:
         order = np.argsort(tags)
         atoms.positions = x[order]
         f[order] = atoms.get_forces() / KCAL

@@ -8,6 +8,7 @@ the time and not the answer. Needs the extra ``hybridff[reference]``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyscf
@@ -167,11 +168,11 @@ class _ShiftedRKS(dft.rks.RKS):
     shift: np.ndarray | float = 0.0
     _keys = {"shift"}  # noqa: RUF012 (PySCF reads the names of new attributes from here)
 
-    def bare_veff(self, *args, **kwargs):
+    def bare_veff(self, *args: Any, **kwargs: Any) -> Any:
         """The potential without what is added."""
         return super().get_veff(*args, **kwargs)
 
-    def get_veff(self, mol=None, dm=None, *args, **kwargs):
+    def get_veff(self, mol: Any = None, dm: Any = None, *args: Any, **kwargs: Any) -> Any:
         """The potential, as PySCF asks for it."""
         dm = self.make_rdm1() if dm is None else dm
         veff = self.bare_veff(mol, dm, *args, **kwargs)
@@ -182,11 +183,13 @@ class _ShiftedRKS(dft.rks.RKS):
 class _CachingNumInt(dft.numint.NumInt):
     """Numerical integration that evaluates the orbitals on a small grid once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.kept = {}
+        self.kept: dict[tuple, np.ndarray] = {}
 
-    def eval_ao(self, mol, coords, deriv=0, shls_slice=None, non0tab=None, **options):
+    def eval_ao(
+        self, mol: Any, coords: np.ndarray, deriv: int = 0, shls_slice: Any = None, non0tab: Any = None, **options: Any
+    ) -> np.ndarray:
         """Orbitals at points, as PySCF asks for them."""
         key = (deriv, coords[0].tobytes(), len(coords))
         if key not in self.kept:
@@ -200,7 +203,7 @@ class _Gradients(df_rks_grad.Gradients):
     PySCF's own way, through matrices of integrals of derivatives, gives the same numbers in twice the time.
     """
 
-    def get_veff(self, mol, density):
+    def get_veff(self, mol: Any, density: np.ndarray) -> Any:
         """Derivatives of the potential, as PySCF asks for them."""
         coulomb = self.get_j(mol, density)
         xc = _xc_gradient(self.base, np.asarray(density))
