@@ -18,6 +18,7 @@ from pymbar.timeseries import statistical_inefficiency
 
 import hybridff as hf
 from hybridff.export.routes import Route
+from hybridff.gaff.start import stock_of
 
 KELVIN, CUTOFF = 300.0, 0.9
 THERMAL = 0.00831446261815324 * KELVIN
@@ -48,7 +49,7 @@ def main() -> None:
     options = parser.parse_args()
     model = hf.read_model(options.model).force_field
     if options.stock:
-        model = hf.stock_of(model)
+        model = stock_of(model)
     if model.molecule.charge:
         sys.exit("the molecule is charged, and its free energy in a small periodic box is not that in water.")
     molecule = model.molecule.placed()

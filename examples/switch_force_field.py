@@ -14,6 +14,7 @@ from openmm import app, unit
 from pymbar import MBAR
 
 import hybridff as hf
+from hybridff.gaff.start import stock_of
 
 KELVIN = 300.0
 THERMAL = 0.00831446261815324 * KELVIN
@@ -32,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     model = hf.read_model(options.model).force_field
     molecule = model.molecule
-    start = hf.stock_of(model)
+    start = stock_of(model)
 
     forcefield = app.ForceField("amber14-all.xml", "amber14/tip3p.xml")
     forcefield.registerTemplateGenerator(hf.HybridFFTemplateGenerator(models=[start]).generator)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from hybridff import Errors
 from hybridff.comparison.benchmark_sets import BenchmarkSet, read_benchmark_set
 from hybridff.comparison.torsion_tasks import TASKS
+from hybridff.frames.accuracy import Errors
 from hybridff.output import new_file
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 

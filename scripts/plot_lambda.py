@@ -15,6 +15,7 @@ from common import PICTURES, options_of, table, write
 import hybridff as hf
 from hybridff.analysis.interpolation import NAME, end_deviation, windows
 from hybridff.analysis.solution import in_vacuum, in_water, nudged
+from hybridff.gaff.start import stock_of
 from hybridff.plots.curves_with_errors import ErrorCurve, error_curves
 from hybridff.units import KCAL_MOL
 
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=PICTURES / "lambda.png")
     options = parser.parse_args()
     model = hf.read_model(options.model).force_field
-    start = hf.stock_of(model)
+    start = stock_of(model)
     lambdas, curves = np.linspace(0, 1, options.windows), {}
     for place, platform in (("vacuum", "Reference"), ("water", "CPU")):
         box = in_vacuum(start) if place == "vacuum" else in_water(start, options.edge)

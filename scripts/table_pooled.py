@@ -13,6 +13,7 @@ import numpy as np
 from common import kcal, options_of, read_set, table
 
 import hybridff as hf
+from hybridff.fitting.refit import fit_together
 from hybridff.gaff.forms import Share
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp", "acac_300k")
@@ -42,7 +43,7 @@ def main() -> None:
                 errors = hf.evaluate(alone.force_field, tests[name], alone.energy_offset)
                 found[name][f"alone, by {share}"].append(kcal(errors))
             pooled.append((force_field, train))
-        result = hf.fit_together(pooled)
+        result = fit_together(pooled)
         for name, force_field, offset in zip(sets, result.force_fields, result.energy_offsets, strict=True):
             found[name]["pooled, by types"].append(kcal(hf.evaluate(force_field, tests[name], offset)))
     print(

@@ -6,13 +6,14 @@ from models import force_field
 import hybridff as hf
 from hybridff.analysis.interpolation import NAME, Windows, end_deviation, windows
 from hybridff.analysis.solution import in_vacuum, nudged
+from hybridff.gaff.start import stock_of
 
 
 @pytest.fixture(scope="module")
 def systems() -> tuple[openmm.System, openmm.System, openmm.System]:
     """Stock GAFF, a model, and what lies between."""
     model = force_field("ethanol", form="morse")
-    start = hf.stock_of(model)
+    start = stock_of(model)
     box = in_vacuum(start)
     old = box.system(start)
     mixed = hf.add_hybrid(old, box.topology, model, interpolate=NAME)
