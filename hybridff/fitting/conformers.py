@@ -58,7 +58,7 @@ class UnseenConformers:
     """The starting force field."""
     route: Route
     """The way in which the start is exported to relax geometries."""
-    rotors: Mapping[Rotor, Float[np.ndarray, " angles"]]
+    rotors: Mapping[Rotor, Float[np.ndarray, " _"]]
     """Angles of each rotor that no frame is near [rad]; rotors without such angles are left out."""
     frames: Float[np.ndarray, "some atoms 3"]
     """Frames that any force field relaxes to have its zero of energy [nm]."""
@@ -157,7 +157,7 @@ def false_minima(unseen: UnseenConformers, fitted: ForceField) -> ConformerEnerg
 
 def unseen_angles(
     molecule: Molecule, frames: Float[np.ndarray, "frames atoms 3"]
-) -> dict[Rotor, Float[np.ndarray, " angles"]]:
+) -> dict[Rotor, Float[np.ndarray, " _"]]:
     """Angles of each rotor that no frame is near [rad]; rotors without such angles are left out."""
     found = {rotor: _GRID[~_seen(molecule, rotor, frames)] for rotor in find_rotors(molecule)}
     return {rotor: angles for rotor, angles in found.items() if len(angles)}
@@ -171,7 +171,7 @@ def _relaxation_of_start(start: ForceField, route: Route) -> Relaxation:
 def _turned(
     molecule: Molecule,
     frames: Float[np.ndarray, "frames atoms 3"],
-    rotors: Mapping[Rotor, Float[np.ndarray, " angles"]],
+    rotors: Mapping[Rotor, Float[np.ndarray, " _"]],
     random: np.random.Generator,
 ) -> Iterator[Float[np.ndarray, "atoms 3"]]:
     """Frames with each rotor in turn, and half of the others, turned to unseen angles."""

@@ -108,7 +108,7 @@ class NormalEquations:
     """Number of force components."""
     energy: EnergyRows
     """Energies of all frames; once centred, less their mean over the frames of each molecule."""
-    means: tuple[Float[np.ndarray, " n"], ...] = ()
+    means: tuple[Float[np.ndarray, " _"], ...] = ()
     """Means of the energy rows of each molecule, taken off when they were centred."""
 
     def centred(self) -> "NormalEquations":

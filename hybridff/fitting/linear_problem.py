@@ -37,7 +37,7 @@ class LinearProblem:
     """Conformers of each molecule that its frames do not show."""
     start: Parameters
     """The parameters of all molecules in one vector."""
-    positions: tuple[Int[np.ndarray, " parameters"], ...]
+    positions: tuple[Int[np.ndarray, " _"], ...]
     """Where each molecule's parameters stand in it."""
     fitted: Int[np.ndarray, " n"]
     """Which of them move."""

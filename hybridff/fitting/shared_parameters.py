@@ -15,7 +15,7 @@ _Key = tuple[str, str, float, int, int]
 
 def common_parameters(
     force_fields: Sequence[ForceField],
-) -> tuple[Parameters, tuple[Int[np.ndarray, " parameters"], ...]]:
+) -> tuple[Parameters, tuple[Int[np.ndarray, " _"], ...]]:
     """The parameters of several force fields in one vector, and where each one's parameters stand in it.
 
     Raises ``FitError`` where a quantity has different priors or bounds in two of them.

@@ -63,7 +63,7 @@ class Topology:
         return tuple(found)
 
     @cached_property
-    def classes(self) -> Mapping[str, Int[np.ndarray, " rows"]]:
+    def classes(self) -> Mapping[str, Int[np.ndarray, " _"]]:
         """Which coordinates of a kind are equivalent: the first of each class stands for it."""
         found = {}
         for kind, rows in self.atoms.items():

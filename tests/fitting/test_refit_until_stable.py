@@ -40,7 +40,7 @@ def pair(name: str, form: str, n: int = 12, width: float = 0.005) -> tuple[Force
 
 
 def test_a_stable_fit_is_the_plain_one_without_remarks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stable, "SHORT", QUICK)
+    monkeypatch.setattr("hybridff.stability.gate.SHORT", QUICK)
     pairs = [pair("acetaldehyde", "class2", 40)]
     said: list[str] = []
     found = fit_stable(pairs, say=said.append)
@@ -219,7 +219,7 @@ def test_stiff_labels_count_a_tenth_of_the_data(gate: Gate, monkeypatch: pytest.
 
 
 def test_a_fit_to_few_data_breaks_and_is_mended_twice_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stable, "SHORT", QUICK)
+    monkeypatch.setattr("hybridff.stability.gate.SHORT", QUICK)
     pairs = [pair("acetaldehyde", "class2", 4, width=0.01)]
     first, second = (fit_stable(pairs, PLAIN) for _ in range(2))
     assert first.passed
