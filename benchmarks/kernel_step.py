@@ -20,7 +20,7 @@ from sgdml_models import ase_step_time
 from shared import kernel, options_of, read_set, table
 
 from hybridff import to_openmm
-from hybridff.analysis.solution import in_vacuum
+from hybridff.analysis.water_box import in_vacuum
 from hybridff.comparison.benchmark_sets import BenchmarkSet
 from hybridff.comparison.step_times import langevin_context, ratio_cells, step_times
 from hybridff.export.dynamics import platform_names

@@ -16,7 +16,7 @@ from typing import Literal
 from shared import fitted, options_of, prmtop_system, read_set, table
 
 from hybridff import FitOptions, to_openmm
-from hybridff.analysis.solution import in_vacuum
+from hybridff.analysis.water_box import in_vacuum
 from hybridff.comparison.step_times import RATIO_HEADER, langevin_context, ratio_cells, step_times
 from hybridff.export.dynamics import platform_names
 from hybridff.export.routes import best_route

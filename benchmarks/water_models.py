@@ -12,7 +12,7 @@ from openmm import unit
 from shared import fitted, kernel
 
 from hybridff import FitOptions, ForceField
-from hybridff.analysis.solution import Box
+from hybridff.analysis.water_box import Box
 from hybridff.comparison.benchmark_sets import BenchmarkSet
 from hybridff.comparison.step_times import langevin_context
 from hybridff.corrections.select import chosen_atoms

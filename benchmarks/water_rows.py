@@ -12,7 +12,7 @@ import openmm
 from water_models import STEP, Build, alternatives, deviation, force_field, routes_of, settled
 
 from hybridff import ForceField
-from hybridff.analysis.solution import Box, in_vacuum, in_water
+from hybridff.analysis.water_box import Box, in_vacuum, in_water
 from hybridff.comparison.benchmark_sets import BenchmarkSet
 from hybridff.comparison.step_times import langevin_context, ratio_cells, step_times, steps_within
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hybridff.export.dynamics import SimulationOptions, simulate
     from hybridff.export.modelfile import read_model, write_model
     from hybridff.export.routes import to_openmm, write_structure, write_system
+    from hybridff.fitting.fits import fit
     from hybridff.fitting.options import FitOptions
-    from hybridff.fitting.refit import fit
     from hybridff.frames.accuracy import evaluate
     from hybridff.frames.dataset import Frames
     from hybridff.frames.reading import read_frames
@@ -76,7 +76,7 @@ PLACES = {
     "check_stability": "stability.gate",
     "correct_model": "workflows.corrections",
     "evaluate": "frames.accuracy",
-    "fit": "fitting.refit",
+    "fit": "fitting.fits",
     "fit_molecule": "workflows.fits",
     "parametrize": "jobs.stock",
     "read_frames": "frames.reading",
@@ -99,7 +99,7 @@ FORMER = {
     "StabilityReport": "stability.gate",
     "StartOptions": "gaff.start",
     "correct": "hybrid.correcting",
-    "fit_together": "fitting.refit",
+    "fit_together": "fitting.fits",
     "starting_parameters": "gaff.start",
     "stock_of": "gaff.start",
     "usable_frames": "frames.checks",

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from common import kept_arrays, options_of, write_arrays
 
-from hybridff.reference.hot_frames import HotOptions, bonds_are_whole, hot_frames, mapped_molecule
 from hybridff.reference.labels import label_arrays, slopes
-from hybridff.reference.pyscf_level import Level
+from hybridff.reference.pyscf_level import PySCFLevel
+from hybridff.reference.sampling import HotOptions, bonds_are_whole, hot_frames, mapped_molecule
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
-DATA, LEVEL = Path(__file__).resolve().parents[1] / "hybridff" / "data", Level()
+DATA, LEVEL = Path(__file__).resolve().parents[1] / "hybridff" / "data", PySCFLevel()
 MOLECULES = {
     "ethanol": ("ethanol", "[C:1]([C:2]([H:6])([H:7])[H:8])([O:3][H:9])([H:4])[H:5]", 400),
     "methoxymethylacetamide": (

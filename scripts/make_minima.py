@@ -21,7 +21,7 @@ from hybridff.analysis.minima import search
 from hybridff.analysis.modes import hessian
 from hybridff.reference.hessian import positive
 from hybridff.reference.minima import relaxed_minimum, write_minima
-from hybridff.reference.pyscf_level import PBE, Level
+from hybridff.reference.pyscf_level import PBE, PySCFLevel
 from hybridff.units import ANGSTROM, KCAL_MOL
 
 CONFORMERS, SEED = 200, 1
@@ -45,7 +45,7 @@ def main() -> None:
         rounded = {"energy": round(energy / KCAL_MOL, 4), "positions": (positions / ANGSTROM).round(5).tolist()}
         finished.append({"start": i, **rounded})
         finished.sort(key=lambda minimum: minimum["energy"])
-        write_minima(path, options.set, Level(dispersion=False).theory, finished)
+        write_minima(path, options.set, PySCFLevel(dispersion=False).theory, finished)
     for minimum in finished:
         print(f"{minimum['energy'] - finished[0]['energy']:8.3f} kcal/mol")
 

@@ -20,7 +20,7 @@ from common import PUBLISHED_DATA, options_of, say, write_arrays
 
 from hybridff import HybridFFCalculator, read_model
 from hybridff.reference.labels import labelled
-from hybridff.reference.pyscf_level import Level
+from hybridff.reference.pyscf_level import PySCFLevel
 from hybridff.reference.surface import first_alike, relaxation_gain
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
@@ -39,7 +39,7 @@ def main() -> None:
     frames: list[ase.Atoms] = list(ase.io.iread(options.grid, index=":"))
     positions = np.array([frame.positions for frame in frames])
     first = first_alike(frames[0].numbers, positions * ANGSTROM).tolist()
-    distinct, level = sorted(set(first)), Level(dispersion=options.dispersion)
+    distinct, level = sorted(set(first)), PySCFLevel(dispersion=options.dispersion)
     say(f"{len(frames)} geometries, {len(distinct)} different ones")
     labels = {}
     for count, i in enumerate(distinct):

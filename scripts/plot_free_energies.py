@@ -17,10 +17,10 @@ from common import PICTURES, kept_arrays, options_of, read_task, say, table, wri
 from hybridff import HybridFFCalculator
 from hybridff.analysis.populations import FreeEnergy, FreeEnergyComparison, free_energy
 from hybridff.analysis.sampling import SamplingOptions, sample
-from hybridff.analysis.solution import in_vacuum
 from hybridff.analysis.torsions import angles_of
 from hybridff.analysis.trajectories import system_of
-from hybridff.comparison.recipes import SIX, KeptModels
+from hybridff.analysis.water_box import in_vacuum
+from hybridff.comparison.recipes import SIX, StoredModels
 from hybridff.comparison.torsion_tasks import TASKS, TorsionTask, free_energy_deviation
 from hybridff.errors import DynamicsError
 from hybridff.units import KCAL_MOL
@@ -43,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.tasks or TASKS:
         task, data = TASKS[name], read_task(name)
-        kept = KeptModels(options.models, data, task.train, say=say)
+        kept = StoredModels(options.models, data, task.train, say=say)
         found = {own: free for own in options.names if (free := of_model(own, task, kept, options)) is not None}
         labels = task.labels(data.molecule)
         print(f"\n{name}: {' and '.join(labels)}, {options.kelvin:g} K, {options.runs} runs of {options.time:g} ns")
@@ -53,7 +53,7 @@ def main() -> None:
         write(options.pictures / f"free-energy-{name}.png", FreeEnergyComparison(found, tuple(labels)).picture())
 
 
-def of_model(name: str, task: TorsionTask, kept: KeptModels, options: argparse.Namespace) -> FreeEnergy | None:
+def of_model(name: str, task: TorsionTask, kept: StoredModels, options: argparse.Namespace) -> FreeEnergy | None:
     """The free energy of a model; None where its dynamics blow up."""
     model = kept.force_field(name)
     how = SamplingOptions(temperatures=(options.kelvin,), runs=options.runs, time=options.time)

@@ -13,8 +13,8 @@ import numpy as np
 from common import PICTURES, options_of, table, write
 
 import hybridff as hf
-from hybridff.analysis.interpolation import NAME, end_deviation, windows
-from hybridff.analysis.solution import in_vacuum, in_water, nudged
+from hybridff.analysis.lambda_path import NAME, end_deviation, windows
+from hybridff.analysis.water_box import in_vacuum, in_water, nudged
 from hybridff.gaff.start import stock_of
 from hybridff.plots.curves_with_errors import ErrorCurve, error_curves
 from hybridff.units import KCAL_MOL

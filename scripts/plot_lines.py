@@ -16,7 +16,7 @@ from common import DATA, PICTURES, PUBLISHED_DATA, options_of, read_set, say, ta
 
 from hybridff import HybridFFCalculator
 from hybridff.analysis.lines import Line, energies_along, off_by
-from hybridff.comparison.recipes import SIX, KeptModels
+from hybridff.comparison.recipes import SIX, StoredModels
 from hybridff.plots.curves import lines
 from hybridff.reference.ethanol_lines import LEVEL, ethanol_lines
 from hybridff.units import KCAL_MOL
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--hessian", type=Path, default=PUBLISHED_DATA / "hessian-ethanol_rmd17.npz")
     parser.add_argument("--pictures", type=Path, default=PICTURES)
     options = parser.parse_args()
-    kept = KeptModels(options.models, read_set("ethanol_rmd17"), options.train, say=say)
+    kept = StoredModels(options.models, read_set("ethanol_rmd17"), options.train, say=say)
     plans = ethanol_lines(kept.data.molecule, options.hessian, DATA / "ethanol_pbe_norm_mode_874.npz", say)
     print(f"{options.train} training frames. Reference: {LEVEL.theory}.\n")
     found: dict[str, dict[str, np.ndarray]] = {}
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def rows(
-    plans: dict[str, tuple[Line, np.ndarray]], kept: KeptModels, found: dict[str, dict[str, np.ndarray]]
+    plans: dict[str, tuple[Line, np.ndarray]], kept: StoredModels, found: dict[str, dict[str, np.ndarray]]
 ) -> Iterator[list[str]]:
     """Rows of all lines and models, whose energies are added to what was found."""
     for key, (line, reference) in plans.items():

@@ -18,7 +18,7 @@ from common import PICTURES, PUBLISHED_DATA, kept_arrays, options_of, read_task,
 from hybridff import HybridFFCalculator, read_frames
 from hybridff.analysis.methods import method
 from hybridff.analysis.scan import Scan
-from hybridff.comparison.recipes import SIX, KeptModels
+from hybridff.comparison.recipes import SIX, StoredModels
 from hybridff.comparison.torsion_tasks import TASKS, TorsionTask, grid, scan_pictures, scan_table
 from hybridff.errors import MissingProgramError
 from hybridff.units import ANGSTROM
@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.tasks or TASKS:
         task, data = TASKS[name], read_task(name)
-        kept = KeptModels(options.models, data, task.train, say=say)
+        kept = StoredModels(options.models, data, task.train, say=say)
         if options.grid is None:
             one_molecule(name, task, kept, options)
             continue
@@ -47,7 +47,7 @@ def main() -> None:
         ase.io.write(options.grid, frames, format="extxyz")
 
 
-def one_molecule(name: str, task: TorsionTask, kept: KeptModels, options: argparse.Namespace) -> None:
+def one_molecule(name: str, task: TorsionTask, kept: StoredModels, options: argparse.Namespace) -> None:
     surface, every, molecule = read_frames(options.surfaces / f"surface-{name}.npz"), options.every, kept.data.molecule
     scans = {"reference": task.surface(surface, every)}
     scans |= {title: scan_of(title, task, kept, every) for title in (*SIX, *OTHERS)}
@@ -62,7 +62,7 @@ def one_molecule(name: str, task: TorsionTask, kept: KeptModels, options: argpar
         write(options.pictures / f"scan-{name}{ending}.png", content)
 
 
-def scan_of(title: str, task: TorsionTask, kept: KeptModels, every: float) -> Scan:
+def scan_of(title: str, task: TorsionTask, kept: StoredModels, every: float) -> Scan:
     """A scan of an earlier run, or a new one, by a fitted model or a method that needs no fit."""
     molecule, ending = kept.data.molecule, f"relaxed-{every:g}.npz"
     path = kept.file(title, ending) if title in SIX else kept.folder / f"{kept.data.name}-{OTHERS[title]}-{ending}"

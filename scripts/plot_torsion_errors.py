@@ -14,7 +14,7 @@ from common import PICTURES, options_of, read_set, say, table, write
 from rdkit import Chem
 
 from hybridff.analysis.groups import error_groups
-from hybridff.comparison.recipes import SIX, KeptModels
+from hybridff.comparison.recipes import SIX, StoredModels
 from hybridff.molecules.graph import chain_name
 from hybridff.plots.curves import lines
 from hybridff.units import FORCE_KCAL
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=PICTURES / "torsion-errors.png")
     options = parser.parse_args()
     data = replace(read_set(SET, highest=HIGHEST), name=f"{SET}-{HIGHEST:g}")
-    kept = KeptModels(options.models, data, options.train, say=say)
+    kept = StoredModels(options.models, data, options.train, say=say)
     torsion = amide(data.molecule.to_rdkit())
     test = data.frames.subset(kept.split.test)
     label = chain_name(data.molecule, torsion)

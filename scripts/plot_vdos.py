@@ -19,7 +19,7 @@ from hybridff.analysis.minima import search
 from hybridff.analysis.modes import modes_of
 from hybridff.analysis.trajectories import Run
 from hybridff.analysis.vibrations import Spectrum, SpectrumComparison
-from hybridff.comparison.recipes import RECIPES, KeptModels
+from hybridff.comparison.recipes import RECIPES, StoredModels
 from hybridff.comparison.spectra import band_cell, spectrum_arrays, spectrum_of
 from hybridff.errors import DynamicsError
 from hybridff.units import KCAL_MOL
@@ -48,7 +48,7 @@ def main() -> None:
 
 def rows(options: argparse.Namespace, shown: dict[str, dict[float, list[Spectrum]]]) -> Iterator[list[str]]:
     """Rows of all models, whose spectra are added to those that are shown."""
-    kept = KeptModels(options.models, read_set(options.set), options.train, say=say)
+    kept = StoredModels(options.models, read_set(options.set), options.train, say=say)
     molecule = kept.data.molecule
     for name in options.names:
         calculator = HybridFFCalculator(kept.force_field(name))

@@ -14,7 +14,7 @@ import numpy as np
 from common import options_of, table
 
 import hybridff as hf
-from hybridff.analysis.solution import (
+from hybridff.analysis.water_box import (
     CUTOFF,
     EVERY,
     STEP,

@@ -18,7 +18,7 @@ from common import DATA, options_of, read_set, table
 
 from hybridff import FitOptions
 from hybridff.comparison.benchmark_sets import BenchmarkFit, read_unseen_by_temperature
-from hybridff.comparison.extrapolation import fitted_rows
+from hybridff.comparison.temperature_transfer import fitted_rows
 from hybridff.gaff.forms import Form
 from hybridff.stability.gate import GateOptions
 

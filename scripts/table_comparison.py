@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common import DATA, options_of, write
 
-from hybridff.comparison.kept_rows import KeptComparison
+from hybridff.comparison.kept_rows import ResumableComparison
 from hybridff.comparison.options import ComparisonOptions, MACEOptions, TrainingOptions
 from hybridff.comparison.run import ComparisonJob
 from hybridff.document.blocks import Document, Section
@@ -55,7 +55,7 @@ def main() -> None:
         file = DATA / f"{name}.npz"
         for size in sizes(file, options.train):
             folder = options.folder / f"{name}-{size}"
-            kept = KeptComparison(file, size, VALIDATION, options.test, FITS, OTHERS, folder, job, tell)
+            kept = ResumableComparison(file, size, VALIDATION, options.test, FITS, OTHERS, folder, job, tell)
             comparison = kept.comparison(options.rows)
             sentences = tuple(comparison.sentences())
             section = Section(f"{name}, {size} training frames", sentences, comparison.table())

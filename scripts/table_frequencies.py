@@ -18,7 +18,7 @@ from common import PICTURES, PUBLISHED_DATA, options_of, read_set, say, table, w
 from hybridff import HybridFFCalculator
 from hybridff.analysis.minima import rmsd
 from hybridff.analysis.modes import matching, modes_of, normal_modes, read_reference
-from hybridff.comparison.recipes import SGDML, SIX, KeptModels, sgdml_fits
+from hybridff.comparison.recipes import SGDML, SIX, StoredModels, sgdml_fits
 from hybridff.plots.frequencies import ModeErrors, mode_errors
 from hybridff.units import ANGSTROM
 
@@ -53,7 +53,7 @@ def rows(options: argparse.Namespace, found: dict[str, ModeErrors]) -> Iterator[
         begin, second = read_reference(options.hessians / f"hessian-{file}.npz", data.molecule)
         if torsion is not None:
             data = data.isomer(name, torsion, begin)
-        kept = KeptModels(options.models, data, options.train, POINTS.get(name), say)
+        kept = StoredModels(options.models, data, options.train, POINTS.get(name), say)
         reference, errors = normal_modes(data.molecule.numbers, begin, second), dict[str, np.ndarray]()
         for model in options.names:
             if model == SGDML and not sgdml_fits(len(begin), options.train):

@@ -22,13 +22,13 @@ from common import PICTURES, PUBLISHED_DATA, kept_arrays, options_of, read_set, 
 
 from hybridff.analysis.sampling import SamplingOptions
 from hybridff.comparison.basin_populations import SampledModel, labelled_frames, population_table, tempering
-from hybridff.comparison.recipes import RECIPES, SGDML, KeptModels
+from hybridff.comparison.recipes import RECIPES, SGDML, StoredModels
 from hybridff.plots.dynamics import population_bars
 from hybridff.reference.minima import ReferenceMinima, read_minima
-from hybridff.reference.pyscf_level import Level
+from hybridff.reference.pyscf_level import PySCFLevel
 from hybridff.units import KCAL_MOL
 
-LEVEL = Level(dispersion=False)
+LEVEL = PySCFLevel(dispersion=False)
 KELVINS, NAMES = (300.0, 500.0), [name for name in RECIPES if name != SGDML]
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--check", type=int, default=0, help="frames of each minimum that the reference labels")
     parser.add_argument("--table", action="store_true", help="only print the tables of what is finished")
     options = parser.parse_args()
-    kept = KeptModels(options.models, read_set(options.set), options.train, say=say)
+    kept = StoredModels(options.models, read_set(options.set), options.train, say=say)
     minima = read_minima(kept.data.molecule, options.minima / f"minima-{options.set}.json", options.most)
     models = [sampled(name, kept, minima, options) for name in options.only if kept.has(name) or not options.table]
     found = population_table(models, minima, KELVINS, f"{options.time:g} ns")
@@ -60,7 +60,7 @@ def main() -> None:
         write(options.picture, population_bars(found.shares, names))
 
 
-def sampled(name: str, kept: KeptModels, minima: ReferenceMinima, options: argparse.Namespace) -> SampledModel:
+def sampled(name: str, kept: StoredModels, minima: ReferenceMinima, options: argparse.Namespace) -> SampledModel:
     """A model with runs and labels of earlier times, and new ones where they are wanted."""
     how = SamplingOptions(temperatures=KELVINS, hottest=options.hottest, time=options.time)
     saved, runs, labels = kept.model(name), [], {}

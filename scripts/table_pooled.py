@@ -13,7 +13,7 @@ import numpy as np
 from common import kcal, options_of, read_set, table
 
 import hybridff as hf
-from hybridff.fitting.refit import fit_together
+from hybridff.fitting.fits import fit_together
 from hybridff.gaff.forms import Share
 
 SETS = ("ethanol_rmd17", "aspirin_rmd17", "nma_b3lyp", "acac_300k")

@@ -15,7 +15,7 @@ from common import DATA, PICTURES, options_of, read_set, table, write
 
 from hybridff import FitOptions
 from hybridff.comparison.benchmark_sets import BenchmarkFit, fit_as_the_command_does, read_unseen_by_temperature
-from hybridff.comparison.extrapolation import FrameDeviations, frame_deviations
+from hybridff.comparison.temperature_transfer import FrameDeviations, frame_deviations
 from hybridff.plots.errors import calibration
 from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL

@@ -16,7 +16,7 @@ from hybridff.hybrid.material import CorrectionTask
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.residual import Residual
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 
 ATOMS = (0, 1, 2, 8)
 """The chain C-C-O-H."""
@@ -71,12 +71,12 @@ def usual() -> Hyperparameters:
 
 def real_training(
     start: ForceField, n_points: int | None = None, *, posterior: Posterior | None = None, hot: HotFrames | None = None
-) -> Training:
+) -> TrainingData:
     """A kernel on all atoms of ethanol and 40 real frames."""
     frames = real_frames()
     fragment = Fragment.find(start.molecule, range(9), torch.as_tensor(frames.positions))
     residual = Residual.of(start, frames, range(9))
-    return Training(residual, (fragment,), usual(), PseudoFrames.none(9), posterior, n_points, hot)
+    return TrainingData(residual, (fragment,), usual(), PseudoFrames.none(9), posterior, n_points, hot)
 
 
 def energies_of_kernels(model: ForceField, positions: np.ndarray) -> np.ndarray:

@@ -127,7 +127,7 @@ def compare_minima(
 def minima_of(molecule: Molecule, frames: Frames) -> list[Minimum]:
     """Geometries of a file as minima, lowest first, with equal atoms named as in the molecule."""
     return [
-        Minimum(float(frames.energies[i]), handed_alike(molecule, frames.positions[i]))
+        Minimum(float(frames.energies[i]), matching_chirality(molecule, frames.positions[i]))
         for i in np.argsort(frames.energies, kind="stable")
     ]
 
@@ -136,7 +136,7 @@ def guesses(molecule: Molecule, wanted: int = 100, seed: int = 1) -> list[Minimu
     """Different conformers by distance geometry and MMFF94 (UFF where that has no parameters), lowest first.
 
     Torsions are not drawn towards those of crystals, so that rare conformers are among them. Equal atoms are named as
-    in the molecule's own positions (see ``handed_alike``). Raises ``InputError`` where there is none.
+    in the molecule's own positions (see ``matching_chirality``). Raises ``InputError`` where there is none.
     """
     mol = molecule.to_rdkit()
     mol.RemoveAllConformers()
@@ -150,28 +150,28 @@ def guesses(molecule: Molecule, wanted: int = 100, seed: int = 1) -> list[Minimu
         relaxed = rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, maxIters=5000)
     else:
         relaxed = rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, maxIters=5000)
-    found = unlike(
+    found = distinct_minima(
         molecule,
         [
             Minimum(energy * KCAL_MOL, conformer.GetPositions() * ANGSTROM)
             for (_, energy), conformer in zip(relaxed, mol.GetConformers(), strict=True)
         ],
     )
-    return [Minimum(own.energy, handed_alike(molecule, own.positions)) for own in found]
+    return [Minimum(own.energy, matching_chirality(molecule, own.positions)) for own in found]
 
 
-def handed_alike(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
+def matching_chirality(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
     """A geometry [nm] with equal atoms exchanged so that every centre is as handed as in the molecule's own positions.
 
     Which hydrogen of a methyl group is the first makes no difference to a force field, but kernels tell apart an order
     with the clock from one against it, and dynamics never turn one into the other: of two such geometries, kernels know
     only the one that training frames have.
     """
-    return positions[naming_alike(molecule, positions)]
+    return positions[matching_atom_names(molecule, positions)]
 
 
-def naming_alike(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Int[np.ndarray, " atoms"]:
-    """Which atom of a geometry [nm] comes where in what ``handed_alike`` makes of it."""
+def matching_atom_names(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Int[np.ndarray, " atoms"]:
+    """Which atom of a geometry [nm] comes where in what ``matching_chirality`` makes of it."""
     if molecule.positions is None:
         return np.arange(len(positions))
     exchanges = _exchanges(molecule)
@@ -244,11 +244,11 @@ def search(
         progress((number + 1) / len(begins))
     if not found:
         raise InputError(f"no relaxation of {molecule.name} ended; is the method made for such molecules?")
-    different = unlike(molecule, found)
+    different = distinct_minima(molecule, found)
     return [own for own in different if own.energy - different[0].energy <= window]
 
 
-def unlike(molecule: Molecule, minima: Sequence[Minimum]) -> list[Minimum]:
+def distinct_minima(molecule: Molecule, minima: Sequence[Minimum]) -> list[Minimum]:
     """The different ones, lowest first."""
     found: list[Minimum] = []
     for minimum in sorted(minima, key=lambda minimum: minimum.energy):

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from hybridff.analysis.methods import running
-from hybridff.analysis.minima import SAME_SHAPE, naming_alike, positions_of, rmsd
+from hybridff.analysis.minima import SAME_SHAPE, matching_atom_names, positions_of, rmsd
 from hybridff.document.blocks import Table
 from hybridff.document.result import Result
 from hybridff.errors import InputError
@@ -21,8 +21,8 @@ from hybridff.export.ase_atoms import (
     atomic_weights,
     covalent_length,
     evaluator,
-    laid_upon,
     relaxed_positions,
+    superimposed,
 )
 from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.plots.landscape import frequency_sticks
@@ -151,7 +151,7 @@ def nearest_minimum(
     found = relaxed_positions(numbers, begin, calculator, Relaxation(LARGEST_FORCE, _MOST_STEPS))
     if found is None:
         raise InputError(f"no minimum was found in {_MOST_STEPS} steps; begin nearer to one.")
-    return laid_upon(found[0], begin)
+    return superimposed(found[0], begin)
 
 
 def hessian(
@@ -213,7 +213,7 @@ def read_reference(
 ) -> tuple[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "n n"]]:
     """A minimum [nm] and its Hessian [kJ/mol/nm²] from an npz file: ``z``, ``R`` [Å] and ``hessian`` [kcal/mol/Å²].
 
-    Equal atoms are named as in the molecule's own positions: see ``minima.handed_alike``.
+    Equal atoms are named as in the molecule's own positions: see ``minima.matching_chirality``.
 
     Raises ``InputError`` for anything else, and for another molecule or order of atoms.
     """
@@ -241,7 +241,7 @@ def read_reference(
             f"{path}: the frequencies of its Hessian are from {found.min():.0f} to {found.max():.0f} cm⁻¹, which no "
             "molecule has at a minimum; R has to be in Å and hessian in kcal/mol/Å²."
         )
-    order = naming_alike(molecule, positions)
+    order = matching_atom_names(molecule, positions)
     blocks = second.reshape(n, 3, n, 3)[order][:, :, order]
     return positions[order], blocks.reshape(3 * n, 3 * n)
 

@@ -13,7 +13,7 @@ from hybridff.analysis.modes import nearest_minimum
 from hybridff.document.blocks import Table
 from hybridff.document.result import Result
 from hybridff.errors import InputError
-from hybridff.export.ase_atoms import FORCE_EV, Relaxation, elastic_band, laid_upon
+from hybridff.export.ase_atoms import FORCE_EV, Relaxation, elastic_band, superimposed
 from hybridff.molecules.molecule import Molecule
 from hybridff.plots.landscape import paths
 from hybridff.progress import Progress, silent
@@ -130,7 +130,7 @@ def minimum_energy_path(
     Raises ``InputError`` where both ends relax to one minimum.
     """
     begin, end = (nearest_minimum(numbers, positions, calculator) for positions in (first, last))
-    end = laid_upon(end, begin)
+    end = superimposed(end, begin)
     if np.linalg.norm(begin - end, axis=1).max() < _SAME:
         raise InputError("both ends relax to the same minimum; there is no path between them.")
     how = Relaxation(LARGEST_FORCE, _MOST_STEPS)

@@ -142,7 +142,7 @@ def compare_free_energies(
     return FreeEnergyComparison(found, tuple(chain_name(molecule, own) for own in torsions))
 
 
-def telling_rotors(molecule: Molecule) -> list[Torsion]:
+def distinguishing_rotors(molecule: Molecule) -> list[Torsion]:
     """Torsions about the bonds that turn one conformer into another: not those of methyl groups."""
     neighbours, kinds = molecule.neighbours, molecule.equivalent_atoms()
 

@@ -20,13 +20,16 @@ _COMMANDS = {
     "correct": ("fitting", "Add an sGDML kernel on some or all atoms to a model, trained on what its terms leave."),
     "evaluate": ("fitting", "Errors of a model against reference data."),
     "export": (
-        "running",
+        "openmm_commands",
         "Write a model as an ordinary OpenMM System, or for AMBER, GROMACS, OpenMM's ForceField what these "
         "can express.",
     ),
-    "mix": ("running", "Replace the energy inside molecules of an OpenMM System by that of fitted models."),
-    "simulate": ("running", "Minimise, then run dynamics of the isolated molecule."),
-    "verify": ("running", "Compare torch with every OpenMM platform present, and forces with energy differences."),
+    "mix": ("openmm_commands", "Replace the energy inside molecules of an OpenMM System by that of fitted models."),
+    "simulate": ("openmm_commands", "Minimise, then run dynamics of the isolated molecule."),
+    "verify": (
+        "openmm_commands",
+        "Compare torch with every OpenMM platform present, and forces with energy differences.",
+    ),
     "demo": ("fitting", "The main job on the bundled data: fit, report of errors, dynamics with the result."),
     "analyse": ("analyses", "Compare a model with other methods."),
     "compare": (

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from hybridff.cli.common import Flat, Out, Overwrite
-from hybridff.cli.running import run
+from hybridff.cli.openmm_commands import run
 from hybridff.cli.terminal import console, progress, say, show
 from hybridff.gaff.start import StartOptions
 from hybridff.jobs.job import CorrectionJob, FitJob
@@ -20,7 +20,7 @@ from hybridff.report.documents import simulation_section, stock_document
 from hybridff.report.fitted_parameters import PARAMETERS
 from hybridff.workflows.corrections import correct_model
 from hybridff.workflows.evaluations import evaluate_model
-from hybridff.workflows.fits import MoleculeFit, fit_molecule, write_fitted
+from hybridff.workflows.fits import FitRun, fit_molecule, write_fitted
 from hybridff.workflows.folder import write_documented
 
 
@@ -156,7 +156,7 @@ def demo(
     say(f"Written to {out}: open report.html in each of its folders.")
 
 
-def _say_of_posterior(found: MoleculeFit) -> None:
+def _say_of_posterior(found: FitRun) -> None:
     """Why a posterior that was asked for is not there."""
     if not found.job.keep_posterior:
         return

@@ -7,10 +7,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from hybridff.analysis.distances import all_pairs, compare_distances, parse_pair
-from hybridff.analysis.extrapolation import OwnFrames, compare_own_errors
 from hybridff.analysis.methods import STOCK, method, running
 from hybridff.analysis.minima import search
-from hybridff.analysis.populations import compare_free_energies, compare_populations, telling_rotors
+from hybridff.analysis.own_frames import OwnFrames, compare_own_errors
+from hybridff.analysis.populations import compare_free_energies, compare_populations, distinguishing_rotors
 from hybridff.analysis.sampling import SamplingOptions, sample_all
 from hybridff.analysis.torsions import parse_torsion
 from hybridff.analysis.vibrations import SpectrumOptions, compare_spectra
@@ -100,7 +100,9 @@ def basin_populations(
     force_field = read_model(model).force_field
     molecule, calculators = force_field.molecule, methods(force_field, model, others, options)
     chosen = (
-        telling_rotors(molecule) if asked.torsion is None else [parse_torsion(text, molecule) for text in asked.torsion]
+        distinguishing_rotors(molecule)
+        if asked.torsion is None
+        else [parse_torsion(text, molecule) for text in asked.torsion]
     )
     if not chosen:
         raise InputError(f"{molecule.name} has no bond that turns one conformer into another; name a --torsion.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from hybridff.analysis.populations import telling_rotors
+from hybridff.analysis.populations import distinguishing_rotors
 from hybridff.analysis.reweighting import Reweighted, reweighted
 from hybridff.analysis.sampling import SamplingOptions, mean_and_error, sample
 from hybridff.analysis.torsions import angles_of
@@ -17,7 +17,7 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.progress import Say, quiet
 from hybridff.reference.labels import labelled_energy
 from hybridff.reference.minima import ReferenceMinima
-from hybridff.reference.pyscf_level import Level
+from hybridff.reference.pyscf_level import PySCFLevel
 from hybridff.units import KCAL_MOL
 
 KEPT = 200
@@ -32,7 +32,7 @@ def tempering(
     """One run of a model from one of the ``starts`` [nm]; raises ``DynamicsError`` as ``sample`` does."""
     start = starts[np.random.default_rng(seed).integers(len(starts))]
     system = to_openmm(force_field, best_route(force_field, "Reference"))
-    rotors, found = telling_rotors(force_field.molecule), dict[str, np.ndarray]()
+    rotors, found = distinguishing_rotors(force_field.molecule), dict[str, np.ndarray]()
     for kelvin, own in sample(system, force_field.molecule, start, options, seed).items():
         found[f"{kelvin:g}"] = angles_of(own, rotors)
         found[f"{kelvin:g} frames"] = own[np.linspace(0, len(own) - 1, min(KEPT, len(own))).astype(int)]
@@ -53,7 +53,7 @@ def mean_shares(
 
 
 def labelled_frames(
-    runs: Sequence[Run], kelvin: float, minima: ReferenceMinima, *, wanted: int, level: Level, say: Say = quiet
+    runs: Sequence[Run], kelvin: float, minima: ReferenceMinima, *, wanted: int, level: PySCFLevel, say: Say = quiet
 ) -> dict[str, np.ndarray]:
     """Reference energies [kJ/mol] of so many frames of each minimum that runs have kept at a temperature [K].
 

@@ -23,7 +23,7 @@ _DEVICE = ("--device", "cpu")
 
 
 @dataclass(frozen=True)
-class KeptComparison:
+class ResumableComparison:
     """One set of frames and one number of training frames."""
 
     file: Path

@@ -53,7 +53,7 @@ SIX = ("stock GAFF", "harmonic", "morse", "class2", "class2 + kernel", SGDML)
 
 
 @dataclass(frozen=True, eq=False)
-class KeptModels:
+class StoredModels:
     """Models of some training frames of a benchmark set in a folder, where what is made from them is kept too."""
 
     folder: Path

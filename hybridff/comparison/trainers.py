@@ -59,7 +59,7 @@ _EXPORT = 600.0
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainedProgram:
     """A model that a program has trained."""
 
     calculator: BaseCalculator
@@ -74,7 +74,7 @@ class Trained:
 
 def train(
     name: str, frames: Frames, validation: Frames, options: TrainingOptions, folder: Path, progress: Progress
-) -> Trained:
+) -> TrainedProgram:
     """Train one of ``TRAINED`` in a folder that exists and is empty.
 
     Raises ``MissingProgramError`` without its package, and ``InputError`` where the program fails.
@@ -97,7 +97,7 @@ def train(
 # --- sgdml ---
 
 
-def train_sgdml(frames: Frames, validation: Frames, options: SGDMLOptions, folder: Path) -> Trained:
+def train_sgdml(frames: Frames, validation: Frames, options: SGDMLOptions, folder: Path) -> TrainedProgram:
     """The validation frames choose the length scale; the program finds the permutations."""
     if not len(validation):
         raise InputError("sgdml needs validation frames, which choose its length scale; keep some.")
@@ -121,7 +121,7 @@ def train_sgdml(frames: Frames, validation: Frames, options: SGDMLOptions, folde
     _check_written(report, process.returncode, folder, SGDML)
     found = json.loads(report.read_text(encoding="utf-8"))
     setting = f"length scale {found['width']}/Å, {found['permutations']} permutations, {len(frames)} points"
-    return Trained(SGDMLProgramCalculator(places["model"]), places["model"], found["seconds"], setting)
+    return TrainedProgram(SGDMLProgramCalculator(places["model"]), places["model"], found["seconds"], setting)
 
 
 class SGDMLProgramCalculator(MoleculeCalculator):
@@ -149,7 +149,7 @@ class SGDMLProgramCalculator(MoleculeCalculator):
 # --- GAP ---
 
 
-def train_gap(frames: Frames, options: GAPOptions, folder: Path) -> Trained:
+def train_gap(frames: Frames, options: GAPOptions, folder: Path) -> TrainedProgram:
     """A Gaussian approximation potential of all training frames; nothing chooses its parameters."""
     import quippy
 
@@ -184,7 +184,7 @@ def train_gap(frames: Frames, options: GAPOptions, folder: Path) -> Trained:
         f"pairs + SOAP, cutoff {options.cutoff:g} Å, n_max {options.n_max}, l_max {options.l_max}, "
         f"{options.sparse_points} sparse points of each element"
     )
-    return Trained(calculator, folder / "gap.xml", seconds, setting)
+    return TrainedProgram(calculator, folder / "gap.xml", seconds, setting)
 
 
 def pair_kernels(frames: Frames, cutoff: float) -> Iterator[str]:
@@ -213,7 +213,9 @@ def _soap(options: GAPOptions) -> str:
 # --- MACE ---
 
 
-def train_mace(frames: Frames, validation: Frames, options: MACEOptions, folder: Path, progress: Progress) -> Trained:
+def train_mace(
+    frames: Frames, validation: Frames, options: MACEOptions, folder: Path, progress: Progress
+) -> TrainedProgram:
     """As many epochs as fit into the time, the learning rate falling; the best epoch on the validation frames counts.
 
     A program that is not done at the end of its time is ended, and the model of its best epoch so far written.
@@ -246,7 +248,7 @@ def train_mace(frames: Frames, validation: Frames, options: MACEOptions, folder:
         f"{options.channels} channels, max_L {options.max_L}, max_ell {options.max_ell}, correlation "
         f"{options.correlation}, cutoff {options.cutoff:g} Å; {done} of {wanted} epochs in {seconds / 60:.1f} minutes"
     )
-    return Trained(_mace_calculator(model), model, seconds, setting)
+    return TrainedProgram(_mace_calculator(model), model, seconds, setting)
 
 
 def _epochs_until(end: float, frames: Frames, n_validation: int, options: MACEOptions, folder: Path) -> int:

@@ -130,7 +130,7 @@ def _ended(atoms: ase.Atoms, how: Relaxation) -> tuple[Float[np.ndarray, "atoms 
     return atoms.positions * ANGSTROM, energy_of(atoms)
 
 
-def laid_upon(
+def superimposed(
     positions: Float[np.ndarray, "atoms 3"], target: Float[np.ndarray, "atoms 3"]
 ) -> Float[np.ndarray, "atoms 3"]:
     """A geometry moved and turned so that it is nearest to another, atom by atom [nm]."""

@@ -48,7 +48,7 @@ class HybridFFCalculator(MoleculeCalculator):
     """Energy [eV] and forces [eV/Å] of the isolated molecule, its atoms in the order of the model's; cells are ignored.
 
     Where there are kernels, equal atoms have to be named as in the training frames: a methyl group's hydrogens in the
-    same sense of rotation. ``hybridff.analysis.minima.handed_alike`` exchanges them so.
+    same sense of rotation. ``hybridff.analysis.minima.matching_chirality`` exchanges them so.
 
     Raises ``InputError`` for atoms of another molecule.
     """

@@ -7,11 +7,11 @@ from time import perf_counter
 from hybridff.fitting.equations import NormalEquations
 from hybridff.fitting.estimate import Estimate
 from hybridff.fitting.evidence import learn_noise
+from hybridff.fitting.fits import check_request, fit_together, is_linear
 from hybridff.fitting.linear_fit import estimate, learnt_hyperparameters, linear_result
 from hybridff.fitting.linear_problem import LinearProblem, data_equations
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.pruning import pruned_system
-from hybridff.fitting.refit import check_request, fit_together, is_linear
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames

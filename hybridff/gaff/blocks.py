@@ -12,7 +12,7 @@ from itertools import combinations
 from types import MappingProxyType
 
 from hybridff.gaff.features import Feature
-from hybridff.gaff.fused import FusedBond, Product, Slot, coordinates_of, part
+from hybridff.gaff.fused import AtomSetTerms, Product, Slot, coordinates_of, part
 
 LONGEST = 40
 """Largest number of terms of one expression."""
@@ -54,7 +54,7 @@ class Block:
         )
 
 
-def split(features: Mapping[str, Feature], bonds: Sequence[FusedBond]) -> list[list[FusedBond]]:
+def split(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> list[list[AtomSetTerms]]:
     """Alike bonds, divided into groups of terms that are worth one expression and do not make it too long."""
     support: dict[Product, set[int]] = defaultdict(set)
     for i, bond in enumerate(bonds):

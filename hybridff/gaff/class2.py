@@ -22,7 +22,7 @@ from hybridff.gaff.features import FEATURES, MORSE_RANGE
 from hybridff.gaff.nonbonded import all_pairs
 from hybridff.gaff.parameters import Parameters, Quantity
 from hybridff.gaff.products import Factor, ProductRow, product_table
-from hybridff.gaff.reference import Reference, reference_of, start_values
+from hybridff.gaff.rest_geometry import Reference, reference_of, start_values
 from hybridff.gaff.terms import TermTable
 from hybridff.gaff.topology import Topology
 from hybridff.molecules.molecule import Molecule

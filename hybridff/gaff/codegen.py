@@ -13,8 +13,8 @@ from numba.extending import intrinsic
 
 from hybridff.elementary import NAMESPACE, OPTIONS
 from hybridff.expressions.expression import Expression
+from hybridff.gaff.compiled_loops import WIDTH
 from hybridff.gaff.features import Feature
-from hybridff.gaff.kernels import WIDTH
 
 
 @dataclass(frozen=True)

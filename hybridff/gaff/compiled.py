@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numba import njit
 
 from hybridff.elementary import OPTIONS
-from hybridff.gaff import kernels
+from hybridff.gaff import compiled_loops as kernels
 from hybridff.gaff.codegen import call_kernel
 from hybridff.gaff.compiled_terms import sums_of
 from hybridff.gaff.terms import TermTable

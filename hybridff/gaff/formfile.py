@@ -16,7 +16,7 @@ from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.parameters import Quantity, plain_label
 from hybridff.gaff.patterns import Pattern
 from hybridff.gaff.products import Factor, parity
-from hybridff.gaff.reference import VARIABLES
+from hybridff.gaff.rest_geometry import VARIABLES
 from hybridff.gaff.userform import Base, UserFeature, UserForm, UserRow
 from hybridff.geometry import COORDINATES
 from hybridff.units import ANGSTROM, BOHR, DEGREE, KCAL_MOL

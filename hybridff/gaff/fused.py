@@ -43,7 +43,7 @@ Product = tuple[Slot, ...]
 
 
 @dataclass(frozen=True)
-class FusedBond:
+class AtomSetTerms:
     """The terms on one set of atoms."""
 
     atoms: tuple[int, ...]
@@ -68,7 +68,7 @@ def list_factors(table: TermTable, values: Float[np.ndarray, " parameters"]) -> 
     here: dict[tuple, list[Mapping[str, float]]] = defaultdict(list)
     for feature, atoms, parameters in rows:
         here[feature.name, smallest(feature, atoms)].append(parameters)
-    telling = {block.feature.name: _telling_parameters(block.feature, here) for block in table.features}
+    telling = {block.feature.name: _distinguishing_parameters(block.feature, here) for block in table.features}
     seen: Counter[tuple] = Counter()
     factors = []
     for feature, atoms, parameters in rows:
@@ -79,7 +79,7 @@ def list_factors(table: TermTable, values: Float[np.ndarray, " parameters"]) -> 
     return factors
 
 
-def _telling_parameters(feature: Feature, here: Mapping[tuple, list[Mapping[str, float]]]) -> list[str]:
+def _distinguishing_parameters(feature: Feature, here: Mapping[tuple, list[Mapping[str, float]]]) -> list[str]:
     """Parameters with few values that differ among the rows of one coordinate: periodicities, centres on a grid."""
     found = []
     for name in feature.parameters:
@@ -90,15 +90,15 @@ def _telling_parameters(feature: Feature, here: Mapping[tuple, list[Mapping[str,
     return found
 
 
-def alike_bonds(
+def alike_atom_sets(
     table: TermTable, factors: Sequence[Factor], terms: Mapping[tuple[int, ...], float]
-) -> list[list[FusedBond]]:
+) -> list[list[AtomSetTerms]]:
     """The terms fused by sets of atoms, in groups of alike sets."""
     sets: dict[tuple[int, ...], list[tuple[int, ...]]] = defaultdict(list)
     for term in terms:
         sets[tuple(sorted({atom for i in term for atom in factors[i].atoms}))].append(term)
     surroundings = Surroundings(table)
-    groups: dict[tuple, list[FusedBond]] = defaultdict(list)
+    groups: dict[tuple, list[AtomSetTerms]] = defaultdict(list)
     filled: dict[tuple, Counter[Product]] = defaultdict(Counter)
     for atoms, own in sorted(sets.items(), key=lambda item: (-len(item[1]), item[0])):
         shape, arrangements = surroundings.shape(atoms)
@@ -112,7 +112,7 @@ def alike_bonds(
         _, _, arrangement, slots, products = min(candidates, key=lambda candidate: candidate[:3])
         filled[shape].update(products.values())
         groups[shape].append(
-            FusedBond(
+            AtomSetTerms(
                 arrangement,
                 {products[term]: terms[term] for term in own},
                 {slot: factors[i].parameters for i, slot in slots.items()},
@@ -131,16 +131,18 @@ def coordinates_of(features: Mapping[str, Feature], slots: Iterable[Slot]) -> tu
     return tuple(dict.fromkeys((features[slot.feature].coordinate, slot.atoms) for slot in slots))
 
 
-def part(bond: FusedBond, products: Iterable[Product]) -> FusedBond:
+def part(bond: AtomSetTerms, products: Iterable[Product]) -> AtomSetTerms:
     """A bond with some of all terms; those that it lacks have coefficients of zero."""
     coefficients = {term: bond.coefficients.get(term, 0.0) for term in products}
     slots = {slot for term in coefficients for slot in term}
-    return FusedBond(bond.atoms, coefficients, {slot: bond.constants[slot] for slot in slots if slot in bond.constants})
+    return AtomSetTerms(
+        bond.atoms, coefficients, {slot: bond.constants[slot] for slot in slots if slot in bond.constants}
+    )
 
 
-def joined(features: Mapping[str, Feature], groups: Iterable[Sequence[FusedBond]]) -> list[list[FusedBond]]:
+def joined(features: Mapping[str, Feature], groups: Iterable[Sequence[AtomSetTerms]]) -> list[list[AtomSetTerms]]:
     """Groups that turn out to have the same products, in other surroundings or with other numbers of atoms, as one."""
-    joined: dict[tuple[Product, ...], list[FusedBond]] = defaultdict(list)
+    joined: dict[tuple[Product, ...], list[AtomSetTerms]] = defaultdict(list)
     for group in groups:
         atoms = _simplest_order(features, list(group[0].coefficients))
         for bond in group:
@@ -175,10 +177,10 @@ def _moved(feature: Feature, slot: Slot, place: Mapping[int, int]) -> Slot:
     return slot._replace(atoms=smallest(feature, [place[atom] for atom in slot.atoms]))
 
 
-def _renumbered(features: Mapping[str, Feature], bond: FusedBond, atoms: Sequence[int]) -> FusedBond:
+def _renumbered(features: Mapping[str, Feature], bond: AtomSetTerms, atoms: Sequence[int]) -> AtomSetTerms:
     place = {atom: i for i, atom in enumerate(atoms)}
     names = _renamed(features, bond.coefficients, atoms)
-    return FusedBond(
+    return AtomSetTerms(
         tuple(bond.atoms[atom] for atom in atoms),
         {names[term]: bond.coefficients[term] for term in sorted(names, key=lambda term: names[term])},
         {_moved(features[slot.feature], slot, place): constants for slot, constants in bond.constants.items()},

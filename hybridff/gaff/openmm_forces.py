@@ -17,7 +17,7 @@ from jaxtyping import Float
 from hybridff.expressions.expression import Expression
 from hybridff.gaff.blocks import split
 from hybridff.gaff.features import Feature
-from hybridff.gaff.fused import FusedBond, Slot, alike_bonds, joined, list_factors
+from hybridff.gaff.fused import AtomSetTerms, Slot, alike_atom_sets, joined, list_factors
 from hybridff.gaff.nonbonded import PAIR_FEATURES
 from hybridff.gaff.openmm_native import NATIVE_OF_FEATURE, NO_LENGTH, add_feature
 from hybridff.gaff.terms import TermTable
@@ -43,7 +43,7 @@ def bonded_forces(table: TermTable, values: Float[np.ndarray, " parameters"]) ->
         else:
             custom[term] += coefficient
     features = {rows.feature.name: rows.feature for rows in table.features}
-    groups = [group for alike in alike_bonds(table, factors, custom) for group in split(features, alike)]
+    groups = [group for alike in alike_atom_sets(table, factors, custom) for group in split(features, alike)]
     forces = [_force(features, group) for group in joined(features, groups)]
     if forces:
         _connect(native.setdefault("harmonic_bond", openmm.HarmonicBondForce()), table)
@@ -58,7 +58,7 @@ def _connect(force: openmm.HarmonicBondForce, table: TermTable) -> None:
             force.addBond(i, j, NO_LENGTH, 0.0)
 
 
-def _force(features: Mapping[str, Feature], bonds: Sequence[FusedBond]) -> openmm.CustomCompoundBondForce:
+def _force(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> openmm.CustomCompoundBondForce:
     """One force for bonds with the same products."""
     products = list(bonds[0].coefficients)
     slots = sorted({slot for term in products for slot in term})

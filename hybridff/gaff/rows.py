@@ -10,7 +10,7 @@ from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.features import FEATURES
 from hybridff.gaff.nonbonded import all_pairs
 from hybridff.gaff.parameters import Parameters, numbered_labels
-from hybridff.gaff.reference import LINEAR
+from hybridff.gaff.rest_geometry import LINEAR
 from hybridff.gaff.terms import FeatureRows, Term, TermTable, integers, term_table
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import DEGREE

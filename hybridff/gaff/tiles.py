@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 
 from hybridff.gaff.codegen import Kernel, address, kernel
-from hybridff.gaff.kernels import LEG, WIDTH
+from hybridff.gaff.compiled_loops import LEG, WIDTH
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.geometry import COORDINATES, angle, distance, out_of_plane, torsion
 

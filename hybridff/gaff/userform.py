@@ -15,7 +15,7 @@ from hybridff.gaff.features import Feature
 from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels, plain_label
 from hybridff.gaff.patterns import Pattern, Site, places
 from hybridff.gaff.products import Factor, ProductRow, product_table
-from hybridff.gaff.reference import reference_of
+from hybridff.gaff.rest_geometry import reference_of
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.gaff.topology import Topology
 from hybridff.geometry import COORDINATES

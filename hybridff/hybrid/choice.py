@@ -8,12 +8,12 @@ import numpy as np
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.hyperparameters import Hyperparameters, Objective, Observations, PredictionScore
 from hybridff.fitting.posterior import Posterior
-from hybridff.hybrid.material import Material
+from hybridff.hybrid.material import CorrectionInputs
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.residual import Residual
 from hybridff.hybrid.solver import Solver, solver_of
 from hybridff.hybrid.trained import train
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 from hybridff.units import ANGSTROM, FORCE_KCAL
 
 _PREDICTED = 6000
@@ -24,18 +24,18 @@ units of what the terms alone leave."""
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class ChosenDescriptors:
     """Kernels whose hyperparameters are to be found."""
 
-    material: Material
-    training: Training
+    material: CorrectionInputs
+    training: TrainingData
     solver: Solver
     predictions: Objective | None
     """Scores hyperparameters by their predictions for validation frames; None where kernels have to be trained for
     that."""
 
 
-def choose(material: Material) -> Choice:
+def choose(material: CorrectionInputs) -> ChosenDescriptors:
     """Choose, of the descriptors that may be taken, those that do best with hyperparameters that mostly are good.
 
     Where there are too many frames, or fewer points than these, that takes too long: then the first are taken.
@@ -43,18 +43,20 @@ def choose(material: Material) -> Choice:
     training = first_training(material)
     solver = solver_of(training)
     if material.n_points is not None or material.residual.n_values > _PREDICTED:
-        return Choice(material, training, solver, None)
+        return ChosenDescriptors(material, training, solver, None)
     training = train(training, training.begin, solver).training  # holds what would leave its bounds
     predictions = [predictions_of(training, material.validation.residual, own) for own in material.candidates]
     scores = [one(training.begin) for one in predictions]
     best = scores.index(min(scores))
-    return Choice(material, replace(training, fragments=material.candidates[best]), solver, predictions[best])
+    return ChosenDescriptors(
+        material, replace(training, fragments=material.candidates[best]), solver, predictions[best]
+    )
 
 
-def first_training(material: Material) -> Training:
+def first_training(material: CorrectionInputs) -> TrainingData:
     """The training with the first descriptors and usual hyperparameters."""
     region, n_atoms = material.region, material.residual.positions.shape[1]
-    return Training(
+    return TrainingData(
         material.residual,
         material.candidates[0],
         usual_hyperparameters(material),
@@ -65,7 +67,7 @@ def first_training(material: Material) -> Training:
     )
 
 
-def usual_hyperparameters(material: Material) -> Hyperparameters:
+def usual_hyperparameters(material: CorrectionInputs) -> Hyperparameters:
     """Hyperparameters that the search begins with: what mostly is good, and what the options fix."""
     options, forces = material.task.options, material.task.frames.forces
     assert forces is not None
@@ -77,7 +79,7 @@ def usual_hyperparameters(material: Material) -> Hyperparameters:
     return Hyperparameters.usual(len(material.task.atoms), scale, width, noise)
 
 
-def predictions_of(training: Training, validation: Residual, fragments: Sequence[Fragment]) -> Objective:
+def predictions_of(training: TrainingData, validation: Residual, fragments: Sequence[Fragment]) -> Objective:
     """Scores hyperparameters by what kernels with some descriptors predict for validation frames."""
     posterior = training.posterior
     train_part = _part(training.residual, fragments, posterior, training.pseudo_frames)

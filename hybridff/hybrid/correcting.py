@@ -1,7 +1,7 @@
 """Corrections to a fitted force field: kernels on sets of atoms, trained on what its terms leave.
 
-A ``CorrectionTask`` becomes ``Material`` (checked, with what the terms leave of the frames), a ``Choice`` of
-descriptors, an ``Optimum`` of hyperparameters, and a ``Solution``.
+A ``CorrectionTask`` becomes ``CorrectionInputs`` (checked, with what the terms leave), then ``ChosenDescriptors``,
+``BestHyperparameters``, and a ``Solution``.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.choice import choose
 from hybridff.hybrid.material import CorrectionTask, prepare
-from hybridff.hybrid.optimum import Optimum, optimise
+from hybridff.hybrid.optimum import BestHyperparameters, optimise
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.result import Corrected
 from hybridff.hybrid.solution import solve, without_kernels
@@ -95,7 +95,7 @@ def correct_stable(
     return replace(without_kernels(optimum, remark), report=check_stability(task.force_field, stability))
 
 
-def _verdict(optimum: Optimum, hybrid: ForceField, options: StabilityOptions) -> StabilityReport:
+def _verdict(optimum: BestHyperparameters, hybrid: ForceField, options: StabilityOptions) -> StabilityReport:
     """What the gate finds, and what is wrong at conformers that no frame shows where it finds nothing."""
     report, region = check_stability(hybrid, options), optimum.material.region
     if not report.passed or region is None:

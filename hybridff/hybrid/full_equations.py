@@ -9,16 +9,16 @@ from hybridff.corrections.covariance import add_squares
 from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.corrections.posterior import Targets, solve
 from hybridff.corrections.term import KernelTerm
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 
 
 class CoefficientRowsCache:
     """Keeps the rows of the coefficients from one solution to the next, as only what is held changes them."""
 
     def __init__(self) -> None:
-        self._last: tuple[Training, Float[Tensor, "coefficients n"]] | None = None
+        self._last: tuple[TrainingData, Float[Tensor, "coefficients n"]] | None = None
 
-    def rows(self, training: Training) -> Float[Tensor, "coefficients n"]:
+    def rows(self, training: TrainingData) -> Float[Tensor, "coefficients n"]:
         """What the coefficients do to frames and pseudo-frames, each by the deviation that its fit has left it.
 
         ``training`` is the last one, or made from it.
@@ -35,7 +35,7 @@ class CoefficientRowsCache:
 
 
 def solve_full(
-    training: Training, state: Hyperparameters, cache: CoefficientRowsCache
+    training: TrainingData, state: Hyperparameters, cache: CoefficientRowsCache
 ) -> tuple[list[KernelTerm], Float[np.ndarray, " coefficients"]]:
     """Kernels, and the moves of the coefficients in units of the deviations that their fit has left.
 

@@ -50,7 +50,7 @@ class CorrectionTask:
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class CorrectionInputs:
     """What kernels are trained on and scored by, and what is known before any training."""
 
     task: CorrectionTask
@@ -88,7 +88,7 @@ def check_correctable(name: str, frames: Frames, validation: Frames | None, atom
         )
 
 
-def prepare(task: CorrectionTask) -> Material:
+def prepare(task: CorrectionTask) -> CorrectionInputs:
     """Check a task, predict its frames with the terms, and find what they do not show.
 
     Raises ``FitError`` for a force field that has corrections already, and as ``check_correctable`` does.
@@ -104,7 +104,7 @@ def prepare(task: CorrectionTask) -> Material:
     residual = Residual.of(force_field, frames, atoms, device)
     validation = Validation.of(force_field, task.validation, atoms, device)
     n_points = points_of_each(task, residual.n_values, device)
-    return Material(
+    return CorrectionInputs(
         task,
         residual.subset(np.random.default_rng(task.seed).permutation(len(frames))),
         validation,

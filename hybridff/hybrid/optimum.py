@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from hybridff.corrections.hyperparameters import Hyperparameters, Objective, SearchResult, changes, search
-from hybridff.hybrid.choice import Choice
-from hybridff.hybrid.material import Material
+from hybridff.hybrid.choice import ChosenDescriptors
+from hybridff.hybrid.material import CorrectionInputs
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.score_cache import digest, remembered
 from hybridff.hybrid.scoring import scored
 from hybridff.hybrid.solver import Solver
 from hybridff.hybrid.sparse_equations import widths_are_cheap
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 from hybridff.hybrid.validation import Validation
 from hybridff.progress import Progress, Say, quiet, silent
 
@@ -24,11 +24,11 @@ _SILENT = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Optimum:
+class BestHyperparameters:
     """Kernels with the best hyperparameters."""
 
-    material: Material
-    training: Training
+    material: CorrectionInputs
+    training: TrainingData
     """The training, with the coefficients that are held by now."""
     solver: Solver
     hyperparameters: Hyperparameters
@@ -41,7 +41,9 @@ class Optimum:
 class TrainingScores:
     """Scores hyperparameters by trainings: a coefficient that one of them holds stays held in all later ones."""
 
-    def __init__(self, training: Training, solver: Solver, validation: Validation, options: CorrectionOptions) -> None:
+    def __init__(
+        self, training: TrainingData, solver: Solver, validation: Validation, options: CorrectionOptions
+    ) -> None:
         self.training = training
         self._solver, self._validation = solver, validation
         self._problem = digest(training, validation, options)
@@ -54,7 +56,7 @@ class TrainingScores:
         return found.score
 
 
-def optimise(choice: Choice, say: Say = quiet, progress: Progress = silent) -> Optimum:
+def optimise(choice: ChosenDescriptors, say: Say = quiet, progress: Progress = silent) -> BestHyperparameters:
     """Search for the hyperparameters that do best on the validation frames, from those that a training begins with.
 
     ``say`` is told now and then how far the search is, ``progress`` which share of what may be scored was.
@@ -67,10 +69,10 @@ def optimise(choice: Choice, say: Say = quiet, progress: Progress = silent) -> O
         found = _search(choice, scores, _TRAININGS, say, progress)
         training = scores.training
     seconds = perf_counter() - material.begun
-    return Optimum(material, training, choice.solver, found.hyperparameters, found.gains, seconds)
+    return BestHyperparameters(material, training, choice.solver, found.hyperparameters, found.gains, seconds)
 
 
-def _search(choice: Choice, scores: Objective, most: int, say: Say, progress: Progress) -> SearchResult:
+def _search(choice: ChosenDescriptors, scores: Objective, most: int, say: Say, progress: Progress) -> SearchResult:
     """Change what the options leave open as long as that helps; score no more than ``most`` hyperparameters."""
     task = choice.material.task
     wanted = changes(

@@ -13,11 +13,11 @@ from hybridff.cache import cached_json
 from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.scoring import Scored
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 from hybridff.hybrid.validation import Validation
 
 
-def remembered(problem: str, training: Training, state: Hyperparameters, compute: Callable[[], Scored]) -> Scored:
+def remembered(problem: str, training: TrainingData, state: Hyperparameters, compute: Callable[[], Scored]) -> Scored:
     """The score of some hyperparameters, computed where it is not known, with the coefficients that came to be held.
 
     ``problem`` is the ``digest`` of all else that it depends on.
@@ -39,7 +39,7 @@ def remembered(problem: str, training: Training, state: Hyperparameters, compute
     return Scored(math.inf if kept["score"] is None else float(kept["score"]), training)
 
 
-def digest(training: Training, validation: Validation, options: CorrectionOptions) -> str:
+def digest(training: TrainingData, validation: Validation, options: CorrectionOptions) -> str:
     """A hash of all that scores of a search depend on, before any coefficient is held."""
     residual, posterior = training.residual, training.posterior
     table = residual.force_field.parameter_table

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hybridff.corrections.hyperparameters import Hyperparameters, too_poor_alone
 from hybridff.hybrid.solver import Solver
 from hybridff.hybrid.trained import train
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 from hybridff.hybrid.validation import Validation
 
 
@@ -16,11 +16,11 @@ class Scored:
 
     score: float
     """Score on the validation frames: see ``corrections.hyperparameters.score``; infinite for what is not possible."""
-    training: Training
+    training: TrainingData
     """The training, with the coefficients that are held by now."""
 
 
-def scored(training: Training, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
+def scored(training: TrainingData, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
     """Train kernels and score them; infinite where the terms alone would be bad, or double precision fails."""
     found = train(training, state, solver)
     if found.force_field is None:

@@ -7,7 +7,7 @@ from hybridff.corrections.hyperparameters import LEAST_GAIN, Hyperparameters
 from hybridff.corrections.term import KernelTerm
 from hybridff.frames.accuracy import evaluate
 from hybridff.gaff.forcefield import ForceField
-from hybridff.hybrid.optimum import Optimum
+from hybridff.hybrid.optimum import BestHyperparameters
 from hybridff.hybrid.result import Corrected
 from hybridff.hybrid.trained import train
 from hybridff.hybrid.unseen import train_with_wells
@@ -18,11 +18,11 @@ class Solution:
     """The outcome of one more training."""
 
     corrected: Corrected
-    optimum: Optimum
+    optimum: BestHyperparameters
     """Where a solution with other noise goes on: with the coefficients that are held, and the pseudo-frames."""
 
 
-def solve(optimum: Optimum, noise: float = 1.0) -> Solution:
+def solve(optimum: BestHyperparameters, noise: float = 1.0) -> Solution:
     """Train kernels with ``noise`` times the best noise; leave them out where they are no better than the terms alone.
 
     Raises ``InputError`` where double precision fails.
@@ -43,13 +43,13 @@ def solve(optimum: Optimum, noise: float = 1.0) -> Solution:
     return Solution(replace(corrected, seconds=corrected.seconds + perf_counter() - begin), optimum)
 
 
-def without_kernels(optimum: Optimum, *remarks: str) -> Corrected:
+def without_kernels(optimum: BestHyperparameters, *remarks: str) -> Corrected:
     """The force field as it was, with reasons for that."""
     found = _corrected(optimum, optimum.material.task.force_field, optimum.hyperparameters)
     return replace(found, remarks=remarks)
 
 
-def _corrected(optimum: Optimum, hybrid: ForceField, state: Hyperparameters) -> Corrected:
+def _corrected(optimum: BestHyperparameters, hybrid: ForceField, state: Hyperparameters) -> Corrected:
     """What is known of a force field with kernels."""
     task, training = optimum.material.task, optimum.training
     kernels = [term.expansion for term in hybrid.corrections if isinstance(term, KernelTerm)]

@@ -15,7 +15,7 @@ from hybridff.corrections.term import KernelTerm
 from hybridff.hybrid.hot_frames import HotFrames
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.residual import Residual
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 
 _FUNCTIONS = 7000
 """Most functions of all kernels together: their equations take 0.4 GB."""
@@ -33,9 +33,9 @@ class SparseProblemCache:
     """Keeps equations from one solution to the next, for the last length scales."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[tuple[Fragment, ...], tuple[float, ...]], tuple[Training, SparseProblem]] = {}
+        self._kept: dict[tuple[tuple[Fragment, ...], tuple[float, ...]], tuple[TrainingData, SparseProblem]] = {}
 
-    def problem(self, training: Training, widths: tuple[float, ...]) -> SparseProblem:
+    def problem(self, training: TrainingData, widths: tuple[float, ...]) -> SparseProblem:
         """The equations of a training with kernels of some length scales [1/nm].
 
         ``training`` is the last one, or made from it by ``holding``, then ``with_pseudo_frames`` and
@@ -54,7 +54,7 @@ class SparseProblemCache:
 
 
 def solve_sparse(
-    training: Training, state: Hyperparameters, cache: SparseProblemCache
+    training: TrainingData, state: Hyperparameters, cache: SparseProblemCache
 ) -> tuple[list[KernelTerm], Float[np.ndarray, " coefficients"]]:
     """Kernels, and the moves of the coefficients in units of the deviations that their fit has left.
 
@@ -67,7 +67,7 @@ def solve_sparse(
     return terms, others[1:].numpy(force=True)
 
 
-def widths_are_cheap(training: Training) -> bool:
+def widths_are_cheap(training: TrainingData) -> bool:
     """Whether other length scales can be tried: with few points, all rows of the equations change."""
     if training.n_points is None:
         return True
@@ -76,18 +76,18 @@ def widths_are_cheap(training: Training) -> bool:
     return training.residual.n_values * n_unknowns**2 < _CHEAP
 
 
-def _points_of_each(training: Training) -> int:
+def _points_of_each(training: TrainingData) -> int:
     """Points of each kernel, as far as memory allows."""
     assert training.n_points is not None
     return min(training.n_points, max(1, _FUNCTIONS // _functions_of_a_point(training)))
 
 
-def _functions_of_a_point(training: Training) -> int:
+def _functions_of_a_point(training: TrainingData) -> int:
     """Functions that a point of each kernel gives, all kernels together."""
     return sum(n_internal(len(fragment.atoms)) + 1 for fragment in training.fragments)
 
 
-def _problem(training: Training, widths: tuple[float, ...]) -> SparseProblem:
+def _problem(training: TrainingData, widths: tuple[float, ...]) -> SparseProblem:
     """New equations."""
     positions = training.residual.on_device(training.residual.positions)
     n_points = _points_of_each(training)
@@ -99,7 +99,7 @@ def _problem(training: Training, widths: tuple[float, ...]) -> SparseProblem:
     return SparseProblem.of(_blocks(training), training.fragments, centres, priors)
 
 
-def _bring_up_to_date(problem: SparseProblem, before: Training, now: Training) -> None:
+def _bring_up_to_date(problem: SparseProblem, before: TrainingData, now: TrainingData) -> None:
     """Change equations in place, which may be too large for a copy: what is held since, and newer pseudo-frames."""
     for held in now.held[len(before.held) :]:
         zero_of_energy = np.zeros((1, held.directions.shape[1]))
@@ -110,7 +110,7 @@ def _bring_up_to_date(problem: SparseProblem, before: Training, now: Training) -
     problem.set_pseudo_energies(now.pseudo_frames.energies)
 
 
-def _blocks(training: Training) -> Iterator[Block]:
+def _blocks(training: TrainingData) -> Iterator[Block]:
     """Frames, hot frames and pseudo-frames, as many at a time as memory allows."""
     size = max(1, _BLOCK_BYTES // (8 * _FUNCTIONS * (training.residual.n_directions + 1)))
     for part in _parts(training.residual, size):
@@ -129,19 +129,19 @@ def _parts(residual: Residual, size: int) -> Iterator[Residual]:
         yield residual.subset(rows[first : first + size])
 
 
-def _pseudo_block(training: Training, pseudo_frames: PseudoFrames) -> Block:
+def _pseudo_block(training: TrainingData, pseudo_frames: PseudoFrames) -> Block:
     """Pseudo-frames without any frame."""
     none = training.residual.subset(np.arange(0))
     return replace(_block(training, none, pseudo_frames), pseudo_deviations=pseudo_frames.deviations)
 
 
-def _hot_block(training: Training, hot: HotFrames) -> Block:
+def _hot_block(training: TrainingData, hot: HotFrames) -> Block:
     """Hot frames, less sure than others."""
     deviations = np.full(len(hot.residual), hot.energy_deviation)
     return replace(_block(training, hot.residual), pseudo_deviations=deviations, force_scale=_HOT_FORCES)
 
 
-def _block(training: Training, part: Residual, pseudo_frames: PseudoFrames | None = None) -> Block:
+def _block(training: TrainingData, part: Residual, pseudo_frames: PseudoFrames | None = None) -> Block:
     """Frames and pseudo-frames with what the zero of energy and the coefficients do to them."""
     data = part.projected(pseudo_frames)
     offset = (data.offset > 0).to(data.offset) * training.residual.energy_scale

@@ -9,19 +9,19 @@ from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.errors import InputError
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.solver import Solver
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 
 _OUT = 1e-3
 """How far a coefficient may be moved back into its bounds, in units of its prior deviation."""
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainedKernels:
     """What a training came to."""
 
     force_field: ForceField | None
     """The force field with kernels; None where double precision fails."""
-    training: Training
+    training: TrainingData
     """The training, with the coefficients that are held by now."""
     failure: str = ""
     """What to say where there is no force field."""
@@ -36,24 +36,24 @@ class Trained:
         return self.force_field
 
 
-def train(training: Training, state: Hyperparameters, solver: Solver) -> Trained:
+def train(training: TrainingData, state: Hyperparameters, solver: Solver) -> TrainedKernels:
     """Solve for kernels and coefficients; a coefficient that would leave its bounds is held, and all solved again."""
     force_field = training.residual.force_field
     while True:
         try:
             terms, moves = solver(training, state)
         except InputError as error:
-            return Trained(None, training, str(error))
+            return TrainedKernels(None, training, str(error))
         if training.posterior is None:
-            return Trained(force_field.with_corrections(terms), training)
+            return TrainedKernels(force_field.with_corrections(terms), training)
         values, out = moved(training, moves)
         if not len(out):
-            return Trained(force_field.with_values(values).with_corrections(terms), training)
+            return TrainedKernels(force_field.with_values(values).with_corrections(terms), training)
         training = training.holding(out)
 
 
 def moved(
-    training: Training, moves: Float[np.ndarray, " coefficients"]
+    training: TrainingData, moves: Float[np.ndarray, " coefficients"]
 ) -> tuple[Float[np.ndarray, " parameters"], np.ndarray]:
     """Parameters of the terms within their bounds, and places of the coefficients that had to be put back into them.
 

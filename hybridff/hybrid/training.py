@@ -26,7 +26,7 @@ class Held:
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
+class TrainingData:
     """What kernels are trained on: frames, pseudo-frames, hot frames, and what the fit of the terms has left open."""
 
     residual: Residual
@@ -45,7 +45,7 @@ class Training:
     held: tuple[Held, ...] = ()
     """Coefficients that are held, in the order in which solutions took them out of their bounds."""
 
-    def holding(self, places: Int[np.ndarray, " held"]) -> "Training":
+    def holding(self, places: Int[np.ndarray, " held"]) -> "TrainingData":
         """Some of the fitted coefficients held where their fit has left them, in all later solutions."""
         assert self.posterior is not None
         spread = self.posterior.spread
@@ -53,11 +53,11 @@ class Training:
         rest = replace(self.posterior, spread=spread - directions @ (directions.T @ spread))
         return replace(self, posterior=rest, held=(*self.held, Held(places, directions)))
 
-    def with_pseudo_frames(self, more: PseudoFrames) -> "Training":
+    def with_pseudo_frames(self, more: PseudoFrames) -> "TrainingData":
         """More pseudo-frames, after those that there are."""
         return replace(self, pseudo_frames=self.pseudo_frames + more)
 
-    def with_pseudo_energy(self, energy: float) -> "Training":
+    def with_pseudo_energy(self, energy: float) -> "TrainingData":
         """Kernels that should add this to the energies of all pseudo-frames [kJ/mol]."""
         return replace(self, pseudo_frames=self.pseudo_frames.with_energy(energy))
 

@@ -15,8 +15,8 @@ from hybridff.frames.accuracy import predict
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.solver import Solver
-from hybridff.hybrid.trained import Trained, train
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.trained import TrainedKernels, train
+from hybridff.hybrid.training import TrainingData
 from hybridff.stability.gate import Finding
 from hybridff.units import KCAL_MOL
 
@@ -92,7 +92,9 @@ def unseen_region(
     return UnseenRegion(terms, frames, conformers, max(_LEAST_DEVIATION, _AS_WRONG * energy) / max(force, _TINY))
 
 
-def train_with_wells(training: Training, state: Hyperparameters, solver: Solver, region: UnseenRegion) -> Trained:
+def train_with_wells(
+    training: TrainingData, state: Hyperparameters, solver: Solver, region: UnseenRegion
+) -> TrainedKernels:
     """Train kernels that leave energies of unseen conformers about where the terms have them.
 
     Raises ``InputError`` where double precision fails.

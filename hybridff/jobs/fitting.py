@@ -116,7 +116,7 @@ def fit_data(
     return [_fitted(member, i, members, stable, job, say, kernels) for i, member in enumerate(members)]
 
 
-def at_start(
+def form_at_start(
     molecule: Molecule,
     parameters: ClassOneParameters,
     job: FitJob,
@@ -166,7 +166,7 @@ def _member(item: Data, job: FitJob, say: Say) -> _Member:
     say(f"{placed.name}: charges and atom types …")
     parameters = starting_parameters(placed, job.starting)
     stock = ForceField.build(placed, parameters)
-    force_field = at_start(placed, parameters, job, parts["train"].positions)
+    force_field = form_at_start(placed, parameters, job, parts["train"].positions)
     for row in job.form.unmatched(force_field.parameter_table):
         say(f"Note: {placed.name}: nothing in the molecule fits the row {row!r} of {job.form.form}.")
     atoms = atoms_of_kernels(job.correction, placed, parts["train"].positions)

@@ -14,10 +14,10 @@ from hybridff.frames.reading import read_frames
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Say, quiet
 from hybridff.reference.labels import labelled_energy
-from hybridff.reference.pyscf_level import Level, energy, separated_energy
+from hybridff.reference.pyscf_level import PySCFLevel, energy, separated_energy
 from hybridff.units import ANGSTROM
 
-LEVEL = Level(dispersion=False)
+LEVEL = PySCFLevel(dispersion=False)
 """The level of theory."""
 _HYDROXYL = (2, 8)
 """Atoms of the bond that is pulled apart."""

@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float
 
 from hybridff.cache import cached_json
-from hybridff.reference.pyscf_level import Level, energy, energy_forces
+from hybridff.reference.pyscf_level import PySCFLevel, energy, energy_forces
 
 
 def labelled(
-    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: Level
+    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: PySCFLevel
 ) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
     """Energy [kJ/mol] and forces [kJ/mol/nm] at positions [nm]; raises as ``pyscf_level.energy_forces`` does."""
 
@@ -24,7 +24,7 @@ def labelled(
 
 
 def label_arrays(
-    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: Level
+    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: PySCFLevel
 ) -> dict[str, np.ndarray]:
     """The same without the cache, as arrays ``energy`` [kJ/mol] and ``forces`` [kJ/mol/nm] that a file can hold."""
     found, forces = energy_forces(symbols, positions, level)
@@ -34,8 +34,8 @@ def label_arrays(
 def labelled_energy(
     symbols: Sequence[str],
     positions: Float[np.ndarray, "atoms 3"],
-    level: Level,
-    method: Callable[[Sequence[str], Float[np.ndarray, "atoms 3"], Level], float] = energy,
+    level: PySCFLevel,
+    method: Callable[[Sequence[str], Float[np.ndarray, "atoms 3"], PySCFLevel], float] = energy,
     name: str = "restricted",
 ) -> float:
     """Energy alone [kJ/mol] at positions [nm], by another ``method`` than ``pyscf_level.energy`` under its ``name``."""
@@ -51,7 +51,7 @@ def _key(symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], method
 def slopes(
     symbols: Sequence[str],
     positions: Float[np.ndarray, "atoms 3"],
-    level: Level,
+    level: PySCFLevel,
     *,
     directions: int = 4,
     step: float = 1e-4,

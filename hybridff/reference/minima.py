@@ -13,8 +13,8 @@ from ase.optimize import BFGS
 from jaxtyping import Float, Int
 from openmm import unit
 
-from hybridff.analysis.minima import handed_alike
-from hybridff.analysis.populations import basins_of, nearest, telling_rotors
+from hybridff.analysis.minima import matching_chirality
+from hybridff.analysis.populations import basins_of, distinguishing_rotors, nearest
 from hybridff.analysis.torsions import Torsion, angles_of
 from hybridff.errors import InputError
 from hybridff.export.ase_atoms import atoms_at
@@ -48,7 +48,7 @@ class ReferenceMinima:
     @property
     def rotors(self) -> list[Torsion]:
         """Torsions that tell the minima apart."""
-        return telling_rotors(self.molecule)
+        return distinguishing_rotors(self.molecule)
 
     def nearest(self, torsions: Float[np.ndarray, "frames rotors"]) -> Int[np.ndarray, " frames"]:
         """The minimum that each frame belongs to, by its torsions [rad]."""
@@ -82,7 +82,7 @@ def read_minima(molecule: Molecule, path: Path, most: int) -> ReferenceMinima:
     content = json.loads(path.read_text(encoding="utf-8"))
     chosen = content["minima"][:most]
     energies = np.array([minimum["energy"] for minimum in chosen]) * KCAL_MOL
-    positions = np.array([handed_alike(molecule, np.array(own["positions"]) * ANGSTROM) for own in chosen])
+    positions = np.array([matching_chirality(molecule, np.array(own["positions"]) * ANGSTROM) for own in chosen])
     return ReferenceMinima(molecule, content["theory"], positions, energies - energies[0])
 
 

@@ -28,7 +28,7 @@ COARSE_GRID = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Level:
+class PySCFLevel:
     """A level of theory: a functional of density and gradient, restricted Kohn-Sham, Coulomb density fitting."""
 
     functional: str = "PBE"
@@ -58,7 +58,7 @@ class Level:
 
 
 def energy_forces(
-    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: Level
+    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: PySCFLevel
 ) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
     """Energy [kJ/mol] and forces [kJ/mol/nm] at positions [nm].
 
@@ -75,7 +75,7 @@ def energy_forces(
     return float(found) * HARTREE, -slope * (HARTREE / BOHR)
 
 
-def energy(symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: Level) -> float:
+def energy(symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: PySCFLevel) -> float:
     """Energy alone [kJ/mol] at positions [nm]; raises as ``energy_forces`` does."""
     mol = _molecule(symbols, positions, level)
     found = float(_converged(mol, level).e_tot)
@@ -83,7 +83,7 @@ def energy(symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], leve
 
 
 def separated_energy(
-    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: Level, leaving: int
+    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: PySCFLevel, leaving: int
 ) -> float:
     """Unrestricted energy [kJ/mol], where an atom comes apart into a radical: it begins with electrons of one spin.
 
@@ -115,19 +115,19 @@ class PBE(MoleculeCalculator):
 
     def __init__(self, *, dispersion: bool = False) -> None:
         super().__init__()
-        self._level = Level(dispersion=dispersion)
+        self._level = PySCFLevel(dispersion=dispersion)
 
     def energy_forces(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
         """Energy [kJ/mol] and forces [kJ/mol/nm] at positions [nm]."""
         return energy_forces(tuple(self.atoms.symbols), positions, self._level)
 
 
-def _molecule(symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: Level) -> gto.Mole:
+def _molecule(symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: PySCFLevel) -> gto.Mole:
     atoms = list(zip(symbols, (positions / ANGSTROM).tolist(), strict=True))
     return gto.M(atom=atoms, basis=level.basis, verbose=0)
 
 
-def _dispersion(mol: gto.Mole, level: Level) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
+def _dispersion(mol: gto.Mole, level: PySCFLevel) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
     """Energy [Hartree] and its slope [Hartree/Bohr] of two-body D3(BJ) (S. Grimme et al., 2011)."""
     try:
         from pyscf.dispersion.dftd3 import DFTD3Dispersion
@@ -137,7 +137,7 @@ def _dispersion(mol: gto.Mole, level: Level) -> tuple[float, Float[np.ndarray, "
     return float(found["energy"]), found["gradient"]
 
 
-def _converged(mol: gto.Mole, level: Level) -> dft.rks.RKS:
+def _converged(mol: gto.Mole, level: PySCFLevel) -> dft.rks.RKS:
     """The Kohn-Sham solution on the fine grid."""
     fine, coarse = _kohn_sham(mol, level, level.grid), _kohn_sham(mol, level, COARSE_GRID)
     fine.with_df = coarse.with_df.build()
@@ -240,7 +240,7 @@ def _xc_gradient(mf: dft.rks.RKS, density: Float[np.ndarray, "ao ao"]) -> Float[
     return gradient
 
 
-def _kohn_sham(mol: gto.Mole, level: Level, grid: int) -> _ShiftedRKS:
+def _kohn_sham(mol: gto.Mole, level: PySCFLevel, grid: int) -> _ShiftedRKS:
     """Equations that are not solved yet, with PySCF's level of the grid."""
     mf = _ShiftedRKS(mol, xc=level.functional).density_fit(auxbasis=AUXILIARY_BASIS)
     mf.grids.level = grid

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from hybridff.analysis.populations import telling_rotors
+from hybridff.analysis.populations import distinguishing_rotors
 from hybridff.export.compiled import compile_model
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
@@ -71,5 +71,5 @@ class BeforeAfter:
 
     def rotors(self) -> list[Rotor]:
         """Torsions that turn; those of methyl groups and their like come last."""
-        telling = telling_rotors(self.molecule)
+        telling = distinguishing_rotors(self.molecule)
         return telling + [rotor for rotor in find_rotors(self.molecule) if rotor not in telling]

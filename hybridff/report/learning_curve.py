@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hybridff.document.blocks import Section, Table
-from hybridff.fitting.refit import fit_together
+from hybridff.fitting.fits import fit_together
 from hybridff.frames.accuracy import Errors, evaluate
 from hybridff.gaff.start import starting_parameters
-from hybridff.jobs.fitting import FittedMolecule, at_start
+from hybridff.jobs.fitting import FittedMolecule, form_at_start
 from hybridff.progress import Progress, silent
 from hybridff.report import pictures
 from hybridff.units import FORCE_KCAL, KCAL_MOL
@@ -39,7 +39,7 @@ def learning_curves(fitted: Sequence[FittedMolecule], progress: Progress = silen
         pairs = []
         for item, own in zip(fitted, parameters, strict=True):
             frames = item.data.frames.subset(item.split.train[: max(_LEAST, len(item.split.train) // part)])
-            built = at_start(item.start.molecule, own, job, frames.positions)
+            built = form_at_start(item.start.molecule, own, job, frames.positions)
             pairs.append((built, frames))
         validation = [item.data.frames.subset(item.split.validation) for item in fitted]
         result = fit_together(pairs, job.fit, validation)

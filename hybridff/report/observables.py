@@ -12,9 +12,9 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
-from hybridff.analysis.minima import SAME_SHAPE, Minimum, guesses, relaxed_minimum, rmsd, unlike
+from hybridff.analysis.minima import SAME_SHAPE, Minimum, distinct_minima, guesses, relaxed_minimum, rmsd
 from hybridff.analysis.modes import Modes, matching, modes_of
-from hybridff.analysis.populations import basins_of, free_energy, populations, telling_rotors
+from hybridff.analysis.populations import basins_of, distinguishing_rotors, free_energy, populations
 from hybridff.analysis.sampling import SamplingOptions, sample
 from hybridff.analysis.scan import Scan, relaxed_scan
 from hybridff.analysis.torsions import angles_of
@@ -151,7 +151,7 @@ def free_energy_section(
 ) -> Section:
     """Free energies along the torsions that tell conformers apart, from simulated tempering."""
     title, molecule = "Free energies at 300 K", pair.molecule
-    rotors = telling_rotors(molecule)[:_MOST_ROTORS] or pair.rotors()[:1]
+    rotors = distinguishing_rotors(molecule)[:_MOST_ROTORS] or pair.rotors()[:1]
     if not rotors:
         return Section(title, ("The molecule has no bond that turns freely.",), page_only=True)
     picosecond = 1000 / _SAMPLING_STEP * 1e-6 * _RUNS * sum(one.microseconds for one in speed.values())
@@ -186,7 +186,7 @@ def free_energy_section(
         "bands are standard errors from the scatter of the runs, and gaps are angles that no run came to. Where bands "
         "are broad or barriers high, take longer runs: hybridff analyse populations.",
     )
-    shares = (_populations(pair, angles, rotors),) if rotors == telling_rotors(molecule) else ()
+    shares = (_populations(pair, angles, rotors),) if rotors == distinguishing_rotors(molecule) else ()
     return Section(title, sentences, pictures=drawn, more=shares, page_only=True)
 
 
@@ -238,7 +238,7 @@ def _minima(molecule: Molecule, model: ForceField) -> list[Minimum]:
     for guess in guesses(molecule, _GUESSES)[:_MOST_MINIMA]:
         if perf_counter() - begin < _PATIENCE:
             ended.append(relaxed_minimum(molecule, calculator, guess.positions))
-    return unlike(molecule, [minimum for minimum in ended if minimum is not None])
+    return distinct_minima(molecule, [minimum for minimum in ended if minimum is not None])
 
 
 def _percent(share: float, error: float) -> str:

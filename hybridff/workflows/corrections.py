@@ -20,7 +20,7 @@ from hybridff.workflows.folder import read_posterior, write_documented
 
 
 @dataclass(frozen=True, eq=False)
-class ModelCorrection:
+class CorrectionRun:
     """What kernels made of a model."""
 
     job: CorrectionJob
@@ -77,7 +77,7 @@ def correct_model(
     *,
     say: Say = quiet,
     progress: Progress = silent,
-) -> ModelCorrection:
+) -> CorrectionRun:
     """Add kernels to a model, as ``hybridff correct`` does: read, check, train, prove stable, evaluate.
 
     ``model`` is a folder that a fit or ``parametrize`` wrote; with the posterior that ``keep_posterior`` leaves there,
@@ -89,7 +89,7 @@ def correct_model(
     files = [data] if isinstance(data, str | Path) else list(data)
     item = read_data_of(saved, files, job.reading, say)
     found = correct_data(saved, item, job, posterior=read_posterior(model), say=say, progress=progress)
-    return ModelCorrection(job, Path(model), tuple(map(Path, files)), found)
+    return CorrectionRun(job, Path(model), tuple(map(Path, files)), found)
 
 
 def read_data_of(saved: SavedModel, files: Sequence[str | Path], options: DataOptions | None, say: Say = quiet) -> Data:

@@ -23,7 +23,7 @@ from hybridff.workflows.folder import write_documented
 
 
 @dataclass(frozen=True, eq=False)
-class MoleculeFit:
+class FitRun:
     """What a fit made of one molecule, or of several that were fitted together."""
 
     job: FitJob
@@ -107,7 +107,7 @@ def fit_molecule(
     *,
     say: Say = quiet,
     progress: Progress = silent,
-) -> MoleculeFit:
+) -> FitRun:
     """Fit a force field to reference data, as ``hybridff fit`` does: read, check, fit, prove stable, evaluate.
 
     ``data`` are one or several files of energies and forces (npz, extended XYZ, or what ASE reads), of one molecule or
@@ -126,7 +126,7 @@ def fit_molecule(
         for message in item.report.messages():
             say(f"Note: {item.molecule.name}: {message}")
     fitted = fit_data(read, job, say=say, progress=progress)
-    return MoleculeFit(job, tuple(map(Path, files)), tuple(fitted))
+    return FitRun(job, tuple(map(Path, files)), tuple(fitted))
 
 
 def write_fitted(item: FittedMolecule, document: Document, folder: Path) -> None:

@@ -10,15 +10,15 @@ from hybridff.analysis.minima import (
     MinimaComparison,
     Minimum,
     compare_minima,
+    distinct_minima,
     guesses,
-    handed_alike,
+    matching_chirality,
     minima_of,
     positions_of,
     relaxed_minimum,
     rmsd,
     search,
     start_of,
-    unlike,
 )
 from hybridff.errors import InputError
 from hybridff.export.calculator import HybridFFCalculator
@@ -62,7 +62,7 @@ def test_equal_minima_are_one_and_others_are_not() -> None:
     far = x.copy()
     far[8] += 0.1
     given = [Minimum(0.2, -x), Minimum(0.0, x), Minimum(0.1, far), Minimum(2.0, x)]
-    assert [minimum.energy for minimum in unlike(own, given)] == [0.0, 0.1, 2.0]
+    assert [minimum.energy for minimum in distinct_minima(own, given)] == [0.0, 0.1, 2.0]
 
 
 def test_guesses_are_the_same_for_a_seed() -> None:
@@ -98,7 +98,7 @@ def test_equal_atoms_are_named_so_that_centres_are_as_handed_as_in_the_molecule(
     methyl, methylene = [0, 1, 3, 4], [1, 0, 2, 6]
     for wrong in (-x, x[[0, 1, 2, 4, 3, 5, 6, 7, 8]], x[[0, 1, 2, 3, 4, 5, 7, 6, 8]]):
         assert any(volume(wrong, atoms) * volume(x, atoms) < 0 for atoms in (methyl, methylene))
-        found = handed_alike(own, wrong)
+        found = matching_chirality(own, wrong)
         assert all(volume(found, atoms) * volume(x, atoms) > 0 for atoms in (methyl, methylene))
         assert rmsd(own, found, wrong) < 1e-7
     for guess in guesses(own, wanted=20):

@@ -10,10 +10,10 @@ from hybridff.analysis.populations import (
     basins_of,
     compare_free_energies,
     compare_populations,
+    distinguishing_rotors,
     free_energy,
     nearest,
     populations,
-    telling_rotors,
 )
 from hybridff.analysis.torsions import angles_of
 from hybridff.molecules.molecule import Molecule
@@ -22,8 +22,8 @@ from hybridff.units import BOLTZMANN, DEGREE, KCAL_MOL
 
 
 def test_methyl_groups_tell_nothing() -> None:
-    assert telling_rotors(molecule("ethanol")) == [(0, 1, 2, 8)]
-    assert telling_rotors(Molecule.from_smiles("CCC")) == []
+    assert distinguishing_rotors(molecule("ethanol")) == [(0, 1, 2, 8)]
+    assert distinguishing_rotors(Molecule.from_smiles("CCC")) == []
 
 
 def placed(smiles: str) -> Molecule:
@@ -34,7 +34,7 @@ def turned(own: Molecule, *angles: float) -> np.ndarray:
     """Positions [nm] with the rotors that tell conformers apart at some angles [degrees]."""
     x = own.positions
     assert x is not None
-    for rotor, angle in zip(telling_rotors(own), angles, strict=True):
+    for rotor, angle in zip(distinguishing_rotors(own), angles, strict=True):
         x = turn(own, x, rotor, angle * DEGREE)
     return x
 
@@ -47,7 +47,7 @@ def test_frames_belong_to_the_nearest_basin() -> None:
 
 def test_a_molecule_without_a_hand_becomes_its_mirror_image_in_dynamics() -> None:
     own = placed("CCO")
-    rotors = telling_rotors(own)
+    rotors = distinguishing_rotors(own)
     gauche, trans = turned(own, 60), turned(own, 180)
     basins = basins_of(own, np.array([gauche, trans]), rotors)
     assert [len(basin) for basin in basins] == [2, 2]  # ±60°, and 180° from both sides
@@ -56,7 +56,7 @@ def test_a_molecule_without_a_hand_becomes_its_mirror_image_in_dynamics() -> Non
 
 def test_a_molecule_with_a_hand_does_not() -> None:
     own = placed("C[C@H](O)[C@H](F)Cl")
-    rotors = telling_rotors(own)
+    rotors = distinguishing_rotors(own)
     minima = np.array([turned(own, *angles) for angles in ((60, 60), (-60, -60))])
     basins = basins_of(own, minima, rotors)
     assert [len(basin) for basin in basins] == [1, 1]
@@ -65,7 +65,7 @@ def test_a_molecule_with_a_hand_does_not() -> None:
 
 def test_minima_of_another_stereoisomer_are_never_reached_and_those_of_the_mirror_image_are_its_own() -> None:
     own, other = placed("C[C@H](O)[C@H](F)Cl"), placed("C[C@H](O)[C@@H](F)Cl")
-    rotors = telling_rotors(own)
+    rotors = distinguishing_rotors(own)
     minima = np.array([turned(own, 60, 60), -turned(own, -60, -60), turned(other, 60, 60)])
     assert [len(basin) for basin in basins_of(own, minima, rotors)] == [1, 1, 0]
 
@@ -73,7 +73,7 @@ def test_minima_of_another_stereoisomer_are_never_reached_and_those_of_the_mirro
 def test_equal_groups_may_be_exchanged() -> None:
     """Isopropanol: the hydroxyl hydrogen beside one methyl group or the other is one minimum, between them another."""
     own = placed("CC(O)C")
-    rotors = telling_rotors(own)
+    rotors = distinguishing_rotors(own)
     ((first, second, third, last),) = rotors
     methyls = [n for n in own.neighbours[second] if own.numbers[n] == 6]
     if first not in methyls:
@@ -142,7 +142,7 @@ def test_populations_are_shown_in_percent() -> None:
 
 def test_runs_of_methods_become_populations_and_free_energies() -> None:
     own = placed("CCO")
-    rotors = telling_rotors(own)
+    rotors = distinguishing_rotors(own)
     gauche, trans = turned(own, 60), turned(own, 180)
     runs = {"one": {300.0: [np.array([gauche, trans, trans]), np.array([trans])]}}
     found = compare_populations(own, runs, [Minimum(1.0, trans), Minimum(3.0, gauche)], rotors)

@@ -17,7 +17,7 @@ from models import write_frames
 from openmm import app, unit
 
 from hybridff.analysis.modes import HESSIAN_KCAL, hessian, modes_of, nearest_minimum
-from hybridff.cli import running as cli_run
+from hybridff.cli import openmm_commands as cli_run
 from hybridff.export.calculator import HybridFFCalculator
 from hybridff.export.modelfile import read_model
 from hybridff.frames.accuracy import evaluate, predict

@@ -11,7 +11,7 @@ from hybridff.comparison import basin_populations as bp
 from hybridff.export.modelfile import SavedModel
 from hybridff.frames.accuracy import predict
 from hybridff.reference.minima import ReferenceMinima
-from hybridff.reference.pyscf_level import Level
+from hybridff.reference.pyscf_level import PySCFLevel
 from hybridff.units import BOLTZMANN, KCAL_MOL
 
 MODEL = force_field("ethanol")
@@ -50,12 +50,12 @@ def test_shares_of_the_minima_add_up(runs: list[bp.Run], minima: ReferenceMinima
 def test_labels_of_a_method_that_is_the_model_change_nothing(
     runs: list[bp.Run], minima: ReferenceMinima, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def by_model(symbols: object, positions: np.ndarray, level: Level) -> float:
+    def by_model(symbols: object, positions: np.ndarray, level: PySCFLevel) -> float:
         return float(predict(MODEL, positions[None])[0][0]) + 77.0
 
     monkeypatch.setattr(bp, "labelled_energy", by_model)
     said: list[str] = []
-    labels = bp.labelled_frames(runs, 500.0, minima, wanted=3, level=Level(dispersion=False), say=said.append)
+    labels = bp.labelled_frames(runs, 500.0, minima, wanted=3, level=PySCFLevel(dispersion=False), say=said.append)
     assert np.bincount(labels["basins"]).max() <= 3
     assert said[-1] == f"500 K: {len(labels['energies'])} of {len(labels['energies'])} reference energies"
     found = bp.reference_populations(labels, runs, 500.0, minima, MODEL)

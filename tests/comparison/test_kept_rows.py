@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridff.comparison.kept_rows import KeptComparison
+from hybridff.comparison.kept_rows import ResumableComparison
 from hybridff.comparison.options import ComparisonOptions
 from hybridff.comparison.run import ComparisonJob
 
@@ -17,7 +17,7 @@ def test_fits_and_rows_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     said: list[str] = []
     fits = {"quick": ("--form", "harmonic", "--gate", "none", "--report", "brief")}
     job = ComparisonJob(options=QUICK)
-    kept = KeptComparison(DATA, 40, 20, 30, fits, {"UFF": "uff"}, tmp_path, job, said.append)
+    kept = ResumableComparison(DATA, 40, 20, 30, fits, {"UFF": "uff"}, tmp_path, job, said.append)
     one, again = kept.comparison(["quick", "UFF"]), kept.comparison(["quick", "UFF"])
     assert [row.name for row in one.rows] == ["quick", "UFF"]
     assert [line.split(": ")[1][:5] for line in said] == ["quick", "quick", "UFF i"]

@@ -6,7 +6,7 @@ import pytest
 from benchmark import benchmark_set
 
 from hybridff.comparison import recipes
-from hybridff.comparison.recipes import RECIPES, SGDML, SIX, KeptModels, sgdml_fits, train_sgdml
+from hybridff.comparison.recipes import RECIPES, SGDML, SIX, StoredModels, sgdml_fits, train_sgdml
 from hybridff.errors import InputError
 from hybridff.frames.accuracy import evaluate
 from hybridff.stability.gate import GateOptions
@@ -15,10 +15,10 @@ NO_GATE = GateOptions(gate="none")
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeptModels:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoredModels:
     monkeypatch.setattr(recipes, "VALIDATION", 20)
     monkeypatch.setattr(recipes, "RECIPES", {name: replace(how, gate=NO_GATE) for name, how in RECIPES.items()})
-    return KeptModels(tmp_path / "models", benchmark_set(), 30)
+    return StoredModels(tmp_path / "models", benchmark_set(), 30)
 
 
 def test_the_six_models_of_most_tables_have_recipes() -> None:
@@ -27,7 +27,7 @@ def test_the_six_models_of_most_tables_have_recipes() -> None:
     assert RECIPES["stock GAFF"].form is None
 
 
-def test_folders_are_named_by_set_frames_and_recipe(kept: KeptModels) -> None:
+def test_folders_are_named_by_set_frames_and_recipe(kept: StoredModels) -> None:
     assert kept.path("class2 + n→π*").name == "ethanol-30-class2-n-pi-star"
     assert kept.file("stock GAFF", "scan.npz") == kept.folder / "ethanol-30-stock-GAFF-scan.npz"
     fewer = replace(kept, points=7)
@@ -35,7 +35,7 @@ def test_folders_are_named_by_set_frames_and_recipe(kept: KeptModels) -> None:
     assert fewer.path("class2").name == "ethanol-30-class2"
 
 
-def test_a_model_is_made_once_with_its_errors_on_unseen_frames(kept: KeptModels) -> None:
+def test_a_model_is_made_once_with_its_errors_on_unseen_frames(kept: StoredModels) -> None:
     said: list[str] = []
     kept = replace(kept, say=said.append)
     assert not kept.has("harmonic")
@@ -48,7 +48,7 @@ def test_a_model_is_made_once_with_its_errors_on_unseen_frames(kept: KeptModels)
     assert fitted < stock
 
 
-def test_sgdml_is_a_kernel_without_terms(kept: KeptModels) -> None:
+def test_sgdml_is_a_kernel_without_terms(kept: StoredModels) -> None:
     model = kept.force_field(SGDML)
     assert len(model.table.products) == 0
     assert [len(term.atoms) for term in model.corrections] == [9]
@@ -69,7 +69,7 @@ def test_the_length_scale_is_the_one_that_validates_best(monkeypatch: pytest.Mon
         assert found <= limit
 
 
-def test_what_does_not_fit_into_memory_is_no_model(kept: KeptModels, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_into_memory_is_no_model(kept: StoredModels, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipes, "most_rows", lambda device: 30 * 21 - 1)
     assert sgdml_fits(9, 29)
     assert not sgdml_fits(9, 30)

@@ -12,9 +12,9 @@ from hybridff.export.ase_atoms import (
     covalent_length,
     energies_at,
     evaluator,
-    laid_upon,
     relaxed_but_torsions,
     relaxed_positions,
+    superimposed,
     turned,
 )
 from hybridff.export.calculator import HybridFFCalculator, energy_of
@@ -95,7 +95,7 @@ def test_a_geometry_is_laid_upon_another() -> None:
     begin = molecule("ethanol").positions
     assert begin is not None
     moved = Rotation.from_rotvec([0.3, -1.0, 0.5]).apply(begin) + 0.4
-    np.testing.assert_allclose(laid_upon(moved, begin), begin, atol=1e-9)
+    np.testing.assert_allclose(superimposed(moved, begin), begin, atol=1e-9)
 
 
 def test_masses_and_radii_are_those_of_the_elements() -> None:

@@ -9,11 +9,11 @@ from synthetic import class2, data
 from hybridff.fitting import nonlinear_fit, nonlinear_problem
 from hybridff.fitting.conformers import DEVIATION, UnseenConformers, false_minima, find_unseen_conformers, unseen_angles
 from hybridff.fitting.equations import EnergyRows
+from hybridff.fitting.fits import fit
 from hybridff.fitting.linear_fit import estimate, learnt_hyperparameters
 from hybridff.fitting.linear_problem import LinearSystem
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.pruning import pruned_system
-from hybridff.fitting.refit import fit
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField

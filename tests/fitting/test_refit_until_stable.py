@@ -9,9 +9,9 @@ from models import class_one_of, distorted, force_field, molecule, perturbed
 from hybridff.fitting import linear_fit
 from hybridff.fitting import refit_until_stable as stable
 from hybridff.fitting.conformers import find_unseen_conformers
+from hybridff.fitting.fits import fit_together
 from hybridff.fitting.linear_problem import LinearProblem, conformer_rows, restraint_rows
 from hybridff.fitting.options import FitOptions
-from hybridff.fitting.refit import fit_together
 from hybridff.fitting.refit_until_stable import fit_stable
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames

@@ -1,15 +1,15 @@
 from hybridff.gaff.blocks import LONGEST, Block, split
 from hybridff.gaff.features import FEATURES
-from hybridff.gaff.fused import FusedBond, Slot
+from hybridff.gaff.fused import AtomSetTerms, Slot
 
 
 def slot(number: int) -> Slot:
     return Slot("bond_length", (0, 1), (), number)
 
 
-def bond(*terms: int) -> FusedBond:
+def bond(*terms: int) -> AtomSetTerms:
     """A bond with some numbered terms."""
-    return FusedBond((0, 1), {(slot(i),): float(i) for i in terms}, {slot(i): {} for i in terms})
+    return AtomSetTerms((0, 1), {(slot(i),): float(i) for i in terms}, {slot(i): {} for i in terms})
 
 
 def test_terms_of_the_same_bonds_are_one_expression() -> None:

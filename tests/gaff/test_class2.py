@@ -264,10 +264,10 @@ def test_the_rows_do_not_depend_on_the_order_of_atoms(name: str) -> None:
 
 def test_equivalent_coordinates_with_unlike_parameters_do_not_count_twice() -> None:
     start = class_one_of("propane")
-    unlike = 1 + 0.02 * np.random.default_rng(0).normal(size=200)
-    bonds = replace(start.bonds, r0=start.bonds.r0 * unlike[: len(start.bonds.r0)])
-    angles = replace(start.angles, k=start.angles.k * unlike[: len(start.angles.k)])
-    nonbonded = replace(start.nonbonded, sigma=start.nonbonded.sigma * unlike[: len(start.nonbonded.sigma)])
+    distinct_minima = 1 + 0.02 * np.random.default_rng(0).normal(size=200)
+    bonds = replace(start.bonds, r0=start.bonds.r0 * distinct_minima[: len(start.bonds.r0)])
+    angles = replace(start.angles, k=start.angles.k * distinct_minima[: len(start.angles.k)])
+    nonbonded = replace(start.nonbonded, sigma=start.nonbonded.sigma * distinct_minima[: len(start.nonbonded.sigma)])
     table, parameters = class2_form(
         molecule("propane"), replace(start, bonds=bonds, angles=angles, nonbonded=nonbonded), None
     )

@@ -10,8 +10,8 @@ from hybridff.expressions.expression import Expression
 from hybridff.expressions.syntax import FUNCTIONS
 from hybridff.gaff.codegen import address, kernel
 from hybridff.gaff.compiled import CompiledEnergy
+from hybridff.gaff.compiled_loops import WIDTH
 from hybridff.gaff.features import Feature, Parameter
-from hybridff.gaff.kernels import WIDTH
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.terms import FeatureRows, TermTable
 

@@ -3,7 +3,7 @@ from models import force_field
 from tables import table
 
 from hybridff.gaff.features import FEATURES
-from hybridff.gaff.fused import FusedBond, Slot, alike_bonds, feature_rows, joined, list_factors, part
+from hybridff.gaff.fused import AtomSetTerms, Slot, alike_atom_sets, feature_rows, joined, list_factors, part
 
 
 def test_feature_rows_have_their_atoms_and_the_values_of_their_parameters() -> None:
@@ -28,20 +28,23 @@ def test_terms_on_the_same_atoms_are_one_bond_and_alike_bonds_one_group() -> Non
     terms, parameters = table((("bond_length", 0),), (("morse_bond", 0),), (("bond_length", 1),))
     factors = list_factors(terms, parameters.values)
     products = {tuple(row[row >= 0].tolist()): 1.0 for row in terms.products}
-    groups = alike_bonds(terms, factors, products)
+    groups = alike_atom_sets(terms, factors, products)
     assert sorted(len(bond.coefficients) for group in groups for bond in group) == [1, 2]
 
 
 def test_a_part_of_a_bond_has_zeros_for_the_terms_that_it_lacks() -> None:
     slot, other = Slot("bond_length", (0, 1), (), 0), Slot("bond_length", (0, 1), (), 1)
-    own = part(FusedBond((4, 7), {(slot,): 2.5}, {slot: {}}), [(slot,), (other,)])
+    own = part(AtomSetTerms((4, 7), {(slot,): 2.5}, {slot: {}}), [(slot,), (other,)])
     assert own.coefficients == {(slot,): 2.5, (other,): 0.0}
     assert own.constants == {slot: {}}
 
 
 def test_groups_with_the_same_products_on_other_numbers_are_one() -> None:
     first, second = Slot("bond_length", (0, 1), (), 0), Slot("bond_length", (1, 2), (), 0)
-    bonds = [FusedBond((5, 6), {(first,): 1.0}, {first: {}}), FusedBond((7, 8, 9), {(second,): 2.0}, {second: {}})]
+    bonds = [
+        AtomSetTerms((5, 6), {(first,): 1.0}, {first: {}}),
+        AtomSetTerms((7, 8, 9), {(second,): 2.0}, {second: {}}),
+    ]
     (group,) = joined(FEATURES, [[bonds[0]], [bonds[1]]])
     assert [bond.atoms for bond in group] == [(5, 6), (8, 9)]
     np.testing.assert_array_equal([value for bond in group for value in bond.coefficients.values()], [1.0, 2.0])

@@ -1,7 +1,7 @@
 import numpy as np
 from tables import table
 
-from hybridff.gaff.kernels import WIDTH
+from hybridff.gaff.compiled_loops import WIDTH
 from hybridff.gaff.tiles import CoordinateRows, FeatureTiles
 from hybridff.geometry import angle, distance, out_of_plane
 

@@ -8,16 +8,16 @@ from models import force_field
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.hyperparameters import Objective
 from hybridff.hybrid.choice import choose, first_training, predictions_of, usual_hyperparameters
-from hybridff.hybrid.material import CorrectionTask, Material, prepare
+from hybridff.hybrid.material import CorrectionInputs, CorrectionTask, prepare
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.residual import Residual
 from hybridff.hybrid.scoring import scored
 from hybridff.hybrid.solver import solver_of
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 from hybridff.units import FORCE_KCAL
 
 
-def material(n: int = 30, **options) -> Material:
+def material(n: int = 30, **options) -> CorrectionInputs:
     return prepare(replace(spring_task(n), options=CorrectionOptions(**options)))
 
 
@@ -37,7 +37,7 @@ def test_the_descriptor_that_predicts_validation_frames_better_is_taken(
 ) -> None:
     own = material()
 
-    def predictions(training: Training, validation: Residual, fragments: tuple[Fragment, ...]) -> Objective:
+    def predictions(training: TrainingData, validation: Residual, fragments: tuple[Fragment, ...]) -> Objective:
         return lambda state: -float(fragments is own.candidates[best])
 
     monkeypatch.setattr("hybridff.hybrid.choice.predictions_of", predictions)

@@ -27,14 +27,14 @@ from hybridff.hybrid import optimum
 from hybridff.hybrid.choice import choose
 from hybridff.hybrid.correcting import correct, correct_stable
 from hybridff.hybrid.hot_frames import hot_geometries
-from hybridff.hybrid.material import CorrectionTask, Material, prepare
+from hybridff.hybrid.material import CorrectionInputs, CorrectionTask, prepare
 from hybridff.hybrid.optimum import optimise
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.result import Corrected
 from hybridff.hybrid.scoring import Scored, scored
 from hybridff.hybrid.solution import solve
 from hybridff.hybrid.solver import Solver
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 from hybridff.hybrid.validation import Validation
 from hybridff.stability.gate import Finding, GateOptions, StabilityOptions, StabilityReport
 from hybridff.units import FORCE_KCAL, KCAL_MOL
@@ -65,7 +65,7 @@ def joint_task(**options) -> CorrectionTask:
     )
 
 
-def outcome(material: Material) -> Corrected:
+def outcome(material: CorrectionInputs) -> Corrected:
     """All steps but the first."""
     return solve(optimise(choose(material))).corrected
 
@@ -226,7 +226,7 @@ def test_kernels_with_few_points_leave_hot_geometries_to_terms_that_know_them() 
 def test_a_search_that_was_stopped_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     trainings = [0]
 
-    def stops(training: Training, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
+    def stops(training: TrainingData, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
         trainings[0] += 1
         if trainings[0] == 4:
             raise KeyboardInterrupt

@@ -6,18 +6,18 @@ from ethanol import ATOMS, spring_task
 from models import force_field
 
 from hybridff.corrections.hyperparameters import Hyperparameters
-from hybridff.hybrid.choice import Choice, choose
-from hybridff.hybrid.material import Material, prepare
+from hybridff.hybrid.choice import ChosenDescriptors, choose
+from hybridff.hybrid.material import CorrectionInputs, prepare
 from hybridff.hybrid.optimum import TrainingScores, optimise
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.scoring import Scored
 from hybridff.hybrid.solver import Solver
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 from hybridff.hybrid.validation import Validation
 
 
 @pytest.fixture(scope="module")
-def material() -> Material:
+def material() -> CorrectionInputs:
     return prepare(spring_task())
 
 
@@ -27,7 +27,7 @@ def cache(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path))
 
 
-def choice(material: Material, score, **options) -> Choice:
+def choice(material: CorrectionInputs, score, **options) -> ChosenDescriptors:
     """A choice whose scores are a function of the hyperparameters."""
     own = replace(material.task.options, **options)
     return replace(choose(replace(material, task=replace(material.task, options=own))), predictions=score)
@@ -38,7 +38,7 @@ def rising(state: Hyperparameters) -> float:
     return -math.log(state.force_noise) - math.log(state.widths[0])
 
 
-def test_what_the_options_leave_open_is_changed_as_long_as_that_helps(material: Material) -> None:
+def test_what_the_options_leave_open_is_changed_as_long_as_that_helps(material: CorrectionInputs) -> None:
     """Best with nine times the noise and twice the length scale of the beginning."""
     begin = choose(material).training.begin
 
@@ -52,13 +52,13 @@ def test_what_the_options_leave_open_is_changed_as_long_as_that_helps(material: 
     assert found.amplitudes == begin.amplitudes
 
 
-def test_width_and_noise_are_those_that_the_options_fix(material: Material) -> None:
+def test_width_and_noise_are_those_that_the_options_fix(material: CorrectionInputs) -> None:
     found = optimise(choice(material, rising, kernel_width=0.7, kernel_noise=0.4))
     assert found.hyperparameters.widths == found.training.begin.widths
     assert found.hyperparameters.force_noise == found.training.begin.force_noise
 
 
-def test_no_more_than_forty_hyperparameters_are_scored_by_predictions(material: Material) -> None:
+def test_no_more_than_forty_hyperparameters_are_scored_by_predictions(material: CorrectionInputs) -> None:
     seen: list[Hyperparameters] = []
 
     def score(state: Hyperparameters) -> float:
@@ -69,20 +69,22 @@ def test_no_more_than_forty_hyperparameters_are_scored_by_predictions(material: 
     assert 38 <= len(seen) <= 41  # and one without the kernel, which needs no score
 
 
-def test_a_kernel_without_gain_is_switched_off(material: Material) -> None:
+def test_a_kernel_without_gain_is_switched_off(material: CorrectionInputs) -> None:
     found = optimise(choice(material, lambda state: -0.01))
     assert found.hyperparameters.amplitudes == (0.0,)
     assert found.gains == (0.0,)
 
 
-def test_progress_is_the_share_of_the_search(material: Material) -> None:
+def test_progress_is_the_share_of_the_search(material: CorrectionInputs) -> None:
     seen: list[float] = []
     optimise(choice(material, rising), progress=lambda fraction, what="", /: seen.append(fraction))
     assert seen == sorted(seen)
     assert 0 < seen[0] < seen[-1] == 1
 
 
-def test_a_sentence_says_how_far_it_is_where_it_takes_long(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sentence_says_how_far_it_is_where_it_takes_long(
+    material: CorrectionInputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = choice(material, lambda state: -2 * math.log(2))
     said: list[str] = []
     optimise(own, said.append)
@@ -96,7 +98,7 @@ def test_a_sentence_says_how_far_it_is_where_it_takes_long(material: Material, m
 def test_with_few_points_kernels_are_trained_and_no_more_than_eight_times(monkeypatch: pytest.MonkeyPatch) -> None:
     states: list[Hyperparameters] = []
 
-    def scored(training: Training, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
+    def scored(training: TrainingData, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
         states.append(state)
         return Scored(rising(state), training)
 
@@ -105,10 +107,12 @@ def test_with_few_points_kernels_are_trained_and_no_more_than_eight_times(monkey
     assert len(states) == 8
 
 
-def test_what_a_training_holds_stays_held_in_later_ones(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Training] = []
+def test_what_a_training_holds_stays_held_in_later_ones(
+    material: CorrectionInputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[TrainingData] = []
 
-    def scored(training: Training, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
+    def scored(training: TrainingData, state: Hyperparameters, solver: Solver, validation: Validation) -> Scored:
         seen.append(training)
         return Scored(-1.0, replace(training, n_points=len(seen)))  # another one, after each
 

@@ -12,7 +12,7 @@ from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.score_cache import digest, remembered
 from hybridff.hybrid.scoring import Scored
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 from hybridff.hybrid.validation import Validation
 
 
@@ -26,7 +26,7 @@ def never() -> Scored:
     raise AssertionError("it was computed again")
 
 
-def class2_training() -> Training:
+def class2_training() -> TrainingData:
     start, posterior = class2_fit()
     return real_training(start, posterior=posterior)
 

@@ -8,18 +8,18 @@ from hybridff.fitting.conformers import ConformerEnergies
 from hybridff.frames.accuracy import evaluate
 from hybridff.hybrid.choice import choose
 from hybridff.hybrid.material import prepare
-from hybridff.hybrid.optimum import Optimum
+from hybridff.hybrid.optimum import BestHyperparameters
 from hybridff.hybrid.solution import solve, without_kernels
 
 
 @pytest.fixture(scope="module")
-def optimum() -> Optimum:
+def optimum() -> BestHyperparameters:
     """A kernel with the hyperparameters that a search begins with."""
     own = choose(prepare(spring_task()))
-    return Optimum(own.material, own.training, own.solver, own.training.begin, (0.5,), 2.0)
+    return BestHyperparameters(own.material, own.training, own.solver, own.training.begin, (0.5,), 2.0)
 
 
-def test_kernels_are_trained_on_all_frames(optimum: Optimum) -> None:
+def test_kernels_are_trained_on_all_frames(optimum: BestHyperparameters) -> None:
     found = solve(optimum).corrected
     assert [term.atoms for term in found.force_field.corrections] == [ATOMS]
     assert found.n_points == (30,)
@@ -33,14 +33,14 @@ def test_kernels_are_trained_on_all_frames(optimum: Optimum) -> None:
     assert found.energy_offset == evaluate(found.force_field, task.frames).energy_offset
 
 
-def test_noise_is_a_factor_of_the_best(optimum: Optimum) -> None:
+def test_noise_is_a_factor_of_the_best(optimum: BestHyperparameters) -> None:
     best, found = optimum.hyperparameters, solve(optimum, 3.0).corrected.hyperparameters
     assert found.force_noise == 3 * best.force_noise
     assert found.energy_noise == 3 * best.energy_noise
     assert found.amplitudes == best.amplitudes
 
 
-def test_kernels_that_are_switched_off_are_not_trained(optimum: Optimum) -> None:
+def test_kernels_that_are_switched_off_are_not_trained(optimum: BestHyperparameters) -> None:
     off = replace(optimum, hyperparameters=optimum.hyperparameters.without(0))
     found = solve(off)
     assert found.optimum is off
@@ -50,7 +50,7 @@ def test_kernels_that_are_switched_off_are_not_trained(optimum: Optimum) -> None
 
 
 def test_a_kernel_that_is_no_better_than_the_terms_is_left_out(
-    optimum: Optimum, monkeypatch: pytest.MonkeyPatch
+    optimum: BestHyperparameters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PredictionScore said something else, say."""
     monkeypatch.setattr("hybridff.hybrid.solution.LEAST_GAIN", 100.0)
@@ -61,7 +61,7 @@ def test_a_kernel_that_is_no_better_than_the_terms_is_left_out(
 
 
 def test_a_solution_goes_on_with_the_pseudo_frames_of_the_last(
-    optimum: Optimum, monkeypatch: pytest.MonkeyPatch
+    optimum: BestHyperparameters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = optimum.training.pseudo_frames.positions[:1]
     monkeypatch.setattr(
@@ -74,7 +74,7 @@ def test_a_solution_goes_on_with_the_pseudo_frames_of_the_last(
     assert len(optimum.training.pseudo_frames) == before
 
 
-def test_without_kernels_the_force_field_is_what_it_was(optimum: Optimum) -> None:
+def test_without_kernels_the_force_field_is_what_it_was(optimum: BestHyperparameters) -> None:
     found = without_kernels(optimum, "They are dangerous.")
     assert found.force_field is optimum.material.task.force_field
     assert found.remarks == ("They are dangerous.",)

@@ -11,10 +11,10 @@ from hybridff.hybrid.hot_frames import HotFrames
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.residual import Residual
 from hybridff.hybrid.sparse_equations import SparseProblemCache, solve_sparse, widths_are_cheap
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 
 
-def moves_of(training: Training, cache: SparseProblemCache) -> np.ndarray:
+def moves_of(training: TrainingData, cache: SparseProblemCache) -> np.ndarray:
     return solve_sparse(training, usual(), cache)[1]
 
 

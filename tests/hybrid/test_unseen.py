@@ -13,7 +13,7 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.residual import Residual
 from hybridff.hybrid.solver import solver_of
-from hybridff.hybrid.training import Training
+from hybridff.hybrid.training import TrainingData
 from hybridff.hybrid.unseen import UnseenRegion, train_with_wells, unseen_region
 from hybridff.units import KCAL_MOL
 
@@ -30,11 +30,11 @@ def frames() -> np.ndarray:
     return distorted("ethanol", 40)
 
 
-def training() -> Training:
+def training() -> TrainingData:
     start, data = force_field("ethanol"), spring_frames(40, extra=8000.0)
     fragment = Fragment.find(start.molecule, ATOMS, torch.as_tensor(data.positions))
     residual = Residual.of(start, data, ATOMS)
-    return Training(residual, (fragment,), state(), PseudoFrames.none(9))
+    return TrainingData(residual, (fragment,), state(), PseudoFrames.none(9))
 
 
 def state() -> Hyperparameters:

@@ -9,12 +9,12 @@ from pyscf import dft, gto
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.reference import pyscf_level
 from hybridff.reference.labels import label_arrays, labelled, labelled_energy, slopes
-from hybridff.reference.pyscf_level import AUXILIARY_BASIS, PBE, Level, energy, energy_forces, separated_energy
+from hybridff.reference.pyscf_level import AUXILIARY_BASIS, PBE, PySCFLevel, energy, energy_forces, separated_energy
 from hybridff.units import ANGSTROM, BOHR, EV, HARTREE
 
 SYMBOLS = ("O", "H", "H")
 POSITIONS = np.array([[0.0, 0.0, 0.0], [0.097, 0.0, 0.0], [-0.02, 0.095, 0.004]])
-SMALL = Level(basis="STO-3G", grid=1, dispersion=False)
+SMALL = PySCFLevel(basis="STO-3G", grid=1, dispersion=False)
 
 
 def by_pyscf() -> dft.rks.RKS:
@@ -46,19 +46,19 @@ def test_the_words_for_a_level_hold_all_that_it_depends_on() -> None:
     assert SMALL.theory.startswith("PBE/STO-3G (restricted Kohn-Sham, Coulomb density fitting with def2-universal-jfit")
     assert "integration grid level 1 " in SMALL.theory
     assert "D3" not in SMALL.theory
-    assert Level().theory.startswith("PBE-D3(BJ)/def2-SVP (")
+    assert PySCFLevel().theory.startswith("PBE-D3(BJ)/def2-SVP (")
 
 
 def test_other_functionals_than_those_of_density_and_gradient_are_refused() -> None:
     for functional in ("B3LYP", "LDA", "TPSS"):
         with pytest.raises(InputError, match=f"{functional} is no plain GGA"):
-            Level(functional=functional)
+            PySCFLevel(functional=functional)
 
 
 def test_without_the_package_dispersion_is_missed_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyscf.dispersion.dftd3", None)
     with pytest.raises(MissingProgramError, match="pyscf-dispersion"):
-        energy(SYMBOLS, POSITIONS, Level(basis="STO-3G", grid=0))
+        energy(SYMBOLS, POSITIONS, PySCFLevel(basis="STO-3G", grid=0))
 
 
 def test_a_bond_comes_apart_into_radicals_where_spins_may_differ() -> None:
@@ -70,7 +70,7 @@ def test_a_bond_comes_apart_into_radicals_where_spins_may_differ() -> None:
 def test_a_calculator_of_ase_has_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def answer(symbols: tuple[str, ...], positions: np.ndarray, level: Level) -> tuple[float, np.ndarray]:
+    def answer(symbols: tuple[str, ...], positions: np.ndarray, level: PySCFLevel) -> tuple[float, np.ndarray]:
         asked.append((symbols, level.dispersion))
         np.testing.assert_allclose(positions, POSITIONS)
         return 2.0 * EV, np.full((3, 3), EV / ANGSTROM)
@@ -86,12 +86,12 @@ def test_labels_are_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None
     monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path))
     calls = []
 
-    def answer(symbols: tuple[str, ...], positions: np.ndarray, level: Level) -> tuple[float, np.ndarray]:
+    def answer(symbols: tuple[str, ...], positions: np.ndarray, level: PySCFLevel) -> tuple[float, np.ndarray]:
         calls.append(level.basis)
         return 1.5, positions * 2
 
     monkeypatch.setattr("hybridff.reference.labels.energy_forces", answer)
-    for level in (SMALL, SMALL, Level(dispersion=False)):
+    for level in (SMALL, SMALL, PySCFLevel(dispersion=False)):
         found, forces = labelled(SYMBOLS, POSITIONS, level)
         assert found == 1.5
         np.testing.assert_array_equal(forces, POSITIONS * 2)

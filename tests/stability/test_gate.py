@@ -203,7 +203,9 @@ def test_the_command_says_that_a_good_model_is_stable(workplace):
 
 def test_the_command_fails_when_the_model_is_not_stable(workplace, monkeypatch):
     wells = with_hole("C1-H9 (c3-ho)", -1.0)
-    monkeypatch.setattr("hybridff.cli.running.check_stability", lambda model, *rest: check_stability(wells, QUICK))
+    monkeypatch.setattr(
+        "hybridff.cli.openmm_commands.check_stability", lambda model, *rest: check_stability(wells, QUICK)
+    )
     outcome = run("verify model --dynamics")
     assert outcome.code == 1
     assert "Not stable: 1 failure in 0 ps of dynamics" in outcome.stdout

@@ -13,18 +13,18 @@ from hybridff.fitting.posterior import POSTERIOR
 from hybridff.frames.accuracy import evaluate
 from hybridff.frames.reading import read_frames
 from hybridff.jobs.provenance import read_timing
-from hybridff.workflows.fits import MoleculeFit, fit_molecule
+from hybridff.workflows.fits import FitRun, fit_molecule
 
 JOB = hf.FitJob.of(train=30, validation=10, gate="none", report="brief", keep_posterior=True)
 
 
 @pytest.fixture
-def found(workplace: Path) -> MoleculeFit:
+def found(workplace: Path) -> FitRun:
     with zero_charges():
         return fit_molecule("ethanol.npz", JOB)
 
 
-def test_one_call_reads_checks_fits_and_evaluates(found: MoleculeFit) -> None:
+def test_one_call_reads_checks_fits_and_evaluates(found: FitRun) -> None:
     after, before = found.errors["test"].force_rmse, found.molecules[0].before["test"].force_rmse
     assert after is not None
     assert before is not None
@@ -34,12 +34,12 @@ def test_one_call_reads_checks_fits_and_evaluates(found: MoleculeFit) -> None:
     assert evaluate(found.force_field, frames, found.model.energy_offset) == found.errors["test"]
 
 
-def test_the_job_comes_back_from_the_provenance_of_the_model(found: MoleculeFit) -> None:
+def test_the_job_comes_back_from_the_provenance_of_the_model(found: FitRun) -> None:
     again = hf.FitJob.from_options(json.loads(json.dumps(found.model.provenance["options"])))
     assert again == replace(JOB, report=again.report, keep_posterior=False)
 
 
-def test_a_fit_is_written_whole_and_read_back(found: MoleculeFit) -> None:
+def test_a_fit_is_written_whole_and_read_back(found: FitRun) -> None:
     (document,) = found.write("out")
     names = {"model.json", "summary.md", "report.html", "parameters.csv", "timing.json", POSTERIOR}
     assert {path.name for path in Path("out").iterdir()} == names
@@ -50,7 +50,7 @@ def test_a_fit_is_written_whole_and_read_back(found: MoleculeFit) -> None:
     assert "--out out" in document.html()
 
 
-def test_a_folder_that_exists_is_kept_unless_it_may_be_replaced(found: MoleculeFit) -> None:
+def test_a_folder_that_exists_is_kept_unless_it_may_be_replaced(found: FitRun) -> None:
     found.write("out")
     Path("out/notes.txt").write_text("mine")
     with pytest.raises(InputError, match="out"):
@@ -60,13 +60,13 @@ def test_a_folder_that_exists_is_kept_unless_it_may_be_replaced(found: MoleculeF
     assert not Path("out/notes.txt").exists()
 
 
-def test_a_report_does_not_need_a_folder(found: MoleculeFit) -> None:
+def test_a_report_does_not_need_a_folder(found: FitRun) -> None:
     (document,) = found.report()
     assert "Errors" in [section.title for section in document.sections]
     assert not Path("out").exists()
 
 
-def test_a_notebook_shows_the_errors_without_a_page_around_them(found: MoleculeFit) -> None:
+def test_a_notebook_shows_the_errors_without_a_page_around_them(found: FitRun) -> None:
     shown = found._repr_html_()
     assert "<table" in shown
     assert "Force error" in shown
@@ -74,7 +74,7 @@ def test_a_notebook_shows_the_errors_without_a_page_around_them(found: MoleculeF
     assert not any(tag in shown for tag in ("<html", "<script", "<style"))
 
 
-def test_the_command_line_writes_the_same_model(found: MoleculeFit) -> None:
+def test_the_command_line_writes_the_same_model(found: FitRun) -> None:
     from hybridff.cli.app import app
 
     found.write("python")

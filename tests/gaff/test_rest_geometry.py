@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from models import class_one_of, distorted, molecule
 
-from hybridff.gaff.reference import reference_of, start_values
+from hybridff.gaff.rest_geometry import reference_of, start_values
 from hybridff.gaff.topology import Topology
 
 

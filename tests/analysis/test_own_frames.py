@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from models import force_field, molecule
 
-from hybridff.analysis.extrapolation import (
+from hybridff.analysis.methods import method
+from hybridff.analysis.own_frames import (
     Labelled,
     OwnErrors,
     OwnErrorsComparison,
@@ -12,7 +13,6 @@ from hybridff.analysis.extrapolation import (
     own_errors,
     own_frames,
 )
-from hybridff.analysis.methods import method
 from hybridff.analysis.trajectories import Run, system_of
 from hybridff.errors import InputError
 from hybridff.export.calculator import HybridFFCalculator

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from models import corrected, force_field
 
-from hybridff.analysis.solution import (
+from hybridff.analysis.water_box import (
     Box,
     PressureOptions,
     constant_pressure,
@@ -57,8 +57,8 @@ def test_a_rigid_molecule_has_constraints_and_heavy_hydrogens(model: ForceField,
 
 
 def test_blocks_of_a_run_at_constant_pressure(monkeypatch: pytest.MonkeyPatch, model: ForceField, box: Box) -> None:
-    monkeypatch.setattr("hybridff.analysis.solution._SETTLE", 0.4)
-    monkeypatch.setattr("hybridff.analysis.solution.CUTOFF", 0.8)
+    monkeypatch.setattr("hybridff.analysis.water_box._SETTLE", 0.4)
+    monkeypatch.setattr("hybridff.analysis.water_box.CUTOFF", 0.8)
     monkeypatch.setattr(Box.system, "__kwdefaults__", {"cutoff": 0.8, "rigid": False})
     blocks = list(constant_pressure(model, box, PressureOptions(time=4.0, blocks=2)))
     assert [block.time for block in blocks] == [2.0, 4.0]

@@ -3,7 +3,7 @@ import pytest
 from models import force_field
 
 from hybridff.export.calculator import HybridFFCalculator
-from hybridff.reference.hot_frames import (
+from hybridff.reference.sampling import (
     HotOptions,
     bonds_are_whole,
     hot_frames,

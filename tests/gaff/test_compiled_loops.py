@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from hybridff.gaff import kernels
+from hybridff.gaff import compiled_loops as kernels
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import pytest
 from models import force_field
 
 import hybridff as hf
-from hybridff.analysis.interpolation import NAME, Windows, end_deviation, windows
-from hybridff.analysis.solution import in_vacuum, nudged
+from hybridff.analysis.lambda_path import NAME, Windows, end_deviation, windows
+from hybridff.analysis.water_box import in_vacuum, nudged
 from hybridff.gaff.start import stock_of
 
 

@@ -3,7 +3,7 @@ import pytest
 from benchmark import benchmark_set
 
 from hybridff.comparison.benchmark_sets import BenchmarkFit, fit_as_the_command_does
-from hybridff.comparison.extrapolation import FrameDeviations, fitted_rows, frame_deviations
+from hybridff.comparison.temperature_transfer import FrameDeviations, fitted_rows, frame_deviations
 from hybridff.frames.accuracy import evaluate
 from hybridff.stability.gate import GateOptions
 from hybridff.units import ANGSTROM, EV

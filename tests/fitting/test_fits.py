@@ -7,9 +7,9 @@ from scipy.optimize import least_squares
 
 from hybridff.errors import FitError, InputError
 from hybridff.fitting import equations, nonlinear_fit
+from hybridff.fitting.fits import FitResult, fit, fit_together
 from hybridff.fitting.nonlinear_problem import inactive_quantities
 from hybridff.fitting.options import FitOptions
-from hybridff.fitting.refit import FitResult, fit, fit_together
 from hybridff.frames.accuracy import evaluate, predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
