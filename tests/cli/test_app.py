@@ -408,7 +408,7 @@ def test_the_version_is_the_packages():
 @pytest.mark.slow
 def test_the_demo_fits_reports_and_simulates_the_bundled_molecules(workplace):
     with zero_charges():
-        succeed("demo --out demo")
+        succeed("demo --report brief --out demo")
     folders = sorted(path.name for path in Path("demo").iterdir())
     assert "ethanol" in folders
     for name in folders:

@@ -251,6 +251,9 @@ def test_xyz_frames_that_differ_are_refused_with_the_frame(tmp_path):
 @needs_data
 def test_the_reference_data_are_read_with_their_molecules():
     for path in sorted(DATA.glob("*.npz")):
+        with np.load(path) as raw:
+            if raw["z"].ndim > 1:  # many molecules in one file
+                continue
         read = read_frames(path)
         assert read.molecule().numbers.tolist() == read.numbers.tolist()
         with np.load(path) as raw:
