@@ -98,7 +98,7 @@ def make_material(folder: Path) -> None:
         arrays |= {key: arrays[key][:N_FRAMES] for key in ("R", "E", "F")}
         arrays.pop("topo_ok")
         np.savez("ethanol.npz", **arrays)
-        Path("charges.txt").write_text("0\n" * len(arrays["z"]))
+        Path("charges.txt").write_text("0\n" * len(arrays["z"]), encoding="utf-8")
         smiles = str(arrays["smiles"])
         made = run(f"parametrize '{smiles}' --charges charges.txt --out model")
         assert made.code == 0, made.stderr
@@ -148,12 +148,12 @@ def _small_box() -> None:
             force.setCutoffDistance(0.9)
     write_system(system, "boxed.xml")
     line = "CRYST1    1.000    1.000    1.000  90.00  90.00  90.00 P 1           1 \n"
-    Path("boxed.pdb").write_text(line + Path("ethanol.pdb").read_text())
+    Path("boxed.pdb").write_text(line + Path("ethanol.pdb").read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def _without_conect() -> None:
-    lines = Path("ethanol.pdb").read_text().splitlines(keepends=True)
-    Path("bare.pdb").write_text("".join(line for line in lines if not line.startswith("CONECT")))
+    lines = Path("ethanol.pdb").read_text(encoding="utf-8").splitlines(keepends=True)
+    Path("bare.pdb").write_text("".join(line for line in lines if not line.startswith("CONECT")), encoding="utf-8")
 
 
 def load() -> dict[str, np.ndarray]:
@@ -199,12 +199,12 @@ def _other_theory() -> None:
 
 
 def _xyz_without_energy() -> None:
-    Path("bad.xyz").write_text("3\n\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n")
+    Path("bad.xyz").write_text("3\n\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n", encoding="utf-8")
 
 
 def _xyz_of_two_molecules() -> None:
     water = "3\nProperties=species:S:1:pos:R:3 energy=-1.0\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n"
-    Path("bad.xyz").write_text(water + water.replace("O 0", "S 0"))
+    Path("bad.xyz").write_text(water + water.replace("O 0", "S 0"), encoding="utf-8")
 
 
 def _sdf_without_hydrogens() -> None:
@@ -212,7 +212,7 @@ def _sdf_without_hydrogens() -> None:
 
 
 def _sdf_cut_off() -> None:
-    Path("bad.sdf").write_text(Path("ethanol.sdf").read_text()[:300])
+    Path("bad.sdf").write_text(Path("ethanol.sdf").read_text(encoding="utf-8")[:300], encoding="utf-8")
 
 
 def text(name: str, content: str) -> Callable[[], None]:
@@ -220,7 +220,7 @@ def text(name: str, content: str) -> Callable[[], None]:
 
     def prepare() -> None:
         Path(name).parent.mkdir(exist_ok=True)
-        Path(name).write_text(content)
+        Path(name).write_text(content, encoding="utf-8")
 
     return prepare
 
@@ -250,7 +250,7 @@ def _model(change: Callable[[dict], None]) -> Callable[[], None]:
     """Writes the folder ``bad`` with a changed model file."""
 
     def prepare() -> None:
-        content = json.loads(Path("model/model.json").read_text())
+        content = json.loads(Path("model/model.json").read_text(encoding="utf-8"))
         change(content)
         text("bad/model.json", json.dumps(content))()
 
@@ -258,7 +258,7 @@ def _model(change: Callable[[dict], None]) -> Callable[[], None]:
 
 
 def _cut_model() -> None:
-    text("bad/model.json", Path("model/model.json").read_text()[:3000])()
+    text("bad/model.json", Path("model/model.json").read_text(encoding="utf-8")[:3000])()
 
 
 def _other_model() -> None:
@@ -289,9 +289,9 @@ def _system(change: Callable[[openmm.System], object]) -> Callable[[], None]:
     """Writes ``bad.xml``, the good System changed."""
 
     def prepare() -> None:
-        system = openmm.XmlSerializer.deserialize(Path("ethanol.xml").read_text())
+        system = openmm.XmlSerializer.deserialize(Path("ethanol.xml").read_text(encoding="utf-8"))
         change(system)
-        Path("bad.xml").write_text(openmm.XmlSerializer.serialize(system))
+        Path("bad.xml").write_text(openmm.XmlSerializer.serialize(system), encoding="utf-8")
 
     return prepare
 

@@ -266,5 +266,5 @@ def _advance(simulation: app.Simulation, target: int) -> None:
 
 def _write_pdb(simulation: app.Simulation, path: Path) -> None:
     positions = simulation.context.getState(getPositions=True).getPositions()
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         app.PDBFile.writeFile(simulation.topology, positions, file, keepIds=True)

@@ -12,7 +12,7 @@ from hybridff.molecules.parsing import is_file
 def read_system(path: str | Path) -> openmm.System:
     """A System from OpenMM's XML; raises ``InputError`` for anything else."""
     try:
-        system = openmm.XmlSerializer.deserialize(Path(path).read_text())
+        system = openmm.XmlSerializer.deserialize(Path(path).read_text(encoding="utf-8"))
     except (openmm.OpenMMException, OSError, ValueError) as error:
         raise InputError(f"OpenMM cannot read the System {path}: {error}; write it with XmlSerializer.") from None
     if not isinstance(system, openmm.System):

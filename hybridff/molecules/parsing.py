@@ -88,7 +88,7 @@ def is_file(path: Path) -> bool:
 def read_text(path: Path) -> str:
     """The text of a file; raises ``InputError`` where it is none or empty."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: the file cannot be read as text ({error}).") from error
     if not text.strip():

@@ -138,7 +138,7 @@ def calibration_figure(
         for (name, values), colour in zip(predicted.items(), _GROUPS, strict=False):
             axes.plot(values, actual[name], ".", color=colour, markersize=6, alpha=0.6, markeredgewidth=0, label=name)
         x, y = (np.concatenate(list(values.values())) for values in (predicted, actual))
-        bins = np.array_split(np.argsort(x), _BINS)
+        bins = np.array_split(np.argsort(x), min(_BINS, len(x)))
         means = [[float(np.sqrt(np.mean(values[rows] ** 2))) for rows in bins] for values in (x, y)]
         axes.plot(*means, "o", color="black", markersize=6, label=f"RMS of {len(bins[0])} frames")
         limits = min(x.min(), y.min()) / _MARGIN, max(x.max(), y.max()) * _MARGIN

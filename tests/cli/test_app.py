@@ -129,7 +129,7 @@ def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
     assert "frames_beyond" not in succeed("evaluate plain ethanol.npz")
     text = succeed('simulate out --temperature 300 --time "0.2 ps" --stop-beyond 1e-6 --out run')
     assert "The run was stopped there." in text
-    assert Path("run/distance.csv").read_text().count("\n") == 2
+    assert Path("run/distance.csv").read_text(encoding="utf-8").count("\n") == 2
 
 
 def test_fit_solves_for_kernels_and_coefficients_together(workplace):
@@ -168,7 +168,7 @@ def test_kernels_alone_leave_the_terms_out_and_the_report_says_so(workplace):
     succeed(f"fit ethanol.npz --charges charges.txt --train 40 --validation 10 {PLAIN} --out plain")
     text = succeed(f"correct plain ethanol.npz --correction all --alone --train 30 --validation 10 {QUICK} --out out")
     assert "trained the model's own terms" not in text
-    assert "| correction: option alone | True |" in Path("out/summary.md").read_text()
+    assert "| correction: option alone | True |" in Path("out/summary.md").read_text(encoding="utf-8")
     model = read_model("out").force_field
     assert len(model.parameter_table) == 0
     assert [term.atoms for term in model.corrections] == [tuple(range(9))]
@@ -177,7 +177,7 @@ def test_kernels_alone_leave_the_terms_out_and_the_report_says_so(workplace):
 def test_evaluate_writes_the_errors_as_json(workplace):
     succeed(f"{FIT} --out out")
     succeed("evaluate out ethanol.npz --json errors.json")
-    found = json.loads(Path("errors.json").read_text())
+    found = json.loads(Path("errors.json").read_text(encoding="utf-8"))
     assert set(found) >= KEYS
     model = read_model("out")
     expected = evaluate(model.force_field, read_frames("ethanol.npz"), model.energy_offset).in_field_units()
@@ -188,7 +188,7 @@ def test_evaluate_writes_the_errors_as_json(workplace):
 
 def test_a_stock_force_field_is_evaluated_with_the_mean_offset(workplace):
     text = succeed("evaluate model ethanol.npz --json errors.json")
-    assert json.loads(Path("errors.json").read_text())["energy_offset_from"] == "these frames"
+    assert json.loads(Path("errors.json").read_text(encoding="utf-8"))["energy_offset_from"] == "these frames"
     for key in KEYS:
         assert key in text
 
@@ -229,7 +229,7 @@ def test_the_system_of_a_fit_has_only_native_forces(workplace):
     assert "Written: out.prmtop, out.rst7, out.top, out.gro, system.xml." in said
     prmtop = app.AmberPrmtopFile("out.prmtop")
     assert prmtop.topology.getNumAtoms() == 9
-    system = openmm.XmlSerializer.deserialize(Path("system.xml").read_text())
+    system = openmm.XmlSerializer.deserialize(Path("system.xml").read_text(encoding="utf-8"))
     assert {type(force).__name__ for force in system.getForces()} == {
         *("HarmonicBondForce", "HarmonicAngleForce", "PeriodicTorsionForce", "NonbondedForce")
     }
@@ -243,7 +243,7 @@ def test_mix_puts_a_model_into_a_system(workplace, interpolate):
     assert "ethanol: 1 copy." in said
     assert "Written: mixed.xml." in said
     assert all(line.endswith("agrees") for line in said.splitlines() if line.startswith("OpenMM"))
-    mixed = openmm.XmlSerializer.deserialize(Path("mixed.xml").read_text())
+    mixed = openmm.XmlSerializer.deserialize(Path("mixed.xml").read_text(encoding="utf-8"))
     x = np.array(app.PDBFile("ethanol.pdb").getPositions(asNumpy=True).value_in_unit(unit.nanometer))
     context = openmm.Context(mixed, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     context.setPositions(x)
@@ -288,7 +288,7 @@ def test_a_toml_file_and_flags_give_the_same_model_to_the_byte(workplace):
     options = {"train": 20, "validation": 10, "seed": 3, "prior-scale": 0.5, "pairs": "none", "charges": "charges.txt"}
     options |= {"form": "harmonic", "gate": "none", "report": "brief"}
     lines = [f"{key.replace('-', '_')} = {json.dumps(value)}" for key, value in options.items()]
-    Path("run.toml").write_text("\n".join(["[fit]", *lines, "[simulate]", 'step = "1 fs"', ""]))
+    Path("run.toml").write_text("\n".join(["[fit]", *lines, "[simulate]", 'step = "1 fs"', ""]), encoding="utf-8")
     flags = " ".join(f"--{key} {value}" for key, value in options.items())
     succeed(f"fit ethanol.npz {flags} --out flags")
     succeed("--config run.toml fit ethanol.npz --out toml")
@@ -301,14 +301,14 @@ def test_a_toml_file_and_flags_give_the_same_model_to_the_byte(workplace):
 
 
 def test_a_flag_wins_over_the_toml_file(workplace):
-    Path("run.toml").write_text('[fit]\ncharges = "charges.txt"\ntrain = 20\nseed = 3\n')
+    Path("run.toml").write_text('[fit]\ncharges = "charges.txt"\ntrain = 20\nseed = 3\n', encoding="utf-8")
     succeed(f"--config run.toml fit ethanol.npz --seed 4 {PLAIN} --out out")
     options = read_model("out").provenance["options"]
     assert (options["seed"], options["train"]) == (4, 20)
 
 
 def test_a_toml_file_counts_for_one_command_only(workplace):
-    Path("run.toml").write_text('[fit]\ncharges = "charges.txt"\ntrain = 20\n')
+    Path("run.toml").write_text('[fit]\ncharges = "charges.txt"\ntrain = 20\n', encoding="utf-8")
     succeed(f"--config run.toml fit ethanol.npz {PLAIN} --out first")
     succeed(f"fit ethanol.npz --charges charges.txt {PLAIN} --out second")
     assert read_model("second").provenance["options"]["train"] is None
@@ -327,7 +327,7 @@ def test_the_molecule_may_come_from_a_file_or_a_mapped_smiles(workplace):
         arrays = {key: data[key] for key in data.files if key != "smiles"}
         smiles = str(data["smiles"])
     np.savez("plain.npz", **arrays)
-    Path("ethanol.mol2").write_text(MOL2)
+    Path("ethanol.mol2").write_text(MOL2, encoding="utf-8")
     succeed(f"{FIT} --out own")
     for name, molecule in (("sdf", "ethanol.sdf"), ("mol2", "ethanol.mol2"), ("smiles", smiles)):
         succeed(f"{FIT.replace('ethanol.npz', 'plain.npz')} --molecule '{molecule}' --out {name}")
@@ -377,7 +377,7 @@ def test_several_molecules_get_folders_of_their_names(workplace):
 
 def test_overwrite_replaces_a_folder_whole(workplace):
     succeed("parametrize CCO --charges charges.txt --out out")
-    Path("out/notes.txt").write_text("old\n")
+    Path("out/notes.txt").write_text("old\n", encoding="utf-8")
     succeed("parametrize CCO --charges charges.txt --out out --overwrite")
     assert not Path("out/notes.txt").exists()
     assert not list(Path().glob(".out*"))
@@ -437,7 +437,7 @@ def test_analyse_modes_compares_methods_with_a_reference(workplace):
     own, other = (re.search(r"off by ([0-9.]+) cm", line) for line in said[:2])
     assert float(own[1]) < 0.1  # its own Hessian
     assert float(other[1]) > 5
-    rows = list(csv.reader(Path("modes.csv").read_text().splitlines()))
+    rows = list(csv.reader(Path("modes.csv").read_text(encoding="utf-8").splitlines()))
     assert rows[0] == ["mode", "reference.npz", "model", "mmff94"]
     assert len(rows) == 22
     assert float(rows[21][1]) == pytest.approx(found.frequencies[-1], abs=1e-2)
@@ -447,7 +447,7 @@ def test_analyse_scan_prints_compares_and_draws(workplace):
     said = succeed("analyse scan model uff --torsion 2,1,3,9 --every 60 --table scan.csv --picture scan.png")
     assert "relaxed scan of C2-C1-O3-H9, 6 points" in said
     assert re.search(r"^uff: up to [0-9.]+ kcal/mol; off model by [0-9.]+ on average", said, re.MULTILINE)
-    rows = list(csv.reader(Path("scan.csv").read_text().splitlines()))
+    rows = list(csv.reader(Path("scan.csv").read_text(encoding="utf-8").splitlines()))
     assert rows[0] == ["C2-C1-O3-H9 [degrees]", "model [kcal/mol]", "uff [kcal/mol]"]
     assert [row[0] for row in rows[1:]] == ["-180", "-120", "-60", "0", "60", "120"]
     assert Path("scan.png").read_bytes().startswith(b"\x89PNG")
@@ -460,7 +460,7 @@ def test_analyse_minima_relaxes_the_same_geometries_with_every_method(workplace)
     files = "--table minima.csv --structures minima.xyz"
     said = [line for line in succeed(f"analyse minima model mmff94 --conformers 10 {files}").splitlines() if line]
     assert said[0].split() == ["minimum", "|", "model", "|", "mmff94"]
-    rows = list(csv.reader(Path("minima.csv").read_text().splitlines()))
+    rows = list(csv.reader(Path("minima.csv").read_text(encoding="utf-8").splitlines()))
     assert rows[0][1:3] == ["model [kcal/mol]", "model RMSD [Å]"]
     assert rows[1][1:4] == ["0.00", "0.00", "0.00"]
     assert len(rows) == 3  # trans and gauche

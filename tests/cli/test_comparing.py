@@ -52,9 +52,9 @@ def test_compare_prints_one_table_and_writes_it_with_a_picture_and_a_page(workpl
 def test_errors_of_a_fitted_model_are_those_of_its_report(workplace: Path) -> None:
     succeed(FIT)
     succeed(f"compare fitted --data ethanol.npz --with uff {QUICK} --out out")
-    model = json.loads(Path("fitted/model.json").read_text())
+    model = json.loads(Path("fitted/model.json").read_text(encoding="utf-8"))
     expected = model["provenance"]["errors after"]["test"]
-    rows = json.loads(Path("out/comparison.json").read_text())["rows"]
+    rows = json.loads(Path("out/comparison.json").read_text(encoding="utf-8"))["rows"]
     (own,) = [row["errors"] for row in rows if row["name"] == "fitted"]
     for name in ("force_rmse_kcal_mol_angstrom", "energy_rmse_kcal_mol", "energy_mae_kcal_mol"):
         assert own[name] == pytest.approx(expected[name], rel=1e-9)
@@ -62,13 +62,15 @@ def test_errors_of_a_fitted_model_are_those_of_its_report(workplace: Path) -> No
 
 def test_a_comparison_takes_options_from_a_file_and_trains_sgdml(workplace: Path) -> None:
     pytest.importorskip("sgdml")
-    Path("options.toml").write_text('[sgdml]\nwidths = [15]\n["ase.calculators.lj:LennardJones"]\nepsilon = 0.5\n')
+    Path("options.toml").write_text(
+        '[sgdml]\nwidths = [15]\n["ase.calculators.lj:LennardJones"]\nepsilon = 0.5\n', encoding="utf-8"
+    )
     others = "sgdml ase.calculators.lj:LennardJones"
     command = f"compare model --data ethanol.npz --with {others} --options options.toml --train 25 --validation 10"
     said = succeed(f"{command} {QUICK} --out out")
     assert "sgdml: length scale 15/Å" in said
     assert Path("out/models/sgdml/model.npz").is_file()
-    settings = json.loads(Path("out/comparison.json").read_text())["training options"]
+    settings = json.loads(Path("out/comparison.json").read_text(encoding="utf-8"))["training options"]
     assert settings["sgdml"]["widths"] == [15]
     assert settings["ase.calculators.lj:LennardJones"] == {"epsilon": 0.5}
     assert float(lines("out")["sgdml"]["training [s]"]) > 0

@@ -11,7 +11,7 @@ PNG = b"\x89PNG"
 
 
 def table(name: str) -> list[list[str]]:
-    return list(csv.reader(Path(name).read_text().splitlines()))
+    return list(csv.reader(Path(name).read_text(encoding="utf-8").splitlines()))
 
 
 def test_analyse_errors_groups_them_and_draws(workplace):
@@ -88,7 +88,7 @@ def test_methods_take_options_from_a_file(workplace):
     save(R=load()["R"][:3], E=load()["E"][:3], F=load()["F"][:3])
     rises = []
     for strength in (0.1, 0.2):
-        Path("options.toml").write_text(f'["{name}"]\nepsilon = {strength}\nrc = 8.0\n')
+        Path("options.toml").write_text(f'["{name}"]\nepsilon = {strength}\nrc = 8.0\n', encoding="utf-8")
         succeed(f"analyse along model {name} --frames bad.npz --options options.toml --table lj.csv")
         rises.append(max(abs(float(row[3])) for row in table("lj.csv")[1:]))
     assert rises[1] == pytest.approx(2 * rises[0])

@@ -10,7 +10,7 @@ PNG = b"\x89PNG"
 
 
 def table(name: str) -> list[list[str]]:
-    return list(csv.reader(Path(name).read_text().splitlines()))
+    return list(csv.reader(Path(name).read_text(encoding="utf-8").splitlines()))
 
 
 def test_analyse_vdos_says_where_bands_lie_at_each_temperature(workplace):

@@ -188,7 +188,7 @@ def parametrise(
 
 def words_of(prmtop: Path, flag: str) -> list[str]:
     """What a prmtop has under a flag, all of the same width."""
-    lines = iter(prmtop.read_text().splitlines())
+    lines = iter(prmtop.read_text(encoding="utf-8").splitlines())
     next(line for line in lines if line.split() == ["%FLAG", flag])
     width = int(re.findall(r"\d+", next(lines))[1])  # such as %FORMAT(20a4)
     block = itertools.takewhile(lambda line: not line.startswith("%"), lines)

@@ -12,7 +12,7 @@ from hybridff.gaff.programs import PROGRAMS, find_program, last_words, run
 
 def script(path: Path, text: str, mode: int = 0o755) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
     path.chmod(mode)
     return path
 

@@ -50,7 +50,7 @@ def test_a_prmtop_starts_with_the_energies_that_openmm_gives_it(written):
 
 @pytest.mark.parametrize("topology", ["acetaldehyde.pdb", "acetaldehyde.cif"])
 def test_a_system_with_topology_starts_with_its_own_energies(topology, written):
-    system = openmm.XmlSerializer.deserialize(Path("acetaldehyde.xml").read_text())
+    system = openmm.XmlSerializer.deserialize(Path("acetaldehyde.xml").read_text(encoding="utf-8"))
     assert_same_energies(started(start=Path("acetaldehyde.xml"), topology=Path(topology)), system)
 
 
@@ -64,8 +64,8 @@ def test_gaff_takes_the_charges_of_a_file(written, monkeypatch):
 
 
 def test_the_files_of_the_options_are_known(written):
-    Path("charges.txt").write_text("0\n")
-    Path("resp").write_text("a file that is no input\n")
+    Path("charges.txt").write_text("0\n", encoding="utf-8")
+    Path("resp").write_text("a file that is no input\n", encoding="utf-8")
     assert StartOptions().files == ()
     assert StartOptions(charges="charges.txt").files == (Path("charges.txt"),)
     both = StartOptions(start=Path("acetaldehyde.xml"), topology=Path("acetaldehyde.pdb"))
@@ -108,13 +108,13 @@ def test_what_is_no_starting_force_field_is_refused(options, sentence, written):
 
 
 def test_a_topology_that_cannot_be_read_is_refused(written):
-    Path("bad.cif").write_text("hello\n")
+    Path("bad.cif").write_text("hello\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"OpenMM cannot read the topology bad\.cif"):
         started(start=Path("acetaldehyde.xml"), topology=Path("bad.cif"))
 
 
 def test_an_object_that_is_no_system_is_refused(written):
-    Path("integrator.xml").write_text(openmm.XmlSerializer.serialize(openmm.VerletIntegrator(0.001)))
+    Path("integrator.xml").write_text(openmm.XmlSerializer.serialize(openmm.VerletIntegrator(0.001)), encoding="utf-8")
     with pytest.raises(InputError, match=r"integrator\.xml holds no OpenMM System but a VerletIntegrator"):
         started(start=Path("integrator.xml"), topology=Path("acetaldehyde.pdb"))
 

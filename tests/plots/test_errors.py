@@ -110,6 +110,13 @@ def test_the_dots_of_a_calibration_are_root_mean_squares_of_frames_of_like_predi
     np.testing.assert_allclose([dots.get_xdata()[0], dots.get_ydata()[0]], rms, rtol=1e-12)
 
 
+def test_a_calibration_of_a_few_frames_has_a_dot_for_each() -> None:
+    predicted, actual = np.array([1.0, 2.0, 3.0]), np.array([1.5, 1.0, 3.5])
+    axes = plots.calibration_figure({"test": predicted}, {"test": actual}, "error", "").axes[0]
+    _, dots, _ = axes.get_lines()
+    np.testing.assert_allclose(np.asarray(dots.get_ydata(), dtype=float), actual)
+
+
 def test_every_kind_of_group_has_a_panel():
     atoms = [plots.GroupError("atom", name, None, 40.0) for name in ("C1", "O2")]
     heights = [plots.GroupError("energy", "0 to 2", 4.0, 40.0)]

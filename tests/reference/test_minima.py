@@ -63,7 +63,7 @@ def test_the_lowest_minima_of_a_file_are_read_in_our_units(file: Path) -> None:
     np.testing.assert_allclose(found.heights, [0.0, 0.5 * KCAL_MOL])
     assert found.positions.shape == (2, 9, 3)
     assert np.ptp(found.positions) < 1.0  # nm
-    assert json.loads(file.read_text())["set"] == "ethanol"
+    assert json.loads(file.read_text(encoding="utf-8"))["set"] == "ethanol"
 
 
 def test_frames_belong_to_the_minimum_that_their_torsions_are_nearest_to(file: Path) -> None:

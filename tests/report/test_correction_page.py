@@ -48,7 +48,7 @@ def test_a_corrections_page_compares_with_the_uncorrected_model(folder):
 
 def test_the_python_of_the_page_makes_the_same_model(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    _, shell, python = Page(Path("out", "report.html").read_text(encoding="utf-8")).codes
+    _, shell, _, python = Page(Path("out", "report.html").read_text(encoding="utf-8")).codes
     assert shell.startswith("hybridff correct in ethanol.npz ")
     names: dict = {}
     exec(python, names)  # what the page says that a user may type

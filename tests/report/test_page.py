@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pages import CHROMIUM, Page, screenshot, widths
 from PIL import Image
 
 from hybridff.export.modelfile import read_model
+from hybridff.jobs.job import FitJob
 
 TITLES = [
     *("Errors", "Data", "Errors by group", "Learning curve", "Torsion scans", "Frequencies", "Free energies at 300 K"),
@@ -31,8 +33,8 @@ def folder(material, tmp_path_factory) -> Path:
         patch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
         patch.chdir(place)
         np.savez(NAME, **{**data, "name": "<i>ethanol</i> & co"})
-        Path("charges.txt").write_text((material / "charges.txt").read_text())
-        Path("run.toml").write_text("[fit]\ntrain = 40\nvalidation = 9\nlearning_curve = true\n")
+        Path("charges.txt").write_text((material / "charges.txt").read_text(), encoding="utf-8")
+        Path("run.toml").write_text("[fit]\ntrain = 40\nvalidation = 9\nlearning_curve = true\n", encoding="utf-8")
         patch.setattr("hybridff.report.documents._FEW", 5)
         patch.setattr("hybridff.report.observables._SAMPLING", 1e6)  # seconds: nothing is left out on a busy machine
         patch.setattr("hybridff.report.observables._LENGTHS", (2.0,))
@@ -95,7 +97,7 @@ def test_the_populations_of_both_force_fields_add_up(text):
 
 def test_the_commands_of_a_page_do_the_same_again(folder, text, monkeypatch):
     monkeypatch.chdir(folder)
-    install, shell, python = Page(text).codes
+    install, shell, table, python = Page(text).codes
     assert install.startswith('pip install "hybridff[gaff,qm]==')
     listing = f"hybridff() {{ printf '%s\\0' \"$@\"; }}\n{shell}"
     words = subprocess.run(["bash", "-c", listing], capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
@@ -107,7 +109,8 @@ def test_the_commands_of_a_page_do_the_same_again(folder, text, monkeypatch):
     assert np.array_equal(first.force_field.parameter_table.values, second.force_field.parameter_table.values)
     names: dict = {}
     exec(python, names)  # what the page says that a user may type
-    values = names["fitted"][0].model.force_field.parameter_table.values
+    assert FitJob.from_options(tomllib.loads(table)["fit"]) == names["job"]
+    values = names["force_field"].parameter_table.values
     assert np.array_equal(first.force_field.parameter_table.values, values)
 
 

@@ -52,7 +52,7 @@ def test_a_fit_is_written_whole_and_read_back(found: FitRun) -> None:
 
 def test_a_folder_that_exists_is_kept_unless_it_may_be_replaced(found: FitRun) -> None:
     found.write("out")
-    Path("out/notes.txt").write_text("mine")
+    Path("out/notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="out"):
         found.write("out")
     assert Path("out/notes.txt").exists()
