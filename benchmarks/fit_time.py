@@ -50,7 +50,7 @@ def row(name: str, options: argparse.Namespace) -> list[str]:
     """Cells of a case, run in a process of its own."""
     command = [sys.executable, __file__, "--alone", name]
     command += ["--repeats", str(options.repeats), "--frames", str(options.frames), "--size", options.size]
-    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8")
     found = json.loads(run.stdout.splitlines()[-1])
     numbers = [str(found[key]) for key in ("atoms", "frames", "coefficients", "gate")]
     times = [f"{found['seconds'][0]:.2f} s", f"{median(found['seconds']):.2f} s"]

@@ -59,7 +59,7 @@ def measured(program: str, case: str, width: float, folder: Path) -> tuple[dict[
     """Numbers and predictions of a training in a process of its own."""
     path = folder / f"{program}.npz"
     command = [sys.executable, __file__, case, "--alone", program, "--width", str(width), "--out", str(path)]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    run = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
     with np.load(path) as file:
         return json.loads(run.stdout.splitlines()[-1]), {key: file[key] for key in file.files}
 

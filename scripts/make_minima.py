@@ -36,7 +36,7 @@ def main() -> None:
     molecule = read_set(options.set).molecule
     path = options.out / f"minima-{options.set}.json"
     starts = conformers(molecule, options.window)
-    finished: list[dict[str, Any]] = json.loads(path.read_text())["minima"] if path.is_file() else []
+    finished: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["minima"] if path.is_file() else []
     for i, (guess, curvature) in enumerate(starts):
         if any(minimum["start"] == i for minimum in finished):
             continue

@@ -67,7 +67,7 @@ def browse(page: Path, *flags: str) -> str:
         done = subprocess.run(
             [CHROMIUM, *_FLAGS, f"--user-data-dir={profile}", *flags, page.as_uri()],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=100,
             check=True,
         )

@@ -58,7 +58,7 @@ def test_a_process_that_is_interrupted_says_so_and_leaves_nothing_behind(number,
     launch = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
     launch += "runpy.run_module('hybridff', run_name='__main__', alter_sys=True)"
     process = subprocess.Popen(
-        [sys.executable, "-c", launch, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", launch, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
     try:
         deadline = time.monotonic() + 60.0
@@ -74,5 +74,5 @@ def test_a_process_that_is_interrupted_says_so_and_leaves_nothing_behind(number,
 
 def test_a_process_with_a_bad_input_ends_with_a_sentence_and_no_traceback(workplace):
     command = [sys.executable, "-m", "hybridff", "evaluate", "model", "none.npz"]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    finished = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert (finished.returncode, finished.stderr) == (2, "hybridff: none.npz: there is no such file.\n")

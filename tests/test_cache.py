@@ -40,13 +40,13 @@ def test_a_value_is_the_same_when_computed_and_when_kept():
 def test_a_damaged_file_is_replaced(folder, damage):
     cached_json("key", Counter(1))
     (path,) = folder.iterdir()
-    path.write_text(damage)
+    path.write_text(damage, encoding="utf-8")
     assert cached_json("key", Counter(2)) == 2
-    assert json.loads(path.read_text())["value"] == 2
+    assert json.loads(path.read_text(encoding="utf-8"))["value"] == 2
 
 
 def test_a_folder_that_cannot_be_made_is_done_without(folder):
-    folder.write_text("a file in the place of the folder")
+    folder.write_text("a file in the place of the folder", encoding="utf-8")
     compute = Counter(1)
     assert cached_json("key", compute) == cached_json("key", compute) == 1
     assert compute.calls == 2

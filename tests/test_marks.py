@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = sorted((ROOT / "hybridff").rglob("*.py"))
+EVERYTHING = sorted(path for path in ROOT.rglob("*.py") if not {".venv", "build"} & set(path.relative_to(ROOT).parts))
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 
@@ -44,3 +45,13 @@ def test_the_docstring_of_a_field_stands_alone(path: Path) -> None:
             if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant) and isinstance(one.value.value, str):
                 text = one.value.value
                 assert not re.match(r"(Of|That|The same|As|With|For|In|On|By) |\[[^\]]*\]\.?$", text), text
+
+
+@pytest.mark.parametrize("path", EVERYTHING, ids=named)
+def test_text_is_read_and_written_as_utf_8(path: Path) -> None:
+    """Ruff's PLW1514 sees only what it knows to be a path; pocl sets an ASCII locale in the process that loads it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            given = {keyword.arg for keyword in node.keywords}
+            assert node.func.attr not in ("read_text", "write_text") or "encoding" in given, ast.unparse(node)
+            assert "text" not in given or not ast.unparse(node).startswith("subprocess."), ast.unparse(node)

@@ -10,12 +10,13 @@ STOPS = (RuntimeError, KeyboardInterrupt, SystemExit)
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in files}
 
 
 def test_a_file_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
     with new_file(tmp_path / "a.txt") as temporary:
-        temporary.write_text("new")
+        temporary.write_text("new", encoding="utf-8")
         assert not (tmp_path / "a.txt").exists()
         assert temporary.suffix == ".txt"
     assert contents(tmp_path) == {"a.txt": "new"}
@@ -23,18 +24,18 @@ def test_a_file_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
 
 
 def test_a_file_replaces_the_old_one_in_one_step(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "a.txt").write_text("old", encoding="utf-8")
     with new_file(tmp_path / "a.txt") as temporary:
-        temporary.write_text("new")
-        assert (tmp_path / "a.txt").read_text() == "old"
+        temporary.write_text("new", encoding="utf-8")
+        assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "old"
     assert contents(tmp_path) == {"a.txt": "new"}
 
 
 @pytest.mark.parametrize("stop", STOPS)
 def test_an_interrupted_file_leaves_the_old_one_and_nothing_else(tmp_path: Path, stop: type[BaseException]) -> None:
-    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "a.txt").write_text("old", encoding="utf-8")
     with pytest.raises(stop), new_file(tmp_path / "a.txt") as temporary:
-        temporary.write_text("half")
+        temporary.write_text("half", encoding="utf-8")
         raise stop
     assert contents(tmp_path) == {"a.txt": "old"}
 
@@ -52,7 +53,7 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_below_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("")
+    (tmp_path / "a").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match=r"cannot write .*txt \(not a directory\)"):
         enter(new_file(tmp_path / "a" / "b.txt"))
 
@@ -60,7 +61,7 @@ def test_a_file_below_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_folder_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
     with new_folder(tmp_path / "deep" / "out") as temporary:
         (temporary / "sub").mkdir()
-        (temporary / "sub" / "a").write_text("new")
+        (temporary / "sub" / "a").write_text("new", encoding="utf-8")
         assert not (tmp_path / "deep" / "out").exists()
     assert contents(tmp_path) == {"deep/out/sub/a": "new"}
     assert (tmp_path / "deep" / "out").stat().st_mode & 0o777 == 0o755
@@ -70,7 +71,7 @@ def test_a_folder_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stop", STOPS)
 def test_an_interrupted_folder_leaves_nothing(tmp_path: Path, stop: type[BaseException]) -> None:
     with pytest.raises(stop), new_folder(tmp_path / "out") as temporary:
-        (temporary / "a").write_text("half")
+        (temporary / "a").write_text("half", encoding="utf-8")
         raise stop
     assert list(tmp_path.iterdir()) == []
 
@@ -79,7 +80,7 @@ def test_an_interrupted_folder_leaves_nothing(tmp_path: Path, stop: type[BaseExc
 def test_an_interrupted_overwrite_leaves_the_old_folder(tmp_path: Path, stop: type[BaseException]) -> None:
     old(tmp_path / "out")
     with pytest.raises(stop), new_folder(tmp_path / "out", overwrite=True) as temporary:
-        (temporary / "a").write_text("half")
+        (temporary / "a").write_text("half", encoding="utf-8")
         raise stop
     assert contents(tmp_path) == {"out/a": "old"}
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -99,14 +100,14 @@ def test_a_failing_exchange_leaves_the_old_folder(tmp_path: Path, monkeypatch: p
         pytest.raises(InputError, match="no space left on device"),
         new_folder(tmp_path / "out", overwrite=True) as temporary,
     ):
-        (temporary / "a").write_text("new")
+        (temporary / "a").write_text("new", encoding="utf-8")
     assert contents(tmp_path) == {"out/a": "old"}
 
 
 def test_overwriting_replaces_the_whole_folder(tmp_path: Path) -> None:
     old(tmp_path / "out")
     with new_folder(tmp_path / "out", overwrite=True) as temporary:
-        (temporary / "b").write_text("new")
+        (temporary / "b").write_text("new", encoding="utf-8")
     assert contents(tmp_path) == {"out/b": "new"}
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -125,7 +126,7 @@ def test_a_full_folder_is_refused_before_any_work(tmp_path: Path) -> None:
 def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with new_folder(tmp_path / "out") as temporary:
-        (temporary / "a").write_text("new")
+        (temporary / "a").write_text("new", encoding="utf-8")
     assert contents(tmp_path) == {"out/a": "new"}
 
 
@@ -133,12 +134,12 @@ def test_the_current_folder_may_be_filled(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "out").mkdir()
     monkeypatch.chdir(tmp_path / "out")
     with new_folder(".") as temporary:
-        (temporary / "a").write_text("new")
+        (temporary / "a").write_text("new", encoding="utf-8")
     assert contents(tmp_path) == {"out/a": "new"}
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("mine")
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match=r"cannot make the folder .*out: a file of that name exists"):
         check_new_folder(tmp_path / "out", overwrite=True)
     with pytest.raises(InputError, match=r"cannot write .*deeper: .*out is a file, not a folder"):
@@ -175,7 +176,7 @@ def test_an_interrupted_folder_takes_the_folders_above_it_along(tmp_path: Path, 
 
 def old(folder: Path) -> None:
     folder.mkdir()
-    (folder / "a").write_text("old")
+    (folder / "a").write_text("old", encoding="utf-8")
 
 
 def enter(manager) -> None:

@@ -20,7 +20,7 @@ def test_every_public_name_is_there_and_says_what_it_is(name: str) -> None:
 
 
 def test_type_checkers_see_the_same_names_at_the_same_places() -> None:
-    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     typed = {
         alias.name: node.module.removeprefix("hybridff.")
         for node in ast.walk(tree)
@@ -55,7 +55,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
 @pytest.mark.parametrize("code", ["import hybridff", "import hybridff.cli.app"])
 def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
     program = f"import sys\n{code}\nprint(*(name for name in sys.modules if '.' not in name))"
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     assert not {"torch", "openmm", "rdkit", "numba", "ase", "matplotlib", "scipy", "numpy"} & set(found.stdout.split())
 
 

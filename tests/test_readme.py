@@ -17,12 +17,12 @@ def test_the_python_example_runs_and_writes_a_system(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "hybridff").symlink_to(ROOT / "hybridff")
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=os.environ, check=False
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, encoding="utf-8", env=os.environ, check=False
     )
     assert done.returncode == 0, done.stderr
     before, after = (float(value) for value in re.findall(r"RMSE ([0-9.]+) kcal/mol/Å", done.stdout))
     assert after < 0.5 * before
-    assert (tmp_path / "ethanol.xml").read_text().startswith("<?xml")
+    assert (tmp_path / "ethanol.xml").read_text(encoding="utf-8").startswith("<?xml")
 
 
 def test_the_commands_for_installing_and_testing_are_marked_for_ci() -> None:

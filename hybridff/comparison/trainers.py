@@ -365,10 +365,12 @@ def running_program(
 
     ``environment`` is added to that of this process.
     """
-    settings: dict[str, Any] = {"cwd": folder, "env": {**os.environ, **(environment or {})}, "start_new_session": True}
+    settings: dict[str, Any] = {"cwd": folder, "env": {**os.environ, **(environment or {})}, "encoding": "utf-8"}
     with (folder / LOG).open("w", encoding="utf-8") as log:
         try:
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, **settings)
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, **settings
+            )
         except OSError as error:
             raise MissingProgramError(f"{name} cannot be run ({error}): pip install hybridff[compare].") from None
         try:

@@ -58,7 +58,7 @@ def write_system(system: openmm.System, path: str | Path) -> None:
             f"cannot write {path}: a System of the compiled route holds code of this process; export the native route."
         )
     with new_file(path) as temporary:
-        temporary.write_text(openmm.XmlSerializer.serialize(system))
+        temporary.write_text(openmm.XmlSerializer.serialize(system), encoding="utf-8")
 
 
 def write_structure(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], path: str | Path) -> None:
@@ -66,5 +66,5 @@ def write_structure(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"],
     suffix = Path(path).suffix.lower()
     if suffix not in _STRUCTURES:
         raise InputError(f"cannot write a structure as {path}: its name has to end in {' or '.join(_STRUCTURES)}.")
-    with new_file(path) as temporary, temporary.open("w") as file:
+    with new_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         _STRUCTURES[suffix](molecule.to_openmm_topology(), positions * unit.nanometer, file, keepIds=True)

@@ -113,14 +113,14 @@ def _run_antechamber(mol2: str, molecule: Molecule, family: str) -> list[str]:
     # fmt: on
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "in.mol2").write_text(mol2)
+        (folder / "in.mol2").write_text(mol2, encoding="utf-8")
         try:
             output = run("antechamber", arguments, folder)
         except InputError as error:
             raise InputError(f"no GAFF atom types for {molecule.name}: {error}") from error
         if not (folder / "out.mol2").is_file():
             raise InputError(f"no GAFF atom types for {molecule.name}: antechamber says: {last_words(output)}")
-        types = [fields[5] for fields in atom_rows((folder / "out.mol2").read_text()) or []]
+        types = [fields[5] for fields in atom_rows((folder / "out.mol2").read_text(encoding="utf-8")) or []]
     if len(types) != len(molecule.numbers):
         raise InputError(f"antechamber typed {len(types)} of the {len(molecule.numbers)} atoms of {molecule.name}.")
     untyped = [atom for atom, kind in enumerate(types) if kind.upper() == "DU"]
@@ -133,12 +133,12 @@ def _run_parmchk2(mol2: str, molecule: Molecule, version: str) -> str:
     arguments = ["-i", "in.mol2", "-f", "mol2", "-o", "out.frcmod", "-s", str(_major(version))]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "in.mol2").write_text(mol2)
+        (folder / "in.mol2").write_text(mol2, encoding="utf-8")
         (folder / "gaff.dat").write_bytes(gaff_file(version).read_bytes())
         output = run("parmchk2", [*arguments, "-p", "gaff.dat"], folder)
         if not (folder / "out.frcmod").is_file():
             raise InputError(f"parmchk2 wrote nothing for {molecule.name}: {last_words(output)}")
-        return (folder / "out.frcmod").read_text()
+        return (folder / "out.frcmod").read_text(encoding="utf-8")
 
 
 def _sentence(remark: str) -> str:

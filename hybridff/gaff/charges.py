@@ -76,7 +76,7 @@ def am1bcc_charges(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) 
     # fmt: on
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "in.sdf").write_text(structure)
+        (folder / "in.sdf").write_text(structure, encoding="utf-8")
         output = run("antechamber", arguments, folder)
         if not (folder / "out.mol2").is_file():
             raise InputError(f"no AM1-BCC charges for {molecule.name}: antechamber says: {last_words(output)}")
@@ -91,7 +91,7 @@ def read_charges(path: str | Path, molecule: Molecule) -> Float[np.ndarray, " at
     """
     path = Path(path)
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: the charges cannot be read ({error}).") from error
     charges = _mol2_charges(text, path, molecule) if path.suffix.lower() == ".mol2" else _listed_charges(text, path)

@@ -209,7 +209,7 @@ def test_an_exported_system_needs_openmm_alone(workplace):
         "energy = context.getState(getEnergy=True).getPotentialEnergy()\n"
         "print(json.dumps(energy.value_in_unit(openmm.unit.kilojoule_per_mole)))\n"
     )
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     model = read_model("out").force_field
     pdb = app.PDBFile("structure.pdb")
     energy, _ = model.energy_forces(

@@ -18,7 +18,8 @@ def test_measurements_are_kept_a_line_each(tmp_path: Path) -> None:
     for own in points:
         lc.append_point(path, own)
     assert lc.read_points(path) == points
-    assert path.read_text().splitlines()[0] == "set,method,train,seed,n_test,energy_rmse,force_rmse,seconds"
+    header = path.read_text(encoding="utf-8").splitlines()[0]
+    assert header == "set,method,train,seed,n_test,energy_rmse,force_rmse,seconds"
 
 
 def test_only_splits_that_all_methods_have_are_compared() -> None:

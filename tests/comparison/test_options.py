@@ -17,7 +17,7 @@ METHODS = ["stock", "gap", "my.module:Class"]
 
 def written(text: str, folder: Path) -> Path:
     path = folder / "options.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

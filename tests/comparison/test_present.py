@@ -74,7 +74,7 @@ def test_durations_have_the_unit_that_fits(seconds: float | None, text: str) -> 
 def test_all_files_are_written_and_hold_the_same_numbers(tmp_path: Path) -> None:
     write(comparison(), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(FILES)
-    found = json.loads((tmp_path / "comparison.json").read_text())
+    found = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
     by_name = {row["name"]: row for row in found["rows"]}
     assert by_name["class2"]["errors"]["force_rmse_kcal_mol_angstrom"] == pytest.approx(0.8)
     assert by_name["mace"]["hot_dynamics"]["stable"] is False
@@ -86,7 +86,7 @@ def test_all_files_are_written_and_hold_the_same_numbers(tmp_path: Path) -> None
     assert float(lines["class2"]["force RMSE [kcal/mol/Å]"]) == pytest.approx(0.8)
     assert float(lines["mace"]["MD step [µs]"]) == pytest.approx(7000)
     assert [lines[name]["stable"] for name in ("class2", "mace", "gap")] == ["yes", "no", ""]
-    assert "methods side by side" in (tmp_path / "report.html").read_text()
+    assert "methods side by side" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 

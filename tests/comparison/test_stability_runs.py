@@ -82,7 +82,7 @@ def test_finished_runs_are_not_done_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert done == runs
     assert set(file.finished()) == set(runs)
     assert said[1].startswith("it: dynamics at 300 K, seed 1, 2 of 2: stable (")
-    entry = json.loads((tmp_path / "runs.jsonl").read_text().splitlines()[0])
+    entry = json.loads((tmp_path / "runs.jsonl").read_text(encoding="utf-8").splitlines()[0])
     assert entry["found"]["quenches"] == 1
 
 
@@ -100,7 +100,7 @@ def test_models_are_fitted_once_and_stand_in_the_table_with_what_they_found(tmp_
     file = RunFile(tmp_path / "runs.jsonl")
     (scan, *_) = PLAN.runs(MODEL.name, MODEL.digest(tmp_path))
     content = {**asdict(scan), "found": {"failures": ["a hole"], "notes": [], "scans": 3}, "seconds": 1.0}
-    file.path.write_text(json.dumps(content) + "\n")
+    file.path.write_text(json.dumps(content) + "\n", encoding="utf-8")
     missing = TriedModel("ethanol", "morse", 30, "all")
     assert missing.name == "ethanol-morse-30-all"
     rows, remarks = stability_rows([MODEL, missing], tmp_path, PLAN, file)

@@ -120,10 +120,11 @@ def test_a_program_is_ended_with_its_children(tmp_path: Path) -> None:
     )
     with running_program([sys.executable, "-c", script], tmp_path, "fake"):
         deadline = time.monotonic() + 20
-        while not (tmp_path / LOG).read_text().strip() and time.monotonic() < deadline:
+        while not (tmp_path / LOG).read_text(encoding="utf-8").strip() and time.monotonic() < deadline:
             time.sleep(0.02)
-        child = int((tmp_path / LOG).read_text())
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(child)], capture_output=True, text=True, check=False).stdout
+        child = int((tmp_path / LOG).read_text(encoding="utf-8"))
+    listing = ["ps", "-o", "stat=", "-p", str(child)]
+    state = subprocess.run(listing, capture_output=True, encoding="utf-8", check=False).stdout
     assert state.strip() == "" or state.startswith("Z")
 
 

@@ -120,6 +120,6 @@ def test_files_that_are_not_there_or_no_archives_are_refused(tmp_path: Path) -> 
     with pytest.raises(InputError, match="there is no file"):
         read_sgdml(tmp_path / "nothing.npz")
     path = tmp_path / "text.npz"
-    path.write_text("no archive")
+    path.write_text("no archive", encoding="utf-8")
     with pytest.raises(InputError, match="cannot be read as a model of sgdml"):
         read_sgdml(path)

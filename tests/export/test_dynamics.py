@@ -188,7 +188,7 @@ def test_minimisation_comes_first(tmp_path):
 
 def test_the_checkpoint_goes_on_where_the_run_ended(tmp_path):
     run(tmp_path, "20 fs")
-    state = openmm.XmlSerializer.deserialize((tmp_path / "checkpoint.xml").read_text())
+    state = openmm.XmlSerializer.deserialize((tmp_path / "checkpoint.xml").read_text(encoding="utf-8"))
     assert state.getStepCount() == 40
     positions = positions_in(state) * 10
     np.testing.assert_allclose(positions, read_pdb(tmp_path / "final.pdb"), atol=6e-4)  # half of a PDB's last digit

@@ -261,22 +261,22 @@ TEXTS = {
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
     """What becomes of every damaged file, in a program without the shape checks of the tests."""
     folders = {}
-    good = (written(tmp_path_factory.mktemp("good")) / FILE_NAME).read_text()
+    good = (written(tmp_path_factory.mktemp("good")) / FILE_NAME).read_text(encoding="utf-8")
     for text, damages in ((good, DAMAGES), (FORMAT_1.read_text(encoding="utf-8"), OLD_DAMAGES)):
         for name, damage in damages.items():
             content = json.loads(text)
             damage(content)
             folders[name] = tmp_path_factory.mktemp("damaged")
-            (folders[name] / FILE_NAME).write_text(json.dumps(content))
+            (folders[name] / FILE_NAME).write_text(json.dumps(content), encoding="utf-8")
     for name, raw in TEXTS.items():
         folders[name] = tmp_path_factory.mktemp("damaged")
         (folders[name] / FILE_NAME).write_bytes(raw)
     folders["intact"] = tmp_path_factory.mktemp("intact")
-    (folders["intact"] / FILE_NAME).write_text(good)
+    (folders["intact"] / FILE_NAME).write_text(good, encoding="utf-8")
     reader = Path(__file__).with_name("read_damaged.py")
     environment = {**os.environ, "PYTHONPATH": str(Path(hybridff.__file__).parents[1])}
     run = subprocess.run(
-        [sys.executable, reader, *folders.values()], capture_output=True, text=True, check=True, env=environment
+        [sys.executable, reader, *folders.values()], capture_output=True, encoding="utf-8", check=True, env=environment
     )
     assert run.stderr == ""
     return {name: (kind, text) for name, (kind, text) in zip(folders, json.loads(run.stdout), strict=True)}

@@ -59,7 +59,7 @@ def test_energy_is_conserved_by_dynamics() -> None:
 def test_the_xml_file_holds_the_same_system(tmp_path: Path) -> None:
     system = to_openmm(perturbed(force_field("acetaldehyde"), 0.5))
     write_system(system, tmp_path / "system.xml")
-    read = openmm.XmlSerializer.deserialize((tmp_path / "system.xml").read_text())
+    read = openmm.XmlSerializer.deserialize((tmp_path / "system.xml").read_text(encoding="utf-8"))
     x = distorted("acetaldehyde", 3)
     for actual, expected in zip(system_energy_forces(read, x), system_energy_forces(system, x), strict=True):
         np.testing.assert_array_equal(actual, expected)

@@ -220,7 +220,7 @@ def test_a_truncated_or_damaged_npz_is_refused(tmp_path):
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path, name, text, message):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         read_frames(tmp_path / name)
 

@@ -96,7 +96,8 @@ class Entry:
 
 def main() -> None:
     rdBase.DisableLog("rdApp.*")
-    molecules = [line.split() for line in (FOLDER / "molecules.smi").read_text().splitlines() if line.strip()]
+    lines = (FOLDER / "molecules.smi").read_text(encoding="utf-8").splitlines()
+    molecules = [line.split() for line in lines if line.strip()]
     jobs = [
         (smiles, name, version, seed)
         for version in VERSIONS
@@ -156,8 +157,8 @@ def parametrise(
 ) -> tuple[app.AmberPrmtopFile, list[str], list[int]]:
     """antechamber, parmchk2, tleap in a folder: the prmtop, its types, and the fourth atoms of its torsions."""
     family = "gaff" if version.startswith("gaff-1") else "gaff2"
-    (folder / "in.sdf").write_text(Chem.MolToMolBlock(mol, kekulize=True) + "$$$$\n")
-    (folder / "charges").write_text("\n".join(f"{charge:.6f}" for charge in gasteiger(mol)) + "\n")
+    (folder / "in.sdf").write_text(Chem.MolToMolBlock(mol, kekulize=True) + "$$$$\n", encoding="utf-8")
+    (folder / "charges").write_text("\n".join(f"{charge:.6f}" for charge in gasteiger(mol)) + "\n", encoding="utf-8")
     (folder / "gaff.dat").write_bytes(gaff_file(version).read_bytes())
     antechamber = find_program("antechamber")
     # fmt: off
@@ -166,17 +167,20 @@ def parametrise(
         "-nc", str(Chem.GetFormalCharge(mol)), "-c", "rc", "-cf", "charges", "-dr", "no", "-s", "0", "-pf", "y",
     ])
     # fmt: on
-    check_types((folder / "out.mol2").read_text(), (folder / "gaff.dat").read_text(errors="replace"))
+    parameters = (folder / "gaff.dat").read_text(encoding="utf-8", errors="replace")
+    check_types((folder / "out.mol2").read_text(encoding="utf-8"), parameters)
     parmchk2 = find_program("parmchk2")
     arguments = ["-i", "out.mol2", "-f", "mol2", "-o", "out.frcmod", "-p", "gaff.dat"]
     call(parmchk2.path, folder, parmchk2.environment, "out.frcmod", arguments)
-    if "ATTN" in (folder / "out.frcmod").read_text():
+    if "ATTN" in (folder / "out.frcmod").read_text(encoding="utf-8"):
         raise RouteError("parmchk2: a parameter could not be estimated (ATTN, need revision)")
-    atom_types = re.search(r"addAtomTypes \{.*?\n\}", (leap_data() / "cmd" / f"leaprc.{family}").read_text(), re.DOTALL)
+    leaprc = (leap_data() / "cmd" / f"leaprc.{family}").read_text(encoding="utf-8")
+    atom_types = re.search(r"addAtomTypes \{.*?\n\}", leaprc, re.DOTALL)
     assert atom_types is not None
     (folder / "leap.in").write_text(
         f"{atom_types[0]}\nloadamberparams gaff.dat\nloadamberparams out.frcmod\nMOL = loadmol2 out.mol2\n"
-        "saveamberparm MOL out.prmtop out.inpcrd\nquit\n"
+        "saveamberparm MOL out.prmtop out.inpcrd\nquit\n",
+        encoding="utf-8",
     )
     folders = [f"-I{leap_data() / part}" for part in ("prep", "lib", "parm", "cmd")]
     call(leap_path(), folder, leap, "out.prmtop", [*folders, "-f", "leap.in"])
@@ -206,7 +210,7 @@ def check_types(mol2: str, table: str) -> None:
 def call(path: Path, folder: Path, environment: Mapping[str, str], result: str, arguments: Sequence[str]) -> None:
     """Run a program that must write a file."""
     finished = subprocess.run(
-        [str(path), *arguments], cwd=folder, env=dict(environment), capture_output=True, text=True, check=False
+        [str(path), *arguments], cwd=folder, env=dict(environment), capture_output=True, encoding="utf-8", check=False
     )
     output = finished.stdout + finished.stderr
     if not (folder / result).is_file() or (folder / result).stat().st_size == 0:
@@ -233,8 +237,8 @@ def leap_environment(folder: Path) -> dict[str, str]:
             for count in range(1, len(parts)):
                 (folder / f"{stem}.so.{'.'.join(parts[:count])}").symlink_to(path)
         source = "\n".join(f"void jpeg_{name}(void) {{}}" for name in JPEG_FUNCTIONS.split())
-        (folder / "jpeg.c").write_text(source + "\n")
-        (folder / "jpeg.map").write_text("LIBJPEG_8.0 { global: jpeg_*; };\n")
+        (folder / "jpeg.c").write_text(source + "\n", encoding="utf-8")
+        (folder / "jpeg.map").write_text("LIBJPEG_8.0 { global: jpeg_*; };\n", encoding="utf-8")
         options = ["-shared", "-fPIC", "-Wl,--version-script=jpeg.map", "-Wl,-soname,libjpeg.so.8"]
         subprocess.run(["gcc", *options, "jpeg.c", "-o", "libjpeg.so.8"], cwd=folder, check=True)
         paths = [environment.get("LD_LIBRARY_PATH", ""), str(folder)]

@@ -131,7 +131,7 @@ def test_results_are_kept_and_reused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     estimate_missing(ethanol, types)
     kept = list((tmp_path / "cache").iterdir())
     assert len(kept) == 2
-    assert all(json.loads(path.read_text()) and path.stat().st_size < 10_000 for path in kept)
+    assert all(json.loads(path.read_text(encoding="utf-8")) and path.stat().st_size < 10_000 for path in kept)
     monkeypatch.setattr(atomtypes, "run", None)
     assert assign_types(ethanol) == types
     estimate_missing(ethanol, types)

@@ -36,7 +36,7 @@ def _own_cache(tmp_path, monkeypatch):
 
 def written(tmp_path, text, name="charges.txt"):
     path = tmp_path / name
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -162,7 +162,8 @@ def test_missing_libraries_of_sqm_are_named(tmp_path, monkeypatch):
             (home / "bin" / program.name).symlink_to(program)
     broken = home / "bin" / "sqm"
     broken.write_text(
-        "#!/bin/sh\necho 'sqm: error while loading shared libraries: libgfortran.so.5: cannot open' >&2\nexit 127\n"
+        "#!/bin/sh\necho 'sqm: error while loading shared libraries: libgfortran.so.5: cannot open' >&2\nexit 127\n",
+        encoding="utf-8",
     )
     broken.chmod(0o755)
     environment = {**real.environment, "AMBERHOME": str(home)}

@@ -226,7 +226,7 @@ def test_a_topology_of_two_molecules_is_refused():
 def test_a_prmtop_that_is_none_is_refused(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         class_one_from_prmtop(tmp_path / "missing.prmtop")
-    (tmp_path / "bad.prmtop").write_text("hello\n")
+    (tmp_path / "bad.prmtop").write_text("hello\n", encoding="utf-8")
     with pytest.raises(InputError, match="not an AMBER prmtop"):
         class_one_from_prmtop(tmp_path / "bad.prmtop")
 

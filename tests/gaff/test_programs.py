@@ -34,7 +34,7 @@ def test_every_program_is_found(name: str) -> None:
 
 def test_acpype_is_found_without_being_imported() -> None:
     code = "import sys, hybridff.gaff.programs as p; p.find_program('sqm'); print('acpype' in sys.modules)"
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert finished.stdout.strip() == "False"
 
 

@@ -188,7 +188,7 @@ def test_two_inputs_of_one_name_keep_their_hashes(tmp_path):
     paths = [tmp_path / "a" / "data.npz", tmp_path / "b" / "data.npz"]
     for path in paths:
         path.parent.mkdir()
-        path.write_text(path.parent.name)
+        path.write_text(path.parent.name, encoding="utf-8")
     assert set(provenance([*paths, paths[0]])["inputs"]) == {str(path) for path in paths}
 
 

@@ -91,7 +91,8 @@ def test_options_that_cannot_be_are_refused_with_what_can(options: dict[str, obj
 
 def test_a_job_is_read_from_the_table_of_its_command(tmp_path: Path) -> None:
     path = tmp_path / "job.toml"
-    path.write_text('[fit]\ntrain = 20\nform = "morse"\n\n[correct]\ncorrection = ["all"]\nalone = true\n')
+    content = '[fit]\ntrain = 20\nform = "morse"\n\n[correct]\ncorrection = ["all"]\nalone = true\n'
+    path.write_text(content, encoding="utf-8")
     assert FitJob.read(path) == FitJob.of(train=20, form="morse")
     assert CorrectionJob.read(path) == CorrectionJob.of(correction=["all"], alone=True)
 
@@ -107,7 +108,7 @@ def test_a_job_is_read_from_the_table_of_its_command(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_no_job_is_refused(tmp_path: Path, content: str, sentence: str) -> None:
     path = tmp_path / "job.toml"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=sentence):
         FitJob.read(path)
 

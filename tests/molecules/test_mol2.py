@@ -53,7 +53,7 @@ def bonds_of(molecule: Molecule) -> dict[tuple[int, ...], int]:
 
 
 def test_a_mol2_gets_formal_charges_from_its_bonds(tmp_path):
-    (tmp_path / "a.mol2").write_text(MOL2_ACETATE)
+    (tmp_path / "a.mol2").write_text(MOL2_ACETATE, encoding="utf-8")
     acetate = Molecule.read(tmp_path / "a.mol2")
     assert acetate.charge == -1
     assert sorted(acetate.formal_charges.tolist()) == [-1, 0, 0, 0, 0, 0, 0]
@@ -84,7 +84,7 @@ def test_a_mol2_gets_formal_charges_from_its_bonds(tmp_path):
 )
 def test_a_mol2_gives_back_the_molecule_it_was_made_from(smiles, tmp_path):
     original = Molecule.from_smiles(smiles)
-    (tmp_path / "a.mol2").write_text(mol2_of(smiles, list(original.symbols)))
+    (tmp_path / "a.mol2").write_text(mol2_of(smiles, list(original.symbols)), encoding="utf-8")
     read = Molecule.read(tmp_path / "a.mol2")
     assert read.charge == original.charge
     assert read.smiles is not None
@@ -98,7 +98,7 @@ def test_a_guanidinium_with_aromatic_bonds_becomes_a_cation(tmp_path):
     bonds = text[text.index("@<TRIPOS>BOND") :]
     for line in bonds.splitlines()[1:4]:
         text = text.replace(line, line[:-1] + "ar")
-    (tmp_path / "a.mol2").write_text(text)
+    (tmp_path / "a.mol2").write_text(text, encoding="utf-8")
     guanidinium = Molecule.read(tmp_path / "a.mol2")
     assert guanidinium.charge == 1
     assert sorted(guanidinium.bond_orders.tolist()) == 8 * [1] + [2]
@@ -106,7 +106,7 @@ def test_a_guanidinium_with_aromatic_bonds_becomes_a_cation(tmp_path):
 
 def test_a_mol2_with_gaff_types_is_read(tmp_path):
     types = ["c3", "c", "o", "cl", "hc", "hc", "hc"]
-    (tmp_path / "a.mol2").write_text(mol2_of("CC(=O)Cl", types))
+    (tmp_path / "a.mol2").write_text(mol2_of("CC(=O)Cl", types), encoding="utf-8")
     assert Molecule.read(tmp_path / "a.mol2").symbols == ("C", "C", "O", "Cl", "H", "H", "H")
 
 
@@ -147,7 +147,7 @@ OXYGEN_GROUPS = [
 
 @pytest.mark.parametrize(("smiles", "charge"), OXYGEN_GROUPS)
 def test_oxygens_drawn_with_single_bonds_get_their_double_bonds_back(smiles, charge, tmp_path):
-    (tmp_path / "a.mol2").write_text(single_oxygens(smiles))
+    (tmp_path / "a.mol2").write_text(single_oxygens(smiles), encoding="utf-8")
     read, original = Molecule.read(tmp_path / "a.mol2"), Molecule.from_smiles(smiles)
     assert read.charge == charge
     plain = [Chem.CanonSmiles(Chem.MolToSmiles(Chem.RemoveHs(m.to_rdkit()))) for m in (read, original)]
@@ -157,9 +157,9 @@ def test_oxygens_drawn_with_single_bonds_get_their_double_bonds_back(smiles, cha
 @pytest.mark.parametrize("smiles", ["CC(=O)[O-]", "O=[N+]([O-])c1ccccc1", "CS(=O)(=O)[O-]", "CN([O-])C"])
 def test_the_partial_charges_decide_on_oxygens_drawn_with_single_bonds(smiles, tmp_path):
     charge = Molecule.from_smiles(smiles).charge
-    (tmp_path / "right.mol2").write_text(single_oxygens(smiles, charge + 0.001))
+    (tmp_path / "right.mol2").write_text(single_oxygens(smiles, charge + 0.001), encoding="utf-8")
     assert Molecule.read(tmp_path / "right.mol2").charge == charge
-    (tmp_path / "wrong.mol2").write_text(single_oxygens(smiles, charge - 2))
+    (tmp_path / "wrong.mol2").write_text(single_oxygens(smiles, charge - 2), encoding="utf-8")
     with pytest.raises(InputError, match=f"add up to {charge - 2:.2f} e but the bonds to a molecule"):
         Molecule.read(tmp_path / "wrong.mol2")
 
@@ -177,7 +177,7 @@ def test_the_partial_charges_decide_on_oxygens_drawn_with_single_bonds(smiles, t
     ],
 )
 def test_an_oxygen_whose_single_bond_leaves_its_charge_open_is_refused(smiles, message, tmp_path):
-    (tmp_path / "a.mol2").write_text(single_oxygens(smiles))
+    (tmp_path / "a.mol2").write_text(single_oxygens(smiles), encoding="utf-8")
     with pytest.raises(InputError, match=message):
         Molecule.read(tmp_path / "a.mol2")
 
@@ -187,7 +187,7 @@ def gaff_masses() -> dict[str, float]:
     folder = Path(openmmforcefields.__file__).parent / "ffxml" / "amber" / "gaff" / "dat"
     masses = {}
     for file in folder.glob("gaff-*.dat"):
-        for line in itertools.takewhile(str.strip, file.read_text().splitlines()[1:]):
+        for line in itertools.takewhile(str.strip, file.read_text(encoding="utf-8").splitlines()[1:]):
             masses[line.split()[0]] = float(line.split()[1])
     return masses
 
@@ -202,7 +202,7 @@ def test_every_gaff_type_is_read_as_the_element_of_its_mass():
 
 def test_the_nitrogens_of_an_imidazolium_in_gaff_types_are_no_sodium(tmp_path):
     types = ["c3", "na", "cc", "cd", "na", "cc", "h1", "h1", "h1", "h4", "h4", "hn", "h5"]
-    (tmp_path / "a.mol2").write_text(mol2_of("Cn1cc[nH+]c1", types, aromatic=False))
+    (tmp_path / "a.mol2").write_text(mol2_of("Cn1cc[nH+]c1", types, aromatic=False), encoding="utf-8")
     imidazolium = Molecule.read(tmp_path / "a.mol2")
     assert imidazolium.symbols == ("C", "N", "C", "C", "N", "C") + 7 * ("H",)
     assert imidazolium.charge == 1
@@ -224,7 +224,7 @@ def test_the_nitrogens_of_an_imidazolium_in_gaff_types_are_no_sodium(tmp_path):
     ],
 )
 def test_a_mol2_that_cannot_be_used_gets_one_clear_sentence(text, message, tmp_path, capfd):
-    (tmp_path / "a.mol2").write_text(text)
+    (tmp_path / "a.mol2").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message) as raised:
         Molecule.read(tmp_path / "a.mol2")
     assert "a.mol2" in str(raised.value)

@@ -94,7 +94,7 @@ def test_atoms_that_the_graph_cannot_tell_apart_are_equivalent(smiles, classes):
 
 def test_an_sdf_keeps_order_orders_charges_name_and_positions(tmp_path):
     original = Molecule.from_smiles("[O-]C(=O)c1ccccc1").with_embedded_positions()
-    (tmp_path / "a.sdf").write_text(sdf_of("[O-]C(=O)c1ccccc1"))
+    (tmp_path / "a.sdf").write_text(sdf_of("[O-]C(=O)c1ccccc1"), encoding="utf-8")
     read = Molecule.read(tmp_path / "a.sdf")
     assert read.name == "thing"
     np.testing.assert_array_equal(read.numbers, original.numbers)
@@ -103,7 +103,7 @@ def test_an_sdf_keeps_order_orders_charges_name_and_positions(tmp_path):
 
 
 def test_an_sdf_without_geometry_has_no_positions(tmp_path):
-    (tmp_path / "a.sdf").write_text(sdf_of("CCO", positions=False))
+    (tmp_path / "a.sdf").write_text(sdf_of("CCO", positions=False), encoding="utf-8")
     assert Molecule.read(tmp_path / "a.sdf").positions is None
 
 
@@ -198,7 +198,7 @@ def test_a_molecule_that_cannot_be_read_gets_one_clear_sentence(smiles, message,
     ],
 )
 def test_a_structure_file_that_cannot_be_used_gets_one_clear_sentence(name, text, message, tmp_path, capfd):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message) as raised:
         Molecule.read(tmp_path / name)
     assert name in str(raised.value)

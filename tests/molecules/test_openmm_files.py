@@ -22,7 +22,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         if path.suffix == ".pdb":
             write_structure(model.molecule, x, path)
         else:
-            with path.open("w") as file:
+            with path.open("w", encoding="utf-8") as file:
                 app.PDBxFile.writeFile(model.molecule.to_openmm_topology(), 10 * x, file)
         read = read_structure(path)
         assert read.topology.getNumBonds() == 8
@@ -31,13 +31,14 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 
 def test_what_is_something_else_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "integrator.xml").write_text(openmm.XmlSerializer.serialize(openmm.VerletIntegrator(0.001)))
+    text = openmm.XmlSerializer.serialize(openmm.VerletIntegrator(0.001))
+    (tmp_path / "integrator.xml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="holds no OpenMM System but a VerletIntegrator"):
         read_system(tmp_path / "integrator.xml")
     with pytest.raises(InputError, match="OpenMM cannot read the System"):
         read_system(tmp_path / "none.xml")
     with pytest.raises(InputError, match=r"has to be an existing \.pdb or \.cif file"):
         read_structure(tmp_path / "none.pdb")
-    (tmp_path / "bad.pdb").write_text("ATOM  nonsense\n")
+    (tmp_path / "bad.pdb").write_text("ATOM  nonsense\n", encoding="utf-8")
     with pytest.raises(InputError, match="OpenMM cannot read the topology"):
         read_structure(tmp_path / "bad.pdb")

@@ -40,7 +40,7 @@ def test_messages_of_rdkit_are_collected_and_not_printed(capfd: pytest.CaptureFi
 
 
 def test_any_text_may_be_asked_whether_it_names_a_file(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("x")
+    (tmp_path / "a").write_text("x", encoding="utf-8")
     assert is_file(tmp_path / "a")
     assert not is_file(tmp_path)
     assert not is_file(Path("C" * 5000))
@@ -48,6 +48,6 @@ def test_any_text_may_be_asked_whether_it_names_a_file(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text(" \n")
+    (tmp_path / "a").write_text(" \n", encoding="utf-8")
     with pytest.raises(InputError, match="the file is empty"):
         read_text(tmp_path / "a")

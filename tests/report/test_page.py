@@ -33,7 +33,7 @@ def folder(material, tmp_path_factory) -> Path:
         patch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
         patch.chdir(place)
         np.savez(NAME, **{**data, "name": "<i>ethanol</i> & co"})
-        Path("charges.txt").write_text((material / "charges.txt").read_text(), encoding="utf-8")
+        Path("charges.txt").write_text((material / "charges.txt").read_text(encoding="utf-8"), encoding="utf-8")
         Path("run.toml").write_text("[fit]\ntrain = 40\nvalidation = 9\nlearning_curve = true\n", encoding="utf-8")
         patch.setattr("hybridff.report.documents._FEW", 5)
         patch.setattr("hybridff.report.observables._SAMPLING", 1e6)  # seconds: nothing is left out on a busy machine
@@ -100,7 +100,8 @@ def test_the_commands_of_a_page_do_the_same_again(folder, text, monkeypatch):
     install, shell, table, python = Page(text).codes
     assert install.startswith('pip install "hybridff[gaff,qm]==')
     listing = f"hybridff() {{ printf '%s\\0' \"$@\"; }}\n{shell}"
-    words = subprocess.run(["bash", "-c", listing], capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+    listed = subprocess.run(["bash", "-c", listing], capture_output=True, encoding="utf-8", check=True).stdout
+    words = listed.split("\0")[:-1]
     assert words[:2] == ["fit", NAME]
     assert words[-3:] == ["--learning-curve", "--out", "out"]
     assert run(shlex.join([*words[:-3], "--report", "brief", "--out", "again"])).code == 0
@@ -131,5 +132,5 @@ def test_a_browser_shows_the_page_without_scrolling_sideways(folder, tmp_path, w
 @needs_browser
 def test_the_probe_sees_what_is_too_wide(tmp_path):
     page = tmp_path / "wide.html"
-    page.write_text("<!doctype html><title>wide</title><div style='width:500px'>wide</div>")
+    page.write_text("<!doctype html><title>wide</title><div style='width:500px'>wide</div>", encoding="utf-8")
     assert widths(page, tmp_path, 390)["content"] >= 500

@@ -154,8 +154,8 @@ def test_files_and_systems_need_nothing_but_openmm(tmp_path: Path) -> None:
     forcefield.registerTemplateGenerator(HybridFFTemplateGenerator(mixed).generator)
     topology, positions = in_water(forcefield, topology, x)
     system = forcefield.createSystem(topology, nonbondedMethod=app.PME, nonbondedCutoff=0.9 * unit.nanometer)
-    (tmp_path / "system.xml").write_text(openmm.XmlSerializer.serialize(system))
-    with (tmp_path / "box.pdb").open("w") as file:
+    (tmp_path / "system.xml").write_text(openmm.XmlSerializer.serialize(system), encoding="utf-8")
+    with (tmp_path / "box.pdb").open("w", encoding="utf-8") as file:
         app.PDBFile.writeFile(model.molecule.to_openmm_topology(), x * unit.nanometer, file)
     np.save(tmp_path / "positions.npy", positions)
     np.save(tmp_path / "alone.npy", x)
@@ -169,7 +169,7 @@ def test_files_and_systems_need_nothing_but_openmm(tmp_path: Path) -> None:
         [sys.executable, "-I", "-S", "-c", ALONE, str(packages)],
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert done.returncode == 0, done.stderr
