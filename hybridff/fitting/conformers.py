@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from hybridff.export.routes import Route
+from hybridff.export.routes import Route, best_route
 from hybridff.fitting.relaxation import Relaxation, relaxation_of
 from hybridff.gaff.forcefield import ForceField
 from hybridff.geometry import torsion
@@ -108,10 +108,9 @@ class UnseenConformers:
         ]
 
 
-def find_unseen_conformers(
-    start: ForceField, frames: Float[np.ndarray, "frames atoms 3"], route: Route = "native"
-) -> UnseenConformers:
+def find_unseen_conformers(start: ForceField, frames: Float[np.ndarray, "frames atoms 3"]) -> UnseenConformers:
     """Turn frames [nm] to angles that none of them shows, and relax them with the start; deterministic."""
+    route = best_route(start, "Reference")
     rotors = unseen_angles(start.molecule, frames)
     if not rotors:
         none = frames[:0]

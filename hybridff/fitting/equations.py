@@ -13,11 +13,11 @@ from jaxtyping import Bool, Float
 
 from hybridff.fitting.noise import Squares
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.design_matrix import columns
+from hybridff.gaff.design_matrix import DesignMatrix, fill_upper
 from hybridff.gaff.terms import TermTable
 from hybridff.progress import Progress, silent
 
-_BLOCK_BYTES = 1 << 26
+_BLOCK_BYTES = 1 << 27
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,16 +165,16 @@ def normal_equations(
     ``values`` serve the parameters of features, as they do in ``columns``.
     """
     assert frames.forces is not None
+    design = DesignMatrix.of(table, n_columns, values)
     matrix, vector = np.zeros((n_columns, n_columns)), np.zeros(n_columns)
     rows = np.empty((n_columns, len(frames)))
-    size = max(1, _BLOCK_BYTES // (8 * n_columns * frames.positions[0].size))
+    size = design.frames_of(_BLOCK_BYTES)
     for first in range(0, len(frames), size):
         block = slice(first, min(first + size, len(frames)))
-        found = columns(table, n_columns, values, frames.positions[block])
-        force = found.force.reshape(n_columns, -1)
-        matrix += force @ force.T
-        vector += force @ frames.forces[block].ravel()
+        found = design.at(frames.positions[block])
+        found.add_force_products(frames.forces[block], matrix, vector)
         rows[:, block] = found.energy
         progress(block.stop / len(frames))
+    fill_upper(matrix)
     force_sums = QuadraticForm(matrix, vector, float((frames.forces**2).sum()))
     return NormalEquations(force_sums, frames.positions.size, EnergyRows(rows, frames.energies))

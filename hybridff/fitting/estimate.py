@@ -1,7 +1,7 @@
 """The posterior of a linear fit at given hyperparameters: a Gaussian but for bounds."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,21 +19,39 @@ double precision three digits of these."""
 _MANY = 2000
 """Coefficients from which on a trace is estimated."""
 _PROBES = 64
-"""Random vectors that give the trace of a large matrix."""
+"""Random vectors that give the trace of a large matrix, or the sum of many variances."""
 
 
 @dataclass(frozen=True, eq=False)
 class Covariance:
-    """The covariance of the posterior, by the Cholesky factor of its inverse."""
+    """The covariance of the posterior, by the Cholesky factor L of its inverse before the last few observations.
+
+    With these, which are W in units of what L leaves open, the inverse is L (1 + W Wᵀ) Lᵀ.
+    """
 
     factor: Float[np.ndarray, "n n"]
-    """Lower triangular factor of the inverse covariance."""
+    """Lower triangular factor L."""
+    added: Float[np.ndarray, "n observations"] = field(default_factory=lambda: np.zeros((0, 0)))
+    """The last observations W; there may be none."""
+
+    def whitened(self, columns: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """Linear functions of the coefficients as functions of independent numbers of unit variance."""
+        return self._narrowed(solve_triangular(self.factor, columns, lower=True, check_finite=False))
+
+    def from_whitened(self, numbers: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """The transpose of ``whitened``: what such numbers come to in coefficients."""
+        return solve_triangular(self.factor, self._narrowed(numbers), lower=True, trans=1, check_finite=False)
+
+    def with_observations(self, rows: Float[np.ndarray, "n observations"]) -> "Covariance":
+        """The covariance after more observations of unit variance, linear in the coefficients."""
+        more = solve_triangular(self.factor, rows, lower=True, check_finite=False)
+        return Covariance(self.factor, np.hstack([self.added, more]) if self.added.size else more)
 
     @cached_property
     def root(self) -> Float[np.ndarray, "n n"]:
-        """Lower triangular; its transpose times itself is the covariance."""
+        """Its transpose times itself is the covariance."""
         inverse, _ = lapack.dtrtri(self.factor, lower=1)
-        return inverse
+        return self._narrowed(inverse)
 
     @cached_property
     def variances(self) -> Float[np.ndarray, " n"]:
@@ -41,8 +59,23 @@ class Covariance:
         return np.einsum("ij,ij->j", self.root, self.root)
 
     def total_variance(self, columns: Float[np.ndarray, "n columns"]) -> float:
-        """Sum of the variances of some linear functions."""
-        return float((solve_triangular(self.factor, columns, lower=True, check_finite=False) ** 2).sum())
+        """Sum of the variances of some linear functions; of many, by random probes as in ``trace``."""
+        if columns.shape[1] > 2 * _PROBES:
+            columns = columns @ _probes(columns.shape[1]) / math.sqrt(_PROBES)
+        return float((self.whitened(columns) ** 2).sum())
+
+    @cached_property
+    def _added_directions(self) -> tuple[Float[np.ndarray, "n k"], Float[np.ndarray, " k"]]:
+        """Directions that the last observations are about, and by which share they narrow a deviation along each."""
+        directions, widths, _ = np.linalg.svd(self.added, full_matrices=False)
+        return directions, 1 - 1 / np.sqrt(1 + widths**2)
+
+    def _narrowed(self, columns: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """Times (1 + W Wᵀ)^-1/2."""
+        if not self.added.size:
+            return columns
+        directions, shares = self._added_directions
+        return columns - (directions * shares) @ (directions.T @ columns)
 
     def trace(self, weights: Float[np.ndarray, " n"]) -> float:
         """Trace of the covariance times a diagonal matrix.
@@ -52,8 +85,7 @@ class Covariance:
         """
         if len(weights) < _MANY:
             return float((weights * self.variances).sum())
-        probes = np.random.default_rng(0).choice((-1.0, 1.0), (len(weights), _PROBES))
-        return self.total_variance(np.sqrt(weights)[:, None] * probes) / _PROBES
+        return self.total_variance(np.sqrt(weights)[:, None] * _probes(len(weights))) / _PROBES
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,22 +133,37 @@ def solve(system: LinearSystem, hyperparameters: Hyperparameters) -> Estimate:
     return Estimate(moves, Covariance(factor), replace(hyperparameters, noise=noise), system.conformers)
 
 
+def with_conformers(free: Estimate, more: EnergyRows) -> Estimate:
+    """The posterior without bounds once more is wanted of conformers without frames."""
+    covariance = free.covariance.with_observations(more.rows)
+    missing = more.rows @ (more.targets - free.moves @ more.rows)
+    moves = free.moves + covariance.from_whitened(covariance.whitened(missing))
+    return replace(free, moves=moves, covariance=covariance, conformers=free.conformers + more)
+
+
 def within_bounds(found: Estimate, limits: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]) -> Estimate:
     """With the most probable moves within their bounds, from the posterior of the bounded ones alone."""
     lower, upper = limits
     bounded = np.flatnonzero(np.isfinite(lower) | np.isfinite(upper))
     if not len(bounded):
         return found
-    own = found.covariance.root[:, bounded]
+    unit = np.zeros((len(found.moves), len(bounded)))
+    unit[bounded, np.arange(len(bounded))] = 1.0
+    own = found.covariance.whitened(unit)
     inverse = solve_triangular(np.linalg.qr(own, mode="r"), np.eye(len(bounded)))
     precision = inverse @ inverse.T
     below, above = lower[bounded] - found.moves[bounded], upper[bounded] - found.moves[bounded]
     shift = bounded_quadratic(precision, np.zeros(len(bounded)), below, above)
-    moves = found.moves + found.covariance.root.T @ (own @ (precision @ shift))
+    moves = found.moves + found.covariance.from_whitened(own @ (precision @ shift))
     moves[bounded] = np.select(
         [shift <= below, shift >= above], [lower[bounded], upper[bounded]], found.moves[bounded] + shift
     )
     return replace(found, moves=moves)
+
+
+def _probes(n: int) -> Float[np.ndarray, "n probes"]:
+    """Random signs."""
+    return np.random.default_rng(0).choice((-1.0, 1.0), (n, _PROBES))
 
 
 def _resolvable(data: NormalEquations, hyperparameters: Hyperparameters) -> Noise:

@@ -4,7 +4,7 @@ D. J. C. MacKay, Neural Comput. 4, 415 (1992).
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from hybridff.fitting.equations import NormalEquations
 from hybridff.fitting.estimate import Estimate, Hyperparameters, solve
 from hybridff.fitting.linear_problem import LinearSystem
-from hybridff.fitting.noise import LEAST, Noise
+from hybridff.fitting.noise import LEAST, Noise, Squares
 
 _NOISE_ROUNDS = 4
 _WIDTH_ROUNDS = 10
@@ -24,6 +24,20 @@ _FEW_DATA_NOISE = 0.03
 """Least noise, in the same unit, of forces that all go into coefficients; of others it is less, by the square."""
 _WIDTH_RANGE = 0.1, 10.0
 """Learnt prior widths in units of the given ones, so that few data cannot switch a family off or set it free."""
+
+
+@dataclass(frozen=True)
+class DataCounts:
+    """How many data there are."""
+
+    forces: int
+    """Number of force components."""
+    energies: int
+    """Number of energies."""
+    molecules: int
+    """Number of molecules, each with a zero of energy of its own."""
+    force_square: float
+    """Sum of the squared residuals of the forces at the start [(kJ/mol/nm)²]."""
 
 
 def learn_noise(system: LinearSystem, prior_scale: float = 1.0, rounds: int = _NOISE_ROUNDS) -> Hyperparameters:
@@ -56,12 +70,20 @@ def noise_left(data: NormalEquations, found: Estimate) -> Noise:
     hyperparameters = found.hyperparameters
     n_determined = len(found.moves) - found.covariance.trace(hyperparameters.precision)
     n_by_energies = found.covariance.total_variance(data.energy.rows) / hyperparameters.noise.energy**2
-    squares = data.squares(found.moves)
-    n_energies = len(data.energy) - len(data.means)
+    counts = DataCounts(data.n_forces, len(data.energy), len(data.means), data.force.constant)
+    return noise_from(data.squares(found.moves), counts, n_determined, n_by_energies)
+
+
+def noise_from(squares: Squares, counts: DataCounts, n_determined: float, n_by_energies: float) -> Noise:
+    """The noise by what an estimate leaves of the data and by how many coefficients follow these.
+
+    ``n_determined`` coefficients follow the data, ``n_by_energies`` of them the energies.
+    """
+    n_energies, n_forces = counts.energies - counts.molecules, counts.forces
     energy = squares.energy / max(n_energies - n_by_energies, 0.2 * n_energies, 1.0)
-    force = squares.force / max(data.n_forces - (n_determined - n_by_energies), 0.2 * data.n_forces)
-    least = max(_LEAST_NOISE, _FEW_DATA_NOISE * (n_determined / data.n_forces) ** 2)
-    least *= math.sqrt(data.force.constant / data.n_forces)
+    force = squares.force / max(n_forces - (n_determined - n_by_energies), 0.2 * n_forces)
+    least = max(_LEAST_NOISE, _FEW_DATA_NOISE * (n_determined / n_forces) ** 2)
+    least *= math.sqrt(counts.force_square / n_forces)
     return Noise(max(math.sqrt(energy), LEAST.energy), max(math.sqrt(force), least, LEAST.force))
 
 

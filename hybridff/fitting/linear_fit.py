@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from hybridff.fitting.conformers import SEARCHES, false_minima
 from hybridff.fitting.equations import NormalEquations
-from hybridff.fitting.estimate import Estimate, Hyperparameters, solve, within_bounds
+from hybridff.fitting.estimate import Estimate, Hyperparameters, solve, with_conformers, within_bounds
 from hybridff.fitting.evidence import learn_noise, learn_widths
 from hybridff.fitting.linear_problem import LinearProblem, LinearSystem, conformer_rows
 from hybridff.fitting.noise import training_loss, weighted
@@ -58,14 +58,15 @@ def estimate(
     if stiff_labels is not None:
         system = replace(system, data=stiff_labels + system.data)
     problem = system.problem
-    found = within_bounds(solve(system, hyperparameters), problem.limits)
+    free = solve(system, hyperparameters)
+    found = within_bounds(free, problem.limits)
     for _ in range(SEARCHES):
         force_fields = problem.force_fields(found.moves)
         wanted = [false_minima(unseen, fitted) for unseen, fitted in zip(problem.unseen, force_fields, strict=True)]
         if not any(wanted):
             break
-        system = replace(system, conformers=system.conformers + conformer_rows(problem, wanted))
-        found = within_bounds(solve(system, hyperparameters), problem.limits)
+        free = with_conformers(free, conformer_rows(problem, wanted))
+        found = within_bounds(free, problem.limits)
     return found
 
 

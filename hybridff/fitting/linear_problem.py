@@ -13,7 +13,7 @@ from scipy import sparse
 
 from hybridff.fitting.conformers import DEVIATION, ConformerEnergies, UnseenConformers
 from hybridff.fitting.equations import EnergyRows, NormalEquations, normal_equations
-from hybridff.fitting.noise import LEAST, Noise
+from hybridff.fitting.noise import LEAST, Noise, Squares
 from hybridff.fitting.shared_parameters import common_parameters
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.design_matrix import columns
@@ -166,8 +166,14 @@ def data_equations(
 
 def first_noise(data: NormalEquations) -> Noise:
     """A guess from what the start leaves of energies and forces."""
-    force = math.sqrt(data.force.constant / data.n_forces)
-    energy = float(np.sqrt(np.mean(data.energy.targets**2)))
+    return guessed_noise(
+        Squares(float((data.energy.targets**2).sum()), data.force.constant), len(data.energy), data.n_forces
+    )
+
+
+def guessed_noise(at_start: Squares, n_energies: int, n_forces: int) -> Noise:
+    """A guess of the noise of so many energies and forces from what the start leaves of them."""
+    energy, force = math.sqrt(at_start.energy / n_energies), math.sqrt(at_start.force / n_forces)
     return Noise(max(_FIRST_NOISE * energy, LEAST.energy), max(_FIRST_NOISE * force, LEAST.force))
 
 

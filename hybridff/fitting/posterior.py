@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from hybridff.errors import InputError
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.design_matrix import columns
+from hybridff.gaff.design_matrix import DesignMatrix
 from hybridff.gaff.forcefield import ForceField
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
@@ -42,15 +42,16 @@ class Posterior:
         """Predicted deviation of each frame's energy [kJ/mol], and of its force components, their root mean square."""
         n_parameters, n_frames = len(force_field.parameter_table), len(positions)
         energy, force = np.empty(n_frames), np.empty(n_frames)
-        block = max(1, _BLOCK_BYTES // (16 * n_parameters * positions[0].size))
+        design = DesignMatrix.of(force_field.table, n_parameters, force_field.parameter_table.values)
+        block = max(1, _BLOCK_BYTES // (8 * len(self.spread) * positions[0].size))
+        weights = np.zeros((len(self.spread), n_parameters))
+        weights[:, self.fitted] = self.spread
         for first in range(0, n_frames, block):
             part = slice(first, first + block)
-            found = columns(force_field.table, n_parameters, force_field.parameter_table.values, positions[part])
+            found = design.at(positions[part])
             energies = self.spread @ (found.energy[self.fitted] - self.mean_energies[:, None])
-            forces = self.spread @ found.force[self.fitted].reshape(len(self.fitted), -1)
             energy[part] = np.sqrt((energies**2).sum(0))
-            variance = (forces**2).sum(0).reshape(found.force.shape[1:])
-            force[part] = np.sqrt(variance.mean(1))
+            force[part] = np.sqrt((found.combined_forces(weights) ** 2).sum(0).mean(1))
         return self.scale * energy, self.scale * force
 
     def write(self, path: Path) -> None:

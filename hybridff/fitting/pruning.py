@@ -10,13 +10,15 @@ from jaxtyping import Bool, Float
 from hybridff.errors import FitError
 from hybridff.fitting.conformers import find_unseen_conformers
 from hybridff.fitting.estimate import Hyperparameters, solve
-from hybridff.fitting.evidence import learn_noise, noise_left
+from hybridff.fitting.evidence import noise_left
+from hybridff.fitting.few_data import few_data, learnt_noise, variances
 from hybridff.fitting.linear_problem import LinearProblem, LinearSystem, linear_system, move_columns
+from hybridff.fitting.noise import Noise
 from hybridff.fitting.options import FitOptions
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.design_matrix import columns
+from hybridff.gaff.design_matrix import DesignMatrix
 from hybridff.gaff.forcefield import ForceField
-from hybridff.progress import Progress, part
+from hybridff.progress import Progress
 
 _MANY = 2000
 """Rows from which on a preview is worth its time."""
@@ -24,12 +26,15 @@ _MOST = 9000
 """Rows that a preview may hold, some 4 GB of matrices; of more, those go that move the forces least."""
 _FORCE_FRAMES = 20
 """Frames of each molecule that show how much a row moves the forces."""
-_PREVIEW = 120
-"""Frames of each molecule that are enough to see which of many rows do not matter."""
-_UNDETERMINED = 0.1
-"""A row whose variance the preview lowers by less than this, as a fraction of the prior's, is left out."""
-_SPARE = 2.0
-"""How many times more rows than wanted the preview leaves."""
+_PREVIEW = 20
+"""Frames of each molecule that a preview looks at, where these are few data."""
+_FEW = 3000
+"""Most force components of a preview."""
+_UNDETERMINED = 0.05
+"""A row whose variance the frames, or as many as ``_AS_OF``, lower by less than this, as a fraction of the prior's, is
+left out."""
+_AS_OF = 120
+"""Most frames of each molecule that this is a matter of."""
 _STEP = 0.8
 """What one round of pruning leaves, as a fraction: rows replace each other, so that few may go at a time."""
 
@@ -39,8 +44,8 @@ def pruned_system(
 ) -> LinearSystem:
     """Visit the frames of some molecules, and leave out the rows that the options do not want.
 
-    Of many rows a preview by some of the frames leaves out most, before all frames are visited. Raises ``FitError``
-    without forces.
+    Of many rows a preview by few of the frames leaves out those that frames say nothing about, before all of them are
+    visited. Raises ``FitError`` without forces.
     """
     for force_field, frames in pairs:
         if frames.forces is None:
@@ -48,16 +53,11 @@ def pruned_system(
     unseen = [find_unseen_conformers(force_field, frames.positions) for force_field, frames in pairs]
     problem = with_most_significant(LinearProblem.of(pairs, unseen), _MOST)
     limit = sum(options.most_rows(len(force_field.molecule.numbers)) for force_field, _ in pairs)
-    every = [frames for _, frames in pairs]
-    few = [frames.subset(np.arange(min(len(frames), _PREVIEW))) for frames in every]
-    n_few, n_every = sum(map(len, few)), sum(map(len, every))
-    if n_few == n_every or len(problem.fitted) <= min(_MANY, _SPARE * limit):
-        return pruned(linear_system(problem, every, progress), limit)
-    share = n_few / (n_few + n_every)
-    preview = without_undetermined(linear_system(problem, few, part(progress, 0.0, share)))
-    preview = pruned(preview, _SPARE * limit)
-    whole = linear_system(preview.problem, every, part(progress, share, 1.0))
-    return pruned(replace(whole, noise=preview.noise), limit)
+    problem, noise = determined(problem) if len(problem.fitted) > _MANY else (problem, None)
+    system = linear_system(problem, [frames for _, frames in pairs], progress)
+    if noise is not None:
+        system = replace(system, noise=Noise(system.noise.energy, noise.force))
+    return pruned(system, limit)
 
 
 def with_most_significant(problem: LinearProblem, most: int) -> LinearProblem:
@@ -74,18 +74,27 @@ def force_squares(problem: LinearProblem) -> Float[np.ndarray, " n"]:
     for (force_field, frames), position in zip(problem.pairs, problem.positions, strict=True):
         table = move_columns(force_field.table, problem, position)
         values = force_field.parameter_table.values
+        design = DesignMatrix.of(table, len(problem.fitted) + 1, values)
         for frame in frames.positions[:_FORCE_FRAMES]:
-            force = columns(table, len(problem.fitted) + 1, values, frame[None]).force[1:]
-            found += (force**2).sum((1, 2))
+            found += design.at(frame[None]).force_squares()[1:]
     return found
 
 
-def without_undetermined(system: LinearSystem) -> LinearSystem:
-    """Leave out the rows that the data say nothing about."""
-    learnt = learn_noise(system, rounds=2)
-    variances = solve(system, learnt).covariance.variances
-    dropped = (1 - variances < _UNDETERMINED) & system.problem.dispensable
-    return replace(system, noise=learnt.noise).without(dropped)
+def determined(problem: LinearProblem) -> tuple[LinearProblem, Noise | None]:
+    """Leave out the rows that frames say next to nothing about, as a few of the frames show; and what noise these show.
+
+    Where even few frames of every molecule are many data, nothing is left out, and no noise is known.
+    """
+    every = [frames for _, frames in problem.pairs]
+    n_few = min(_PREVIEW, _FEW // sum(frames.positions[0].size for frames in every))
+    if n_few < 2:
+        return problem, None
+    few = few_data(problem, [frames.subset(np.arange(min(len(frames), n_few))) for frames in every])
+    noise = learnt_noise(few, few.first_noise())
+    variance = variances(few, noise)
+    more = sum(min(len(frames), _AS_OF) for frames in every) / sum(min(len(frames), n_few) for frames in every)
+    information = more * (1 / np.maximum(variance, np.finfo(float).tiny) - 1)
+    return problem.without((information < _UNDETERMINED / (1 - _UNDETERMINED)) & problem.dispensable), noise
 
 
 def pruned(system: LinearSystem, limit: float) -> LinearSystem:

@@ -5,6 +5,7 @@ The source is written from an ``Expression`` with names of our own, so no text o
 
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from llvmlite import ir
@@ -41,13 +42,18 @@ def kernel(feature: Feature) -> Kernel:
 
 @cache
 def address(lines: tuple[str, ...]) -> int:
-    """Address of the machine code of a kernel with these lines, which ``call_kernel`` calls."""
+    """Address of the machine code of a kernel with these lines, which ``call_kernel`` calls.
+
+    It is compiled once on each machine: numba keeps it with that of this module, by the name of the function, which
+    the lines make.
+    """
+    name = f"run_{sha256(''.join(lines).encode()).hexdigest()[:32]}"
     arrays = [f"{name} = carray({name}, {WIDTH})" for name in "xpfs"]  # the size counts for nothing: no bounds checked
     loop = ["for i in range(rows):", *(f"    {line}" for line in lines)]
-    source = "\n    ".join(["def run(x, p, f, s, rows):", *arrays, *loop])
-    namespace = {**NAMESPACE, "carray": carray}
-    exec(compile(source, "<feature>", "exec"), namespace)
-    compiled = cfunc(_SIGNATURE, **{**OPTIONS, "cache": False})(namespace["run"])
+    source = "\n    ".join([f"def {name}(x, p, f, s, rows):", *arrays, *loop])
+    namespace: dict[str, Any] = {**NAMESPACE, "carray": carray, "__name__": __name__}
+    exec(compile(source, __file__, "exec"), namespace)
+    compiled = cfunc(_SIGNATURE, **OPTIONS)(namespace[name])
     _COMPILED.append(compiled)
     assert compiled.address is not None
     return compiled.address

@@ -85,7 +85,7 @@ def unseen_region(
     """
     if not len(terms.table.products):
         return None
-    conformers = find_unseen_conformers(terms, frames, "compiled")
+    conformers = find_unseen_conformers(terms, frames)
     if not conformers.rotors:
         return None
     force, energy = left

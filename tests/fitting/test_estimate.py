@@ -7,7 +7,14 @@ from synthetic import class2, data, moved, unbounded
 from systems import least_squares, system_of
 
 from hybridff.fitting.equations import EnergyRows
-from hybridff.fitting.estimate import Covariance, Estimate, Hyperparameters, solve, within_bounds
+from hybridff.fitting.estimate import (
+    Covariance,
+    Estimate,
+    Hyperparameters,
+    solve,
+    with_conformers,
+    within_bounds,
+)
 from hybridff.fitting.evidence import learn_noise
 from hybridff.fitting.noise import Noise
 
@@ -25,6 +32,41 @@ def test_the_covariance_is_the_inverse_of_what_its_factor_is_of() -> None:
     columns, weights = np.random.default_rng(1).normal(size=(5, 2)), np.arange(5.0)
     assert found.total_variance(columns) == pytest.approx(np.trace(columns.T @ inverse @ columns), rel=1e-10)
     assert found.trace(weights) == pytest.approx(np.trace(np.diag(weights) @ inverse), rel=1e-10)
+
+
+def test_observations_narrow_the_covariance_as_they_would_have_from_the_beginning() -> None:
+    random = np.random.default_rng(2)
+    rows, before = random.normal(size=(5, 3)), example()
+    found = before.with_observations(rows[:, :1]).with_observations(rows[:, 1:])
+    inverse = np.linalg.inv(before.factor @ before.factor.T + rows @ rows.T)
+    np.testing.assert_allclose(found.root.T @ found.root, inverse, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.variances, np.diag(inverse), rtol=1e-10)
+    columns = random.normal(size=(5, 2))
+    np.testing.assert_allclose(found.from_whitened(found.whitened(columns)), inverse @ columns, rtol=1e-10, atol=1e-12)
+    assert found.total_variance(columns) == pytest.approx(np.trace(columns.T @ inverse @ columns), rel=1e-10)
+
+
+def test_the_variance_of_many_functions_is_that_of_each() -> None:
+    covariance = example(n=20)
+    columns = np.random.default_rng(3).normal(size=(20, 500))
+    inverse = np.linalg.inv(covariance.factor @ covariance.factor.T)
+    found, exact = covariance.total_variance(columns), np.trace(columns.T @ inverse @ columns)
+    assert found != exact
+    # 64 probes of some 20 directions: one in 25 by chance.
+    assert found == pytest.approx(exact, rel=0.15)
+
+
+def test_conformers_wanted_later_count_as_those_from_the_beginning() -> None:
+    start = unbounded(class2("propyne"))
+    system = system_of(start, data(moved(start, 0.2), 40, energy=1.0, force=30.0))
+    random = np.random.default_rng(0)
+    more = EnergyRows(random.normal(size=(len(system.problem.fitted), 4)), random.normal(size=4))
+    learnt = learn_noise(system)
+    later = with_conformers(solve(system, learnt), more)
+    first = solve(replace(system, conformers=system.conformers + more), learnt)
+    np.testing.assert_allclose(later.moves, first.moves, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(later.covariance.variances, first.covariance.variances, rtol=1e-6)
+    np.testing.assert_array_equal(later.conformers.rows, first.conformers.rows)
 
 
 def test_bounds_that_hold_nothing_change_nothing() -> None:

@@ -8,11 +8,12 @@ from systems import system_of
 
 from hybridff.errors import FitError
 from hybridff.fitting import pruning
+from hybridff.fitting.conformers import find_unseen_conformers
 from hybridff.fitting.estimate import Hyperparameters, solve
 from hybridff.fitting.linear_fit import fit_linear
-from hybridff.fitting.linear_problem import LinearProblem
+from hybridff.fitting.linear_problem import LinearProblem, linear_system
 from hybridff.fitting.options import FitOptions
-from hybridff.fitting.pruning import force_squares, pruned, pruned_system, with_most_significant, without_undetermined
+from hybridff.fitting.pruning import determined, force_squares, pruned, pruned_system, with_most_significant
 from hybridff.frames.accuracy import evaluate
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
@@ -74,19 +75,6 @@ def test_a_fit_needs_forces() -> None:
         pruned_system([(start, frames)], FitOptions())
 
 
-def test_a_preview_and_all_frames_are_one_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pruning, "_MANY", 10)
-    monkeypatch.setattr(pruning, "_PREVIEW", 10)
-    start = class2("propyne")
-    done: list[float] = []
-    pruned_system(
-        [(start, data(moved(start, 0.2), 30))],
-        FitOptions(size="small"),
-        lambda fraction, what="": done.append(fraction),
-    )
-    assert done == pytest.approx([0.25, 1.0])
-
-
 def test_the_most_significant_rows_are_those_with_the_largest_forces() -> None:
     start = class2("propyne")
     problem = LinearProblem.of([(start, data(start, 5))], [])
@@ -102,12 +90,35 @@ def test_the_most_significant_rows_are_those_with_the_largest_forces() -> None:
 
 def test_rows_that_the_data_say_nothing_about_are_left_out() -> None:
     start = class2("acetaldehyde")
-    system = system_of(start, data(moved(start, 0.2), 3, width=0.001, energy=5.0, force=300.0))
-    fewer = without_undetermined(system)
-    assert len(fewer.problem.fitted) < len(system.problem.fitted)
-    variances = solve(system, Hyperparameters(fewer.noise, np.ones(len(system.problem.fitted)))).covariance.variances
-    stay = (1 - variances >= 0.1) | ~system.problem.dispensable
-    assert len(fewer.problem.fitted) == stay.sum()
+    frames = data(moved(start, 0.2), 3, width=0.001, energy=5.0, force=300.0)
+    problem = LinearProblem.of([(start, frames)], [find_unseen_conformers(start, frames.positions)])
+    fewer, noise = determined(problem)
+    assert noise is not None
+    assert len(fewer.fitted) < len(problem.fitted)
+    system = linear_system(problem, [frames])
+    variances = solve(system, Hyperparameters(noise, np.ones(len(problem.fitted)))).covariance.variances
+    assert len(fewer.fitted) == ((1 - variances >= 0.1) | ~problem.dispensable).sum()
+
+
+def test_few_frames_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What 5 of 40 frames say counts eight times."""
+    monkeypatch.setattr(pruning, "_PREVIEW", 5)
+    start = class2("acetaldehyde")
+    frames = data(moved(start, 0.2), 40, width=0.002, energy=5.0, force=300.0)
+    by_few, noise = determined(LinearProblem.of([(start, frames)], [find_unseen_conformers(start, frames.positions)]))
+    assert noise is not None
+    system = linear_system(LinearProblem.of([(start, frames)], []), [frames])
+    variances = solve(system, Hyperparameters(noise, np.ones(len(system.problem.fitted)))).covariance.variances
+    by_all = ((1 - variances >= 0.1) | ~system.problem.dispensable).sum()
+    assert by_all < len(system.problem.fitted)
+    assert len(by_few.fitted) == pytest.approx(by_all, rel=0.1)
+
+
+def test_molecules_with_too_many_atoms_for_a_preview_keep_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning, "_FEW", 30)
+    start = class2("acetaldehyde")
+    problem = LinearProblem.of([(start, data(start, 3))], [])
+    assert determined(problem) == (problem, None)
 
 
 def test_a_pruned_system_is_that_of_the_force_field_that_is_left() -> None:

@@ -7,7 +7,7 @@ from models import distorted, force_field
 from tables import ATOMS, TRIAL, by_torch, frames, table
 
 from hybridff.gaff.design import linear_form
-from hybridff.gaff.design_matrix import Columns, columns
+from hybridff.gaff.design_matrix import Columns, DesignMatrix, columns, fill_upper
 from hybridff.gaff.energy import TermEnergy
 from hybridff.gaff.parameters import Parameters
 from hybridff.gaff.terms import FeatureRows, TermTable
@@ -128,6 +128,64 @@ def test_a_table_without_terms_leaves_the_columns_empty(order: int) -> None:
         parts = columns(empty, 1, np.empty(0), frames())
         np.testing.assert_array_equal(parts.energy, np.zeros((1, 4)))
         np.testing.assert_array_equal(parts.force, np.zeros((1, 4, 15)))
+
+
+def acetaldehyde(n_frames: int) -> tuple[DesignMatrix, np.ndarray]:
+    model = force_field("acetaldehyde")
+    adjustable = np.flatnonzero(model.parameter_table.adjustable).tolist()
+    form = linear_form(model.table, model.parameter_table.values, adjustable)
+    design = DesignMatrix.of(form.table, len(form.weights) + 1, model.parameter_table.values)
+    return design, distorted("acetaldehyde", n_frames)
+
+
+def test_forces_are_kept_for_the_atoms_alone_that_they_act_on() -> None:
+    design, x = acetaldehyde(3)
+    found = design.at(x)
+    acts = np.zeros((design.n_columns, x.shape[1]), dtype=bool)
+    for atom in range(x.shape[1]):
+        acts[design.places.columns[design.places.of_atom(atom)], atom] = True
+    assert len(design.places.columns) == acts.sum() < 0.7 * acts.size
+    assert not found.force.reshape(design.n_columns, 3, -1, 3)[~np.repeat(acts[:, None], 3, 1)].any()
+
+
+def test_products_of_forces_atom_by_atom_are_those_of_all_components() -> None:
+    design, x = acetaldehyde(4)
+    found, n = design.at(x), design.n_columns
+    dense, forces = found.force.reshape(n, -1), np.random.default_rng(0).normal(size=x.shape)
+    matrix, vector = np.zeros((n, n)), np.zeros(n)
+    for part in (slice(0, 1), slice(1, 4)):
+        design.at(x[part]).add_force_products(forces[part], matrix, vector)
+    fill_upper(matrix)
+    squares = (dense**2).sum(1)
+    lengths = np.where(squares > 0, np.sqrt(squares), 1.0)
+    # Sums of the same products in another order, in units of the lengths of the columns.
+    scaled, expected = (products / np.outer(lengths, lengths) for products in (matrix, dense @ dense.T))
+    np.testing.assert_allclose(scaled, expected, atol=1e-14)
+    np.testing.assert_allclose(vector / lengths, dense @ forces.ravel() / lengths, atol=1e-13)
+    np.testing.assert_allclose(found.force_squares(), squares, rtol=1e-12)
+
+
+def test_forces_of_sums_of_columns_are_the_sums_of_their_forces() -> None:
+    design, x = acetaldehyde(4)
+    found, weights = design.at(x), np.random.default_rng(0).normal(size=(3, design.n_columns))
+    expected = np.tensordot(weights, found.force, 1)
+    np.testing.assert_allclose(found.combined_forces(weights), expected, atol=1e-12 * np.abs(expected).max())
+
+
+def test_atoms_without_coordinates_have_no_places() -> None:
+    terms, parameters = in_columns()
+    x = np.concatenate([frames(), frames() + 1.0], 1)
+    found = columns(terms, 4, parameters.values, x)
+    assert found.force.shape == (4, 4, 30)
+    np.testing.assert_array_equal(found.force[..., 15:], 0.0)
+    np.testing.assert_array_equal(found.force[..., :15], columns(terms, 4, parameters.values, frames()).force)
+
+
+def test_a_lower_triangle_is_mirrored() -> None:
+    matrix = np.random.default_rng(0).normal(size=(150, 150))
+    expected = np.tril(matrix) + np.tril(matrix, -1).T
+    fill_upper(matrix)
+    np.testing.assert_array_equal(matrix, expected)
 
 
 def test_no_frames_give_columns_without_frames() -> None:

@@ -1,0 +1,136 @@
+"""The posterior of many coefficients by few data: its equations are as many as the data, not as the coefficients.
+
+With rows B (coefficients, data) in units of the data's deviations and of the coefficients' prior widths, and targets t,
+K = 1 + BᵀB gives all of it: moves B K⁻¹ t, residuals K⁻¹ t, variances 1 - diag(B K⁻¹ Bᵀ) (C. E. Rasmussen, C. K. I.
+Williams, Gaussian Processes for Machine Learning (2006), section 2.1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import blas, cho_solve, cholesky, lapack, solve_triangular
+
+from hybridff.fitting.equations import EnergyRows
+from hybridff.fitting.evidence import DataCounts, noise_from
+from hybridff.fitting.linear_problem import (
+    LinearProblem,
+    RestraintRows,
+    conformer_rows,
+    guessed_noise,
+    move_columns,
+    restraint_rows,
+)
+from hybridff.fitting.noise import Noise, Squares
+from hybridff.frames.dataset import Frames
+from hybridff.gaff.design_matrix import DesignMatrix
+from hybridff.gaff.forcefield import ForceField
+
+_ROUNDS = 2
+"""Turns in which noise is learnt."""
+
+
+@dataclass(frozen=True, eq=False)
+class FewData:
+    """Rows of some frames, of restraints and of conformers without frames, as functions of the moves."""
+
+    rows: Float[np.ndarray, "n data"]
+    """What a unit of each move does to forces [kJ/mol/nm], to energies [kJ/mol], then to what has a deviation of 1."""
+    targets: Float[np.ndarray, " data"]
+    """What the moves should do to them."""
+    counts: DataCounts
+    """Numbers of forces and energies among them."""
+
+    @cached_property
+    def products(self) -> Float[np.ndarray, "data data"]:
+        """Products of the rows with each other, the lower triangle."""
+        return blas.dsyrk(1.0, self.rows.T, lower=1)
+
+    def first_noise(self) -> Noise:
+        """A guess from what the start leaves."""
+        n_forces, n_energies = self.counts.forces, self.counts.energies
+        energies = float((self.targets[n_forces : n_forces + n_energies] ** 2).sum())
+        return guessed_noise(Squares(energies, self.counts.force_square), n_energies, n_forces)
+
+    def scales(self, noise: Noise) -> Float[np.ndarray, " data"]:
+        """Inverse deviations of the data."""
+        found = np.ones(len(self.targets))
+        found[: self.counts.forces] = 1 / noise.force
+        found[self.counts.forces : self.counts.forces + self.counts.energies] = 1 / noise.energy
+        return found
+
+    def factor(self, noise: Noise) -> Float[np.ndarray, "data data"]:
+        """Lower Cholesky factor of K."""
+        scales = self.scales(noise)
+        matrix = self.products * scales  # in the order of memory that LAPACK works in
+        matrix *= scales[:, None]
+        matrix[np.diag_indices(len(matrix))] += 1.0
+        return cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+
+
+def few_data(problem: LinearProblem, frames: Sequence[Frames]) -> FewData:
+    """What frames of each molecule in turn, restraints and conformers without frames say of the moves."""
+    by_molecule = [
+        _frame_rows(problem, force_field, own, i)
+        for i, ((force_field, _), own) in enumerate(zip(problem.pairs, frames, strict=True))
+    ]
+    forces, energies = ([found[k] for found in by_molecule] for k in (0, 1))
+    conformers = conformer_rows(problem, [unseen.at_start for unseen in problem.unseen])
+    others = _condensed(restraint_rows(problem)) + conformers
+    parts = [*forces, *energies, others]
+    targets = np.concatenate([part.targets for part in parts])
+    n_forces, n_energies = (sum(len(part) for part in own) for own in (forces, energies))
+    at_start = float(sum((part.targets**2).sum() for part in forces))
+    counts = DataCounts(n_forces, n_energies, len(energies), at_start)
+    return FewData(np.hstack([part.rows for part in parts]), targets, counts)
+
+
+def learnt_noise(data: FewData, noise: Noise, rounds: int = _ROUNDS) -> Noise:
+    """The noise of the forces that the data leave, by turns with the moves; few energies do not show theirs."""
+    n_forces, n_energies = data.counts.forces, data.counts.energies
+    for _ in range(rounds):
+        factor, scales = data.factor(noise), data.scales(noise)
+        left = cho_solve((factor, True), scales * data.targets, check_finite=False) / scales
+        inverse, _ = lapack.dtrtri(factor, lower=1)
+        followed = 1 - np.einsum("ij,ij->j", inverse, inverse)
+        squares = Squares(
+            float((left[n_forces : n_forces + n_energies] ** 2).sum()), float((left[:n_forces] ** 2).sum())
+        )
+        by_energies = float(followed[n_forces : n_forces + n_energies].sum())
+        found = noise_from(squares, data.counts, float(followed.sum()), by_energies)
+        noise = Noise(noise.energy, found.force)
+    return noise
+
+
+def variances(data: FewData, noise: Noise) -> Float[np.ndarray, " n"]:
+    """Posterior variances of the moves, in units of those that they have before there are data."""
+    scaled = np.asfortranarray((data.rows * data.scales(noise)).T)
+    whitened = solve_triangular(data.factor(noise), scaled, lower=True, overwrite_b=True, check_finite=False)
+    return 1 - np.einsum("ij,ij->j", whitened, whitened)
+
+
+def _condensed(restraints: RestraintRows) -> EnergyRows:
+    """Rows that say the same, as few as the coefficients that the restraints are about."""
+    weights = restraints.weights
+    about = np.unique(weights.nonzero()[1])
+    basis, own = np.linalg.qr(weights[:, about].toarray())
+    rows = np.zeros((weights.shape[1], len(own)))
+    rows[about] = own.T
+    return EnergyRows(rows, basis.T @ restraints.targets)
+
+
+def _frame_rows(
+    problem: LinearProblem, force_field: ForceField, frames: Frames, molecule: int
+) -> tuple[EnergyRows, EnergyRows]:
+    """Rows of the forces and of the energies of one molecule's frames; energies less their mean."""
+    assert frames.forces is not None
+    start = problem.start_weights
+    table = move_columns(force_field.table, problem, problem.positions[molecule])
+    design = DesignMatrix.of(table, len(start), force_field.parameter_table.values)
+    found = design.at(frames.positions)
+    forces = EnergyRows(found.force.reshape(len(start), -1), frames.forces.ravel()).from_start(start)
+    energies = EnergyRows(found.energy, frames.energies).from_start(start)
+    mean = energies.rows.mean(1, keepdims=True)
+    return forces, EnergyRows(energies.rows - mean, energies.targets - energies.targets.mean())
