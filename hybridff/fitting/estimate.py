@@ -118,8 +118,9 @@ def solve(system: LinearSystem, hyperparameters: Hyperparameters) -> Estimate:
     """The posterior without bounds, in closed form."""
     data, precision = system.data, hyperparameters.precision
     noise = _resolvable(data, hyperparameters)
-    hessian = (data.force.matrix / noise.force**2).T
-    hessian = blas.dsyrk(noise.energy**-2, data.energy.rows, 1.0, hessian, lower=1, overwrite_c=1)
+    hessian = data.force.matrix / noise.force**2
+    hessian += data.energy.quadratic.matrix / noise.energy**2
+    hessian = hessian.T
     hessian = blas.dsyrk(1.0, system.conformers.rows, 1.0, hessian, lower=1, overwrite_c=1)
     right = data.force.vector / noise.force**2 + data.energy.rows @ data.energy.targets / noise.energy**2
     right += system.conformers.rows @ system.conformers.targets

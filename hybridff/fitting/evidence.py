@@ -14,7 +14,10 @@ from hybridff.fitting.estimate import Estimate, Hyperparameters, solve
 from hybridff.fitting.linear_problem import LinearSystem
 from hybridff.fitting.noise import LEAST, Noise, Squares
 
-_NOISE_ROUNDS = 4
+_NOISE_ROUNDS = 2
+"""Turns in which noise is learnt before it is extrapolated."""
+_SLOWEST = 0.8
+"""Factor between two steps of the noise from which on no limit can be told from them."""
 _WIDTH_ROUNDS = 10
 _TOLERANCE = 0.03
 """Relative change of the noise below which it is learnt."""
@@ -44,12 +47,30 @@ def learn_noise(system: LinearSystem, prior_scale: float = 1.0, rounds: int = _N
     """The noise, by turns with the moves, at prior widths scaled by a factor."""
     precision = np.full(len(system.problem.fitted), prior_scale**-2)
     found = Hyperparameters(system.noise, precision, prior_scale)
+    known = [found.noise]
     for _ in range(rounds):
-        before, noise = found.noise, noise_left(system.data, solve(system, found))
-        found = replace(found, noise=noise)
-        if max(abs(noise.energy / before.energy - 1), abs(noise.force / before.force - 1)) < _TOLERANCE:
-            break
-    return found
+        known.append(noise_left(system.data, solve(system, found)))
+        found = replace(found, noise=known[-1])
+        if max(map(abs, _steps(*known[-2:]))) < _TOLERANCE:
+            return found
+    return found if len(known) < 3 else replace(found, noise=limit(*known[-3:]))
+
+
+def limit(first: Noise, second: Noise, third: Noise) -> Noise:
+    """Where three turns that learn the noise lead to, if each is wrong by the same factor of the one before.
+
+    Aitken's extrapolation of the logarithms; of what does not come to rest, the last turn.
+    """
+    left = []
+    for step, following in zip(_steps(first, second), _steps(second, third), strict=True):
+        factor = following / step if step else 0.0
+        left.append(following * factor / (1 - factor) if 0 < factor < _SLOWEST else 0.0)
+    return Noise(third.energy * math.exp(left[0]), third.force * math.exp(left[1]))
+
+
+def _steps(before: Noise, after: Noise) -> tuple[float, float]:
+    """Changes of the logarithms of the noise of energies and of forces."""
+    return math.log(after.energy / before.energy), math.log(after.force / before.force)
 
 
 def learn_widths(system: LinearSystem, prior_scale: float = 1.0) -> Hyperparameters:

@@ -1,6 +1,6 @@
 """The posterior of many coefficients by few data: its equations are as many as the data, not as the coefficients.
 
-With rows B (coefficients, data) in units of the data's deviations and of the coefficients' prior widths, and targets t,
+With rows B (coefficients, data) in units of the data's deviations and of coordinates whose prior is 1, and targets t,
 K = 1 + BᵀB gives all of it: moves B K⁻¹ t, residuals K⁻¹ t, variances 1 - diag(B K⁻¹ Bᵀ) (C. E. Rasmussen, C. K. I.
 Williams, Gaussian Processes for Machine Learning (2006), section 2.1).
 """
@@ -10,19 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.linalg import blas, cho_solve, cholesky, lapack, solve_triangular
 
 from hybridff.fitting.equations import EnergyRows
 from hybridff.fitting.evidence import DataCounts, noise_from
-from hybridff.fitting.linear_problem import (
-    LinearProblem,
-    RestraintRows,
-    conformer_rows,
-    guessed_noise,
-    move_columns,
-    restraint_rows,
-)
+from hybridff.fitting.linear_problem import LinearProblem, conformer_rows, guessed_noise, move_columns, restraint_rows
 from hybridff.fitting.noise import Noise, Squares
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.design_matrix import DesignMatrix
@@ -34,14 +27,18 @@ _ROUNDS = 2
 
 @dataclass(frozen=True, eq=False)
 class FewData:
-    """Rows of some frames, of restraints and of conformers without frames, as functions of the moves."""
+    """Rows of some frames and of conformers without frames, in coordinates of the moves that restraints leave open."""
 
     rows: Float[np.ndarray, "n data"]
-    """What a unit of each move does to forces [kJ/mol/nm], to energies [kJ/mol], then to what has a deviation of 1."""
+    """What a unit of each coordinate does to forces [kJ/mol/nm], to energies [kJ/mol], then to conformers."""
     targets: Float[np.ndarray, " data"]
-    """What the moves should do to them."""
+    """What the moves should do to them, restraints kept."""
     counts: DataCounts
     """Numbers of forces and energies among them."""
+    restrained: Int[np.ndarray, " restrained"]
+    """Moves that restraints are about."""
+    factor: Float[np.ndarray, "restrained restrained"]
+    """Lower Cholesky factor of the precision of these under restraints and priors; others have the prior's, 1."""
 
     @cached_property
     def products(self) -> Float[np.ndarray, "data data"]:
@@ -61,7 +58,7 @@ class FewData:
         found[self.counts.forces : self.counts.forces + self.counts.energies] = 1 / noise.energy
         return found
 
-    def factor(self, noise: Noise) -> Float[np.ndarray, "data data"]:
+    def cholesky(self, noise: Noise) -> Float[np.ndarray, "data data"]:
         """Lower Cholesky factor of K."""
         scales = self.scales(noise)
         matrix = self.products * scales  # in the order of memory that LAPACK works in
@@ -71,35 +68,37 @@ class FewData:
 
 
 def few_data(problem: LinearProblem, frames: Sequence[Frames]) -> FewData:
-    """What frames of each molecule in turn, restraints and conformers without frames say of the moves."""
+    """What frames of each molecule in turn and conformers without frames say of the moves, under restraints."""
     by_molecule = [
         _frame_rows(problem, force_field, own, i)
         for i, ((force_field, _), own) in enumerate(zip(problem.pairs, frames, strict=True))
     ]
     forces, energies = ([found[k] for found in by_molecule] for k in (0, 1))
     conformers = conformer_rows(problem, [unseen.at_start for unseen in problem.unseen])
-    others = _condensed(restraint_rows(problem)) + conformers
-    parts = [*forces, *energies, others]
-    targets = np.concatenate([part.targets for part in parts])
+    parts = [*forces, *energies, conformers]
+    rows, targets = np.hstack([part.rows for part in parts]), np.concatenate([part.targets for part in parts])
+    restraints = restraint_rows(problem)
+    about = np.unique(restraints.weights.nonzero()[1])
+    weights = restraints.weights[:, about].toarray()
+    factor = cholesky(weights.T @ weights + np.eye(len(about)), lower=True)
+    rows[about] = solve_triangular(factor, rows[about], lower=True, check_finite=False)
+    targets = targets - solve_triangular(factor, weights.T @ restraints.targets, lower=True) @ rows[about]
     n_forces, n_energies = (sum(len(part) for part in own) for own in (forces, energies))
     at_start = float(sum((part.targets**2).sum() for part in forces))
-    counts = DataCounts(n_forces, n_energies, len(energies), at_start)
-    return FewData(np.hstack([part.rows for part in parts]), targets, counts)
+    return FewData(rows, targets, DataCounts(n_forces, n_energies, len(energies), at_start), about, factor)
 
 
 def learnt_noise(data: FewData, noise: Noise, rounds: int = _ROUNDS) -> Noise:
     """The noise of the forces that the data leave, by turns with the moves; few energies do not show theirs."""
     n_forces, n_energies = data.counts.forces, data.counts.energies
+    energies = slice(n_forces, n_forces + n_energies)
     for _ in range(rounds):
-        factor, scales = data.factor(noise), data.scales(noise)
+        factor, scales = data.cholesky(noise), data.scales(noise)
         left = cho_solve((factor, True), scales * data.targets, check_finite=False) / scales
         inverse, _ = lapack.dtrtri(factor, lower=1)
         followed = 1 - np.einsum("ij,ij->j", inverse, inverse)
-        squares = Squares(
-            float((left[n_forces : n_forces + n_energies] ** 2).sum()), float((left[:n_forces] ** 2).sum())
-        )
-        by_energies = float(followed[n_forces : n_forces + n_energies].sum())
-        found = noise_from(squares, data.counts, float(followed.sum()), by_energies)
+        squares = Squares(float((left[energies] ** 2).sum()), float((left[:n_forces] ** 2).sum()))
+        found = noise_from(squares, data.counts, float(followed.sum()), float(followed[energies].sum()))
         noise = Noise(noise.energy, found.force)
     return noise
 
@@ -107,18 +106,12 @@ def learnt_noise(data: FewData, noise: Noise, rounds: int = _ROUNDS) -> Noise:
 def variances(data: FewData, noise: Noise) -> Float[np.ndarray, " n"]:
     """Posterior variances of the moves, in units of those that they have before there are data."""
     scaled = np.asfortranarray((data.rows * data.scales(noise)).T)
-    whitened = solve_triangular(data.factor(noise), scaled, lower=True, overwrite_b=True, check_finite=False)
-    return 1 - np.einsum("ij,ij->j", whitened, whitened)
-
-
-def _condensed(restraints: RestraintRows) -> EnergyRows:
-    """Rows that say the same, as few as the coefficients that the restraints are about."""
-    weights = restraints.weights
-    about = np.unique(weights.nonzero()[1])
-    basis, own = np.linalg.qr(weights[:, about].toarray())
-    rows = np.zeros((weights.shape[1], len(own)))
-    rows[about] = own.T
-    return EnergyRows(rows, basis.T @ restraints.targets)
+    whitened = solve_triangular(data.cholesky(noise), scaled, lower=True, overwrite_b=True, check_finite=False)
+    found = 1 - np.einsum("ij,ij->j", whitened, whitened)
+    before, _ = lapack.dtrtri(data.factor, lower=1) if len(data.factor) else (data.factor, 0)
+    after = whitened[:, data.restrained] @ before
+    found[data.restrained] = np.einsum("ij,ij->j", before, before) - np.einsum("ij,ij->j", after, after)
+    return found
 
 
 def _frame_rows(

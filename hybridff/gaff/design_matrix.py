@@ -77,6 +77,15 @@ class Columns:
             found[:, :, atom] = some.reshape(len(weights), 3, n_frames).transpose(0, 2, 1)
         return found.reshape(len(weights), n_frames, 3 * self.places.n_atoms)
 
+    def force_sums(self, weights: Float[np.ndarray, "frames atoms 3 sums"]) -> Float[np.ndarray, "columns sums"]:
+        """Sums over frames, atoms and axes of the forces of each column times some weights [kJ/mol/nm]."""
+        found = np.zeros((len(self.energy), weights.shape[-1]))
+        for atom in range(self.places.n_atoms):
+            own = self.places.of_atom(atom)
+            factors = weights[:, atom].transpose(1, 0, 2).reshape(-1, weights.shape[-1])
+            found[self.places.columns[own]] += self.forces[own].reshape(own.stop - own.start, len(factors)) @ factors
+        return found
+
     def add_force_products(
         self,
         forces: Float[np.ndarray, "frames atoms 3"],

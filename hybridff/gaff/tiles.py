@@ -45,9 +45,10 @@ class FeatureTiles:
         first = 0
         for rows in self.table.features:
             own = used[(used >= first) & (used < first + len(rows))] - first
+            item = kernel(rows.feature) if len(own) else None
             for tile in _tiles(own, rows.coordinate[own]):
+                assert item is not None
                 self.slots[first + tile] = self.size + np.arange(len(tile))
-                item = kernel(rows.feature)
                 self._tiles.append((address(item.lines), self._tile(item, rows, tile)))
             first += len(rows)
 

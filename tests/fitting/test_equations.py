@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from synthetic import class2, data, dense, moved
 
-from hybridff.fitting import equations
 from hybridff.fitting.equations import EnergyRows, NormalEquations, QuadraticForm, normal_equations
 from hybridff.fitting.linear_problem import LinearProblem, data_equations, move_columns
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
+from hybridff.gaff.design_matrix import DesignMatrix
 from hybridff.gaff.forcefield import ForceField
 
 NAME = "propyne"
@@ -119,8 +119,7 @@ def test_blocks_of_frames_do_not_matter(n_frames: int, monkeypatch: pytest.Monke
     n_columns, values = len(problem.fitted) + 1, model.parameter_table.values
     table = move_columns(model.table, problem, problem.positions[0])
     whole = normal_equations(table, n_columns, values, frames)
-    size = 8 * n_columns * frames.positions[0].size
-    monkeypatch.setattr(equations, "_BLOCK_BYTES", n_frames * size)
+    monkeypatch.setattr(DesignMatrix, "frames_of", lambda self, n_bytes: n_frames)
     done: list[float] = []
     found = normal_equations(table, n_columns, values, frames, lambda fraction, what="": done.append(fraction))
     assert done == pytest.approx([*np.arange(n_frames, 5, n_frames) / 5, 1.0])
