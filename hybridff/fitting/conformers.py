@@ -29,7 +29,9 @@ _GRID = np.arange(-180, 180, 10) * DEGREE
 _NEAR = 30 * DEGREE
 """An angle is seen if one of the frames is as near."""
 _PER_ROTOR = 24
-"""Conformers of each rotor that has angles without frames."""
+"""Conformers of each rotor that has angles without frames, where these rotors are few."""
+_MOST_TURNED = 144
+"""Most conformers of many rotors, of which others are turned beside each."""
 _REFERENCES = 24
 """Frames whose mean energy is the zero of those."""
 _HIGHEST = 25 * KCAL_MOL
@@ -174,8 +176,9 @@ def _turned(
     random: np.random.Generator,
 ) -> Iterator[Float[np.ndarray, "atoms 3"]]:
     """Frames with each rotor in turn, and half of the others, turned to unseen angles."""
+    n_each = max(1, min(_PER_ROTOR, _MOST_TURNED // max(len(rotors), 1)))
     for rotor in rotors:
-        for _ in range(_PER_ROTOR):
+        for _ in range(n_each):
             turned = frames[random.integers(len(frames))]
             for other, angles in rotors.items():
                 if other == rotor or random.random() < 0.5:

@@ -3,9 +3,11 @@
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float
+from numba import njit, prange
 from scipy.linalg import blas, cho_solve, cholesky, lapack, solve_triangular
 
 from hybridff.fitting.equations import EnergyRows, NormalEquations
@@ -118,9 +120,7 @@ def solve(system: LinearSystem, hyperparameters: Hyperparameters) -> Estimate:
     """The posterior without bounds, in closed form."""
     data, precision = system.data, hyperparameters.precision
     noise = _resolvable(data, hyperparameters)
-    hessian = data.force.matrix / noise.force**2
-    hessian += data.energy.quadratic.matrix / noise.energy**2
-    hessian = hessian.T
+    hessian = _upper_sum(data.force.matrix, noise.force**-2, data.energy.quadratic.matrix, noise.energy**-2).T
     hessian = blas.dsyrk(1.0, system.conformers.rows, 1.0, hessian, lower=1, overwrite_c=1)
     right = data.force.vector / noise.force**2 + data.energy.rows @ data.energy.targets / noise.energy**2
     right += system.conformers.rows @ system.conformers.targets
@@ -160,6 +160,17 @@ def within_bounds(found: Estimate, limits: tuple[Float[np.ndarray, " n"], Float[
         [shift <= below, shift >= above], [lower[bounded], upper[bounded]], found.moves[bounded] + shift
     )
     return replace(found, moves=moves)
+
+
+@njit(cache=True, parallel=True)
+@no_type_check
+def _upper_sum(one, factor, other, other_factor):
+    """The upper triangle of a weighted sum of two symmetric matrices; the rest holds anything."""
+    total = np.empty_like(one)
+    for i in prange(len(one)):
+        for j in range(i, len(one)):
+            total[i, j] = factor * one[i, j] + other_factor * other[i, j]
+    return total
 
 
 def _probes(n: int) -> Float[np.ndarray, "n probes"]:

@@ -35,6 +35,8 @@ class FewData:
     """What the moves should do to them, restraints kept."""
     counts: DataCounts
     """Numbers of forces and energies among them."""
+    first_noise: Noise
+    """A guess from what the start leaves."""
     restrained: Int[np.ndarray, " restrained"]
     """Moves that restraints are about."""
     factor: Float[np.ndarray, "restrained restrained"]
@@ -44,12 +46,6 @@ class FewData:
     def products(self) -> Float[np.ndarray, "data data"]:
         """Products of the rows with each other, the lower triangle."""
         return blas.dsyrk(1.0, self.rows.T, lower=1)
-
-    def first_noise(self) -> Noise:
-        """A guess from what the start leaves."""
-        n_forces, n_energies = self.counts.forces, self.counts.energies
-        energies = float((self.targets[n_forces : n_forces + n_energies] ** 2).sum())
-        return guessed_noise(Squares(energies, self.counts.force_square), n_energies, n_forces)
 
     def scales(self, noise: Noise) -> Float[np.ndarray, " data"]:
         """Inverse deviations of the data."""
@@ -84,8 +80,9 @@ def few_data(problem: LinearProblem, frames: Sequence[Frames]) -> FewData:
     rows[about] = solve_triangular(factor, rows[about], lower=True, check_finite=False)
     targets = targets - solve_triangular(factor, weights.T @ restraints.targets, lower=True) @ rows[about]
     n_forces, n_energies = (sum(len(part) for part in own) for own in (forces, energies))
-    at_start = float(sum((part.targets**2).sum() for part in forces))
-    return FewData(rows, targets, DataCounts(n_forces, n_energies, len(energies), at_start), about, factor)
+    at_start = Squares(*(float(sum((part.targets**2).sum() for part in own)) for own in (energies, forces)))
+    counts = DataCounts(n_forces, n_energies, len(energies), at_start.force)
+    return FewData(rows, targets, counts, guessed_noise(at_start, n_energies, n_forces), about, factor)
 
 
 def learnt_noise(data: FewData, noise: Noise, rounds: int = _ROUNDS) -> Noise:

@@ -90,7 +90,7 @@ def determined(problem: LinearProblem) -> tuple[LinearProblem, Noise | None]:
     if n_few < 2:
         return problem, None
     few = few_data(problem, [frames.subset(np.arange(min(len(frames), n_few))) for frames in every])
-    noise = learnt_noise(few, few.first_noise())
+    noise = learnt_noise(few, few.first_noise)
     variance = variances(few, noise)
     more = sum(min(len(frames), _AS_OF) for frames in every) / sum(min(len(frames), n_few) for frames in every)
     information = more * (1 / np.maximum(variance, np.finfo(float).tiny) - 1)

