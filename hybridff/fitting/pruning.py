@@ -33,6 +33,8 @@ _FEW = 3000
 _UNDETERMINED = 0.05
 """A row whose variance the frames, or as many as ``_AS_OF``, lower by less than this, as a fraction of the prior's, is
 left out."""
+_ENOUGH, _PER_DATUM = 6000, 1.5
+"""Rows that are kept at most where data are few: so many, or so many for each force component."""
 _AS_OF = 120
 """Most frames of each molecule that this is a matter of."""
 _STEP = 0.8
@@ -81,7 +83,7 @@ def force_squares(problem: LinearProblem) -> Float[np.ndarray, " n"]:
 
 
 def determined(problem: LinearProblem) -> tuple[LinearProblem, Noise | None]:
-    """Leave out the rows that frames say next to nothing about, as a few of the frames show; and what noise these show.
+    """Leave out the rows that frames say least about, as a few of the frames show; and what noise these show.
 
     Where even few frames of every molecule are many data, nothing is left out, and no noise is known.
     """
@@ -94,7 +96,10 @@ def determined(problem: LinearProblem) -> tuple[LinearProblem, Noise | None]:
     variance = variances(few, noise)
     more = sum(min(len(frames), _AS_OF) for frames in every) / sum(min(len(frames), n_few) for frames in every)
     information = more * (1 / np.maximum(variance, np.finfo(float).tiny) - 1)
-    return problem.without((information < _UNDETERMINED / (1 - _UNDETERMINED)) & problem.dispensable), noise
+    score = np.where(problem.dispensable, information, math.inf)
+    n_told = int((score >= _UNDETERMINED / (1 - _UNDETERMINED)).sum())
+    most = max(_ENOUGH, int(_PER_DATUM * sum(frames.positions.size for frames in every)))
+    return problem.without(~_largest(score, min(n_told, most))), noise
 
 
 def pruned(system: LinearSystem, limit: float) -> LinearSystem:

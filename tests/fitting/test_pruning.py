@@ -115,6 +115,23 @@ def test_few_frames_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(by_few.fitted) == pytest.approx(by_all, rel=0.1)
 
 
+def test_few_data_keep_the_rows_that_they_say_most_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = class2("acetaldehyde")
+    frames = data(moved(start, 0.2), 3, energy=5.0, force=300.0)
+    problem = LinearProblem.of([(start, frames)], [find_unseen_conformers(start, frames.positions)])
+    all_told, noise = determined(problem)
+    assert noise is not None
+    monkeypatch.setattr(pruning, "_ENOUGH", 100)
+    fewer, _ = determined(problem)
+    assert len(fewer.fitted) == 100 < len(all_told.fitted)  # more than 1.5 times the 63 force components
+    variances = solve(linear_system(problem, [frames]), Hyperparameters(noise, np.ones(len(problem.fitted))))
+    kept = dict.fromkeys(zip(fewer.start.quantities, fewer.start.labels, strict=True))
+    names = [(problem.start.quantities[i], problem.start.labels[i]) for i in problem.fitted]
+    left_out = np.array([name not in kept for name in names])
+    free = problem.dispensable & ~left_out
+    assert variances.covariance.variances[left_out].min() > variances.covariance.variances[free].max() - 1e-9
+
+
 def test_molecules_with_too_many_atoms_for_a_preview_keep_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "_FEW", 30)
     start = class2("acetaldehyde")
