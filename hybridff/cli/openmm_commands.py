@@ -1,6 +1,6 @@
 """Commands that take a force field into OpenMM and other programs: export, mix, simulate, verify."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from hybridff.export.agreement import verify as verify_model
 from hybridff.export.dynamics import SimulationOptions, SimulationResult, get_platform
 from hybridff.export.dynamics import simulate as run_simulation
 from hybridff.export.modelfile import SavedModel, read_model
-from hybridff.export.routes import RouteOption, best_route, to_openmm, write_structure, write_system
+from hybridff.export.routes import Route, RouteOption, chosen_route, to_openmm, write_structure, write_system
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.openmm_files import read_structure, read_system
 from hybridff.output import check_new_file, check_new_folder, new_folder
@@ -27,6 +27,11 @@ from hybridff.systems.engines import files_for_engine, write_files
 from hybridff.systems.matching import check_different, find_copies
 from hybridff.systems.mixed import add_hybrid
 from hybridff.units import KCAL_MOL
+
+_ROUTES: Mapping[Route, str] = {
+    "native": "forces of OpenMM's own",
+    "compiled": "a function of this process that OpenMM calls in every step",
+}
 
 
 def export(
@@ -133,8 +138,10 @@ def simulate(
     check_new_folder(out, overwrite=overwrite)
     saved = read_model(model)
     get_platform(platform)
+    chosen = chosen_route(saved.force_field, route, platform)
+    say(f"Route: {chosen}, {_ROUTES[chosen]}.")
     with new_folder(out, overwrite=overwrite) as folder:
-        result = run(saved, folder, temperature, time, platform, options, route)
+        result = run(saved, folder, temperature, time, platform, options, chosen)
     for sentence in simulation_section(result, temperature, platform).sentences:
         say(sentence)
     say(f"Written to {out}.")
@@ -182,10 +189,9 @@ def run(
         raise InputError(
             "option stop_beyond: a model without corrections does not know its training data; leave it out."
         )
-    chosen = best_route(force_field, platform) if route == "auto" else route
     with progress("dynamics") as advance:
         return run_simulation(
-            to_openmm(force_field, chosen),
+            to_openmm(force_field, route, platform=platform),
             force_field.molecule.to_openmm_topology(),
             _positions(force_field.molecule),
             folder,

@@ -271,10 +271,16 @@ def test_simulate_writes_a_trajectory_and_tells_the_temperature(workplace):
 
 def test_simulate_takes_the_route_that_it_is_told(workplace, monkeypatch):
     taken, export = [], cli_run.to_openmm
-    monkeypatch.setattr(cli_run, "to_openmm", lambda model, route: taken.append(route) or export(model, route))
-    for route in ("auto", "native", "compiled"):
-        succeed(f'simulate model --temperature 300 --time "5 fs" --out {route} --route {route}')
-    assert taken == ["native", "native", "compiled"]  # OpenMM has every term of this model itself
+
+    def exported(model, route, *, platform):
+        taken.append(route)
+        return export(model, route, platform=platform)
+
+    monkeypatch.setattr(cli_run, "to_openmm", exported)
+    for route, expected in (("auto", "native"), ("native", "native"), ("compiled", "compiled")):
+        text = succeed(f'simulate model --temperature 300 --time "5 fs" --out {route} --route {route}')
+        assert text.startswith(f"Route: {expected}, ")
+        assert taken.pop() == expected  # auto: OpenMM has every term of this model itself
 
 
 def test_verify_says_that_all_routes_agree_in_lines_that_are_not_broken(workplace, monkeypatch):
