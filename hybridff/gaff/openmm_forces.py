@@ -17,10 +17,15 @@ from jaxtyping import Float
 from hybridff.expressions.expression import Expression
 from hybridff.gaff.blocks import split
 from hybridff.gaff.features import Feature
-from hybridff.gaff.fused import AtomSetTerms, Slot, alike_atom_sets, joined, list_factors
+from hybridff.gaff.fused import AtomSetTerms, Slot, alike_atom_sets, list_factors
+from hybridff.gaff.joining import fewer
 from hybridff.gaff.nonbonded import PAIR_FEATURES
 from hybridff.gaff.openmm_native import NATIVE_OF_FEATURE, NO_LENGTH, add_feature
 from hybridff.gaff.terms import TermTable
+
+
+FEW = 8
+"""Number of custom forces that terms are joined into, if they can be without too long expressions."""
 
 
 def bonded_forces(table: TermTable, values: Float[np.ndarray, " parameters"]) -> list[openmm.Force]:
@@ -44,7 +49,10 @@ def bonded_forces(table: TermTable, values: Float[np.ndarray, " parameters"]) ->
             custom[term] += coefficient
     features = {rows.feature.name: rows.feature for rows in table.features}
     groups = [group for alike in alike_atom_sets(table, factors, custom) for group in split(features, alike)]
-    forces = [_force(features, group) for group in joined(features, groups)]
+    distances = [group for group in groups if len(group[0].atoms) == 2]
+    others = [group for group in groups if len(group[0].atoms) > 2]
+    few = [*fewer(features, distances, 1), *fewer(features, others, FEW - bool(distances))]
+    forces = [_force(features, group) for group in few]
     if forces:
         _connect(native.setdefault("harmonic_bond", openmm.HarmonicBondForce()), table)
     return [*native.values(), *forces]
@@ -58,8 +66,8 @@ def _connect(force: openmm.HarmonicBondForce, table: TermTable) -> None:
             force.addBond(i, j, NO_LENGTH, 0.0)
 
 
-def _force(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> openmm.CustomCompoundBondForce:
-    """One force for bonds with the same products."""
+def _force(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> openmm.Force:
+    """One force for bonds with the same products: of distances alone if they are of two atoms."""
     products = list(bonds[0].coefficients)
     slots = sorted({slot for term in products for slot in term})
     used = sorted({atom for slot in slots for atom in slot.atoms})
@@ -82,12 +90,21 @@ def _force(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> op
         (f"coefficient{i}", tuple(part for slot in term for part in parts[slot])) for i, term in enumerate(products)
     ]
     text = "; ".join([_sum(terms), *(f"{name}={definition}" for definition, name in definitions.items())])
-    force = openmm.CustomCompoundBondForce(len(used), text)
+    pairs = len(used) == 2
+    force = (
+        openmm.CustomBondForce(text.replace("distance(p1,p2)", "r"))
+        if pairs
+        else openmm.CustomCompoundBondForce(len(used), text)
+    )
     for name in [*columns.values(), *(name for name, _ in terms)]:
         force.addPerBondParameter(name)
     constants = np.array(list(columns)).reshape(len(columns), len(bonds)).T.tolist()
     for bond, own in zip(bonds, constants, strict=True):
-        force.addBond([bond.atoms[atom] for atom in used], own + [bond.coefficients[term] for term in products])
+        atoms, values = [bond.atoms[atom] for atom in used], own + [bond.coefficients[term] for term in products]
+        if pairs:
+            force.addBond(*atoms, values)
+        else:
+            force.addBond(atoms, values)
     return force
 
 

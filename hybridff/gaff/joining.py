@@ -1,0 +1,327 @@
+"""Blocks of terms on unlike sets of atoms as one force, so that there are few.
+
+A block of smaller sets goes into one of larger sets in two ways: a set whose atoms are among those of a larger one
+becomes part of it, and any other takes atoms near it as padding, with coefficients of zero for the terms that it lacks.
+
+A coefficient of zero is no protection from a torsion that is not defined, since zero times NaN is NaN. So a set only
+ever computes dihedrals of atoms that are not in line: those whose triples of atoms occur in torsions that have terms.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import combinations, permutations, zip_longest
+
+import numpy as np
+from jaxtyping import Int
+
+from hybridff.gaff.blocks import (
+    FORCE_COST,
+    LONGEST,
+    Primitive,
+    cost_of_bond,
+    forward,
+    least_cost,
+    primitives_of,
+)
+from hybridff.gaff.features import Feature
+from hybridff.gaff.fused import AtomSetTerms, Product, moved, part, renamed
+
+Places = tuple[int, ...]
+"""For each atom of a set its place in another one."""
+_MOST_TRIED = 6
+"""Ways to put sets into larger ones of which the costs are compared, for each pair of blocks."""
+_LARGEST_SEARCHED = 7
+"""Atoms of the largest sets in which places are tried at which no smaller set is yet."""
+_LARGEST_TURNED = 5
+"""Atoms of the largest sets whose atoms are tried in other orders."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Sets of atoms that share one expression."""
+
+    features: Mapping[str, Feature]
+    bonds: tuple[AtomSetTerms, ...]
+
+    @cached_property
+    def n_atoms(self) -> int:
+        """Number of atoms of each set."""
+        return len(self.bonds[0].atoms)
+
+    @cached_property
+    def products(self) -> frozenset[Product]:
+        """All terms."""
+        return frozenset(self.bonds[0].coefficients)
+
+    @cached_property
+    def primitives(self) -> frozenset[Primitive]:
+        """Distances, angles and dihedrals."""
+        return frozenset(primitives_of(self.features, {slot for term in self.products for slot in term}))
+
+    @cached_property
+    def each(self) -> float:
+        """Cost of a set."""
+        return cost_of_bond(self.features, self.products)
+
+    @cached_property
+    def cost(self) -> float:
+        """Cost of the force."""
+        return FORCE_COST + len(self.bonds) * self.each
+
+    @cached_property
+    def turns(self) -> list[Places]:
+        """Other places of the atoms that leave the list of terms as it is, beginning with the same places."""
+        same = tuple(range(self.n_atoms))
+        if self.n_atoms > _LARGEST_TURNED:
+            return [same]
+        return [
+            places
+            for places in permutations(same)
+            if {forward([places[i] for i in own]) for own in self.primitives} == self.primitives
+            and set(renamed(self.features, self.products, places).values()) == self.products
+        ]
+
+    @cached_property
+    def members(self) -> Int[np.ndarray, "bonds atoms"]:
+        """Atoms of all sets."""
+        return np.array([bond.atoms for bond in self.bonds])
+
+
+@dataclass(frozen=True, eq=False)
+class Surrounding:
+    """What is known of atoms that sets are padded with."""
+
+    bent: frozenset[frozenset[int]]
+    """Triples of atoms that are not in line."""
+    common: Mapping[tuple[int, int], int]
+    """Number of sets that have both of two atoms."""
+    atoms: tuple[int, ...]
+    """All atoms."""
+
+    @classmethod
+    def of(cls, blocks: Iterable[Joint]) -> "Surrounding":
+        """What the sets that there are tell."""
+        bent: set[frozenset[int]] = set()
+        common: Counter[tuple[int, int]] = Counter()
+        for block in blocks:
+            triples = _triples(block.primitives)
+            for bond in block.bonds:
+                bent.update(frozenset(bond.atoms[i] for i in triple) for triple in triples)
+                common.update(permutations(bond.atoms, 2))
+        return cls(frozenset(bent), common, tuple(sorted({i for i, _ in common})))
+
+    def are_bent(self, atoms: Sequence[int], triples: Iterable[tuple[int, ...]]) -> bool:
+        """Whether no three of these atoms are in line."""
+        return all(frozenset(atoms[i] for i in triple) in self.bent for triple in triples)
+
+    def padded(self, given: Mapping[int, int], size: int, triples: Sequence[tuple[int, ...]]) -> tuple[int, ...] | None:
+        """A set of some size with given atoms in given places and others near them, no three of these in line."""
+        others = [atom for atom in self.atoms if atom not in given.values()]
+        others.sort(key=lambda atom: -sum(self.common.get((atom, own), 0) for own in given.values()))
+
+        def filled(places: dict[int, int]) -> dict[int, int] | None:
+            if len(places) == size:
+                return places
+            free = next(place for place in range(size) if place not in places)
+            for atom in others:
+                now = {**places, free: atom}
+                known = [triple for triple in triples if free in triple and all(i in now for i in triple)]
+                if atom in places.values() or not self.are_bent(now, known):
+                    continue
+                found = filled(now)
+                if found is not None:
+                    return found
+            return None
+
+        inside = [triple for triple in triples if all(i in given for i in triple)]
+        found = filled(dict(given)) if self.are_bent(given, inside) else None
+        return None if found is None else tuple(found[i] for i in range(size))
+
+
+def _triples(primitives: Iterable[Primitive]) -> list[tuple[int, ...]]:
+    """The atoms of which dihedrals have no value where they are in line."""
+    return [triple for own in primitives if len(own) == 4 for triple in (own[:3], own[1:])]
+
+
+def fewer(
+    features: Mapping[str, Feature], groups: Iterable[Sequence[AtomSetTerms]], wanted: int
+) -> list[list[AtomSetTerms]]:
+    """Groups joined as long as it saves time, and then at least cost until there are no more than ``wanted``.
+
+    More are left where only expressions longer than ``LONGEST`` or torsions of atoms in line would make them fewer.
+    """
+    blocks = [Joint(features, tuple(group)) for group in groups]
+    around = Surrounding.of(blocks)
+    pairs: dict[frozenset[Joint], Pair] = {}
+    while True:
+        best, chosen = math.inf, None
+        for one, other in combinations(blocks, 2):
+            if frozenset((one, other)) not in pairs:
+                pairs[frozenset((one, other))] = Pair.of(one, other, around)
+        for pair in sorted((pairs[frozenset(both)] for both in combinations(blocks, 2)), key=lambda pair: pair.bound):
+            if pair.bound >= best:
+                break
+            if pair.increase < best:
+                best, chosen = pair.increase, pair
+        if chosen is None or chosen.joint is None or (best >= 0 and len(blocks) <= wanted):
+            return [list(block.bonds) for block in blocks]
+        blocks = [*(block for block in blocks if block not in (chosen.small, chosen.large)), chosen.joint]
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two blocks that may be joined."""
+
+    small: Joint
+    large: Joint
+    around: Surrounding
+
+    @classmethod
+    def of(cls, one: Joint, other: Joint, around: Surrounding) -> "Pair":
+        """Two blocks, that of smaller sets first."""
+        first = (one.n_atoms, one.each) <= (other.n_atoms, other.each)
+        return cls(one, other, around) if first else cls(other, one, around)
+
+    @cached_property
+    def placements(self) -> list[tuple[float, Places]]:
+        """The most promising places of the smaller sets' atoms in larger ones, with the cost of what both compute."""
+        small, large = self.small, self.large
+        hosts = Counter(
+            tuple(large.bonds[j].atoms.index(atom) for atom in small.bonds[i].atoms) for i, j in self._inside.tolist()
+        )
+        everywhere = large.n_atoms <= _LARGEST_SEARCHED
+        ways = _injections(small.n_atoms, large.n_atoms) if everywhere else np.array([*hosts]).reshape(-1, small.n_atoms)
+        shared = np.zeros(len(ways))
+        for n in (2, 3, 4):
+            known = [_code(np.array([own])) for own in large.primitives if len(own) == n]
+            for own in small.primitives:
+                if len(own) == n and known:
+                    cost = least_cost([own])
+                    shared += cost * np.isin(_code(ways[:, own]), np.concatenate(known))
+        worth = len(small.bonds) * shared + small.each * np.array([hosts[tuple(way)] for way in ways.tolist()])
+        best = np.argsort(-worth, kind="stable")[:_MOST_TRIED]
+        return [(float(shared[k]), tuple(ways[k].tolist())) for k in best]
+
+    @cached_property
+    def bound(self) -> float:
+        """What the cost increases by at least: every smaller set inside a larger one."""
+        small, large = self.small, self.large
+        if max(len(small.products), len(large.products)) >= LONGEST:
+            return math.inf
+        shared = max((own for own, _ in self.placements), default=0.0)
+        more = least_cost(small.primitives) - shared
+        each = max(small.each, large.each + more)
+        return FORCE_COST + max(len(small.bonds), len(large.bonds)) * each - small.cost - large.cost
+
+    @cached_property
+    def joint(self) -> Joint | None:
+        """Both as one, in the cheapest of the most promising ways; None where there is none."""
+        tried = [self._placed(places) for _, places in self.placements]
+        if self.large.n_atoms > 2:  # distances of two atoms have a force of their own kind
+            tried.append(self._beside())
+        found = [joint for joint in tried if joint is not None]
+        return min(found, key=lambda joint: joint.cost, default=None)
+
+    @cached_property
+    def increase(self) -> float:
+        """What the cost increases by."""
+        return math.inf if self.joint is None else self.joint.cost - self.small.cost - self.large.cost
+
+    def _beside(self) -> Joint | None:
+        """Both as one with each smaller set beside a larger one, whatever atoms they share.
+
+        What lacks a partner has any, with coefficients of zero.
+        """
+        small, large, features = self.small, self.large, self.large.features
+        places = tuple(range(large.n_atoms, large.n_atoms + small.n_atoms))
+        products = sorted(large.products.union(renamed(features, small.products, places).values()))
+        if len(products) > LONGEST:
+            return None
+        bonds = []
+        for one, other in zip_longest(large.bonds, small.bonds):
+            atoms = (one or large.bonds[0]).atoms + (other or small.bonds[0]).atoms
+            own = AtomSetTerms(atoms, {}, {}) if one is None else moved(features, one, range(large.n_atoms), atoms)
+            guest = AtomSetTerms(atoms, {}, {}) if other is None else moved(features, other, places, atoms)
+            bonds.append(part(_together(own, guest), products))
+        return Joint(features, tuple(bonds))
+
+    def _placed(self, places: Places) -> Joint | None:
+        """Both as one with the smaller sets' atoms in some places; None where that is not allowed."""
+        small, large, features = self.small, self.large, self.large.features
+        products = sorted(large.products.union(renamed(features, small.products, places).values()))
+        triples = _triples(primitives_of(features, {slot for term in products for slot in term}))
+        if len(products) > LONGEST or not all(self.around.are_bent(bond.atoms, triples) for bond in large.bonds):
+            return None
+        turns, hosts = self._hosts(places)
+        bonds = [_turned(features, bond, turns.get(j)) for j, bond in enumerate(large.bonds)]
+        for i, bond in enumerate(small.bonds):
+            if i in hosts:
+                j, turn = hosts[i]
+                guest = moved(features, bond, [places[k] for k in turn], bonds[j].atoms)
+                bonds[j] = _together(bonds[j], guest)
+                continue
+            atoms = self.around.padded(dict(zip(places, bond.atoms, strict=True)), large.n_atoms, triples)
+            if atoms is None:
+                return None
+            bonds.append(moved(features, bond, places, atoms))
+        return Joint(features, tuple(part(bond, products) for bond in bonds))
+
+    @cached_property
+    def _inside(self) -> Int[np.ndarray, "found 2"]:
+        """Smaller sets that have all their atoms in a larger one, with the number of this."""
+        small, large = self.small, self.large
+        n = 1 + max(int(block.members.max()) for block in (small, large))
+        masks = [np.zeros((len(block.bonds), n)) for block in (small, large)]
+        for mask, block in zip(masks, (small, large), strict=True):
+            mask[np.arange(len(mask))[:, None], block.members] = 1
+        return np.argwhere(masks[0] @ masks[1].T == small.n_atoms)
+
+    def _hosts(self, places: Places) -> tuple[dict[int, Places], dict[int, tuple[int, Places]]]:
+        """How larger sets are turned to take smaller ones in; which of them takes a smaller one, and that how turned."""
+        small, large = self.small, self.large
+        wanted = {tuple(places[i] for i in turn): turn for turn in small.turns}
+        options: dict[int, list[tuple[int, Places, Places]]] = defaultdict(list)
+        for i, j in self._inside.tolist():
+            seats = [large.bonds[j].atoms.index(atom) for atom in small.bonds[i].atoms]
+            for turn in large.turns:
+                own = wanted.get(tuple(turn[seat] for seat in seats))
+                if own is not None:
+                    options[i].append((j, turn, own))
+        turns: dict[int, Places] = {}
+        hosts: dict[int, tuple[int, Places]] = {}
+        for i in sorted(options, key=lambda i: len(options[i])):
+            for j, turn, own in options[i]:
+                if turns.setdefault(j, turn) == turn:
+                    hosts[i] = j, own
+                    break
+        return turns, hosts
+
+
+@cache
+def _injections(small: int, large: int) -> Int[np.ndarray, "ways small"]:
+    """All ways to give places among so many to so few."""
+    return np.array(list(permutations(range(large), small)))
+
+
+def _code(atoms: Int[np.ndarray, "ways n"]) -> Int[np.ndarray, " ways"]:
+    """A number for each row that is the same for the reversed row."""
+    powers = 64 ** np.arange(atoms.shape[1])
+    return np.minimum(atoms @ powers, atoms[:, ::-1] @ powers)
+
+
+def _turned(features: Mapping[str, Feature], bond: AtomSetTerms, turn: Places | None) -> AtomSetTerms:
+    """A bond with its atoms in other places."""
+    if turn is None:
+        return bond
+    atoms = tuple(atom for _, atom in sorted(zip(turn, bond.atoms, strict=True)))
+    return moved(features, bond, turn, atoms)
+
+
+def _together(bond: AtomSetTerms, other: AtomSetTerms) -> AtomSetTerms:
+    """The terms of two bonds on the same atoms."""
+    coefficients = Counter(dict(bond.coefficients))
+    coefficients.update(other.coefficients)
+    return AtomSetTerms(bond.atoms, dict(coefficients), {**bond.constants, **other.constants})
