@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import combinations
-from types import MappingProxyType
 
 from hybridff.gaff.features import Feature
 from hybridff.gaff.fused import AtomSetTerms, Product, Slot, coordinates_of, part
@@ -37,7 +36,9 @@ def forward(atoms: Sequence[int]) -> tuple[int, ...]:
 def primitives_of(features: Mapping[str, Feature], slots: Iterable[Slot]) -> set[Primitive]:
     """The distances, angles and dihedrals that some features are computed from."""
     return {
-        own for slot in slots for own in _primitives(features[slot.feature].coordinate, features[slot.feature].variables, slot.atoms)
+        own
+        for slot in slots
+        for own in _primitives(features[slot.feature].coordinate, features[slot.feature].variables, slot.atoms)
     }
 
 

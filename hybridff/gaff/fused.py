@@ -12,6 +12,7 @@ from hybridff.gaff.features import Feature
 from hybridff.gaff.surroundings import Surroundings, smallest
 from hybridff.gaff.terms import TermTable
 
+
 @dataclass(frozen=True)
 class Factor:
     """One feature of one coordinate, with numbers in place of indices."""
@@ -135,24 +136,28 @@ def part(bond: AtomSetTerms, products: Iterable[Product]) -> AtomSetTerms:
     )
 
 
-def renamed(
-    features: Mapping[str, Feature], products: Iterable[Product], place: Sequence[int]
-) -> dict[Product, Product]:
-    """Products with each number of an atom replaced by what stands at its place."""
-    return {term: tuple(sorted(_moved(features[slot.feature], slot, place) for slot in term)) for term in products}
+@dataclass(frozen=True)
+class Names:
+    """New names of terms and of their factors where atoms get other numbers."""
+
+    products: Mapping[Product, Product]
+    slots: Mapping[Slot, Slot]
 
 
-def moved(
-    features: Mapping[str, Feature], bond: AtomSetTerms, place: Sequence[int], atoms: tuple[int, ...]
-) -> AtomSetTerms:
-    """A bond whose atoms have other places among ``atoms``, which may be more."""
-    names = renamed(features, bond.coefficients, place)
+def renamed(features: Mapping[str, Feature], products: Iterable[Product], places: Sequence[int]) -> Names:
+    """Names in which each number of an atom is replaced by what stands at its place."""
+    every = list(products)
+    slots = {
+        slot: slot._replace(atoms=smallest(features[slot.feature], [places[atom] for atom in slot.atoms]))
+        for slot in {slot for term in every for slot in term}
+    }
+    return Names({term: tuple(sorted(slots[slot] for slot in term)) for term in every}, slots)
+
+
+def moved(bond: AtomSetTerms, names: Names, atoms: tuple[int, ...]) -> AtomSetTerms:
+    """A bond with its terms under other names, on ``atoms``, which may be more."""
     return AtomSetTerms(
         atoms,
-        {names[term]: value for term, value in bond.coefficients.items()},
-        {_moved(features[slot.feature], slot, place): constants for slot, constants in bond.constants.items()},
+        {names.products[term]: value for term, value in bond.coefficients.items()},
+        {names.slots[slot]: constants for slot, constants in bond.constants.items()},
     )
-
-
-def _moved(feature: Feature, slot: Slot, place: Sequence[int]) -> Slot:
-    return slot._replace(atoms=smallest(feature, [place[atom] for atom in slot.atoms]))

@@ -9,7 +9,7 @@ ever computes dihedrals of atoms that are not in line: those whose triples of at
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import combinations, permutations, zip_longest
@@ -27,7 +27,7 @@ from hybridff.gaff.blocks import (
     primitives_of,
 )
 from hybridff.gaff.features import Feature
-from hybridff.gaff.fused import AtomSetTerms, Product, moved, part, renamed
+from hybridff.gaff.fused import AtomSetTerms, Names, Product, moved, part, renamed
 
 Places = tuple[int, ...]
 """For each atom of a set its place in another one."""
@@ -81,7 +81,7 @@ class Joint:
             places
             for places in permutations(same)
             if {forward([places[i] for i in own]) for own in self.primitives} == self.primitives
-            and set(renamed(self.features, self.products, places).values()) == self.products
+            and set(renamed(self.features, self.products, places).products.values()) == self.products
         ]
 
     @cached_property
@@ -113,7 +113,7 @@ class Surrounding:
                 common.update(permutations(bond.atoms, 2))
         return cls(frozenset(bent), common, tuple(sorted({i for i, _ in common})))
 
-    def are_bent(self, atoms: Sequence[int], triples: Iterable[tuple[int, ...]]) -> bool:
+    def are_bent(self, atoms: Sequence[int] | Mapping[int, int], triples: Iterable[tuple[int, ...]]) -> bool:
         """Whether no three of these atoms are in line."""
         return all(frozenset(atoms[i] for i in triple) in self.bent for triple in triples)
 
@@ -166,9 +166,30 @@ def fewer(
                 break
             if pair.increase < best:
                 best, chosen = pair.increase, pair
-        if chosen is None or chosen.joint is None or (best >= 0 and len(blocks) <= wanted):
+        if chosen is None or (best >= 0 and len(blocks) <= wanted):
             return [list(block.bonds) for block in blocks]
-        blocks = [*(block for block in blocks if block not in (chosen.small, chosen.large)), chosen.joint]
+        blocks = [*(block for block in blocks if block not in (chosen.small, chosen.large)), chosen.joint()]
+
+
+@dataclass(frozen=True)
+class PlannedSet:
+    """A set of the block that two become."""
+
+    atoms: tuple[int, ...]
+    large: tuple[int, Places] | None
+    """Number of the larger set in it, and where its atoms go."""
+    small: tuple[tuple[int, Places], ...]
+    """Number of each smaller set in it, and how its own atoms change places first."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A way to join two blocks."""
+
+    cost: float
+    places: Places
+    """Where the atoms of smaller sets go."""
+    sets: Sequence[PlannedSet]
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +214,9 @@ class Pair:
             tuple(large.bonds[j].atoms.index(atom) for atom in small.bonds[i].atoms) for i, j in self._inside.tolist()
         )
         everywhere = large.n_atoms <= _LARGEST_SEARCHED
-        ways = _injections(small.n_atoms, large.n_atoms) if everywhere else np.array([*hosts]).reshape(-1, small.n_atoms)
+        ways = (
+            _injections(small.n_atoms, large.n_atoms) if everywhere else np.array([*hosts], dtype=int).reshape(-1, small.n_atoms)
+        )
         shared = np.zeros(len(ways))
         for n in (2, 3, 4):
             known = [_code(np.array([own])) for own in large.primitives if len(own) == n]
@@ -217,57 +240,88 @@ class Pair:
         return FORCE_COST + max(len(small.bonds), len(large.bonds)) * each - small.cost - large.cost
 
     @cached_property
-    def joint(self) -> Joint | None:
-        """Both as one, in the cheapest of the most promising ways; None where there is none."""
-        tried = [self._placed(places) for _, places in self.placements]
+    def plan(self) -> Plan | None:
+        """The cheapest way to join them; None where there is none."""
+        found = [self._placed(places) for _, places in self.placements]
         if self.large.n_atoms > 2:  # distances of two atoms have a force of their own kind
-            tried.append(self._beside())
-        found = [joint for joint in tried if joint is not None]
-        return min(found, key=lambda joint: joint.cost, default=None)
+            found.append(self._beside())
+        return min((plan for plan in found if plan is not None), key=lambda plan: plan.cost, default=None)
 
-    @cached_property
+    @property
     def increase(self) -> float:
         """What the cost increases by."""
-        return math.inf if self.joint is None else self.joint.cost - self.small.cost - self.large.cost
+        return math.inf if self.plan is None else self.plan.cost - self.small.cost - self.large.cost
 
-    def _beside(self) -> Joint | None:
-        """Both as one with each smaller set beside a larger one, whatever atoms they share.
-
-        What lacks a partner has any, with coefficients of zero.
-        """
-        small, large, features = self.small, self.large, self.large.features
-        places = tuple(range(large.n_atoms, large.n_atoms + small.n_atoms))
-        products = sorted(large.products.union(renamed(features, small.products, places).values()))
-        if len(products) > LONGEST:
-            return None
+    def joint(self) -> Joint:
+        """Both as one by the plan."""
+        plan, features = self.plan, self.large.features
+        assert plan is not None
+        products = sorted(self._products(plan.places))
+        stay = tuple(range(self.large.n_atoms))
+        turned = {stay: renamed(features, self.large.products, stay)}
+        placed: dict[Places, Names] = {}
         bonds = []
-        for one, other in zip_longest(large.bonds, small.bonds):
-            atoms = (one or large.bonds[0]).atoms + (other or small.bonds[0]).atoms
-            own = AtomSetTerms(atoms, {}, {}) if one is None else moved(features, one, range(large.n_atoms), atoms)
-            guest = AtomSetTerms(atoms, {}, {}) if other is None else moved(features, other, places, atoms)
-            bonds.append(part(_together(own, guest), products))
+        for row in plan.sets:
+            own = AtomSetTerms(row.atoms, {}, {})
+            if row.large is not None:
+                number, turn = row.large
+                if turn not in turned:
+                    turned[turn] = renamed(features, self.large.products, turn)
+                own = moved(self.large.bonds[number], turned[turn], row.atoms)
+            for number, turn in row.small:
+                if turn not in placed:
+                    placed[turn] = renamed(features, self.small.products, [plan.places[k] for k in turn])
+                own = _together(own, moved(self.small.bonds[number], placed[turn], row.atoms))
+            bonds.append(part(own, products))
         return Joint(features, tuple(bonds))
 
-    def _placed(self, places: Places) -> Joint | None:
-        """Both as one with the smaller sets' atoms in some places; None where that is not allowed."""
-        small, large, features = self.small, self.large, self.large.features
-        products = sorted(large.products.union(renamed(features, small.products, places).values()))
-        triples = _triples(primitives_of(features, {slot for term in products for slot in term}))
+    def _products(self, places: Places) -> frozenset[Product]:
+        """The terms of both, with the smaller sets' atoms in some places."""
+        names = renamed(self.large.features, self.small.products, places)
+        return self.large.products.union(names.products.values())
+
+    def _cost(self, products: frozenset[Product], n_sets: int) -> float:
+        return FORCE_COST + n_sets * cost_of_bond(self.large.features, products)
+
+    def _beside(self) -> Plan | None:
+        """Each smaller set beside a larger one, whatever atoms they share; what lacks a partner has any."""
+        small, large = self.small, self.large
+        places = tuple(range(large.n_atoms, large.n_atoms + small.n_atoms))
+        products = self._products(places)
+        if len(products) > LONGEST:
+            return None
+        stay, same = tuple(range(large.n_atoms)), tuple(range(small.n_atoms))
+        sets = [
+            PlannedSet(
+                (one or large.bonds[0]).atoms + (other or small.bonds[0]).atoms,
+                None if one is None else (number, stay),
+                () if other is None else ((number, same),),
+            )
+            for number, (one, other) in enumerate(zip_longest(large.bonds, small.bonds))
+        ]
+        return Plan(self._cost(products, len(sets)), places, sets)
+
+    def _placed(self, places: Places) -> Plan | None:
+        """The smaller sets' atoms in some places of larger ones; None where that is not allowed."""
+        small, large = self.small, self.large
+        products = self._products(places)
+        triples = _triples(primitives_of(large.features, {slot for term in products for slot in term}))
         if len(products) > LONGEST or not all(self.around.are_bent(bond.atoms, triples) for bond in large.bonds):
             return None
-        turns, hosts = self._hosts(places)
-        bonds = [_turned(features, bond, turns.get(j)) for j, bond in enumerate(large.bonds)]
-        for i, bond in enumerate(small.bonds):
-            if i in hosts:
-                j, turn = hosts[i]
-                guest = moved(features, bond, [places[k] for k in turn], bonds[j].atoms)
-                bonds[j] = _together(bonds[j], guest)
-                continue
-            atoms = self.around.padded(dict(zip(places, bond.atoms, strict=True)), large.n_atoms, triples)
+        turns, guests, rest = self._hosts(places)
+        stay, same = tuple(range(large.n_atoms)), tuple(range(small.n_atoms))
+        sets = []
+        for number, bond in enumerate(large.bonds):
+            turn = turns.get(number, stay)
+            atoms = tuple(atom for _, atom in sorted(zip(turn, bond.atoms, strict=True)))
+            sets.append(PlannedSet(atoms, (number, turn), tuple(guests[number])))
+        for number in rest:
+            given = dict(zip(places, small.bonds[number].atoms, strict=True))
+            atoms = self.around.padded(given, large.n_atoms, triples)
             if atoms is None:
                 return None
-            bonds.append(moved(features, bond, places, atoms))
-        return Joint(features, tuple(part(bond, products) for bond in bonds))
+            sets.append(PlannedSet(atoms, None, ((number, same),)))
+        return Plan(self._cost(products, len(sets)), places, sets)
 
     @cached_property
     def _inside(self) -> Int[np.ndarray, "found 2"]:
@@ -279,11 +333,11 @@ class Pair:
             mask[np.arange(len(mask))[:, None], block.members] = 1
         return np.argwhere(masks[0] @ masks[1].T == small.n_atoms)
 
-    def _hosts(self, places: Places) -> tuple[dict[int, Places], dict[int, tuple[int, Places]]]:
-        """How larger sets are turned to take smaller ones in; which of them takes a smaller one, and that how turned."""
+    def _hosts(self, places: Places) -> tuple[dict[int, Places], dict[int, list[tuple[int, Places]]], list[int]]:
+        """How larger sets are turned to take smaller ones in; which these are and how turned; and those left over."""
         small, large = self.small, self.large
         wanted = {tuple(places[i] for i in turn): turn for turn in small.turns}
-        options: dict[int, list[tuple[int, Places, Places]]] = defaultdict(list)
+        options: dict[int, list[tuple[int, Places, Places]]] = {i: [] for i in range(len(small.bonds))}
         for i, j in self._inside.tolist():
             seats = [large.bonds[j].atoms.index(atom) for atom in small.bonds[i].atoms]
             for turn in large.turns:
@@ -291,13 +345,15 @@ class Pair:
                 if own is not None:
                     options[i].append((j, turn, own))
         turns: dict[int, Places] = {}
-        hosts: dict[int, tuple[int, Places]] = {}
+        guests: dict[int, list[tuple[int, Places]]] = defaultdict(list)
+        rest = []
         for i in sorted(options, key=lambda i: len(options[i])):
-            for j, turn, own in options[i]:
-                if turns.setdefault(j, turn) == turn:
-                    hosts[i] = j, own
-                    break
-        return turns, hosts
+            host = next(((j, own) for j, turn, own in options[i] if turns.setdefault(j, turn) == turn), None)
+            if host is None:
+                rest.append(i)
+            else:
+                guests[host[0]].append((i, host[1]))
+        return turns, guests, rest
 
 
 @cache
@@ -310,14 +366,6 @@ def _code(atoms: Int[np.ndarray, "ways n"]) -> Int[np.ndarray, " ways"]:
     """A number for each row that is the same for the reversed row."""
     powers = 64 ** np.arange(atoms.shape[1])
     return np.minimum(atoms @ powers, atoms[:, ::-1] @ powers)
-
-
-def _turned(features: Mapping[str, Feature], bond: AtomSetTerms, turn: Places | None) -> AtomSetTerms:
-    """A bond with its atoms in other places."""
-    if turn is None:
-        return bond
-    atoms = tuple(atom for _, atom in sorted(zip(turn, bond.atoms, strict=True)))
-    return moved(features, bond, turn, atoms)
 
 
 def _together(bond: AtomSetTerms, other: AtomSetTerms) -> AtomSetTerms:

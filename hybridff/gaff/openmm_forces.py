@@ -23,7 +23,6 @@ from hybridff.gaff.nonbonded import PAIR_FEATURES
 from hybridff.gaff.openmm_native import NATIVE_OF_FEATURE, NO_LENGTH, add_feature
 from hybridff.gaff.terms import TermTable
 
-
 FEW = 8
 """Number of custom forces that terms are joined into, if they can be without too long expressions."""
 
