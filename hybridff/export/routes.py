@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import openmm
@@ -23,7 +23,7 @@ Route = Literal["native", "compiled"]
 """How OpenMM gets a force field: as forces of its own, or as a compiled function that it calls in every step."""
 RouteOption = Literal["auto", "native", "compiled"]
 """A route, or the choice between them left to ``chosen_route``."""
-Platform = str | openmm.Platform
+Platform: TypeAlias = str | openmm.Platform
 """An OpenMM platform or its name, in any case; it need not be present on this machine."""
 _PLATFORMS = ("Reference", "CPU", "OpenCL", "CUDA", "HIP", "Metal")
 """Platforms that a System may be made for, beside those present."""

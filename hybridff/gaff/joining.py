@@ -1,10 +1,9 @@
 """Blocks of terms on unlike sets of atoms as one force, so that there are few.
 
-A block of smaller sets goes into one of larger sets in two ways: a set whose atoms are among those of a larger one
-becomes part of it, and any other takes atoms near it as padding, with coefficients of zero for the terms that it lacks.
-
-A coefficient of zero is no protection from a torsion that is not defined, since zero times NaN is NaN. So a set only
-ever computes dihedrals of atoms that are not in line: those whose triples of atoms occur in torsions that have terms.
+Two blocks become one in either of two ways. Smaller sets are embedded in larger ones: a set whose atoms are among those
+of a larger one becomes part of it, and any other is padded with atoms near it, with coefficients of zero for the terms
+that it lacks. Or a smaller set stands beside a larger one, whatever atoms they share: sets of both blocks in turn make
+one of all their atoms, which costs nothing where there are as many of them.
 """
 
 import math
@@ -28,6 +27,7 @@ from hybridff.gaff.blocks import (
 )
 from hybridff.gaff.features import Feature
 from hybridff.gaff.fused import AtomSetTerms, Names, Product, moved, part, renamed
+from hybridff.gaff.padding import Surrounding, dihedral_triples
 
 Places = tuple[int, ...]
 """For each atom of a set its place in another one."""
@@ -90,62 +90,6 @@ class Joint:
         return np.array([bond.atoms for bond in self.bonds])
 
 
-@dataclass(frozen=True, eq=False)
-class Surrounding:
-    """What is known of atoms that sets are padded with."""
-
-    bent: frozenset[frozenset[int]]
-    """Triples of atoms that are not in line."""
-    common: Mapping[tuple[int, int], int]
-    """Number of sets that have both of two atoms."""
-    atoms: tuple[int, ...]
-    """All atoms."""
-
-    @classmethod
-    def of(cls, blocks: Iterable[Joint]) -> "Surrounding":
-        """What the sets that there are tell."""
-        bent: set[frozenset[int]] = set()
-        common: Counter[tuple[int, int]] = Counter()
-        for block in blocks:
-            triples = _triples(block.primitives)
-            for bond in block.bonds:
-                bent.update(frozenset(bond.atoms[i] for i in triple) for triple in triples)
-                common.update(permutations(bond.atoms, 2))
-        return cls(frozenset(bent), common, tuple(sorted({i for i, _ in common})))
-
-    def are_bent(self, atoms: Sequence[int] | Mapping[int, int], triples: Iterable[tuple[int, ...]]) -> bool:
-        """Whether no three of these atoms are in line."""
-        return all(frozenset(atoms[i] for i in triple) in self.bent for triple in triples)
-
-    def padded(self, given: Mapping[int, int], size: int, triples: Sequence[tuple[int, ...]]) -> tuple[int, ...] | None:
-        """A set of some size with given atoms in given places and others near them, no three of these in line."""
-        others = [atom for atom in self.atoms if atom not in given.values()]
-        others.sort(key=lambda atom: -sum(self.common.get((atom, own), 0) for own in given.values()))
-
-        def filled(places: dict[int, int]) -> dict[int, int] | None:
-            if len(places) == size:
-                return places
-            free = next(place for place in range(size) if place not in places)
-            for atom in others:
-                now = {**places, free: atom}
-                known = [triple for triple in triples if free in triple and all(i in now for i in triple)]
-                if atom in places.values() or not self.are_bent(now, known):
-                    continue
-                found = filled(now)
-                if found is not None:
-                    return found
-            return None
-
-        inside = [triple for triple in triples if all(i in given for i in triple)]
-        found = filled(dict(given)) if self.are_bent(given, inside) else None
-        return None if found is None else tuple(found[i] for i in range(size))
-
-
-def _triples(primitives: Iterable[Primitive]) -> list[tuple[int, ...]]:
-    """The atoms of which dihedrals have no value where they are in line."""
-    return [triple for own in primitives if len(own) == 4 for triple in (own[:3], own[1:])]
-
-
 def fewer(
     features: Mapping[str, Feature], groups: Iterable[Sequence[AtomSetTerms]], wanted: int
 ) -> list[list[AtomSetTerms]]:
@@ -154,7 +98,7 @@ def fewer(
     More are left where only expressions longer than ``LONGEST`` or torsions of atoms in line would make them fewer.
     """
     blocks = [Joint(features, tuple(group)) for group in groups]
-    around = Surrounding.of(blocks)
+    around = Surrounding.of((block.primitives, block.bonds) for block in blocks)
     pairs: dict[frozenset[Joint], Pair] = {}
     while True:
         best, chosen = math.inf, None
@@ -214,9 +158,8 @@ class Pair:
             tuple(large.bonds[j].atoms.index(atom) for atom in small.bonds[i].atoms) for i, j in self._inside.tolist()
         )
         everywhere = large.n_atoms <= _LARGEST_SEARCHED
-        ways = (
-            _injections(small.n_atoms, large.n_atoms) if everywhere else np.array([*hosts], dtype=int).reshape(-1, small.n_atoms)
-        )
+        known_ways = np.array([*hosts], dtype=int).reshape(-1, small.n_atoms)
+        ways = _injections(small.n_atoms, large.n_atoms) if everywhere else known_ways
         shared = np.zeros(len(ways))
         for n in (2, 3, 4):
             known = [_code(np.array([own])) for own in large.primitives if len(own) == n]
@@ -305,7 +248,7 @@ class Pair:
         """The smaller sets' atoms in some places of larger ones; None where that is not allowed."""
         small, large = self.small, self.large
         products = self._products(places)
-        triples = _triples(primitives_of(large.features, {slot for term in products for slot in term}))
+        triples = dihedral_triples(primitives_of(large.features, {slot for term in products for slot in term}))
         if len(products) > LONGEST or not all(self.around.are_bent(bond.atoms, triples) for bond in large.bonds):
             return None
         turns, guests, rest = self._hosts(places)
@@ -317,10 +260,10 @@ class Pair:
             sets.append(PlannedSet(atoms, (number, turn), tuple(guests[number])))
         for number in rest:
             given = dict(zip(places, small.bonds[number].atoms, strict=True))
-            atoms = self.around.padded(given, large.n_atoms, triples)
-            if atoms is None:
+            padded = self.around.padded(given, large.n_atoms, triples)
+            if padded is None:
                 return None
-            sets.append(PlannedSet(atoms, None, ((number, same),)))
+            sets.append(PlannedSet(padded, None, ((number, same),)))
         return Plan(self._cost(products, len(sets)), places, sets)
 
     @cached_property

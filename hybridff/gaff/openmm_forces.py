@@ -3,12 +3,14 @@
 A ``CustomCompoundBondForce`` per term would compute every distance and angle anew for every term. So all terms on the
 same atoms are *fused* into one bond. Sets of atoms that are alike (same bonds, angles and torsions among them) get
 their atoms in the same order and share a force: one expression with the terms of all of them, whose coefficients and
-constants are per-bond parameters, zero where a set lacks a term."""
+constants are per-bond parameters, zero where a set lacks a term. Unlike sets are then joined until there are few forces
+(``joining``), and functions of a distance alone are one ``CustomBondForce``."""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import openmm
@@ -66,7 +68,7 @@ def _connect(force: openmm.HarmonicBondForce, table: TermTable) -> None:
 
 
 def _force(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> openmm.Force:
-    """One force for bonds with the same products: of distances alone if they are of two atoms."""
+    """One force for bonds with the same products."""
     products = list(bonds[0].coefficients)
     slots = sorted({slot for term in products for slot in term})
     used = sorted({atom for slot in slots for atom in slot.atoms})
@@ -89,22 +91,22 @@ def _force(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> op
         (f"coefficient{i}", tuple(part for slot in term for part in parts[slot])) for i, term in enumerate(products)
     ]
     text = "; ".join([_sum(terms), *(f"{name}={definition}" for definition, name in definitions.items())])
-    pairs = len(used) == 2
-    force = (
-        openmm.CustomBondForce(text.replace("distance(p1,p2)", "r"))
-        if pairs
-        else openmm.CustomCompoundBondForce(len(used), text)
-    )
+    force, add = _empty(len(used), text)
     for name in [*columns.values(), *(name for name, _ in terms)]:
         force.addPerBondParameter(name)
     constants = np.array(list(columns)).reshape(len(columns), len(bonds)).T.tolist()
     for bond, own in zip(bonds, constants, strict=True):
-        atoms, values = [bond.atoms[atom] for atom in used], own + [bond.coefficients[term] for term in products]
-        if pairs:
-            force.addBond(*atoms, values)
-        else:
-            force.addBond(atoms, values)
+        add([bond.atoms[atom] for atom in used], own + [bond.coefficients[term] for term in products])
     return force
+
+
+def _empty(n_atoms: int, text: str) -> tuple[Any, Callable[[list[int], list[float]], Any]]:
+    """A force of an expression, and how to add a bond to it; OpenMM is fastest with functions of a distance alone."""
+    if n_atoms == 2:
+        pairs = openmm.CustomBondForce(text.replace("distance(p1,p2)", "r"))
+        return pairs, lambda atoms, values: pairs.addBond(*atoms, values)
+    force = openmm.CustomCompoundBondForce(n_atoms, text)
+    return force, force.addBond
 
 
 def _text(feature: Feature, part: Expression, atoms: Sequence[str], parameters: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hybridff.gaff.blocks import LONGEST
 from hybridff.gaff.features import FEATURES
 from hybridff.gaff.fused import AtomSetTerms, Slot
-from hybridff.gaff.joining import Joint, Surrounding, fewer
+from hybridff.gaff.joining import Joint, fewer
 
 BEND, TORSION = Slot("bend", (0, 1, 2), (), 0), Slot("regular_cos", (0, 1, 2, 3), (("n", 1.0),), 0)
 STRETCHES = Slot("local_stretch", (0, 1), (), 0), Slot("local_stretch", (1, 2), (), 0)
@@ -97,12 +97,6 @@ def test_orders_of_the_atoms_that_leave_the_terms_alone_are_found() -> None:
     symmetric = Joint(FEATURES, (one((4, 5, 6), STRETCHES, (BEND,)),))
     assert symmetric.turns == [(0, 1, 2), (2, 1, 0)]
     assert Joint(FEATURES, (one((4, 5, 6), (STRETCHES[0], BEND)),)).turns == [(0, 1, 2)]
-
-
-def test_a_set_is_padded_with_the_atoms_that_it_shares_most_sets_with() -> None:
-    around = Surrounding.of([Joint(FEATURES, (one((0, 1, 2, 3), (TORSION,)), one((0, 1, 2, 4), (TORSION,))))])
-    assert around.padded({0: 3, 1: 2}, 3, []) in {(3, 2, 0), (3, 2, 1)}
-    assert around.padded({0: 3, 1: 4}, 3, [(0, 1, 2)]) is None
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 3])

@@ -6,15 +6,17 @@ import numpy as np
 import openmm
 import pytest
 from helpers import openmm_energy_forces
-from models import distorted, force_field
+from models import distorted, force_field, gaff_table
 from tables import TRIAL, assert_routes_agree, by_openmm, by_torch, frames, table
 
 from hybridff.expressions.expression import Expression
+from hybridff.gaff.assign import class_one
 from hybridff.gaff.blocks import LONGEST
 from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import PAIR_FEATURES
-from hybridff.gaff.openmm_forces import bonded_forces
+from hybridff.gaff.openmm_forces import FEW, bonded_forces
+from hybridff.molecules.molecule import Molecule
 
 FACTORS = [(name, row) for name in TRIAL for row in (0, 1)]
 ROWS = np.random.default_rng(0)
@@ -175,9 +177,47 @@ def test_thousands_of_terms_agree_with_torch_in_few_short_expressions(name: str,
     model = rich(name, share)
     assert_routes_agree(model.table, model.parameter_table, distorted(name, 2))
     forces = fused(model)
-    assert len(forces) <= 16
+    assert len(forces) < FEW
     assert len(model.table.products) > 20 * len(forces)
     assert max(coefficients(force).shape[1] for force in forces) <= LONGEST
+
+
+def test_functions_of_a_distance_alone_are_one_force_of_openmms_own_kind_for_them() -> None:
+    model = rich("ethanol")
+    forces = bonded_forces(model.table, model.parameter_table.values)
+    (pairs,) = [force for force in forces if isinstance(force, openmm.CustomBondForce)]
+    assert pairs.getNumBonds() == 8 + len(model.table.coordinates["pair"])
+    assert all(force.getNumParticlesPerBond() > 2 for force in fused(model))
+    assert sum("Custom" in type(force).__name__ for force in forces) <= FEW
+
+
+def test_atoms_exactly_in_line_have_an_energy_beside_torsions_of_others() -> None:
+    """But-1-yne: no torsion about its triple bond, one about C-C, and zero times a torsion in line would be NaN."""
+    model, x = butyne()
+    expected, expected_forces = by_torch(model.table, model.parameter_table, x[None])
+    energy, forces = by_openmm(model.table, model.parameter_table, x[None])
+    # torch takes angles in line 1.6e-10 rad off 180 degrees, and their derivatives are zero there
+    np.testing.assert_allclose(energy, expected, rtol=1e-9)
+    np.testing.assert_allclose(forces, expected_forces, atol=1e-6 * np.abs(expected_forces).max())
+
+
+def butyne() -> tuple[ForceField, np.ndarray]:
+    """A class II form with random coefficients, and a geometry [nm] with H-C≡C-C exactly on the x axis."""
+    molecule = Molecule.from_smiles("C#CCC", "but-1-yne").with_embedded_positions(seed=1)
+    types = ["c1", "c1", "c3", "c3", "ha", *["hc"] * 5]
+    start = class_one(molecule, types, gaff_table("gaff-2.2.20"), np.zeros(10))
+    model = ForceField.build(molecule, start, form="class2")
+    values, rng = model.parameter_table.values.copy(), np.random.default_rng(0)
+    rows = np.unique(model.table.coefficients)
+    rows = rows[values[rows] == 0]
+    values[rows] = rng.normal(size=len(rows))
+    assert molecule.positions is not None
+    x = molecule.positions - molecule.positions[1]
+    along = x[2] / np.linalg.norm(x[2])
+    across = np.linalg.qr(np.stack([along, [0, 0, 1], [0, 1, 0]], 1))[0]
+    x = x @ (across * np.sign(across[:, 0] @ along))
+    x[[0, 1, 2, 4]] = np.array([[-0.121, 0, 0], [0, 0, 0], [0.146, 0, 0], [-0.228, 0, 0]])
+    return model.with_values(values), x
 
 
 def test_no_per_bond_parameter_means_a_coordinate_of_an_atom() -> None:
