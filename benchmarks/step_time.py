@@ -2,24 +2,28 @@
 
 The prmtop is written by ParmEd from the stock System and read back by ``openmm.app.AmberPrmtopFile``. The other
 force fields are GAFF exported and fits to some frames: "native" are OpenMM's own and fused custom forces, "compiled" is
-one ``PythonForce``. Systems and contexts are made outside of the timing.
+one ``PythonForce``. Systems and contexts are made outside of the timing. With ``--before``, the same fits as another
+version of hybridff makes native Systems of them, a clone of it, run by turns with the others.
 
-Usage: python benchmarks/step_time.py [--platform Reference] [--steps 2000] [--repeats 25] [set of frames …]
+pocl keeps what it compiled: give times of contexts an empty folder as POCL_CACHE_DIR.
+
+Usage: python benchmarks/step_time.py [--platform Reference] [--steps 2000] [--repeats 25] [--before CLONE] [set …]
 """
 
 import argparse
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
-from shared import fitted, options_of, prmtop_system, read_set, table
+from shared import custom_forces, fitted, options_of, prmtop_system, read_set, system_by, table
 
 from hybridff import FitOptions, to_openmm
 from hybridff.analysis.water_box import in_vacuum
 from hybridff.comparison.step_times import RATIO_HEADER, langevin_context, ratio_cells, step_times
 from hybridff.export.dynamics import platform_names
-from hybridff.export.routes import best_route
+from hybridff.export.routes import best_route, custom_terms
 
 SIZES: tuple[Literal["small", "medium", "full"], ...] = ("small", "medium", "full")
 STEP = 0.0005  # ps
@@ -36,10 +40,11 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=250, help="that the timed force fields are fitted to")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=25)
+    parser.add_argument("--before", type=Path, help="clone of another version, whose native Systems run too")
     options = parser.parse_args()
     print(f"{options.platform}; {options.steps} Langevin steps of 0.5 fs, {options.repeats} runs by turns:", end=" ")
     print("median, ratio to the prmtop of stock GAFF with half the distance of its quartiles")
-    header = ("set", "force field", "terms", "forces", "export", "context", *RATIO_HEADER)
+    header = ("set", "force field", "terms", "custom forces", "export", "context", *RATIO_HEADER)
     table(header, (row for name in options.sets for row in rows(name, options)))
 
 
@@ -56,13 +61,15 @@ def rows(name: str, options: argparse.Namespace) -> Iterator[list[str]]:
         chosen = options.route if label.startswith("class2") else None
         route = chosen or best_route(model, options.platform)
         plans[f"{label}, {route}"] = model, partial(to_openmm, model, route)
+        if options.before and route == "native" and custom_terms(model):
+            plans[f"{label}, {route}, before"] = model, partial(system_by, options.before, model)
     contexts, about = {}, {}
     for key, (model, make) in plans.items():
         begin, system, exported = time.perf_counter(), make(), time.perf_counter()
         contexts[key] = langevin_context(system, positions, platform=options.platform, step=STEP)
         contexts[key].getIntegrator().step(20)
         times = f"{exported - begin:.1f} s", f"{time.perf_counter() - exported:.1f} s"
-        about[key] = [str(len(model.table.products)), str(system.getNumForces()), *times]
+        about[key] = [str(len(model.table.products)), str(custom_forces(system)), *times]
     found = step_times(contexts, options.steps, options.repeats)
     for key, values in found.items():
         yield [data.name, key, *about[key], *ratio_cells(values, found[PRMTOP])]

@@ -18,6 +18,7 @@ from jaxtyping import Float
 
 from hybridff.expressions.expression import Expression
 from hybridff.gaff.blocks import split
+from hybridff.gaff.cosines import Cosines
 from hybridff.gaff.features import Feature
 from hybridff.gaff.fused import AtomSetTerms, Slot, alike_atom_sets, list_factors
 from hybridff.gaff.joining import fewer
@@ -27,6 +28,8 @@ from hybridff.gaff.terms import TermTable
 
 FEW = 8
 """Number of custom forces that terms are joined into, if they can be without too long expressions."""
+_SHORT = 12
+"""Largest number of terms of expressions that read torsions by way of distances."""
 
 
 def bonded_forces(table: TermTable, values: Float[np.ndarray, " parameters"]) -> list[openmm.Force]:
@@ -76,21 +79,30 @@ def _force(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> op
     columns: dict[tuple[float, ...], str] = {}
     definitions: dict[str, str] = {}
     parts: dict[Slot, tuple[str, ...]] = {}
+    cosines, short = Cosines(), len(products) <= _SHORT
     for slot in slots:
         feature = features[slot.feature]
-        names = {}
+        names, fixed = {}, {}
         for name in feature.parameters:
             known = [bond.constants[slot][name] for bond in bonds if slot in bond.constants]
             values = tuple(bond.constants[slot][name] if slot in bond.constants else known[0] for bond in bonds)
-            alike = len(set(values)) == 1
-            names[name] = f"({values[0]!r})" if alike else columns.setdefault(values, f"constant{len(columns)}")
-        places = [f"p{used.index(atom) + 1}" for atom in slot.atoms]
-        texts = [_text(feature, part, places, names) for part in feature.expression.factors()]
+            if len(set(values)) == 1:
+                names[name], fixed[name] = f"({values[0]!r})", values[0]
+            else:
+                names[name] = columns.setdefault(values, f"constant{len(columns)}")
+        places = [used.index(atom) + 1 for atom in slot.atoms]
+        by_distances = short and feature.coordinate == "torsion"
+        texts = [
+            (by_distances and cosines.factor(part, places, fixed))
+            or _text(feature, part, [f"p{place}" for place in places], names)
+            for part in feature.expression.factors()
+        ]
         parts[slot] = tuple(definitions.setdefault(text, f"f{len(definitions)}") for text in texts)
     terms = [
         (f"coefficient{i}", tuple(part for slot in term for part in parts[slot])) for i, term in enumerate(products)
     ]
-    text = "; ".join([_sum(terms), *(f"{name}={definition}" for definition, name in definitions.items())])
+    own_definitions = [f"{name}={definition}" for definition, name in definitions.items()]
+    text = "; ".join([_sum(terms), *own_definitions, *cosines.definitions()])
     force, add = _empty(len(used), text)
     for name in [*columns.values(), *(name for name, _ in terms)]:
         force.addPerBondParameter(name)

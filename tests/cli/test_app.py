@@ -13,13 +13,13 @@ import openmm
 import pytest
 import torch
 from bad_inputs import run, succeed, zero_charges
-from models import write_frames
+from models import force_field, write_frames
 from openmm import app, unit
 
 from hybridff.analysis.modes import HESSIAN_KCAL, hessian, modes_of, nearest_minimum
 from hybridff.cli import openmm_commands as cli_run
 from hybridff.export.calculator import HybridFFCalculator
-from hybridff.export.modelfile import read_model
+from hybridff.export.modelfile import SavedModel, read_model, write_model
 from hybridff.frames.accuracy import evaluate, predict
 from hybridff.frames.reading import read_frames
 from hybridff.jobs.provenance import read_timing
@@ -219,6 +219,15 @@ def test_an_exported_system_needs_openmm_alone(workplace):
     assert json.loads(finished.stdout) == pytest.approx(energy.item(), rel=1e-9)
     assert [atom.element.atomic_number for atom in pdb.topology.atoms()] == model.molecule.numbers.tolist()
     assert pdb.topology.getNumBonds() == 8
+
+
+def test_export_says_on_which_platform_to_run_the_file(workplace):
+    assert "Run plain.xml on any platform" in succeed("export model --system plain.xml")
+    Path("rich").mkdir()
+    write_model(SavedModel(force_field("ethanol", form="class2"), None), Path("rich"))
+    text = succeed("export rich --system rich.xml")
+    assert "Run rich.xml on a platform for GPUs (CUDA, HIP, OpenCL)." in text
+    assert 'hybridff.to_openmm(model, platform="CPU")' in text
 
 
 # OpenMM does not close the .top file
