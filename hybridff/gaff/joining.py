@@ -30,7 +30,7 @@ from hybridff.gaff.fused import AtomSetTerms, Names, Product, moved, part, renam
 from hybridff.gaff.padding import Surrounding, dihedral_triples
 
 Places = tuple[int, ...]
-"""For each atom of a set its place in another one."""
+"""Places that the atoms of a set have in another one."""
 _MOST_TRIED = 6
 """Ways to put sets into larger ones of which the costs are compared, for each pair of blocks."""
 _LARGEST_SEARCHED = 7
