@@ -271,7 +271,7 @@ class Pair:
         """Smaller sets that have all their atoms in a larger one, with the number of this."""
         small, large = self.small, self.large
         n = 1 + max(int(block.members.max()) for block in (small, large))
-        masks = [np.zeros((len(block.bonds), n)) for block in (small, large)]
+        masks = [np.zeros((len(block.bonds), n), dtype=np.float32) for block in (small, large)]
         for mask, block in zip(masks, (small, large), strict=True):
             mask[np.arange(len(mask))[:, None], block.members] = 1
         return np.argwhere(masks[0] @ masks[1].T == small.n_atoms)

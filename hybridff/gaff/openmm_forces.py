@@ -28,8 +28,8 @@ from hybridff.gaff.terms import TermTable
 
 FEW = 8
 """Number of custom forces that terms are joined into, if they can be without too long expressions."""
-_SHORT = 12
-"""Largest number of terms of expressions that read torsions by way of distances."""
+_MOST_TORSIONS = 6
+"""Largest number of terms with torsions in an expression that reads these by way of distances."""
 
 
 def bonded_forces(table: TermTable, values: Float[np.ndarray, " parameters"]) -> list[openmm.Force]:
@@ -79,7 +79,8 @@ def _force(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> op
     columns: dict[tuple[float, ...], str] = {}
     definitions: dict[str, str] = {}
     parts: dict[Slot, tuple[str, ...]] = {}
-    cosines, short = Cosines(), len(products) <= _SHORT
+    with_torsions = [term for term in products if any(features[slot.feature].coordinate == "torsion" for slot in term)]
+    cosines, short = Cosines(), len(with_torsions) <= _MOST_TORSIONS
     for slot in slots:
         feature = features[slot.feature]
         names, fixed = {}, {}
