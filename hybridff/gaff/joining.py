@@ -100,6 +100,7 @@ def fewer(
     blocks = [Joint(features, tuple(group)) for group in groups]
     around = Surrounding.of((block.primitives, block.bonds) for block in blocks)
     pairs: dict[frozenset[Joint], Pair] = {}
+    barred: set[tuple[Pair, Places]] = set()
     while True:
         best, chosen = math.inf, None
         for one, other in combinations(blocks, 2):
@@ -108,11 +109,17 @@ def fewer(
         for pair in sorted((pairs[frozenset(both)] for both in combinations(blocks, 2)), key=lambda pair: pair.bound):
             if pair.bound >= best:
                 break
-            if pair.increase < best:
-                best, chosen = pair.increase, pair
+            for increase, places in pair.options:
+                if increase < best and (pair, places) not in barred:
+                    best, chosen = increase, (pair, places)
         if chosen is None or (best >= 0 and len(blocks) <= wanted):
             return [list(block.bonds) for block in blocks]
-        blocks = [*(block for block in blocks if block not in (chosen.small, chosen.large)), chosen.joint()]
+        pair, places = chosen
+        joint = pair.joint(places)
+        if joint is None:
+            barred.add(chosen)
+        else:
+            blocks = [*(block for block in blocks if block not in (pair.small, pair.large)), joint]
 
 
 @dataclass(frozen=True)
@@ -124,16 +131,6 @@ class PlannedSet:
     """Number of the larger set in it, and where its atoms go."""
     small: tuple[tuple[int, Places], ...]
     """Number of each smaller set in it, and how its own atoms change places first."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A way to join two blocks."""
-
-    cost: float
-    places: Places
-    """Where the atoms of smaller sets go."""
-    sets: Sequence[PlannedSet]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,28 +180,39 @@ class Pair:
         return FORCE_COST + max(len(small.bonds), len(large.bonds)) * each - small.cost - large.cost
 
     @cached_property
-    def plan(self) -> Plan | None:
-        """The cheapest way to join them; None where there is none."""
-        found = [self._placed(places) for _, places in self.placements]
+    def options(self) -> list[tuple[float, Places]]:
+        """What the cost increases by with the smaller sets' atoms in some places, for the most promising ones.
+
+        Places beyond those of the larger sets mean that the smaller ones stand beside them. Padding may fail.
+        """
+        ways = [places for _, places in self.placements]
         if self.large.n_atoms > 2:  # distances of two atoms have a force of their own kind
-            found.append(self._beside())
-        return min((plan for plan in found if plan is not None), key=lambda plan: plan.cost, default=None)
+            ways.append(tuple(range(self.large.n_atoms, self.large.n_atoms + self.small.n_atoms)))
+        return [(self._cost(places) - self.small.cost - self.large.cost, places) for places in ways]
 
-    @property
-    def increase(self) -> float:
-        """What the cost increases by."""
-        return math.inf if self.plan is None else self.plan.cost - self.small.cost - self.large.cost
+    def _cost(self, places: Places) -> float:
+        """Cost of both as one."""
+        products = self._products(places)
+        if len(products) > LONGEST:
+            return math.inf
+        n_sets = max(len(self.small.bonds), len(self.large.bonds))
+        if not self._beside(places):
+            triples = self._triples(places)
+            if not all(self.around.are_bent(bond.atoms, triples) for bond in self.large.bonds):
+                return math.inf
+            n_sets = len(self.large.bonds) + len(self._hosts(places)[2])
+        return FORCE_COST + n_sets * cost_of_bond(self.large.features, products)
 
-    def joint(self) -> Joint:
-        """Both as one by the plan."""
-        plan, features = self.plan, self.large.features
-        assert plan is not None
-        products = sorted(self._products(plan.places))
-        stay = tuple(range(self.large.n_atoms))
-        turned = {stay: renamed(features, self.large.products, stay)}
+    def joint(self, places: Places) -> Joint | None:
+        """Both as one; None where padding would compute torsions of atoms that may be in line."""
+        sets = self._sets_beside() if self._beside(places) else self._sets_embedded(places)
+        if sets is None:
+            return None
+        features, products = self.large.features, sorted(self._products(places))
+        turned: dict[Places, Names] = {}
         placed: dict[Places, Names] = {}
         bonds = []
-        for row in plan.sets:
+        for row in sets:
             own = AtomSetTerms(row.atoms, {}, {})
             if row.large is not None:
                 number, turn = row.large
@@ -213,28 +221,29 @@ class Pair:
                 own = moved(self.large.bonds[number], turned[turn], row.atoms)
             for number, turn in row.small:
                 if turn not in placed:
-                    placed[turn] = renamed(features, self.small.products, [plan.places[k] for k in turn])
+                    placed[turn] = renamed(features, self.small.products, [places[k] for k in turn])
                 own = _together(own, moved(self.small.bonds[number], placed[turn], row.atoms))
             bonds.append(part(own, products))
         return Joint(features, tuple(bonds))
 
+    def _beside(self, places: Places) -> bool:
+        return min(places) >= self.large.n_atoms
+
     def _products(self, places: Places) -> frozenset[Product]:
-        """The terms of both, with the smaller sets' atoms in some places."""
+        """The terms of both."""
         names = renamed(self.large.features, self.small.products, places)
         return self.large.products.union(names.products.values())
 
-    def _cost(self, products: frozenset[Product], n_sets: int) -> float:
-        return FORCE_COST + n_sets * cost_of_bond(self.large.features, products)
+    def _triples(self, places: Places) -> list[tuple[int, ...]]:
+        """What must not be in line."""
+        slots = {slot for term in self._products(places) for slot in term}
+        return dihedral_triples(primitives_of(self.large.features, slots))
 
-    def _beside(self) -> Plan | None:
+    def _sets_beside(self) -> list[PlannedSet]:
         """Each smaller set beside a larger one, whatever atoms they share; what lacks a partner has any."""
         small, large = self.small, self.large
-        places = tuple(range(large.n_atoms, large.n_atoms + small.n_atoms))
-        products = self._products(places)
-        if len(products) > LONGEST:
-            return None
         stay, same = tuple(range(large.n_atoms)), tuple(range(small.n_atoms))
-        sets = [
+        return [
             PlannedSet(
                 (one or large.bonds[0]).atoms + (other or small.bonds[0]).atoms,
                 None if one is None else (number, stay),
@@ -242,18 +251,13 @@ class Pair:
             )
             for number, (one, other) in enumerate(zip_longest(large.bonds, small.bonds))
         ]
-        return Plan(self._cost(products, len(sets)), places, sets)
 
-    def _placed(self, places: Places) -> Plan | None:
-        """The smaller sets' atoms in some places of larger ones; None where that is not allowed."""
+    def _sets_embedded(self, places: Places) -> list[PlannedSet] | None:
+        """Smaller sets in larger ones, or padded; None where there is no padding."""
         small, large = self.small, self.large
-        products = self._products(places)
-        triples = dihedral_triples(primitives_of(large.features, {slot for term in products for slot in term}))
-        if len(products) > LONGEST or not all(self.around.are_bent(bond.atoms, triples) for bond in large.bonds):
-            return None
         turns, guests, rest = self._hosts(places)
         stay, same = tuple(range(large.n_atoms)), tuple(range(small.n_atoms))
-        sets = []
+        triples, sets = self._triples(places), []
         for number, bond in enumerate(large.bonds):
             turn = turns.get(number, stay)
             atoms = tuple(atom for _, atom in sorted(zip(turn, bond.atoms, strict=True)))
@@ -264,7 +268,7 @@ class Pair:
             if padded is None:
                 return None
             sets.append(PlannedSet(padded, None, ((number, same),)))
-        return Plan(self._cost(products, len(sets)), places, sets)
+        return sets
 
     @cached_property
     def _inside(self) -> Int[np.ndarray, "found 2"]:
