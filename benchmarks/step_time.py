@@ -3,7 +3,8 @@
 The prmtop is written by ParmEd from the stock System and read back by ``openmm.app.AmberPrmtopFile``. The other
 force fields are GAFF exported and fits to some frames: "native" are OpenMM's own and fused custom forces, "compiled" is
 one ``PythonForce``. Systems and contexts are made outside of the timing. With ``--before``, the same fits as another
-version of hybridff makes native Systems of them, a clone of it, run by turns with the others.
+version of hybridff makes native Systems of them, a clone of it, run by turns with the others. With ``--models``, models
+from folders in place of fits.
 
 pocl keeps what it compiled: give times of contexts an empty folder as POCL_CACHE_DIR.
 
@@ -19,7 +20,7 @@ from typing import Literal
 
 from shared import custom_forces, fitted, options_of, prmtop_system, read_set, system_by, table
 
-from hybridff import FitOptions, ForceField, to_openmm
+from hybridff import FitOptions, ForceField, read_model, to_openmm
 from hybridff.analysis.water_box import in_vacuum
 from hybridff.comparison.step_times import RATIO_HEADER, langevin_context, ratio_cells, step_times
 from hybridff.export.dynamics import platform_names
@@ -34,9 +35,10 @@ def main() -> None:
     parser = options_of(__doc__)
     parser.add_argument("sets", nargs="*", default=("ethanol_rmd17", "aspirin_rmd17", "3bpa_300k"), help="of frames")
     parser.add_argument("--platform", nargs="+", default=["Reference"], choices=platform_names())
-    parser.add_argument("--route", choices=("native", "compiled"), help="of class2; the faster one if not given")
+    parser.add_argument("--route", choices=("native", "compiled"), help="of rich forms; the faster one if not given")
     parser.add_argument("--forms", nargs="*", default=("near-pairs", "class2"))
     parser.add_argument("--sizes", nargs="*", default=SIZES, choices=SIZES, help="of class2")
+    parser.add_argument("--models", nargs="*", default=(), type=Path, help="folders of models of the set's molecule")
     parser.add_argument("--frames", type=int, default=250, help="that the timed force fields are fitted to")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=25)
@@ -50,8 +52,8 @@ def main() -> None:
 
 def rows(name: str, options: argparse.Namespace) -> Iterator[list[str]]:
     data = read_set(name)
-    wanted = {"GAFF": data.stock}
-    for form in options.forms:
+    wanted = {"GAFF": data.stock, **{path.name: read_model(path).force_field for path in options.models}}
+    for form in options.forms if not options.models else ():
         for size in options.sizes if form == "class2" else SIZES[-1:]:
             label = f"{form}, {size}" if form == "class2" else form
             wanted[label] = fitted(data, form, FitOptions(size=size), options.frames)
@@ -65,7 +67,7 @@ def on_platform(
 ) -> Iterator[list[str]]:
     plans = {PRMTOP: (stock, partial(prmtop_system, stock))}
     for label, model in wanted.items():
-        chosen = options.route if label.startswith("class2") else None
+        chosen = options.route if custom_terms(model) else None
         route = chosen or best_route(model, platform)
         plans[f"{label}, {route}"] = model, partial(to_openmm, model, route)
         if options.before and route == "native" and custom_terms(model):

@@ -9,7 +9,7 @@ Beside them, what one would take instead, by openmm-ml's mixed Systems: the prog
 GFN2-xTB (``pip install tblite``) by their ASE calculators, and a MACE network (``pip install mace-torch``) from a file,
 on the GPU if PyTorch finds one. What is not installed has no row, and Reference no water. Before the timing, what the
 model adds to the box is compared with the molecule alone. With ``--before``, native Systems as another version of
-hybridff makes them, a clone of it, run by turns with the others.
+hybridff makes them, a clone of it, run by turns with the others. With ``--models``, also models from folders.
 
 Usage: python benchmarks/water_box.py [--platforms CPU OpenCL] [--edge 3.2] [--rows "class2, medium" …]
                                       [--mace aspirin.model] [--precision mixed] [set of frames …]
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("vacuum", "water"), help="one of the two")
     parser.add_argument("--edge", type=float, default=3.2, help="of the box [nm]")
     parser.add_argument("--rows", nargs="*", default=(*ROWS, *OTHERS), choices=(*ROWS, *OTHERS))
+    parser.add_argument("--models", nargs="*", default=(), type=Path, help="folders of models of the set's molecule")
     parser.add_argument("--points", type=int, default=200, help="of every kernel, sgdml's too")
     parser.add_argument("--mace", type=Path, help="file of a trained MACE network")
     parser.add_argument("--precision", choices=("single", "mixed", "double"), help="of GPU platforms, if not their own")

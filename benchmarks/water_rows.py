@@ -12,7 +12,7 @@ import openmm
 from shared import custom_forces, system_by
 from water_models import STEP, Build, alternatives, deviation, force_field, routes_of, settled
 
-from hybridff import ForceField
+from hybridff import ForceField, read_model
 from hybridff.analysis.water_box import Box, in_vacuum, in_water
 from hybridff.comparison.benchmark_sets import BenchmarkSet
 from hybridff.comparison.step_times import langevin_context, ratio_cells, step_times, steps_within
@@ -39,6 +39,7 @@ def rows(data: BenchmarkSet, options: argparse.Namespace) -> Iterator[list[str]]
     fits: dict[str, ForceField] = {STOCK: data.stock}
     how = {"n_frames": options.frames, "n_points": options.points}
     models = {row: force_field(data, row, fits, **how) for row in ROWS if row in options.rows}
+    models |= {path.name: read_model(path).force_field for path in options.models}
     boxes = [in_vacuum(data.stock)] if options.only != "water" else []
     if options.only != "vacuum":
         boxes.append(settled(in_water(data.stock, options.edge), data.stock))
