@@ -5,6 +5,7 @@ length, and few, since each force costs time in every step. What a bond costs is
 dihedrals that it computes, its features and its terms.
 """
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -57,14 +58,14 @@ def cost_of_bond(features: Mapping[str, Feature], products: Iterable[Product]) -
     for term in every:
         for atom in {atom for slot in term for atom in slot.atoms}:
             by_atom[atom].append(term)
-    once = _cost(features, every, 0)
-    return once + sum(_cost(features, own, 1) for own in by_atom.values())
+    # sums that do not depend on the order of sets, so that every process makes the same forces
+    return math.fsum([_cost(features, every, 0), *(_cost(features, own, 1) for own in by_atom.values())])
 
 
 def _cost(features: Mapping[str, Feature], products: Sequence[Product], which: int) -> float:
     """Cost of computing some terms: with OpenCL, which does so once, or for each atom with Reference."""
     slots = {slot for term in products for slot in term}
-    geometry = sum(_PRIMITIVE_COSTS[len(own)][which] for own in primitives_of(features, slots))
+    geometry = math.fsum(_PRIMITIVE_COSTS[len(own)][which] for own in primitives_of(features, slots))
     others = _ATOM_COST[which] * len({atom for slot in slots for atom in slot.atoms})
     return geometry + others + _FEATURE_COST[which] * len(slots) + _TERM_COST[which] * len(products)
 
@@ -72,7 +73,7 @@ def _cost(features: Mapping[str, Feature], products: Sequence[Product], which: i
 def least_cost(primitives: Iterable[Primitive]) -> float:
     """Cost of distances, angles and dihedrals in a set of their atoms alone."""
     costs = ((len(own), *_PRIMITIVE_COSTS[len(own)]) for own in primitives)
-    return sum(once + n_atoms * per_atom for n_atoms, once, per_atom in costs)
+    return math.fsum(once + n_atoms * per_atom for n_atoms, once, per_atom in costs)
 
 
 @dataclass(frozen=True, eq=False)

@@ -160,7 +160,7 @@ class Pair:
         shared = np.zeros(len(ways))
         for n in (2, 3, 4):
             known = [_code(np.array([own])) for own in large.primitives if len(own) == n]
-            for own in small.primitives:
+            for own in sorted(small.primitives):
                 if len(own) == n and known:
                     cost = least_cost([own])
                     shared += cost * np.isin(_code(ways[:, own]), np.concatenate(known))

@@ -1,6 +1,10 @@
 import itertools
+import os
 import re
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import openmm
@@ -265,3 +269,28 @@ def test_atoms_that_only_custom_forces_connect_are_one_molecule() -> None:
         system.addForce(force)
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     assert [sorted(atoms) for atoms in context.getMolecules()] == [list(range(9))]
+
+
+def test_every_process_makes_the_same_forces() -> None:
+    """Whatever the order in which Python walks through sets of strings."""
+    program = (
+        "import hashlib, openmm\n"
+        "from models import force_field\n"
+        "system = openmm.System()\n"
+        "for force in force_field('ethanol', form='class2').openmm_forces():\n"
+        "    system.addForce(force)\n"
+        "print(hashlib.sha256(openmm.XmlSerializer.serialize(system).encode()).hexdigest())\n"
+    )
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"}
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**environment, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1
