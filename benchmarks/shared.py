@@ -2,7 +2,10 @@
 
 import argparse
 import os
+import pickle
 import resource
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -13,7 +16,8 @@ import openmm
 import torch
 from openmm import app, unit
 
-from hybridff import FitOptions, ForceField, to_openmm
+from hybridff import FitOptions, ForceField, to_openmm, write_model
+from hybridff.analysis.water_box import Box
 from hybridff.comparison.benchmark_sets import (
     BenchmarkFit,
     BenchmarkSet,
@@ -23,6 +27,7 @@ from hybridff.comparison.benchmark_sets import (
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
+from hybridff.export.modelfile import SavedModel
 from hybridff.gaff.forms import Form
 from hybridff.stability.gate import GateOptions
 
@@ -78,6 +83,38 @@ def prmtop_system(force_field: ForceField) -> openmm.System:
         path = Path(folder) / "molecule.prmtop"
         structure.save(str(path))
         return app.AmberPrmtopFile(str(path)).createSystem(removeCMMotion=False)
+
+
+_BY_ANOTHER_VERSION = """
+import pickle, sys
+from pathlib import Path
+import openmm
+from hybridff.export.modelfile import read_model
+from hybridff.export.routes import to_openmm
+folder = Path(sys.argv[1])
+model, box = read_model(folder).force_field, pickle.loads((folder / "box").read_bytes())
+system = to_openmm(model, "native") if box is None else box.system(model, "native")
+(folder / "system.xml").write_text(openmm.XmlSerializer.serialize(system), encoding="utf-8")
+"""
+
+
+def system_by(version: Path, force_field: ForceField, box: Box | None = None) -> openmm.System:
+    """The System of native forces that another version of hybridff, a clone, makes: of the molecule alone or in a box.
+
+    It runs in a process of its own, and reads the model from a file.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_model(SavedModel(force_field, None), folder)
+        (folder / "box").write_bytes(pickle.dumps(box))
+        environment = {**os.environ, "PYTHONPATH": str(version)}
+        subprocess.run([sys.executable, "-c", _BY_ANOTHER_VERSION, name], env=environment, cwd=name, check=True)
+        return openmm.XmlSerializer.deserialize((folder / "system.xml").read_text(encoding="utf-8"))
+
+
+def custom_forces(system: openmm.System) -> int:
+    """Number of custom forces, kernels not counted."""
+    return sum("Custom" in type(force).__name__ and force.getName() != "KernelTerm" for force in system.getForces())
 
 
 def peak_memory(*, children: bool = False) -> float:

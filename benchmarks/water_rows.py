@@ -9,12 +9,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import openmm
+from shared import custom_forces, system_by
 from water_models import STEP, Build, alternatives, deviation, force_field, routes_of, settled
 
-from hybridff import ForceField
+from hybridff import ForceField, read_model
 from hybridff.analysis.water_box import Box, in_vacuum, in_water
 from hybridff.comparison.benchmark_sets import BenchmarkSet
 from hybridff.comparison.step_times import langevin_context, ratio_cells, step_times, steps_within
+from hybridff.export.routes import custom_terms
 
 STOCK = "stock GAFF"
 ROWS = (
@@ -37,6 +39,7 @@ def rows(data: BenchmarkSet, options: argparse.Namespace) -> Iterator[list[str]]
     fits: dict[str, ForceField] = {STOCK: data.stock}
     how = {"n_frames": options.frames, "n_points": options.points}
     models = {row: force_field(data, row, fits, **how) for row in ROWS if row in options.rows}
+    models |= {path.name: read_model(path).force_field for path in options.models}
     boxes = [in_vacuum(data.stock)] if options.only != "water" else []
     if options.only != "vacuum":
         boxes.append(settled(in_water(data.stock, options.edge), data.stock))
@@ -65,15 +68,19 @@ def _on_platform(
     for row, model in models.items():
         for route in routes_of(model, platform):
             plans[f"{row}, {route}"], own[f"{row}, {route}"] = partial(box.system, model, route), model
+            if options.before and route == "native" and custom_terms(model):
+                key = f"{row}, {route}, before"
+                plans[key], own[key] = partial(system_by, options.before, model, box), model
     plans |= {row: partial(build, box, base) for row, build in others.items()}
     contexts, about, off = {}, {}, {}
     for key, build in plans.items():
         begin = time.perf_counter()
         how = {"platform": platform, "step": STEP, "precision": options.precision}
-        contexts[key] = langevin_context(build(), box.positions, **how)
+        system = build()
+        contexts[key] = langevin_context(system, box.positions, **how)
         contexts[key].getIntegrator().step(1)
         terms = str(len(own[key].table.products)) if key in own else ""
-        about[key] = [terms, f"{time.perf_counter() - begin:.1f} s"]
+        about[key] = [terms, str(custom_forces(system)), f"{time.perf_counter() - begin:.1f} s"]
         contexts[key].setPositions(box.positions)
         off[key] = deviation(contexts[key], box, own[key]) if key in own else ""
     times = step_times(contexts, steps_within(contexts, options.seconds), options.repeats)

@@ -17,7 +17,6 @@ from pymbar import MBAR
 from pymbar.timeseries import statistical_inefficiency
 
 import hybridff as hf
-from hybridff.export.routes import Route
 from hybridff.gaff.start import stock_of
 
 KELVIN, CUTOFF = 300.0, 0.9
@@ -56,8 +55,7 @@ def main() -> None:
     n_solute = len(molecule.numbers)
 
     forcefield = app.ForceField("amber14/tip3p.xml")
-    route: Route = "compiled" if options.platform in ("CPU", "Reference") else "native"
-    forcefield.registerTemplateGenerator(hf.HybridFFTemplateGenerator(model, route=route).generator)
+    forcefield.registerTemplateGenerator(hf.HybridFFTemplateGenerator(model, platform=options.platform).generator)
     modeller = app.Modeller(molecule.to_openmm_topology("LIG"), molecule.positions * unit.nanometer)
     modeller.addSolvent(forcefield, boxSize=openmm.Vec3(1, 1, 1) * options.edge, neutralize=False)
     system = forcefield.createSystem(

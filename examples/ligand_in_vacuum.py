@@ -11,7 +11,6 @@ import openmm
 from openmm import app, unit
 
 import hybridff as hf
-from hybridff.export.routes import best_route
 
 
 def main() -> None:
@@ -25,7 +24,7 @@ def main() -> None:
     model = hf.read_model(options.model).force_field
     molecule = model.molecule.placed()
 
-    system = hf.to_openmm(model, best_route(model, options.platform))
+    system = hf.to_openmm(model, platform=options.platform)
     integrator = openmm.LangevinMiddleIntegrator(options.temperature, 1 / unit.picosecond, 0.5 * unit.femtosecond)
     integrator.setRandomNumberSeed(1)
     platform = openmm.Platform.getPlatformByName(options.platform)

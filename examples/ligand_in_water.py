@@ -22,9 +22,10 @@ def main() -> None:
     options = parser.parse_args()
     ligand = hf.read_model(options.model).force_field.molecule.placed()
 
-    # The two lines that make a ligand a hybridff model:
+    # The lines that make a ligand a hybridff model:
     forcefield = app.ForceField("amber14-all.xml", "amber14/tip3p.xml")
-    forcefield.registerTemplateGenerator(hf.HybridFFTemplateGenerator(models=[options.model]).generator)
+    generator = hf.HybridFFTemplateGenerator(options.model, platform=options.platform)
+    forcefield.registerTemplateGenerator(generator.generator)
 
     modeller = app.Modeller(ligand.to_openmm_topology("LIG"), ligand.positions * unit.nanometer)
     modeller.addSolvent(forcefield, padding=options.padding * unit.nanometer)

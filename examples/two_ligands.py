@@ -21,7 +21,7 @@ def main() -> None:
     options = parser.parse_args()
     models = [hf.read_model(path).force_field for path in options.models]
     forcefield = app.ForceField("amber14-all.xml", "amber14/tip3p.xml")
-    forcefield.registerTemplateGenerator(hf.HybridFFTemplateGenerator(models).generator)
+    forcefield.registerTemplateGenerator(hf.HybridFFTemplateGenerator(models, platform=options.platform).generator)
 
     # side by side, half a nanometre apart
     modeller, place = app.Modeller(app.Topology(), []), 0.0

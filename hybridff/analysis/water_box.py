@@ -11,7 +11,7 @@ from openmm import app, unit
 
 from hybridff.errors import DynamicsError
 from hybridff.export.agreement import openmm_energies_forces
-from hybridff.export.routes import Route
+from hybridff.export.routes import Route, chosen_route
 from hybridff.frames.accuracy import predict
 from hybridff.gaff.forcefield import ForceField
 from hybridff.systems.templates import HybridFFTemplateGenerator
@@ -212,8 +212,7 @@ def constant_pressure(model: ForceField, box: Box, options: PressureOptions | No
 
 def _at_pressure(model: ForceField, box: Box, options: PressureOptions) -> openmm.Context:
     """Relaxed and settled, ready to run."""
-    route: Route = "compiled" if options.platform in ("CPU", "Reference") else "native"
-    system = box.system(model, route, rigid=True)
+    system = box.system(model, chosen_route(model, "auto", options.platform), rigid=True)
     system.addForce(openmm.MonteCarloBarostat(1.0, options.temperature, 25))
     integrator = openmm.LangevinMiddleIntegrator(options.temperature, _FRICTION, STEP)
     integrator.setRandomNumberSeed(options.seed)

@@ -1,6 +1,6 @@
 """Commands that take a force field into OpenMM and other programs: export, mix, simulate, verify."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,16 @@ from hybridff.export.agreement import verify as verify_model
 from hybridff.export.dynamics import SimulationOptions, SimulationResult, get_platform
 from hybridff.export.dynamics import simulate as run_simulation
 from hybridff.export.modelfile import SavedModel, read_model
-from hybridff.export.routes import RouteOption, best_route, to_openmm, write_structure, write_system
+from hybridff.export.routes import (
+    Route,
+    RouteOption,
+    best_route,
+    chosen_route,
+    to_openmm,
+    write_structure,
+    write_system,
+)
+from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.openmm_files import read_structure, read_system
 from hybridff.output import check_new_file, check_new_folder, new_folder
@@ -27,6 +36,11 @@ from hybridff.systems.engines import files_for_engine, write_files
 from hybridff.systems.matching import check_different, find_copies
 from hybridff.systems.mixed import add_hybrid
 from hybridff.units import KCAL_MOL
+
+_ROUTES: Mapping[Route, str] = {
+    "native": "forces of OpenMM's own",
+    "compiled": "a function of this process that OpenMM calls in every step",
+}
 
 
 def export(
@@ -61,10 +75,12 @@ def export(
     if structure is not None:
         write_structure(force_field.molecule, _positions(force_field.molecule), structure)
     written = [*write_files(engines), *([] if structure is None else [structure])]
+    advice = ""
     if system is not None:
         write_system(to_openmm(force_field), system)
         written.append(system)
-    say(f"Written: {', '.join(map(str, written))}.")
+        advice = f"\n{_advice(system, force_field)}"
+    say(f"Written: {', '.join(map(str, written))}.{advice}")
 
 
 def mix(
@@ -133,8 +149,10 @@ def simulate(
     check_new_folder(out, overwrite=overwrite)
     saved = read_model(model)
     get_platform(platform)
+    chosen = chosen_route(saved.force_field, route, platform)
+    say(f"Route: {chosen}, {_ROUTES[chosen]}.")
     with new_folder(out, overwrite=overwrite) as folder:
-        result = run(saved, folder, temperature, time, platform, options, route)
+        result = run(saved, folder, temperature, time, platform, options, chosen)
     for sentence in simulation_section(result, temperature, platform).sentences:
         say(sentence)
     say(f"Written to {out}.")
@@ -182,10 +200,9 @@ def run(
         raise InputError(
             "option stop_beyond: a model without corrections does not know its training data; leave it out."
         )
-    chosen = best_route(force_field, platform) if route == "auto" else route
     with progress("dynamics") as advance:
         return run_simulation(
-            to_openmm(force_field, chosen),
+            to_openmm(force_field, route, platform=platform),
             force_field.molecule.to_openmm_topology(),
             _positions(force_field.molecule),
             folder,
@@ -196,6 +213,17 @@ def run(
             progress=advance,
             distance=force_field.distance if force_field.corrections else None,
         )
+
+
+def _advice(system: Path, force_field: ForceField) -> str:
+    """On which platforms to run a System that was written."""
+    if best_route(force_field, "CPU") == "native":
+        return f"Run {system} on any platform; for a single small molecule, Reference is the fastest."
+    return (
+        f"Run {system} on a platform for GPUs (CUDA, HIP, OpenCL). The platforms CPU and Reference compute its custom "
+        "forces some hundred times slower than GAFF's; for these, make the System in Python, by "
+        'hybridff.to_openmm(model, platform="CPU"): it takes the compiled route, which no file can hold.'
+    )
 
 
 def _table(comparisons: Sequence[Agreement]) -> bool:

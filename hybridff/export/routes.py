@@ -1,7 +1,8 @@
 """A force field as an ``openmm.System``, its XML, and a structure file."""
 
+import logging
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import openmm
@@ -21,21 +22,57 @@ _STRUCTURES = {".pdb": app.PDBFile.writeFile, ".cif": app.PDBxFile.writeFile}
 Route = Literal["native", "compiled"]
 """How OpenMM gets a force field: as forces of its own, or as a compiled function that it calls in every step."""
 RouteOption = Literal["auto", "native", "compiled"]
-"""A route, or the choice between them left to ``best_route``."""
+"""A route, or the choice between them left to ``chosen_route``."""
+Platform: TypeAlias = str | openmm.Platform
+"""An OpenMM platform or its name, in any case; it need not be present on this machine."""
+_PLATFORMS = ("Reference", "CPU", "OpenCL", "CUDA", "HIP", "Metal")
+"""Platforms that a System may be made for, beside those present."""
+_LOG = logging.getLogger(__name__)
 
 
-def to_openmm(force_field: ForceField, route: Route = "native") -> openmm.System:
+def to_openmm(
+    force_field: ForceField, route: RouteOption = "auto", *, platform: Platform | None = None
+) -> openmm.System:
     """The isolated molecule as a System without constraints and without cutoff.
 
     The route "native" uses OpenMM's native forces where it has the form, and custom forces elsewhere; "compiled" has
-    one ``PythonForce``, far faster for rich forms on the platforms Reference and CPU, but bound to this process.
+    one ``PythonForce``, far faster for rich forms on the platforms Reference and CPU, but bound to this process;
+    "auto" is what ``chosen_route`` says for the ``platform``, and native where none is given.
     """
+    route = chosen_route(force_field, route, platform)
     system = openmm.System()
     for number in force_field.molecule.numbers.tolist():
         system.addParticle(app.Element.getByAtomicNumber(number).mass)
     for force in force_field.openmm_forces() if route == "native" else [compiled_force(force_field)]:
         system.addForce(force)
     return system
+
+
+def chosen_route(force_field: ForceField, route: RouteOption = "auto", platform: Platform | None = None) -> Route:
+    """The route by which OpenMM gets a force field; "auto" is the faster one on a platform, and the log says which.
+
+    Where no platform is given, that is "native": such a System can be written to a file and runs on every platform.
+    Raises ``InputError`` for what is no route, or no platform of OpenMM's.
+    """
+    if route not in get_args(RouteOption):
+        raise InputError(f"there is no route {route!r}; take {', '.join(get_args(RouteOption))}.")
+    name = None if platform is None else _name(platform)
+    if route != "auto":
+        return route
+    chosen = "native" if name is None else best_route(force_field, name)
+    _LOG.info("%s: %s route for %s", force_field.molecule.name, chosen, name or "any platform")
+    return chosen
+
+
+def _name(platform: Platform) -> str:
+    """The name of a platform as OpenMM writes it."""
+    if isinstance(platform, openmm.Platform):
+        return platform.getName()
+    present = [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
+    known = {name.lower(): name for name in (*_PLATFORMS, *present)}
+    if platform.lower() not in known:
+        raise InputError(f"OpenMM has no platform {platform!r}; there are {', '.join(known.values())}.")
+    return known[platform.lower()]
 
 
 def best_route(force_field: ForceField, platform: str) -> Route:

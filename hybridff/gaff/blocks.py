@@ -1,57 +1,96 @@
 """Which fused terms become one expression: as many as are worth the bonds that need only some of them.
 
 A block of terms is one expression. Expressions are kept short, since OpenMM's time to compile one grows faster than its
-length, and few, since each force costs time in every step.
+length, and few, since each force costs time in every step. What a bond costs is made up of the distances, angles and
+dihedrals that it computes, its features and its terms.
 """
 
+import math
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
-from types import MappingProxyType
 
 from hybridff.gaff.features import Feature
 from hybridff.gaff.fused import AtomSetTerms, Product, Slot, coordinates_of, part
+from hybridff.geometry import COORDINATES
 
-LONGEST = 40
+LONGEST = 60
 """Largest number of terms of one expression."""
-_COSTS: Mapping[str, float] = MappingProxyType(
-    {"bond": 1.0, "pair": 1.0, "angle": 4.0, "torsion": 10.0, "out_of_plane": 15.0}
-)
-"""Cost of a coordinate in one bond of a force, in units of a distance: its value and derivatives."""
-_ATOM_COST = 0.5
-"""Cost of adding up the forces on one atom, in the same units."""
-_FEATURE_COST = 1.0
-_TERM_COST = 0.3
-_FORCE_COST = 300.0
+Primitive = tuple[int, ...]
+"""A distance, an angle or a dihedral: its two, three or four atoms, in the first of the two equal orders."""
+_PRIMITIVE_COSTS = {2: (1.3, 0.44), 3: (4.0, 2.0), 4: (18.0, 2.6)}
+_ATOM_COST = 0.4, 0.3
+_FEATURE_COST = 0.3, 0.14
+_TERM_COST = 0.7, 0.1
+FORCE_COST = 300.0
 """What one more force has to save: it is compiled, and takes some 1.5 µs of a step on CUDA, whatever its length."""
 
 
-@dataclass(frozen=True)
-class Block:
-    """Terms that become one expression, the bonds that need it, and what they are made of."""
+def forward(atoms: Sequence[int]) -> tuple[int, ...]:
+    """The first of the two orders of atoms that mean the same distance, angle or dihedral."""
+    return min(tuple(atoms), tuple(atoms)[::-1])
 
+
+def primitives_of(features: Mapping[str, Feature], slots: Iterable[Slot]) -> set[Primitive]:
+    """The distances, angles and dihedrals that some features are computed from."""
+    return {
+        own
+        for slot in slots
+        for own in _primitives(features[slot.feature].coordinate, features[slot.feature].variables, slot.atoms)
+    }
+
+
+@cache
+def _primitives(kind: str, variables: tuple[str, ...], atoms: tuple[int, ...]) -> tuple[Primitive, ...]:
+    declared = [COORDINATES[kind].variables[name] for name in variables]
+    texts = [variable.openmm.format(*(atoms[i] for i in variable.places)) for variable in declared]
+    found = [re.findall(r"(?:distance|angle|dihedral)\(([\d,]*)\)", text) for text in texts]
+    return tuple({forward([int(atom) for atom in own.split(",")]) for text in found for own in text})
+
+
+def cost_of_bond(features: Mapping[str, Feature], products: Iterable[Product]) -> float:
+    """Cost of some terms for one set of atoms."""
+    every = list(products)
+    by_atom: dict[int, list[Product]] = defaultdict(list)
+    for term in every:
+        for atom in {atom for slot in term for atom in slot.atoms}:
+            by_atom[atom].append(term)
+    # sums that do not depend on the order of sets, so that every process makes the same forces
+    return math.fsum([_cost(features, every, 0), *(_cost(features, own, 1) for own in by_atom.values())])
+
+
+def _cost(features: Mapping[str, Feature], products: Sequence[Product], which: int) -> float:
+    """Cost of computing some terms: with OpenCL, which does so once, or for each atom with Reference."""
+    slots = {slot for term in products for slot in term}
+    geometry = math.fsum(_PRIMITIVE_COSTS[len(own)][which] for own in primitives_of(features, slots))
+    others = _ATOM_COST[which] * len({atom for slot in slots for atom in slot.atoms})
+    return geometry + others + _FEATURE_COST[which] * len(slots) + _TERM_COST[which] * len(products)
+
+
+def least_cost(primitives: Iterable[Primitive]) -> float:
+    """Cost of distances, angles and dihedrals in a set of their atoms alone."""
+    costs = ((len(own), *_PRIMITIVE_COSTS[len(own)]) for own in primitives)
+    return math.fsum(once + n_atoms * per_atom for n_atoms, once, per_atom in costs)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Terms that become one expression, and the bonds that need it."""
+
+    features: Mapping[str, Feature]
     products: tuple[Product, ...]
     bonds: frozenset[int]
-    slots: frozenset[Slot]
-    coordinates: frozenset[tuple[str, tuple[int, ...]]]
 
     @cached_property
     def cost(self) -> float:
         """Cost of the force and of all its bonds."""
-        atoms = {atom for _, members in self.coordinates for atom in members}
-        each = sum(_COSTS[kind] for kind, _ in self.coordinates) + _ATOM_COST * len(atoms)
-        each += _FEATURE_COST * len(self.slots) + _TERM_COST * len(self.products)
-        return _FORCE_COST + len(self.bonds) * each
+        return FORCE_COST + len(self.bonds) * cost_of_bond(self.features, self.products)
 
     def __add__(self, other: "Block") -> "Block":
-        return Block(
-            self.products + other.products,
-            self.bonds | other.bonds,
-            self.slots | other.slots,
-            self.coordinates | other.coordinates,
-        )
+        return Block(self.features, self.products + other.products, self.bonds | other.bonds)
 
 
 def split(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> list[list[AtomSetTerms]]:
@@ -64,23 +103,26 @@ def split(features: Mapping[str, Feature], bonds: Sequence[AtomSetTerms]) -> lis
     for term in sorted(support):
         together[coordinates_of(features, term), frozenset(support[term])].append(term)
     blocks = [
-        Block(part, needed, frozenset(slot for term in part for slot in term), frozenset(coordinates))
-        for (coordinates, needed), terms in together.items()
+        Block(features, tuple(terms[i : i + LONGEST]), needed)
+        for (_, needed), terms in together.items()
         for i in range(0, len(terms), LONGEST)
-        for part in (tuple(terms[i : i + LONGEST]),)
     ]
     return [[part(bonds[i], block.products) for i in sorted(block.bonds)] for block in _merge(blocks)]
 
 
 def _merge(blocks: list[Block]) -> list[Block]:
     """Join the two blocks that save most, until nothing saves anything."""
+    savings: dict[tuple[Block, Block], float] = {}
     while True:
-        savings = [
-            (one.cost + other.cost - (one + other).cost, i, j)
-            for (i, one), (j, other) in combinations(enumerate(blocks), 2)
-            if len(one.products) + len(other.products) <= LONGEST
-        ]
-        best, i, j = max(savings, default=(0.0, 0, 0))
-        if best <= 0:
+        best, chosen = 0.0, None
+        for pair in combinations(blocks, 2):
+            one, other = pair
+            if len(one.products) + len(other.products) > LONGEST:
+                continue
+            if pair not in savings:
+                savings[pair] = one.cost + other.cost - (one + other).cost
+            if savings[pair] > best:
+                best, chosen = savings[pair], pair
+        if chosen is None:
             return blocks
-        blocks = [*(block for k, block in enumerate(blocks) if k not in (i, j)), blocks[i] + blocks[j]]
+        blocks = [*(block for block in blocks if block not in chosen), chosen[0] + chosen[1]]

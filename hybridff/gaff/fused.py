@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +11,6 @@ from jaxtyping import Float
 from hybridff.gaff.features import Feature
 from hybridff.gaff.surroundings import Surroundings, smallest
 from hybridff.gaff.terms import TermTable
-
-_MOST_SHUFFLED = 4
-"""Coordinates of an expression whose orders are all tried in order to find an equal one."""
 
 
 @dataclass(frozen=True)
@@ -140,48 +136,28 @@ def part(bond: AtomSetTerms, products: Iterable[Product]) -> AtomSetTerms:
     )
 
 
-def joined(features: Mapping[str, Feature], groups: Iterable[Sequence[AtomSetTerms]]) -> list[list[AtomSetTerms]]:
-    """Groups that turn out to have the same products, in other surroundings or with other numbers of atoms, as one."""
-    joined: dict[tuple[Product, ...], list[AtomSetTerms]] = defaultdict(list)
-    for group in groups:
-        atoms = _simplest_order(features, list(group[0].coefficients))
-        for bond in group:
-            renumbered = _renumbered(features, bond, atoms)
-            joined[tuple(renumbered.coefficients)].append(renumbered)
-    return list(joined.values())
+@dataclass(frozen=True)
+class Names:
+    """New names of terms and of their factors where atoms get other numbers."""
+
+    products: Mapping[Product, Product]
+    slots: Mapping[Slot, Slot]
 
 
-def _simplest_order(features: Mapping[str, Feature], products: Sequence[Product]) -> tuple[int, ...]:
-    """The order of the atoms, numbered by coordinate, that gives the first of all possible lists of products."""
-    slots = dict.fromkeys(slot for term in products for slot in term)
-    coordinates = [atoms for _, atoms in coordinates_of(features, slots)]
-    if len(coordinates) > _MOST_SHUFFLED:
-        return tuple(sorted({atom for atoms in coordinates for atom in atoms}))
-    orders = {
-        tuple(dict.fromkeys(atom for atoms in directed for atom in atoms))
-        for shuffled in permutations(coordinates)
-        for directed in product(*((atoms, atoms[::-1]) for atoms in shuffled))
+def renamed(features: Mapping[str, Feature], products: Iterable[Product], places: Sequence[int]) -> Names:
+    """Names in which each number of an atom is replaced by what stands at its place."""
+    every = list(products)
+    slots = {
+        slot: slot._replace(atoms=smallest(features[slot.feature], [places[atom] for atom in slot.atoms]))
+        for slot in {slot for term in every for slot in term}
     }
-    return min(orders, key=lambda order: (sorted(_renamed(features, products, order).values()), order))
+    return Names({term: tuple(sorted(slots[slot] for slot in term)) for term in every}, slots)
 
 
-def _renamed(
-    features: Mapping[str, Feature], products: Iterable[Product], atoms: Sequence[int]
-) -> dict[Product, Product]:
-    """Products with the numbers of the atoms replaced by their places in an order of them."""
-    place = {atom: i for i, atom in enumerate(atoms)}
-    return {term: tuple(sorted(_moved(features[slot.feature], slot, place) for slot in term)) for term in products}
-
-
-def _moved(feature: Feature, slot: Slot, place: Mapping[int, int]) -> Slot:
-    return slot._replace(atoms=smallest(feature, [place[atom] for atom in slot.atoms]))
-
-
-def _renumbered(features: Mapping[str, Feature], bond: AtomSetTerms, atoms: Sequence[int]) -> AtomSetTerms:
-    place = {atom: i for i, atom in enumerate(atoms)}
-    names = _renamed(features, bond.coefficients, atoms)
+def moved(bond: AtomSetTerms, names: Names, atoms: tuple[int, ...]) -> AtomSetTerms:
+    """A bond with its terms under other names, on ``atoms``, which may be more."""
     return AtomSetTerms(
-        tuple(bond.atoms[atom] for atom in atoms),
-        {names[term]: bond.coefficients[term] for term in sorted(names, key=lambda term: names[term])},
-        {_moved(features[slot.feature], slot, place): constants for slot, constants in bond.constants.items()},
+        atoms,
+        {names.products[term]: value for term, value in bond.coefficients.items()},
+        {names.slots[slot]: constants for slot, constants in bond.constants.items()},
     )

@@ -22,6 +22,7 @@ _ANYWHERE = [[0.1, 0.0, 0.02], [0.0, 0.11, -0.03], [-0.13, 0.02, 0.1], [0.05, -0
 class Surroundings:
     """Which sets of atoms are alike: those with the same bonds, angles and torsions among their atoms.
 
+    Torsions that no feature reads do not count: where atoms are in line they have no value.
     An out-of-plane coordinate is defined wherever a centre has three bonds of which no two are in line: at all centres
     of up to four bonds but square-planar ones. Sets with centres of more bonds are alike only among themselves.
     """
@@ -32,7 +33,10 @@ class Surroundings:
         self._inside: dict[frozenset[int], list[tuple[str, tuple[int, ...]]]] = defaultdict(list)
         for kind, rows in table.coordinates.items():
             if COORDINATES[kind].n_atoms > 2 and kind != "out_of_plane":
-                for atoms in rows.tolist():
+                used = {i for own in table.features if own.feature.coordinate == kind for i in own.coordinate.tolist()}
+                for number, atoms in enumerate(rows.tolist()):
+                    if kind == "torsion" and number not in used:
+                        continue
                     self._inside[frozenset(atoms)].append((kind, tuple(atoms)))
 
     def shape(self, atoms: tuple[int, ...]) -> tuple[tuple, list[tuple[int, ...]]]:

@@ -48,13 +48,16 @@ def add_inside(
     for force in force_field.openmm_forces():
         if isinstance(force, openmm.NonbondedForce):
             continue
-        if isinstance(force, openmm.CustomCompoundBondForce):
+        if isinstance(force, openmm.CustomCompoundBondForce | openmm.CustomBondForce):
             own = like(force, scale)
             own.setUsesPeriodicBoundaryConditions(periodic)
             for copy in copies:
                 for i in range(force.getNumBonds()):
-                    atoms, values = force.getBondParameters(i)
-                    own.addBond([int(copy[atom]) for atom in atoms], values)
+                    *atoms, values = force.getBondParameters(i)
+                    if isinstance(force, openmm.CustomBondForce):
+                        own.addBond(*(int(copy[atom]) for atom in atoms), values)
+                    else:
+                        own.addBond([int(copy[atom]) for atom in atoms[0]], values)
             system.addForce(own)
             continue
         _add_native(system, force, copies, scale)
@@ -180,12 +183,13 @@ def nonbonded_of(system: openmm.System) -> openmm.NonbondedForce:
     return found[0]
 
 
-def like(force: openmm.CustomCompoundBondForce, scale: Scale | None = None) -> openmm.CustomCompoundBondForce:
-    """The same force without its bonds, on request times a factor."""
-    energy = force.getEnergyFunction()
-    own = openmm.CustomCompoundBondForce(
-        force.getNumParticlesPerBond(), energy if scale is None else times(energy, scale)
-    )
+def like(force: Any, scale: Scale | None = None) -> Any:
+    """The same ``CustomCompoundBondForce`` or ``CustomBondForce`` without its bonds, on request times a factor."""
+    energy = force.getEnergyFunction() if scale is None else times(force.getEnergyFunction(), scale)
+    if isinstance(force, openmm.CustomBondForce):
+        own = openmm.CustomBondForce(energy)
+    else:
+        own = openmm.CustomCompoundBondForce(force.getNumParticlesPerBond(), energy)
     for i in range(force.getNumPerBondParameters()):
         own.addPerBondParameter(force.getPerBondParameterName(i))
     own.setName(force.getName())

@@ -78,10 +78,15 @@ def _named(atoms: Sequence[Any], n: int) -> set[int]:
 def check_different(models: Sequence[ForceField]) -> None:
     """Raise ``InputError`` where two models are of the same molecule."""
     for one, other in combinations(models, 2):
-        molecule, bonds = one.molecule, [(int(i), int(j)) for i, j in one.molecule.bonds]
-        everything = range(len(molecule.numbers))
-        if assign(other.with_corrections(()), everything, molecule.numbers.tolist(), bonds) is not None:
-            raise InputError(f"two models are of the same molecule, {molecule.name}; leave one of them out.")
+        if is_alike(one, other):
+            raise InputError(f"two models are of the same molecule, {one.molecule.name}; leave one of them out.")
+
+
+def is_alike(one: ForceField, other: ForceField) -> bool:
+    """Whether two models are of the same molecule, whatever the order of its atoms."""
+    molecule, bonds = one.molecule, [(int(i), int(j)) for i, j in one.molecule.bonds]
+    everything = range(len(molecule.numbers))
+    return assign(other.with_corrections(()), everything, molecule.numbers.tolist(), bonds) is not None
 
 
 def assign(

@@ -13,7 +13,7 @@ from openmm import app
 from hybridff.errors import InputError
 from hybridff.export.context import minimise, new_context
 from hybridff.export.modelfile import Model, force_field_of
-from hybridff.export.routes import Route, to_openmm
+from hybridff.export.routes import Platform, RouteOption, chosen_route, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.openmm_native import NATIVE_OF_FORCE
 from hybridff.systems.inside import (
@@ -41,7 +41,7 @@ _MINIMISER = 0.01, 10000
 """Force [kJ/mol/nm] and steps of the minimum that constraints take their lengths from."""
 
 
-def add_hybrid(
+def add_hybrid(  # noqa: PLR0913 (all but three have defaults and names)
     system: openmm.System,
     topology: app.Topology,
     model: Model,
@@ -49,7 +49,8 @@ def add_hybrid(
     *,
     positions: Any = None,
     interpolate: str | None = None,
-    route: Route = "native",
+    platform: Platform | None = None,
+    route: RouteOption = "auto",
 ) -> openmm.System:
     """A copy of a System in which a molecule's inner energy is that of a model, whatever it was before.
 
@@ -62,13 +63,15 @@ def add_hybrid(
     ``interpolate`` names a global parameter, such as "lambda_interpolate": the inner energy is then (1 - lambda) times
     the old one and lambda times the model's, which it is at first; constraints stay as they are.
 
-    ``route`` "compiled" makes the model one function of this process, far faster on the platforms CPU and Reference;
-    such a System cannot be written to a file.
+    ``platform`` is the OpenMM platform, or its name, that the System is for. By the ``route`` "auto", a model that
+    needs custom forces is "compiled" for the platforms CPU and Reference: one function of this process, far faster
+    there, but such a System cannot be written to a file. For all others, where no platform is given, and with a lambda
+    it is "native". ``hybridff.export.routes.chosen_route`` tells which.
 
     Raises ``InputError`` where the System is not the topology's or has no such molecule, or has forces, virtual sites,
     constraints or parameters inside of it that cannot be taken out.
     """
-    if interpolate is not None and route != "native":
+    if interpolate is not None and route == "compiled":
         raise InputError("a lambda needs the native route; leave route out, or interpolate.")
     if interpolate is not None and not (interpolate.isidentifier() and interpolate.startswith("lambda")):
         raise InputError(
@@ -76,6 +79,7 @@ def add_hybrid(
             "underscores, which formulas of forces do not use for anything else."
         )
     model = force_field_of(model)
+    route = chosen_route(model, route if interpolate is None else "native", platform)
     if system.getNumParticles() != topology.getNumAtoms():
         raise InputError(
             f"the System has {system.getNumParticles()} particles and the topology {topology.getNumAtoms()} atoms; "

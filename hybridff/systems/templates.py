@@ -13,11 +13,11 @@ from openmm import app
 
 from hybridff.errors import InputError
 from hybridff.export.modelfile import Model, SavedModel, force_field_of
-from hybridff.export.routes import Route
+from hybridff.export.routes import Platform, Route, RouteOption, chosen_route
 from hybridff.gaff.forcefield import ForceField
 from hybridff.systems.ffxml import template
 from hybridff.systems.inside import add_model
-from hybridff.systems.matching import Copy, assign, check_different, in_nanometers
+from hybridff.systems.matching import Copy, assign, check_different, in_nanometers, is_alike
 from hybridff.systems.mixed import fitted_lengths, why_not
 
 
@@ -33,8 +33,12 @@ class HybridFFTemplateGenerator:
     and the pairs inside each molecule, which have no cutoff. Towards others a molecule has the charges and
     Lennard-Jones parameters of its model's start. With constraints, bonds get the lengths of the model's minimum.
 
-    ``positions`` [nm] of the topology are needed where a model with kernels meets its atoms in another order. ``route``
-    "compiled" is far faster on the platforms CPU and Reference, but such a System cannot be written to a file.
+    ``positions`` [nm] of the topology are needed where a model with kernels meets its atoms in another order.
+
+    ``platform`` is the OpenMM platform, or its name, that the System is for. By the ``route`` "auto", models that need
+    custom forces are "compiled" for the platforms CPU and Reference, which is far faster there, but such a System
+    cannot be written to a file. For all others, and where no platform is given, they are "native": OpenMM's own forces,
+    which are written to files and run everywhere. ``route_of`` tells which.
     """
 
     def __init__(
@@ -42,14 +46,27 @@ class HybridFFTemplateGenerator:
         models: Model | Sequence[Model],
         *,
         positions: Any = None,
-        route: Route = "native",
+        platform: Platform | None = None,
+        route: RouteOption = "auto",
     ) -> None:
         given = [models] if isinstance(models, ForceField | SavedModel | str | Path) else models
         self._models = [force_field_of(model) for model in given]
         if not self._models:
             raise InputError("a template generator needs at least one model.")
         check_different(self._models)
-        self.positions, self.route = positions, route
+        self.positions = positions
+        self._routes = [chosen_route(model, route, platform) for model in self._models]
+
+    def route_of(self, model: Model) -> Route:
+        """How OpenMM gets a model: "native" or "compiled".
+
+        Raises ``InputError`` for a molecule that is not among the models.
+        """
+        wanted = force_field_of(model)
+        for own, route in zip(self._models, self._routes, strict=True):
+            if is_alike(wanted, own):
+                return route
+        raise InputError(f"{wanted.molecule.name} is none of the molecules of this template generator.")
 
     def generator(self, forcefield: app.ForceField, residue: Any) -> bool:
         """Register the template of a residue, if one of the models is of this molecule; OpenMM calls this."""
@@ -154,7 +171,7 @@ class _Forces:
                 copy = assign(model, particles, elements, bonds, positions)
                 assert copy is not None
                 copies.append(copy)
-            found.append((model, copies, generator.route))
+            found.append((model, copies, generator.route_of(model)))
         return found
 
 

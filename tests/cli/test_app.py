@@ -13,13 +13,13 @@ import openmm
 import pytest
 import torch
 from bad_inputs import run, succeed, zero_charges
-from models import write_frames
+from models import force_field, write_frames
 from openmm import app, unit
 
 from hybridff.analysis.modes import HESSIAN_KCAL, hessian, modes_of, nearest_minimum
 from hybridff.cli import openmm_commands as cli_run
 from hybridff.export.calculator import HybridFFCalculator
-from hybridff.export.modelfile import read_model
+from hybridff.export.modelfile import SavedModel, read_model, write_model
 from hybridff.frames.accuracy import evaluate, predict
 from hybridff.frames.reading import read_frames
 from hybridff.jobs.provenance import read_timing
@@ -221,6 +221,15 @@ def test_an_exported_system_needs_openmm_alone(workplace):
     assert pdb.topology.getNumBonds() == 8
 
 
+def test_export_says_on_which_platform_to_run_the_file(workplace):
+    assert "Run plain.xml on any platform" in succeed("export model --system plain.xml")
+    Path("rich").mkdir()
+    write_model(SavedModel(force_field("ethanol", form="class2"), None), Path("rich"))
+    text = succeed("export rich --system rich.xml")
+    assert "Run rich.xml on a platform for GPUs (CUDA, HIP, OpenCL)." in text
+    assert 'hybridff.to_openmm(model, platform="CPU")' in text
+
+
 # OpenMM does not close the .top file
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_the_system_of_a_fit_has_only_native_forces(workplace):
@@ -271,10 +280,16 @@ def test_simulate_writes_a_trajectory_and_tells_the_temperature(workplace):
 
 def test_simulate_takes_the_route_that_it_is_told(workplace, monkeypatch):
     taken, export = [], cli_run.to_openmm
-    monkeypatch.setattr(cli_run, "to_openmm", lambda model, route: taken.append(route) or export(model, route))
-    for route in ("auto", "native", "compiled"):
-        succeed(f'simulate model --temperature 300 --time "5 fs" --out {route} --route {route}')
-    assert taken == ["native", "native", "compiled"]  # OpenMM has every term of this model itself
+
+    def exported(model, route, *, platform):
+        taken.append(route)
+        return export(model, route, platform=platform)
+
+    monkeypatch.setattr(cli_run, "to_openmm", exported)
+    for route, expected in (("auto", "native"), ("native", "native"), ("compiled", "compiled")):
+        text = succeed(f'simulate model --temperature 300 --time "5 fs" --out {route} --route {route}')
+        assert text.startswith(f"Route: {expected}, ")
+        assert taken.pop() == expected  # auto: OpenMM has every term of this model itself
 
 
 def test_verify_says_that_all_routes_agree_in_lines_that_are_not_broken(workplace, monkeypatch):

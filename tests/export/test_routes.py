@@ -12,7 +12,7 @@ from openmm import app, unit
 
 from hybridff.errors import InputError
 from hybridff.export.context import energy_in
-from hybridff.export.routes import best_route, to_openmm, write_structure, write_system
+from hybridff.export.routes import best_route, chosen_route, to_openmm, write_structure, write_system
 from hybridff.gaff.forcefield import ForceField
 
 
@@ -151,6 +151,36 @@ def test_a_form_that_openmm_lacks_is_compiled_on_the_platforms_that_need_it(plat
     assert best_route(RICH, platform) == route
     assert best_route(force_field("ethanol", form="near-pairs"), platform) == "native"
     assert best_route(corrected(force_field("ethanol")), platform) == route
+
+
+def test_auto_chooses_by_the_platform_that_is_named_and_is_portable_where_none_is() -> None:
+    assert chosen_route(RICH) == chosen_route(RICH, "auto", "CUDA") == "native"
+    assert chosen_route(RICH, "auto", "reference") == "compiled"
+    assert chosen_route(RICH, "auto", openmm.Platform.getPlatformByName("CPU")) == "compiled"
+    assert chosen_route(force_field("ethanol"), "auto", "CPU") == "native"
+    assert chosen_route(RICH, "native", "CPU") == "native"
+    assert chosen_route(RICH, "compiled", "CUDA") == "compiled"
+
+
+def test_the_system_is_made_by_the_route_that_was_chosen() -> None:
+    def kinds(system: openmm.System) -> set[str]:
+        return {type(force).__name__ for force in system.getForces()}
+
+    assert kinds(to_openmm(RICH, platform="CPU")) == {"PythonForce"}
+    assert "PythonForce" not in kinds(to_openmm(RICH)) | kinds(to_openmm(RICH, platform="OpenCL"))
+
+
+def test_the_log_says_which_route_auto_took(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "hybridff")
+    chosen_route(RICH, "auto", "cpu")
+    chosen_route(RICH)
+    chosen_route(RICH, "native", "cpu")
+    assert caplog.messages == ["ethanol: compiled route for CPU", "ethanol: native route for any platform"]
+
+
+def test_a_name_that_is_no_platform_is_refused() -> None:
+    with pytest.raises(InputError, match="OpenMM has no platform 'GPU'; there are Reference, CPU, OpenCL, CUDA"):
+        to_openmm(RICH, platform="GPU")
 
 
 def _rich() -> ForceField:

@@ -1,4 +1,6 @@
-from hybridff.gaff.blocks import LONGEST, Block, split
+import pytest
+
+from hybridff.gaff.blocks import LONGEST, Block, cost_of_bond, primitives_of, split
 from hybridff.gaff.features import FEATURES
 from hybridff.gaff.fused import AtomSetTerms, Slot
 
@@ -33,8 +35,23 @@ def test_no_expression_is_longer_than_allowed() -> None:
 
 
 def test_a_block_of_two_has_the_terms_and_bonds_of_both() -> None:
-    one = Block(((slot(1),),), frozenset({0}), frozenset({slot(1)}), frozenset({("bond", (0, 1))}))
-    other = Block(((slot(2),),), frozenset({1}), frozenset({slot(2)}), frozenset({("bond", (0, 1))}))
+    one, other = Block(FEATURES, ((slot(1),),), frozenset({0})), Block(FEATURES, ((slot(2),),), frozenset({1}))
     assert (one + other).products == ((slot(1),), (slot(2),))
     assert (one + other).bonds == {0, 1}
     assert (one + other).cost < one.cost + other.cost
+
+
+def test_a_bond_costs_its_distances_angles_and_dihedrals_once_each() -> None:
+    bend, torsion = Slot("bend", (0, 1, 2), (), 0), Slot("regular_cos", (0, 1, 2, 3), (), 0)
+    assert primitives_of(FEATURES, [torsion, bend]) == {(0, 1, 2), (1, 2, 3), (0, 1, 2, 3)}
+    both = cost_of_bond(FEATURES, [(torsion,), (torsion, bend)])
+    assert cost_of_bond(FEATURES, [(torsion,)]) < both
+    apart = cost_of_bond(FEATURES, [(torsion,), (torsion, bend._replace(atoms=(4, 1, 2)))])
+    assert both < apart
+
+
+def test_terms_on_atoms_of_their_own_cost_what_they_cost_alone() -> None:
+    """Each derivative is that of the terms which have its atom."""
+    bend = Slot("bend", (0, 1, 2), (), 0)
+    beside = cost_of_bond(FEATURES, [(bend,), (bend._replace(atoms=(3, 4, 5)),)])
+    assert beside == pytest.approx(2 * cost_of_bond(FEATURES, [(bend,)]))

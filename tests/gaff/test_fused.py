@@ -1,9 +1,8 @@
-import numpy as np
 from models import force_field
 from tables import table
 
 from hybridff.gaff.features import FEATURES
-from hybridff.gaff.fused import AtomSetTerms, Slot, alike_atom_sets, feature_rows, joined, list_factors, part
+from hybridff.gaff.fused import AtomSetTerms, Slot, alike_atom_sets, feature_rows, list_factors, moved, part, renamed
 
 
 def test_feature_rows_have_their_atoms_and_the_values_of_their_parameters() -> None:
@@ -39,12 +38,11 @@ def test_a_part_of_a_bond_has_zeros_for_the_terms_that_it_lacks() -> None:
     assert own.constants == {slot: {}}
 
 
-def test_groups_with_the_same_products_on_other_numbers_are_one() -> None:
-    first, second = Slot("bond_length", (0, 1), (), 0), Slot("bond_length", (1, 2), (), 0)
-    bonds = [
-        AtomSetTerms((5, 6), {(first,): 1.0}, {first: {}}),
-        AtomSetTerms((7, 8, 9), {(second,): 2.0}, {second: {}}),
-    ]
-    (group,) = joined(FEATURES, [[bonds[0]], [bonds[1]]])
-    assert [bond.atoms for bond in group] == [(5, 6), (8, 9)]
-    np.testing.assert_array_equal([value for bond in group for value in bond.coefficients.values()], [1.0, 2.0])
+def test_a_bond_with_its_atoms_in_other_places_has_its_terms_under_other_names() -> None:
+    slot = Slot("bend", (0, 1, 2), (), 0)
+    own = AtomSetTerms((5, 6, 7), {(slot,): 1.5}, {slot: {"theta0": 1.9}})
+    turned = moved(own, renamed(FEATURES, [(slot,)], [3, 1, 0]), (7, 6, 9, 5))
+    (name,) = turned.constants
+    assert name == slot._replace(atoms=(0, 1, 3))  # an angle is the same in both directions
+    assert turned.coefficients == {(name,): 1.5}
+    assert [turned.atoms[i] for i in name.atoms] == [7, 6, 5]

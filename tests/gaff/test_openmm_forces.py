@@ -1,20 +1,26 @@
 import itertools
+import os
 import re
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import openmm
 import pytest
 from helpers import openmm_energy_forces
-from models import distorted, force_field
+from models import distorted, force_field, gaff_table
 from tables import TRIAL, assert_routes_agree, by_openmm, by_torch, frames, table
 
 from hybridff.expressions.expression import Expression
+from hybridff.gaff.assign import class_one
 from hybridff.gaff.blocks import LONGEST
 from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.nonbonded import PAIR_FEATURES
-from hybridff.gaff.openmm_forces import bonded_forces
+from hybridff.gaff.openmm_forces import FEW, bonded_forces
+from hybridff.molecules.molecule import Molecule
 
 FACTORS = [(name, row) for name in TRIAL for row in (0, 1)]
 ROWS = np.random.default_rng(0)
@@ -78,11 +84,12 @@ def test_terms_of_one_shape_share_a_force_and_single_terms_are_native() -> None:
         (("harmonic_bond", 0), ("fourier", 1)),  # another shape
     )
     forces = bonded_forces(terms, parameters.values)
+    customs = [force for force in forces if isinstance(force, openmm.CustomCompoundBondForce)]
     natives = [openmm.HarmonicBondForce, openmm.HarmonicAngleForce, openmm.PeriodicTorsionForce]
     assert [type(force) for force in forces[:3]] == natives
     assert forces[0].getNumBonds() == 2
-    assert {type(force) for force in forces[3:]} == {openmm.CustomCompoundBondForce}
-    assert sum(force.getNumBonds() for force in forces[3:]) == 3
+    assert forces[3:] == customs
+    assert sum(np.count_nonzero(coefficients(force)) for force in customs) == 3
     assert_routes_agree(terms, parameters, frames())
 
 
@@ -174,9 +181,47 @@ def test_thousands_of_terms_agree_with_torch_in_few_short_expressions(name: str,
     model = rich(name, share)
     assert_routes_agree(model.table, model.parameter_table, distorted(name, 2))
     forces = fused(model)
-    assert len(forces) <= 16
+    assert len(forces) < FEW
     assert len(model.table.products) > 20 * len(forces)
     assert max(coefficients(force).shape[1] for force in forces) <= LONGEST
+
+
+def test_functions_of_a_distance_alone_are_one_force_of_openmms_own_kind_for_them() -> None:
+    model = rich("ethanol")
+    forces = bonded_forces(model.table, model.parameter_table.values)
+    (pairs,) = [force for force in forces if isinstance(force, openmm.CustomBondForce)]
+    assert pairs.getNumBonds() == 8 + len(model.table.coordinates["pair"])
+    assert all(force.getNumParticlesPerBond() > 2 for force in fused(model))
+    assert sum("Custom" in type(force).__name__ for force in forces) <= FEW
+
+
+def test_atoms_exactly_in_line_have_an_energy_beside_torsions_of_others() -> None:
+    """But-1-yne: no torsion about its triple bond, one about C-C, and zero times a torsion in line would be NaN."""
+    model, x = butyne()
+    expected, expected_forces = by_torch(model.table, model.parameter_table, x[None])
+    energy, forces = by_openmm(model.table, model.parameter_table, x[None])
+    # torch takes angles in line 1.6e-10 rad off 180 degrees, and their derivatives are zero there
+    np.testing.assert_allclose(energy, expected, rtol=1e-9)
+    np.testing.assert_allclose(forces, expected_forces, atol=1e-6 * np.abs(expected_forces).max())
+
+
+def butyne() -> tuple[ForceField, np.ndarray]:
+    """A class II form with random coefficients, and a geometry [nm] with H-C≡C-C exactly on the x axis."""
+    molecule = Molecule.from_smiles("C#CCC", "but-1-yne").with_embedded_positions(seed=1)
+    types = ["c1", "c1", "c3", "c3", "ha", *["hc"] * 5]
+    start = class_one(molecule, types, gaff_table("gaff-2.2.20"), np.zeros(10))
+    model = ForceField.build(molecule, start, form="class2")
+    values, rng = model.parameter_table.values.copy(), np.random.default_rng(0)
+    rows = np.unique(model.table.coefficients)
+    rows = rows[values[rows] == 0]
+    values[rows] = rng.normal(size=len(rows))
+    assert molecule.positions is not None
+    x = molecule.positions - molecule.positions[1]
+    along = x[2] / np.linalg.norm(x[2])
+    across = np.linalg.qr(np.stack([along, [0, 0, 1], [0, 1, 0]], 1))[0]
+    x = x @ (across * np.sign(across[:, 0] @ along))
+    x[[0, 1, 2, 4]] = np.array([[-0.121, 0, 0], [0, 0, 0], [0.146, 0, 0], [-0.228, 0, 0]])
+    return model.with_values(values), x
 
 
 def test_no_per_bond_parameter_means_a_coordinate_of_an_atom() -> None:
@@ -224,3 +269,28 @@ def test_atoms_that_only_custom_forces_connect_are_one_molecule() -> None:
         system.addForce(force)
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
     assert [sorted(atoms) for atoms in context.getMolecules()] == [list(range(9))]
+
+
+def test_every_process_makes_the_same_forces() -> None:
+    """Whatever the order in which Python walks through sets of strings."""
+    program = (
+        "import hashlib, openmm\n"
+        "from models import force_field\n"
+        "system = openmm.System()\n"
+        "for force in force_field('ethanol', form='class2').openmm_forces():\n"
+        "    system.addForce(force)\n"
+        "print(hashlib.sha256(openmm.XmlSerializer.serialize(system).encode()).hexdigest())\n"
+    )
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"}
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**environment, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1

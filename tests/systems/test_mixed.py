@@ -1,4 +1,5 @@
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import openmm
@@ -57,6 +58,23 @@ def test_the_compiled_route_has_the_same_energy_and_forces(box: tuple[openmm.Sys
     np.testing.assert_allclose(forces(compiled, x), forces(native, x), atol=1e-5)
     with pytest.raises(InputError, match="a lambda needs the native route"):
         add_hybrid(system, topology, rich(), route="compiled", interpolate="lambda_s")
+
+
+def test_the_route_follows_from_the_platform_and_is_portable_without_one(
+    box: tuple[openmm.System, app.Topology, np.ndarray],
+) -> None:
+    system, topology, _ = box
+
+    def is_compiled(**options: Any) -> bool:
+        mixed = add_hybrid(system, topology, rich(), **options)
+        return any(type(force).__name__ == "PythonForce" for force in mixed.getForces())
+
+    assert is_compiled(platform="CPU")
+    assert is_compiled(platform=openmm.Platform.getPlatformByName("Reference"))
+    assert not is_compiled()
+    assert not is_compiled(platform="CUDA")
+    assert not is_compiled(platform="CPU", route="native")
+    assert not is_compiled(platform="CPU", interpolate="lambda_s")
 
 
 def test_the_given_system_is_left_alone(box: tuple[openmm.System, app.Topology, np.ndarray]) -> None:

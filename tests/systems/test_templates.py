@@ -81,6 +81,26 @@ def test_the_compiled_route_has_the_same_energy() -> None:
 ROUTES: tuple[Route, ...] = ("native", "compiled")
 
 
+def test_the_route_follows_from_the_platform_that_the_system_is_for() -> None:
+    rich_one, plain = rich(), force_field("propane")
+    generator = HybridFFTemplateGenerator([rich_one, plain], platform="CPU")
+    assert [generator.route_of(model) for model in (rich_one, plain)] == ["compiled", "native"]
+    assert HybridFFTemplateGenerator(rich_one, platform="OpenCL").route_of(rich_one) == "native"
+    assert HybridFFTemplateGenerator(rich_one).route_of(rich_one) == "native"
+    assert HybridFFTemplateGenerator(rich_one, platform="CPU", route="native").route_of(rich_one) == "native"
+    with pytest.raises(InputError, match="acetaldehyde is none of the molecules of this template generator"):
+        generator.route_of(force_field("acetaldehyde"))
+    forcefield = app.ForceField(*FILES)
+    forcefield.registerTemplateGenerator(generator.generator)
+    topology = topology_of([rich_one, plain], [range(9), range(11)])
+    x = np.concatenate([geometry("ethanol"), geometry("propane") + 0.9])
+    system = forcefield.createSystem(topology)
+    assert sum(type(force).__name__ == "PythonForce" for force in system.getForces()) == 1
+    portable = forcefield_with(rich_one, plain).createSystem(topology)
+    assert energy(system, x) == pytest.approx(energy(portable, x), rel=1e-10)
+    assert "PythonForce" not in openmm.XmlSerializer.serialize(portable)
+
+
 def test_charges_and_lennard_jones_towards_others_are_those_of_the_start() -> None:
     model = rich()
     system = forcefield_with(model).createSystem(model.molecule.to_openmm_topology())
