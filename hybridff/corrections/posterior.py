@@ -34,11 +34,22 @@ class Targets:
 
     def noise(self, force: float, energy: float) -> Float[Tensor, " n"]:
         """Variances of the noise of all values, from the deviations of forces [kJ/mol/nm] and energies [kJ/mol]."""
-        variances = torch.full_like(self.values, energy**2)
-        variances[: self.n_forces] = force**2
-        pseudo = torch.as_tensor((force * self.pseudo_deviations) ** 2)
-        variances[len(variances) - len(pseudo) :] = pseudo
-        return variances
+        return noise_variances(self.values, self.n_forces, self.pseudo_deviations, force, energy)
+
+
+def noise_variances(
+    values: Float[Tensor, " n"],
+    n_forces: int,
+    pseudo_deviations: Float[np.ndarray, " pseudo_frames"],
+    force: float,
+    energy: float,
+) -> Float[Tensor, " n"]:
+    """Variances of the noise of values: see ``Targets``."""
+    variances = torch.full_like(values, energy**2)
+    variances[:n_forces] = force**2
+    pseudo = torch.as_tensor((force * pseudo_deviations) ** 2)
+    variances[len(variances) - len(pseudo) :] = pseudo
+    return variances
 
 
 @dataclass(frozen=True)
@@ -103,12 +114,18 @@ def solve(
             f"the covariance of {len(matrix)} forces and energies is singular: leave out frames that are all but the "
             "same."
         ) from None
-    terms = [
-        KernelTerm(fragment.atoms, expansion(fragment, own, prior.width, prior.variance * weights, targets.n_forces))
+    return kernel_terms(fragments, points, priors, weights), weights
+
+
+def kernel_terms(
+    fragments: Sequence[Fragment], points: Sequence[Points], priors: Priors, weights: Float[Tensor, " n"]
+) -> list[KernelTerm]:
+    """The kernels that are not switched off, with weights of the data: see ``solve``."""
+    return [
+        KernelTerm(fragment.atoms, expansion(fragment, own, prior.width, prior.variance * weights, own.n_forces))
         for prior, fragment, own in zip(priors.kernels, fragments, points, strict=True)
         if prior.variance
     ]
-    return terms, weights
 
 
 def expansion(

@@ -14,6 +14,7 @@ from hybridff.hybrid.residual import Residual
 from hybridff.hybrid.solver import Solver, solver_of
 from hybridff.hybrid.trained import train
 from hybridff.hybrid.training import TrainingData
+from hybridff.progress import Progress, silent
 from hybridff.units import ANGSTROM, FORCE_KCAL
 
 _PREDICTED = 6000
@@ -33,24 +34,34 @@ class ChosenDescriptors:
     predictions: Objective | None
     """Scores hyperparameters by their predictions for validation frames; None where kernels have to be trained for
     that."""
+    partial: bool = False
+    """Whether predictions are made from some of the frames only."""
 
 
-def choose(material: CorrectionInputs) -> ChosenDescriptors:
+def choose(material: CorrectionInputs, progress: Progress = silent) -> ChosenDescriptors:
     """Choose, of the descriptors that may be taken, those that do best with hyperparameters that mostly are good.
 
-    Where there are too many frames, or fewer points than these, that takes too long: then the first are taken.
+    Kernels predict validation frames from as many training frames as that takes little time. Where they are to have
+    fewer points than frames, the first descriptors are taken. ``progress`` is told how far long solutions are.
     """
     training = first_training(material)
-    solver = solver_of(training)
-    if material.n_points is not None or material.residual.n_values > _PREDICTED:
+    solver = solver_of(training, progress)
+    if material.n_points is not None:
         return ChosenDescriptors(material, training, solver, None)
-    training = train(training, training.begin, solver).training  # holds what would leave its bounds
-    predictions = [predictions_of(training, material.validation.residual, own) for own in material.candidates]
-    scores = [one(training.begin) for one in predictions]
+    some = subset(training)
+    partial = len(some.residual) < len(training.residual)
+    some = train(some, some.begin, solver_of(some)).training  # holds what would leave its bounds
+    predictions = [predictions_of(some, material.validation.residual, own) for own in material.candidates]
+    scores = [one(some.begin) for one in predictions]
     best = scores.index(min(scores))
-    return ChosenDescriptors(
-        material, replace(training, fragments=material.candidates[best]), solver, predictions[best]
-    )
+    training = replace(training, fragments=material.candidates[best], posterior=some.posterior, held=some.held)
+    return ChosenDescriptors(material, training, solver, predictions[best], partial)
+
+
+def subset(training: TrainingData) -> TrainingData:
+    """The same with so few of the frames that their covariance takes little time."""
+    n_frames = max(1, _PREDICTED // (training.residual.n_directions + 1))
+    return replace(training, residual=training.residual.subset(np.arange(len(training.residual))[:n_frames]))
 
 
 def first_training(material: CorrectionInputs) -> TrainingData:

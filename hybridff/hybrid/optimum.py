@@ -81,7 +81,15 @@ def _search(choice: ChosenDescriptors, scores: Objective, most: int, say: Say, p
         noise=task.options.kernel_noise is None,
         terms=task.posterior is not None,
     )
-    return search(scores, choice.training.begin, wanted, most, _visit(most, say, progress))
+    # More frames may make a kernel worth its place that few do not: the solution will tell.
+    return search(
+        scores,
+        choice.training.begin,
+        wanted,
+        most,
+        _visit(most, say, progress),
+        keep_one=choice.predictions is not None and choice.partial,
+    )
 
 
 def _visit(most: int, say: Say, progress: Progress) -> Callable[[int, float], None]:

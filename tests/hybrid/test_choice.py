@@ -6,7 +6,7 @@ from ethanol import ATOMS, class2_fit, real_frames, spring_task
 from models import force_field
 
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.hyperparameters import Objective
+from hybridff.corrections.hyperparameters import Objective, PredictionScore
 from hybridff.hybrid.choice import choose, first_training, predictions_of, usual_hyperparameters
 from hybridff.hybrid.material import CorrectionInputs, CorrectionTask, prepare
 from hybridff.hybrid.options import CorrectionOptions
@@ -51,11 +51,15 @@ def test_with_few_points_kernels_are_trained_for_their_scores() -> None:
     assert found.training.fragments == found.material.candidates[0]
 
 
-def test_with_many_frames_kernels_are_trained_for_their_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_frames_some_predict_others(monkeypatch: pytest.MonkeyPatch) -> None:
     own = material()
-    assert choose(own).predictions is not None
+    assert not choose(own).partial
     monkeypatch.setattr("hybridff.hybrid.choice._PREDICTED", own.residual.n_values - 1)
-    assert choose(own).predictions is None
+    found = choose(own)
+    assert found.partial
+    assert isinstance(found.predictions, PredictionScore)
+    assert len(found.predictions.train.points[0].slopes) == len(own.residual) - 1
+    assert len(found.training.residual) == len(own.residual)
 
 
 def test_what_would_leave_its_bounds_is_held_before_anything_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
