@@ -147,8 +147,13 @@ def solve_in_place(matrix: Float[Tensor, "n n"], targets: Float[Tensor, " n"]) -
 
     Raises ``LinAlgError`` where it is singular in double precision.
     """
+    factor_in_place(matrix)
+    return solve_factored(matrix, targets)
+
+
+def solve_factored(matrix: Float[Tensor, "n n"], targets: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Solution with a covariance whose Cholesky factor is the lower half of a matrix."""
     solution = targets.clone()[:, None]
-    _factor(matrix)
     steps = [slice(first, first + _STEP) for first in range(0, len(matrix), _STEP)]
     for own in steps:
         solution[own] -= matrix[own, : own.start] @ solution[: own.start]
@@ -159,8 +164,10 @@ def solve_in_place(matrix: Float[Tensor, "n n"], targets: Float[Tensor, " n"]) -
     return solution[:, 0]
 
 
-def _factor(matrix: Float[Tensor, "n n"]) -> None:
+def factor_in_place(matrix: Float[Tensor, "n n"]) -> None:
     """Cholesky factor in the lower half, a block of columns at a time.
+
+    Raises ``LinAlgError`` where the matrix is singular in double precision.
 
     LAPACK's own needs a copy through torch, and crashes through SciPy: OpenBLAS 0.3.30 on two threads, from some 12000
     rows on.

@@ -14,7 +14,8 @@ PROCESSOR = torch.device("cpu")
 _ROWS = 22000
 """Most rows of a covariance on the processor: 3.9 GB, twice."""
 _DIRECT = 4000
-"""Most rows of a covariance that is factored on the processor."""
+"""Most rows of a covariance that is factored on the processor: with 4400 (200 frames of ethanol beside class II, noise
+of 0.03 kcal/mol/Å) conjugate gradients take half of the time."""
 _COPIES = 2.5
 """Number of copies of a covariance that a GPU needs memory for."""
 

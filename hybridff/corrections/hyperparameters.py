@@ -77,6 +77,10 @@ class Hyperparameters:
         each = _AMPLITUDE * scale / math.sqrt(n)
         return cls((_WIDTH if width is None else width,) * n, (each,) * n, noise, _ENERGY_NOISE * noise)
 
+    def with_noise(self, noise: float) -> "Hyperparameters":
+        """The same with another noise of forces [kJ/mol/nm], and of energies in its proportion."""
+        return replace(self, force_noise=noise, energy_noise=self.energy_noise / self.force_noise * noise)
+
     def without(self, place: int) -> "Hyperparameters":
         """The same with one kernel switched off."""
         return replace(self, amplitudes=tuple(0.0 if i == place else a for i, a in enumerate(self.amplitudes)))

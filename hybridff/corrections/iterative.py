@@ -10,10 +10,10 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -68,6 +68,11 @@ class IterativeEquations:
         )
         self._rank = rank
 
+    @cached_property
+    def factor(self) -> Float[Tensor, "n rank"]:
+        """A factor of nearly the kernels' covariance."""
+        return partial_cholesky(self._kernels, min(self._rank, self._data.n_forces))
+
     def solve(
         self,
         guess: Float[Tensor, " n"] | None = None,
@@ -82,9 +87,8 @@ class IterativeEquations:
         """
         progress(0.0, "preconditioner")
         try:
-            factor = partial_cholesky(self._kernels, min(self._rank, self._data.n_forces))
-            precondition = LowRankInverse([factor, *self._data.factors], self._noise)
-        except torch.linalg.LinAlgError:
+            precondition = LowRankInverse([self.factor, *self._data.factors], self._noise)
+        except np.linalg.LinAlgError:
             raise _too_little_noise() from None
         checkpoint = Checkpoint(self._digest())
         kept = checkpoint.read()

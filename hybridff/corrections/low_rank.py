@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hybridff.corrections.covariance import add_squares, factor_in_place, solve_factored
 from hybridff.corrections.products import KernelCovariance
 
 _COLUMNS = 64
@@ -49,7 +50,10 @@ def partial_cholesky(kernels: Sequence[KernelCovariance], rank: int, seed: int =
 
 
 class LowRankInverse:
-    """Inverse of noise and some factors times their transposes, by the identity of Woodbury."""
+    """Inverse of noise and some factors times their transposes, by the identity of Woodbury.
+
+    Raises ``LinAlgError`` where double precision cannot hold it.
+    """
 
     def __init__(self, factors: Sequence[Float[Tensor, "n _"]], noise: Float[Tensor, " n"]) -> None:
         self._factors, self._noise = factors, noise
@@ -57,14 +61,15 @@ class LowRankInverse:
         for first in range(0, len(noise), _ROWS):
             rows = slice(first, first + _ROWS)
             part = torch.cat([factor[rows].to(noise) for factor in factors], 1) / noise[rows, None].sqrt()
-            inner.addmm_(part.T, part)
-        self._root = torch.linalg.cholesky(inner)
+            add_squares(inner, part)
+        factor_in_place(inner)
+        self._root = inner
 
     def __call__(self, vector: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """The product of the inverse with a vector."""
         scaled = vector / self._noise
         along = torch.cat([factor.T @ scaled.to(factor) for factor in self._factors]).to(scaled)
-        parts = torch.cholesky_solve(along[:, None], self._root)[:, 0]
+        parts = solve_factored(self._root, along)
         sizes = [factor.shape[1] for factor in self._factors]
         explained = sum(
             (factor @ part.to(factor)).to(scaled)

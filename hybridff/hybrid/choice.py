@@ -1,5 +1,6 @@
 """Which descriptors kernels have: those that do best on the validation frames."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,8 +18,14 @@ from hybridff.hybrid.training import TrainingData
 from hybridff.progress import Progress, silent
 from hybridff.units import ANGSTROM, FORCE_KCAL
 
-_PREDICTED = 6000
-"""Most forces and energies of training frames from which kernels predict validation frames by their covariance."""
+_PREDICTED, _PREDICTED_BY_SOME = 6000, 4000
+"""Most forces and energies of training frames from which kernels predict validation frames by their covariance, and how
+many do where there are more."""
+_LEAST_NOISE = 0.1
+"""Least noise of forces of kernels that few of the frames choose, in units of what the terms leave."""
+_STRONGEST = 200.0
+"""Largest amplitude of such kernels, in units of the noise: steps of conjugate gradients grow with this ratio, and
+scores hardly change with less noise."""
 _SPARSE_NOISE = 0.3
 """Where the search for the noise of kernels with fewer points than frames begins: they leave something of their own. In
 units of what the terms alone leave."""
@@ -50,18 +57,42 @@ def choose(material: CorrectionInputs, progress: Progress = silent) -> ChosenDes
         return ChosenDescriptors(material, training, solver, None)
     some = subset(training)
     partial = len(some.residual) < len(training.residual)
+    if partial and material.task.options.kernel_noise is None:
+        least = _LEAST_NOISE * material.validation.deviations()[0]
+        some = replace(some, begin=some.begin.with_noise(max(least, some.begin.force_noise)))
     some = train(some, some.begin, solver_of(some)).training  # holds what would leave its bounds
     predictions = [predictions_of(some, material.validation.residual, own) for own in material.candidates]
     scores = [one(some.begin) for one in predictions]
     best = scores.index(min(scores))
-    training = replace(training, fragments=material.candidates[best], posterior=some.posterior, held=some.held)
-    return ChosenDescriptors(material, training, solver, predictions[best], partial)
+    training = replace(
+        training,
+        fragments=material.candidates[best],
+        begin=some.begin,
+        posterior=some.posterior,
+        held=some.held,
+    )
+    found = within_reach(predictions[best], some.begin) if partial else predictions[best]
+    return ChosenDescriptors(material, training, solver, found, partial)
 
 
 def subset(training: TrainingData) -> TrainingData:
     """The same with so few of the frames that their covariance takes little time."""
-    n_frames = max(1, _PREDICTED // (training.residual.n_directions + 1))
-    return replace(training, residual=training.residual.subset(np.arange(len(training.residual))[:n_frames]))
+    residual = training.residual
+    if residual.n_values <= _PREDICTED:
+        return training
+    n_frames = max(1, _PREDICTED_BY_SOME // (residual.n_directions + 1))
+    return replace(training, residual=residual.subset(np.arange(len(residual))[:n_frames]))
+
+
+def within_reach(scores: Objective, begin: Hyperparameters) -> Objective:
+    """The same scores, infinite for less noise than at the beginning, and for kernels that are too strong for it."""
+
+    def scored(state: Hyperparameters) -> float:
+        if state.force_noise < begin.force_noise or max(state.amplitudes) > _STRONGEST * state.force_noise:
+            return math.inf
+        return scores(state)
+
+    return scored
 
 
 def first_training(material: CorrectionInputs) -> TrainingData:

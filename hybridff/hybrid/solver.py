@@ -10,7 +10,7 @@ from hybridff.corrections.device import most_direct
 from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.corrections.term import KernelTerm
 from hybridff.hybrid.full_equations import CoefficientRowsCache, solve_full
-from hybridff.hybrid.iterative_equations import WeightsCache, solve_iterative
+from hybridff.hybrid.iterative_equations import IterativeCache, solve_iterative
 from hybridff.hybrid.sparse_equations import SparseProblemCache, solve_sparse
 from hybridff.hybrid.training import TrainingData
 from hybridff.progress import Progress, silent
@@ -31,4 +31,4 @@ def solver_of(training: TrainingData, progress: Progress = silent) -> Solver:
         return partial(solve_sparse, cache=SparseProblemCache())
     if training.residual.n_values <= most_direct(training.residual.device):
         return partial(solve_full, cache=CoefficientRowsCache())
-    return partial(solve_iterative, cache=WeightsCache(progress))
+    return partial(solve_iterative, cache=IterativeCache(progress))
