@@ -42,7 +42,7 @@ class Checkpoint:
     def read(self) -> dict[str, np.ndarray] | None:
         """What was kept last; None where there is nothing."""
         unreadable = contextlib.suppress(OSError, ValueError, EOFError, zipfile.BadZipFile)
-        with unreadable, np.load(self._path, allow_pickle=False) as file:
+        with unreadable, self._path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
         return None
 

@@ -116,6 +116,21 @@ def force_blocks(
     return out
 
 
+def force_variances(
+    points: Points, index: Int[Tensor, "permutations entries"], width: float
+) -> Float[Tensor, " forces"]:
+    """Variances of the projected forces of some geometries, the diagonal of ``force_blocks`` [1/nm²]."""
+    slopes = points.slopes
+    x = points.x[: len(slopes)]
+    found = slopes.new_zeros(len(slopes), slopes.shape[-1])
+    for entries in index:
+        u, moved = x - x[:, entries], slopes[:, entries]
+        first, second = matern(u, width, "first", "second")
+        own, image = (torch.einsum("pd,pdf->pf", u, part) for part in (slopes, moved))
+        found += first[:, None] * (slopes * moved).sum(1) - second[:, None] * own * image
+    return found.reshape(-1)
+
+
 def energy_blocks(
     rows: Points, columns: Points, index: Int[Tensor, "permutations entries"], width: float
 ) -> tuple[Float[Tensor, "left right"], Float[Tensor, "left forces"]]:

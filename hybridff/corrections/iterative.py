@@ -122,7 +122,7 @@ class IterativeEquations:
     def _digest(self) -> str:
         """A hash of all that the steps depend on."""
         found = hashlib.sha256(f"conjugate gradients, 1: {self._rank}".encode())
-        tensors = [self._data.values, self._noise, *self._data.factors]
+        tensors = [self._data.values, self._noise, *(factor.T for factor in self._data.factors)]
         for kernel in self._kernels:
             found.update(f"{kernel.prior} {kernel.fragment.descriptor}".encode())
             tensors += [kernel.fragment.permutations, kernel.points.x, kernel.points.slopes]

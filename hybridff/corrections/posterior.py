@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hybridff.corrections.covariance import Points, energy_blocks, force_blocks, solve_in_place
+from hybridff.corrections.covariance import Points, energy_blocks, force_blocks, force_variances, solve_in_place
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
@@ -77,8 +77,7 @@ class Priors:
 
 def mean_force_variance(points: Points, fragment: Fragment, width: float) -> float:
     """Mean variance of the projected forces [1/nm²] under a kernel whose energies have unit variance."""
-    matrix = cross_covariance(points, points, fragment, width)
-    return float(matrix.diagonal()[: points.n_forces].mean())
+    return float(force_variances(points, fragment.index, width).mean())
 
 
 def cross_covariance(rows: Points, columns: Points, fragment: Fragment, width: float) -> Float[Tensor, "left right"]:

@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hybridff.corrections import compiled
-from hybridff.corrections.covariance import Points
+from hybridff.corrections.covariance import Points, force_variances
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.kernel import MATERN, KernelExpansion, inverse_scale, matern
+from hybridff.corrections.kernel import MATERN, KernelExpansion, inverse_scale
 from hybridff.corrections.posterior import KernelPrior
 
 _BLOCK = 2**22
@@ -42,15 +42,7 @@ class KernelCovariance:
 
     def diagonal(self) -> Float[Tensor, " forces"]:
         """Prior variances of the forces."""
-        slopes = self.points.slopes
-        x = self.points.x[: len(slopes)]
-        found = slopes.new_zeros(len(slopes), slopes.shape[-1])
-        for entries in self.fragment.index:
-            u, moved = x - x[:, entries], slopes[:, entries]
-            first, second = matern(u, self.prior.width, "first", "second")
-            own, image = (torch.einsum("pd,pdf->pf", u, part) for part in (slopes, moved))
-            found += first[:, None] * (slopes * moved).sum(1) - second[:, None] * own * image
-        return self.prior.variance * found.reshape(-1)
+        return self.prior.variance * force_variances(self.points, self.fragment.index, self.prior.width)
 
     def columns(self, forces: Int[Tensor, " chosen"]) -> Float[Tensor, "n chosen"]:
         """Columns of some of the forces."""

@@ -22,10 +22,10 @@ _PREDICTED, _PREDICTED_BY_SOME = 6000, 4000
 """Most forces and energies of training frames from which kernels predict validation frames by their covariance, and how
 many do where there are more."""
 _LEAST_NOISE = 0.1
-"""Least noise of forces of kernels that few of the frames choose, in units of what the terms leave."""
-_STRONGEST = 200.0
-"""Largest amplitude of such kernels, in units of the noise: steps of conjugate gradients grow with this ratio, and
-scores hardly change with less noise."""
+"""Least noise of forces of kernels that some of the frames choose, in units of what terms leave: scores hardly change
+with less."""
+_STRONGEST = 300.1
+"""Largest amplitude of such kernels, in units of the noise: steps of conjugate gradients grow with this ratio."""
 _SPARSE_NOISE = 0.3
 """Where the search for the noise of kernels with fewer points than frames begins: they leave something of their own. In
 units of what the terms alone leave."""
@@ -57,9 +57,8 @@ def choose(material: CorrectionInputs, progress: Progress = silent) -> ChosenDes
         return ChosenDescriptors(material, training, solver, None)
     some = subset(training)
     partial = len(some.residual) < len(training.residual)
-    if partial and material.task.options.kernel_noise is None:
-        least = _LEAST_NOISE * material.validation.deviations()[0]
-        some = replace(some, begin=some.begin.with_noise(max(least, some.begin.force_noise)))
+    if partial:
+        some = replace(some, begin=with_enough_noise(material, some.begin))
     some = train(some, some.begin, solver_of(some)).training  # holds what would leave its bounds
     predictions = [predictions_of(some, material.validation.residual, own) for own in material.candidates]
     scores = [one(some.begin) for one in predictions]
@@ -82,6 +81,13 @@ def subset(training: TrainingData) -> TrainingData:
         return training
     n_frames = max(1, _PREDICTED_BY_SOME // (residual.n_directions + 1))
     return replace(training, residual=residual.subset(np.arange(len(residual))[:n_frames]))
+
+
+def with_enough_noise(material: CorrectionInputs, begin: Hyperparameters) -> Hyperparameters:
+    """The same with at least the noise that scores of kernels beside terms need, unless the options fix it."""
+    if material.task.options.kernel_noise is not None or not len(material.task.force_field.table.products):
+        return begin
+    return begin.with_noise(max(begin.force_noise, _LEAST_NOISE * material.validation.deviations()[0]))
 
 
 def within_reach(scores: Objective, begin: Hyperparameters) -> Objective:

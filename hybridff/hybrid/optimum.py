@@ -36,6 +36,8 @@ class BestHyperparameters:
     """Increase of the score of the validation frames, which is worse, without each kernel."""
     seconds: float
     """Time from the beginning up to here [s]."""
+    partial: bool = False
+    """Whether some of the frames have chosen them."""
 
 
 class TrainingScores:
@@ -69,7 +71,9 @@ def optimise(choice: ChosenDescriptors, say: Say = quiet, progress: Progress = s
         found = _search(choice, scores, _TRAININGS, say, progress)
         training = scores.training
     seconds = perf_counter() - material.begun
-    return BestHyperparameters(material, training, choice.solver, found.hyperparameters, found.gains, seconds)
+    return BestHyperparameters(
+        material, training, choice.solver, found.hyperparameters, found.gains, seconds, choice.partial
+    )
 
 
 def _search(choice: ChosenDescriptors, scores: Objective, most: int, say: Say, progress: Progress) -> SearchResult:
@@ -88,7 +92,7 @@ def _search(choice: ChosenDescriptors, scores: Objective, most: int, say: Say, p
         wanted,
         most,
         _visit(most, say, progress),
-        keep_one=choice.predictions is not None and choice.partial,
+        keep_one=choice.partial,
     )
 
 

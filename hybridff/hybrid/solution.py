@@ -40,7 +40,7 @@ def solve(optimum: BestHyperparameters, noise: float = 1.0) -> Solution:
     if score > -LEAST_GAIN:
         remark = "There is no correction: on the validation frames the force field is about as good without it."
         return Solution(without_kernels(optimum, remark), optimum)
-    if len(best.amplitudes) == 1:
+    if optimum.partial and len(best.amplitudes) == 1:
         optimum = replace(optimum, gains=(-score,))
     corrected = _corrected(optimum, found.hybrid(), state)
     return Solution(replace(corrected, seconds=corrected.seconds + perf_counter() - begin), optimum)

@@ -108,7 +108,7 @@ def test_a_guess_that_is_the_solution_needs_no_step(problem: Problem) -> None:
 
 def test_coefficients_may_stand_in_single_precision(problem: Problem) -> None:
     single = Problem()
-    single.factors = [factor.float() for factor in single.factors]
+    single.factors[1] = single.factors[1].float()
     found, exact = (problem.predicted(own) for own in (single.equations().solve(), problem.exact()))
     assert float((found - exact).square().mean().sqrt()) <= 0.011
 

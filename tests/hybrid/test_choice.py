@@ -67,6 +67,7 @@ def test_kernels_that_some_frames_choose_are_not_too_strong_for_conjugate_gradie
 ) -> None:
     own = material()
     monkeypatch.setattr("hybridff.hybrid.choice._PREDICTED", own.residual.n_values - 1)
+    monkeypatch.setattr("hybridff.hybrid.choice._PREDICTED_BY_SOME", own.residual.n_values // 2)
     found = choose(own)
     begin, score = found.training.begin, found.predictions
     assert score is not None
@@ -74,7 +75,9 @@ def test_kernels_that_some_frames_choose_are_not_too_strong_for_conjugate_gradie
     assert begin.energy_noise == pytest.approx(0.005 * begin.force_noise)
     assert np.isfinite([score(begin), score(begin.with_noise(2 * begin.force_noise))]).all()
     assert score(begin.with_noise(0.99 * begin.force_noise)) == np.inf
-    assert score(replace(begin, amplitudes=(201 * begin.force_noise,))) == np.inf
+    assert score(replace(begin, amplitudes=(301 * begin.force_noise,))) == np.inf
+    bare = replace(own, task=replace(own.task, force_field=own.task.force_field.without_terms()))
+    assert choose(bare).training.begin.force_noise == first_noise(own)
     fixed = choose(replace(own, task=replace(own.task, options=CorrectionOptions(kernel_noise=1e-3))))
     assert fixed.training.begin.force_noise == pytest.approx(1e-3 * FORCE_KCAL)
 
