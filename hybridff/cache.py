@@ -10,9 +10,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 
 def cached_json(key: Any, compute: Callable[[], Any]) -> Any:
@@ -26,18 +29,41 @@ def cached_json(key: Any, compute: Callable[[], Any]) -> Any:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return json.loads(path.read_text(encoding="utf-8"))["value"]
     entry = json.dumps({"key": key, "value": compute()}, allow_nan=False)
-    with contextlib.suppress(OSError):
-        _keep(entry, path)
+    _keep(path, lambda part: part.write_text(entry, encoding="utf-8"))
     return json.loads(entry)["value"]
 
 
-def _keep(entry: str, path: Path) -> None:
+class Checkpoint:
+    """Arrays of a computation that goes on where it was stopped; ``key`` is a hash of all that it depends on."""
+
+    def __init__(self, key: str) -> None:
+        self._path = cache_folder() / f"{key}.npz"
+
+    def read(self) -> dict[str, np.ndarray] | None:
+        """What was kept last; None where there is nothing."""
+        unreadable = contextlib.suppress(OSError, ValueError, EOFError, zipfile.BadZipFile)
+        with unreadable, self._path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+        return None
+
+    def keep(self, arrays: Mapping[str, Any]) -> None:
+        """Keep these instead of what was kept before."""
+        _keep(self._path, lambda part: np.savez(part, **arrays))
+
+    def remove(self) -> None:
+        """Forget what was kept: the computation has come to its end."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def _keep(path: Path, write: Callable[[Path], Any]) -> None:
     """Write a file whole or not at all; another process may write the same one at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        part = Path(folder, path.name)
-        part.write_text(entry, encoding="utf-8")
-        part.replace(path)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            part = Path(folder, path.name)
+            write(part)
+            part.replace(path)
 
 
 def cache_folder() -> Path:

@@ -2,9 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from hybridff.cache import cache_folder, cached_json
+from hybridff.cache import Checkpoint, cache_folder, cached_json
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +66,24 @@ def test_the_folder_can_be_chosen(monkeypatch, folder):
     assert cache_folder() == folder
     monkeypatch.delenv("HYBRIDFF_CACHE")
     assert cache_folder().name == "hybridff"
+
+
+def test_a_checkpoint_is_what_was_kept_last_until_it_is_removed():
+    checkpoint = Checkpoint("a")
+    assert checkpoint.read() is None
+    for number in (1.0, 2.0):
+        checkpoint.keep({"x": np.full(3, number)})
+    assert Checkpoint("b").read() is None
+    found = Checkpoint("a").read()
+    assert found is not None
+    np.testing.assert_array_equal(found["x"], [2.0, 2.0, 2.0])
+    checkpoint.remove()
+    checkpoint.remove()
+    assert checkpoint.read() is None
+
+
+def test_a_damaged_checkpoint_is_none(folder):
+    Checkpoint("a").keep({"x": np.zeros(100)})
+    (path,) = folder.iterdir()
+    path.write_bytes(path.read_bytes()[:50])
+    assert Checkpoint("a").read() is None

@@ -1,4 +1,4 @@
-"""A kernel as one compiled function, for dynamics on the platforms Reference and CPU.
+"""A kernel as one compiled function, for dynamics on the platforms Reference and CPU, and for training.
 
 The formulas are those of ``kernel`` and ``descriptor``, which numba writes into the loops here. It keeps the machine
 code of the loops, and does not see that a formula has changed: after a change there, clear ``__pycache__``.
@@ -6,11 +6,14 @@ code of the loops, and does not see that a formula has changed: after a change t
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, no_type_check
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numba import njit
+from torch import Tensor
 
 from hybridff.corrections.descriptor import ANGLE, PAIR, TORSION, derivatives
 from hybridff.corrections.formula import Formula
@@ -18,7 +21,9 @@ from hybridff.corrections.kernel import MATERN, KernelExpansion, inverse_scale
 from hybridff.elementary import exp
 
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"arcp", "contract", "nsz", "reassoc"}}
-_fast = njit(cache=True, **_OPTIONS)
+_PARTS = 8
+"""Parts for each thread, some of which other programs slow down."""
+_fast = njit(cache=True, nogil=True, **_OPTIONS)
 _inline = njit(cache=True, forceinline=True, **_OPTIONS)
 
 
@@ -39,20 +44,88 @@ class CompiledKernel:
     """Adds the forces of a kernel on some atoms to those of an array, and returns its energy."""
 
     def __init__(self, atoms: Sequence[int], expansion: KernelExpansion) -> None:
-        descriptor, energies = expansion.descriptor, expansion.energy_weights
+        descriptor = expansion.descriptor
         pairs = np.array([(atoms[i], atoms[j]) for i, j in descriptor.pairs], dtype=np.int64)
-        # |x - p x_i| = |p⁻¹ x - x_i|: x is permuted once for all points.
-        origin = np.argsort(descriptor.index(expansion.permutations).numpy(), axis=1)
-        weights = expansion.points.new_zeros(len(expansion.points)) if energies is None else energies
-        trained = (np.ascontiguousarray(part.numpy()) for part in (expansion.points, expansion.force_weights, weights))
         # Tuples: numba takes 3 µs more to tell the types of named ones, for each call.
         self._entries = pairs, descriptor.angle_pairs, descriptor.torsion_pairs, descriptor.angular_scale
-        self._expansion = inverse_scale(expansion.width), origin, *trained
+        self._expansion = _arrays(expansion)
         self._constant = expansion.constant
 
     def __call__(self, positions: Float[np.ndarray, "atoms 3"], forces: Float[np.ndarray, "atoms 3"]) -> float:
         """At positions [nm]; forces [kJ/mol/nm], energy [kJ/mol]. Both arrays have to be contiguous and of float64."""
         return self._constant + _add(positions, forces, self._entries, self._expansion)
+
+
+def sums(
+    expansion: KernelExpansion, x: Float[Tensor, "frames entries"]
+) -> tuple[Float[Tensor, " frames"], Float[Tensor, "frames entries"]]:
+    """Energies [kJ/mol] of descriptors [1/nm], less the constant, and their derivatives by the entries [nm kJ/mol].
+
+    On as many threads as torch has.
+    """
+    found, rows = _arrays(expansion), x.contiguous().numpy()
+    energies, by_x = np.zeros(len(rows)), np.zeros_like(rows)
+    _in_threads(len(rows), lambda part: _sums(rows[part], found, energies[part], by_x[part]))
+    return torch.from_numpy(energies), torch.from_numpy(by_x)
+
+
+def each(
+    expansion: KernelExpansion, x: Float[Tensor, "frames entries"]
+) -> tuple[Float[Tensor, "frames points"], Float[Tensor, "frames points entries"]]:
+    """What each point adds to the ``sums`` of an expansion without energy weights."""
+    points, weights, _ = (None if part is None else part.contiguous().numpy() for part in expansion.expanded())
+    n, s, rows = len(expansion.points), inverse_scale(expansion.width), x.contiguous().numpy()
+    energies, by_x = np.zeros((len(rows), n)), np.zeros((len(rows), n, rows.shape[1]))
+    _in_threads(len(rows), lambda part: _each(rows[part], s, points, weights, energies[part], by_x[part]))
+    return torch.from_numpy(energies), torch.from_numpy(by_x)
+
+
+def _in_threads(n_rows: int, run: Callable[[slice], None]) -> None:
+    """Call a function that releases Python's lock for all rows, a part of them at a time."""
+    n_threads = torch.get_num_threads()
+    size = max(1, -(-n_rows // (_PARTS * n_threads)))
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(run, [slice(first, first + size) for first in range(0, n_rows, size)]))
+
+
+def _arrays(expansion: KernelExpansion) -> tuple[Any, ...]:
+    """What ``_summed`` needs. |x - p x_i| = |p⁻¹ x - x_i|: x is permuted once for all points."""
+    origin = np.argsort(expansion.descriptor.index(expansion.permutations).numpy(), axis=1)
+    energies = expansion.energy_weights
+    weights = expansion.points.new_zeros(len(expansion.points)) if energies is None else energies
+    trained = (np.ascontiguousarray(part.numpy()) for part in (expansion.points, expansion.force_weights, weights))
+    return inverse_scale(expansion.width), origin, *trained
+
+
+@_fast
+@no_type_check
+def _sums(x, expansion, energies, by_x):
+    """Fills in energies and their derivatives, which are zero, of several geometries."""
+    for i in range(len(x)):
+        energies[i] = _summed(x[i], expansion, by_x[i])
+
+
+@_fast
+@no_type_check
+def _each(x, s, points, weights, energies, by_x):
+    """Fills in what each of some points adds, which follow each other with all of their permutations."""
+    n_images = len(points) // energies.shape[1]
+    of_u, of_w = np.empty(len(points)), np.empty(len(points))
+    for i in range(len(x)):
+        for j in range(len(points)):
+            square, along = 0.0, 0.0
+            for k in range(x.shape[1]):
+                u = x[i, k] - points[j, k]
+                square += u * u
+                along += u * weights[j, k]
+            of_u[j], of_w[j] = square, along
+        for j in range(len(points)):
+            own, of_u[j], of_w[j] = _point(s, of_u[j], of_w[j], 0.0)
+            energies[i, j // n_images] += own
+        for j in range(len(points)):
+            out = by_x[i, j // n_images]
+            for k in range(x.shape[1]):
+                out[k] += of_u[j] * (x[i, k] - points[j, k]) - of_w[j] * weights[j, k]
 
 
 @_fast

@@ -116,6 +116,21 @@ def force_blocks(
     return out
 
 
+def force_variances(
+    points: Points, index: Int[Tensor, "permutations entries"], width: float
+) -> Float[Tensor, " forces"]:
+    """Variances of the projected forces of some geometries, the diagonal of ``force_blocks`` [1/nm²]."""
+    slopes = points.slopes
+    x = points.x[: len(slopes)]
+    found = slopes.new_zeros(len(slopes), slopes.shape[-1])
+    for entries in index:
+        u, moved = x - x[:, entries], slopes[:, entries]
+        first, second = matern(u, width, "first", "second")
+        own, image = (torch.einsum("pd,pdf->pf", u, part) for part in (slopes, moved))
+        found += first[:, None] * (slopes * moved).sum(1) - second[:, None] * own * image
+    return found.reshape(-1)
+
+
 def energy_blocks(
     rows: Points, columns: Points, index: Int[Tensor, "permutations entries"], width: float
 ) -> tuple[Float[Tensor, "left right"], Float[Tensor, "left forces"]]:
@@ -147,8 +162,13 @@ def solve_in_place(matrix: Float[Tensor, "n n"], targets: Float[Tensor, " n"]) -
 
     Raises ``LinAlgError`` where it is singular in double precision.
     """
+    factor_in_place(matrix)
+    return solve_factored(matrix, targets)
+
+
+def solve_factored(matrix: Float[Tensor, "n n"], targets: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Solution with a covariance whose Cholesky factor is the lower half of a matrix."""
     solution = targets.clone()[:, None]
-    _factor(matrix)
     steps = [slice(first, first + _STEP) for first in range(0, len(matrix), _STEP)]
     for own in steps:
         solution[own] -= matrix[own, : own.start] @ solution[: own.start]
@@ -159,8 +179,10 @@ def solve_in_place(matrix: Float[Tensor, "n n"], targets: Float[Tensor, " n"]) -
     return solution[:, 0]
 
 
-def _factor(matrix: Float[Tensor, "n n"]) -> None:
+def factor_in_place(matrix: Float[Tensor, "n n"]) -> None:
     """Cholesky factor in the lower half, a block of columns at a time.
+
+    Raises ``LinAlgError`` where the matrix is singular in double precision.
 
     LAPACK's own needs a copy through torch, and crashes through SciPy: OpenBLAS 0.3.30 on two threads, from some 12000
     rows on.

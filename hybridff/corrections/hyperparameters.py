@@ -77,6 +77,10 @@ class Hyperparameters:
         each = _AMPLITUDE * scale / math.sqrt(n)
         return cls((_WIDTH if width is None else width,) * n, (each,) * n, noise, _ENERGY_NOISE * noise)
 
+    def with_noise(self, noise: float) -> "Hyperparameters":
+        """The same with another noise of forces [kJ/mol/nm], and of energies in its proportion."""
+        return replace(self, force_noise=noise, energy_noise=self.energy_noise / self.force_noise * noise)
+
     def without(self, place: int) -> "Hyperparameters":
         """The same with one kernel switched off."""
         return replace(self, amplitudes=tuple(0.0 if i == place else a for i, a in enumerate(self.amplitudes)))
@@ -174,8 +178,10 @@ def search(
     changes: Sequence[Change],
     most: int,
     visit: Callable[[int, float], None] | None = None,
+    *,
+    keep_one: bool = False,
 ) -> SearchResult:
-    """Follow changes as long as they help, then switch off kernels that add too little.
+    """Follow changes as long as they help, then switch off kernels that add too little; on request not the last one.
 
     ``most`` is how many hyperparameters may be scored on the way; ``visit`` is called after each with how many there
     were, and the best score so far.
@@ -201,7 +207,7 @@ def search(
                 better |= followed
                 if followed:
                     break
-    return _pruned(scored, found, best)
+    return _pruned(scored, found, best, len(begin.amplitudes) - keep_one)
 
 
 def changes(n: int, *, width: bool, noise: bool, terms: bool) -> list[Change]:
@@ -309,14 +315,14 @@ def too_poor_alone(score: float) -> bool:
     return score > _POOREST_TERMS
 
 
-def _pruned(scored: Objective, found: Hyperparameters, best: float) -> SearchResult:
-    """The result without the kernels that add too little, of which the least goes first."""
+def _pruned(scored: Objective, found: Hyperparameters, best: float, most: int) -> SearchResult:
+    """The result without the kernels that add too little, of which the least goes first; at most so many go."""
     gains = [0.0] * len(found.amplitudes)
     while on := [place for place, amplitude in enumerate(found.amplitudes) if amplitude]:
         scores = {place: scored(found.without(place)) for place in on}
         gains = [scores[place] - best if place in scores else 0.0 for place in range(len(gains))]
         least = min(on, key=lambda place: scores[place])
-        if gains[least] >= LEAST_GAIN:
+        if gains[least] >= LEAST_GAIN or len(found.amplitudes) - len(on) == most:
             break
         found, best = found.without(least), scores[least]
         gains[least] = 0.0

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hybridff.corrections.covariance import Points, energy_blocks, force_blocks, solve_in_place
+from hybridff.corrections.covariance import Points, energy_blocks, force_blocks, force_variances, solve_in_place
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
@@ -34,11 +34,22 @@ class Targets:
 
     def noise(self, force: float, energy: float) -> Float[Tensor, " n"]:
         """Variances of the noise of all values, from the deviations of forces [kJ/mol/nm] and energies [kJ/mol]."""
-        variances = torch.full_like(self.values, energy**2)
-        variances[: self.n_forces] = force**2
-        pseudo = torch.as_tensor((force * self.pseudo_deviations) ** 2)
-        variances[len(variances) - len(pseudo) :] = pseudo
-        return variances
+        return noise_variances(self.values, self.n_forces, self.pseudo_deviations, force, energy)
+
+
+def noise_variances(
+    values: Float[Tensor, " n"],
+    n_forces: int,
+    pseudo_deviations: Float[np.ndarray, " pseudo_frames"],
+    force: float,
+    energy: float,
+) -> Float[Tensor, " n"]:
+    """Variances of the noise of values: see ``Targets``."""
+    variances = torch.full_like(values, energy**2)
+    variances[:n_forces] = force**2
+    pseudo = torch.as_tensor((force * pseudo_deviations) ** 2)
+    variances[len(variances) - len(pseudo) :] = pseudo
+    return variances
 
 
 @dataclass(frozen=True)
@@ -66,8 +77,7 @@ class Priors:
 
 def mean_force_variance(points: Points, fragment: Fragment, width: float) -> float:
     """Mean variance of the projected forces [1/nm²] under a kernel whose energies have unit variance."""
-    matrix = cross_covariance(points, points, fragment, width)
-    return float(matrix.diagonal()[: points.n_forces].mean())
+    return float(force_variances(points, fragment.index, width).mean())
 
 
 def cross_covariance(rows: Points, columns: Points, fragment: Fragment, width: float) -> Float[Tensor, "left right"]:
@@ -103,12 +113,18 @@ def solve(
             f"the covariance of {len(matrix)} forces and energies is singular: leave out frames that are all but the "
             "same."
         ) from None
-    terms = [
-        KernelTerm(fragment.atoms, expansion(fragment, own, prior.width, prior.variance * weights, targets.n_forces))
+    return kernel_terms(fragments, points, priors, weights), weights
+
+
+def kernel_terms(
+    fragments: Sequence[Fragment], points: Sequence[Points], priors: Priors, weights: Float[Tensor, " n"]
+) -> list[KernelTerm]:
+    """The kernels that are not switched off, with weights of the data: see ``solve``."""
+    return [
+        KernelTerm(fragment.atoms, expansion(fragment, own, prior.width, prior.variance * weights, own.n_forces))
         for prior, fragment, own in zip(priors.kernels, fragments, points, strict=True)
         if prior.variance
     ]
-    return terms, weights
 
 
 def expansion(

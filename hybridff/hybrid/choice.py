@@ -1,5 +1,6 @@
 """Which descriptors kernels have: those that do best on the validation frames."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,10 +15,17 @@ from hybridff.hybrid.residual import Residual
 from hybridff.hybrid.solver import Solver, solver_of
 from hybridff.hybrid.trained import train
 from hybridff.hybrid.training import TrainingData
+from hybridff.progress import Progress, silent
 from hybridff.units import ANGSTROM, FORCE_KCAL
 
-_PREDICTED = 6000
-"""Most forces and energies of training frames from which kernels predict validation frames by their covariance."""
+_PREDICTED, _PREDICTED_BY_SOME = 6000, 4000
+"""Most forces and energies of training frames from which kernels predict validation frames by their covariance, and how
+many do where there are more."""
+_LEAST_NOISE = 0.1
+"""Least noise of forces of kernels that some of the frames choose, in units of what terms leave: scores hardly change
+with less."""
+_STRONGEST = 300.1
+"""Largest amplitude of such kernels, in units of the noise: steps of conjugate gradients grow with this ratio."""
 _SPARSE_NOISE = 0.3
 """Where the search for the noise of kernels with fewer points than frames begins: they leave something of their own. In
 units of what the terms alone leave."""
@@ -33,24 +41,64 @@ class ChosenDescriptors:
     predictions: Objective | None
     """Scores hyperparameters by their predictions for validation frames; None where kernels have to be trained for
     that."""
+    partial: bool = False
+    """Whether predictions are made from some of the frames only."""
 
 
-def choose(material: CorrectionInputs) -> ChosenDescriptors:
+def choose(material: CorrectionInputs, progress: Progress = silent) -> ChosenDescriptors:
     """Choose, of the descriptors that may be taken, those that do best with hyperparameters that mostly are good.
 
-    Where there are too many frames, or fewer points than these, that takes too long: then the first are taken.
+    Kernels predict validation frames from as many training frames as that takes little time. Where they are to have
+    fewer points than frames, the first descriptors are taken. ``progress`` is told how far long solutions are.
     """
     training = first_training(material)
-    solver = solver_of(training)
-    if material.n_points is not None or material.residual.n_values > _PREDICTED:
+    solver = solver_of(training, progress)
+    if material.n_points is not None:
         return ChosenDescriptors(material, training, solver, None)
-    training = train(training, training.begin, solver).training  # holds what would leave its bounds
-    predictions = [predictions_of(training, material.validation.residual, own) for own in material.candidates]
-    scores = [one(training.begin) for one in predictions]
+    some = subset(training)
+    partial = len(some.residual) < len(training.residual)
+    if partial:
+        some = replace(some, begin=with_enough_noise(material, some.begin))
+    some = train(some, some.begin, solver_of(some)).training  # holds what would leave its bounds
+    predictions = [predictions_of(some, material.validation.residual, own) for own in material.candidates]
+    scores = [one(some.begin) for one in predictions]
     best = scores.index(min(scores))
-    return ChosenDescriptors(
-        material, replace(training, fragments=material.candidates[best]), solver, predictions[best]
+    training = replace(
+        training,
+        fragments=material.candidates[best],
+        begin=some.begin,
+        posterior=some.posterior,
+        held=some.held,
     )
+    found = within_reach(predictions[best], some.begin) if partial else predictions[best]
+    return ChosenDescriptors(material, training, solver, found, partial)
+
+
+def subset(training: TrainingData) -> TrainingData:
+    """The same with so few of the frames that their covariance takes little time."""
+    residual = training.residual
+    if residual.n_values <= _PREDICTED:
+        return training
+    n_frames = max(1, _PREDICTED_BY_SOME // (residual.n_directions + 1))
+    return replace(training, residual=residual.subset(np.arange(len(residual))[:n_frames]))
+
+
+def with_enough_noise(material: CorrectionInputs, begin: Hyperparameters) -> Hyperparameters:
+    """The same with at least the noise that scores of kernels beside terms need, unless the options fix it."""
+    if material.task.options.kernel_noise is not None or not len(material.task.force_field.table.products):
+        return begin
+    return begin.with_noise(max(begin.force_noise, _LEAST_NOISE * material.validation.deviations()[0]))
+
+
+def within_reach(scores: Objective, begin: Hyperparameters) -> Objective:
+    """The same scores, infinite for less noise than at the beginning, and for kernels that are too strong for it."""
+
+    def scored(state: Hyperparameters) -> float:
+        if state.force_noise < begin.force_noise or max(state.amplitudes) > _STRONGEST * state.force_noise:
+            return math.inf
+        return scores(state)
+
+    return scored
 
 
 def first_training(material: CorrectionInputs) -> TrainingData:

@@ -70,7 +70,7 @@ def correct_stable(
     """
     stability = (gate or GateOptions()).stability
     say("kernels: how strong they should be …")
-    optimum = optimise(choose(prepare(task)), say, progress)
+    optimum = optimise(choose(prepare(task), progress), say, progress)
     report = None
     for factor in _NOISIER:
         say("kernels: training …")

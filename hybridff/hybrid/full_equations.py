@@ -15,21 +15,24 @@ from hybridff.hybrid.training import TrainingData
 class CoefficientRowsCache:
     """Keeps the rows of the coefficients from one solution to the next, as only what is held changes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: torch.dtype = torch.float64) -> None:
+        self._dtype = dtype
         self._last: tuple[TrainingData, Float[Tensor, "coefficients n"]] | None = None
 
     def rows(self, training: TrainingData) -> Float[Tensor, "coefficients n"]:
         """What the coefficients do to frames and pseudo-frames, each by the deviation that its fit has left it.
 
-        ``training`` is the last one, or made from it.
+        ``training`` is the last one, or made from it; rows that were given before change in place, as they may be too
+        large for a copy.
         """
         if self._last is None or len(self._last[0].pseudo_frames) != len(training.pseudo_frames):
-            found = training.residual.coefficient_rows(training.posterior, training.pseudo_frames)
+            self._last = None
+            found = training.residual.coefficient_rows(training.posterior, training.pseudo_frames, self._dtype)
         else:
             before, found = self._last
             for held in training.held[len(before.held) :]:
                 directions = torch.as_tensor(held.directions).to(found)
-                found = found - directions @ (directions.T @ found)
+                found.addmm_(directions, directions.T @ found, alpha=-1)
         self._last = training, found
         return found
 

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from hybridff.corrections.device import chosen, most_rows
+from hybridff.corrections.device import chosen
 from hybridff.corrections.fragment import Fragment
 from hybridff.errors import FitError, InputError
 from hybridff.fitting.posterior import Posterior
@@ -103,7 +103,7 @@ def prepare(task: CorrectionTask) -> CorrectionInputs:
     atoms = sorted({atom for group in task.atoms for atom in group})
     residual = Residual.of(force_field, frames, atoms, device)
     validation = Validation.of(force_field, task.validation, atoms, device)
-    n_points = points_of_each(task, residual.n_values, device)
+    n_points = points_of_each(task)
     return CorrectionInputs(
         task,
         residual.subset(np.random.default_rng(task.seed).permutation(len(frames))),
@@ -125,15 +125,12 @@ def candidates(task: CorrectionTask) -> tuple[tuple[Fragment, ...], ...]:
     )
 
 
-def points_of_each(task: CorrectionTask, n_values: int, device: torch.device) -> int | None:
-    """Points of each kernel, if they are fewer than there are frames; None otherwise.
-
-    ``n_values`` is the number of forces and energies that the kernels are trained on.
-    """
+def points_of_each(task: CorrectionTask) -> int | None:
+    """Points of each kernel, if they are fewer than there are frames; None otherwise."""
     n = len(task.frames)
     everything = all(len(group) == task.frames.positions.shape[1] for group in task.atoms)
     wanted = task.options.points or (n if everything else _LOCAL_POINTS)
-    return None if wanted >= n and n_values <= most_rows(device) else min(wanted, n)
+    return None if wanted >= n else wanted
 
 
 def hot_frames(task: CorrectionTask, residual: Residual, validation: Validation) -> HotFrames | None:

@@ -36,6 +36,8 @@ class BestHyperparameters:
     """Increase of the score of the validation frames, which is worse, without each kernel."""
     seconds: float
     """Time from the beginning up to here [s]."""
+    partial: bool = False
+    """Whether some of the frames have chosen them."""
 
 
 class TrainingScores:
@@ -69,7 +71,9 @@ def optimise(choice: ChosenDescriptors, say: Say = quiet, progress: Progress = s
         found = _search(choice, scores, _TRAININGS, say, progress)
         training = scores.training
     seconds = perf_counter() - material.begun
-    return BestHyperparameters(material, training, choice.solver, found.hyperparameters, found.gains, seconds)
+    return BestHyperparameters(
+        material, training, choice.solver, found.hyperparameters, found.gains, seconds, choice.partial
+    )
 
 
 def _search(choice: ChosenDescriptors, scores: Objective, most: int, say: Say, progress: Progress) -> SearchResult:
@@ -81,7 +85,15 @@ def _search(choice: ChosenDescriptors, scores: Objective, most: int, say: Say, p
         noise=task.options.kernel_noise is None,
         terms=task.posterior is not None,
     )
-    return search(scores, choice.training.begin, wanted, most, _visit(most, say, progress))
+    # More frames may make a kernel worth its place that few do not: the solution will tell.
+    return search(
+        scores,
+        choice.training.begin,
+        wanted,
+        most,
+        _visit(most, say, progress),
+        keep_one=choice.partial,
+    )
 
 
 def _visit(most: int, say: Say, progress: Progress) -> Callable[[int, float], None]:

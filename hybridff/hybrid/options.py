@@ -15,7 +15,7 @@ class CorrectionOptions:
 
     points: int | None = None
     """Geometries that each kernel is a sum over, chosen to be unlike each other; all frames train it. If not given, 200
-    for kernels on some atoms; for one on all atoms every frame, as far as memory allows."""
+    for kernels on some atoms, every frame for one on all atoms."""
 
     descriptor: Literal["auto", "distances", "angular"] = "auto"
     """What a kernel sees: inverse distances of all pairs of its atoms, as in sGDML, or also the angles and torsions of
@@ -28,8 +28,7 @@ class CorrectionOptions:
     """Noise of force components that the kernels assume [kcal/mol/Å]; learnt if not given."""
 
     device: Device = "auto"
-    """Where kernels are trained: on a GPU by CUDA if PyTorch finds one, or on the processor. A GPU takes more frames
-    as points of a kernel on all atoms, as far as its memory allows."""
+    """Where kernels are trained: on a GPU by CUDA if PyTorch finds one, or on the processor."""
 
     def __post_init__(self) -> None:
         check_device(self.device)

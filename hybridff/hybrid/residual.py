@@ -130,25 +130,34 @@ class Residual:
         return ProjectedResidual(everything, basis, values, len(by_force), offset)
 
     def coefficient_rows(
-        self, posterior: Posterior | None, pseudo_frames: PseudoFrames | None = None
+        self,
+        posterior: Posterior | None,
+        pseudo_frames: PseudoFrames | None = None,
+        dtype: torch.dtype = torch.float64,
     ) -> Float[Tensor, "coefficients n"]:
         """What the terms' coefficients do to the values, each by the deviation that its fit has left it.
 
-        Without a posterior there are none that may move.
+        Of energies, it is what they do beyond their mean over the frames of that fit; the zero of energy is unknown
+        anyway. Without a posterior there are no coefficients that may move.
         """
         others = pseudo_frames or PseudoFrames.none(self.positions.shape[1])
+        n_moves = 0 if posterior is None else len(posterior.spread)
+        rows = torch.zeros(n_moves, self.n_values + len(others), dtype=dtype, device=self.device)
         if posterior is None:
-            return torch.zeros(0, self.n_values + len(others), dtype=torch.float64, device=self.device)
-        table, spread = self.force_field.parameter_table, self.on_device(posterior.spread)
+            return rows
+        table, spread = self.force_field.parameter_table, self.on_device(posterior.spread).to(dtype)
         step = max(1, _BLOCK_BYTES // (16 * len(table) * 3 * self.positions.shape[1]))
-        rows = np.arange(len(self))
-        parts = [self.subset(rows[first : first + step]).projected() for first in range(0, len(self), step)]
+        frames = np.arange(len(self))
+        parts = [self.subset(frames[first : first + step]).projected() for first in range(0, len(self), step)]
         if others:
-            parts.append(self.subset(rows[:0]).projected(others))
-        force, energy = [], []
+            parts.append(self.subset(frames[:0]).projected(others))
+        force, energy = 0, self.n_directions * len(self)
         for data in parts:
             found = columns(self.force_field.table, len(table), table.values, data.positions.numpy(force=True))
-            own = spread @ data.in_basis(found.energy[posterior.fitted], found.force[posterior.fitted])
-            force.append(own[:, : data.n_forces])
-            energy.append(own[:, data.n_forces :])
-        return torch.cat([*force, *energy], 1)
+            energies = found.energy[posterior.fitted] - posterior.mean_energies[:, None]
+            own = spread @ data.in_basis(energies, found.force[posterior.fitted]).to(dtype)
+            n_energies = own.shape[1] - data.n_forces
+            rows[:, force : force + data.n_forces] = own[:, : data.n_forces]
+            rows[:, energy : energy + n_energies] = own[:, data.n_forces :]
+            force, energy = force + data.n_forces, energy + n_energies
+        return rows

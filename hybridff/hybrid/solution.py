@@ -36,9 +36,12 @@ def solve(optimum: BestHyperparameters, noise: float = 1.0) -> Solution:
     else:
         found = train_with_wells(optimum.training, state, optimum.solver, region)
     optimum = replace(optimum, training=found.training)
-    if optimum.material.validation.score(found.hybrid(), found.training.fragments) > -LEAST_GAIN:
+    score = optimum.material.validation.score(found.hybrid(), found.training.fragments)
+    if score > -LEAST_GAIN:
         remark = "There is no correction: on the validation frames the force field is about as good without it."
         return Solution(without_kernels(optimum, remark), optimum)
+    if optimum.partial and len(best.amplitudes) == 1:
+        optimum = replace(optimum, gains=(-score,))
     corrected = _corrected(optimum, found.hybrid(), state)
     return Solution(replace(corrected, seconds=corrected.seconds + perf_counter() - begin), optimum)
 

@@ -7,7 +7,7 @@ from models import force_field
 
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.hyperparameters import Objective
-from hybridff.hybrid.choice import choose, first_training, predictions_of, usual_hyperparameters
+from hybridff.hybrid.choice import choose, first_training, predictions_of, subset, usual_hyperparameters
 from hybridff.hybrid.material import CorrectionInputs, CorrectionTask, prepare
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.residual import Residual
@@ -51,11 +51,39 @@ def test_with_few_points_kernels_are_trained_for_their_scores() -> None:
     assert found.training.fragments == found.material.candidates[0]
 
 
-def test_with_many_frames_kernels_are_trained_for_their_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_frames_some_predict_others(monkeypatch: pytest.MonkeyPatch) -> None:
     own = material()
-    assert choose(own).predictions is not None
+    assert not choose(own).partial
     monkeypatch.setattr("hybridff.hybrid.choice._PREDICTED", own.residual.n_values - 1)
-    assert choose(own).predictions is None
+    monkeypatch.setattr("hybridff.hybrid.choice._PREDICTED_BY_SOME", own.residual.n_values // 2)
+    found = choose(own)
+    assert found.partial
+    assert len(subset(first_training(own)).residual) == len(own.residual) // 2
+    assert len(found.training.residual) == len(own.residual)
+
+
+def test_kernels_that_some_frames_choose_are_not_too_strong_for_conjugate_gradients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = material()
+    monkeypatch.setattr("hybridff.hybrid.choice._PREDICTED", own.residual.n_values - 1)
+    monkeypatch.setattr("hybridff.hybrid.choice._PREDICTED_BY_SOME", own.residual.n_values // 2)
+    found = choose(own)
+    begin, score = found.training.begin, found.predictions
+    assert score is not None
+    assert begin.force_noise == pytest.approx(max(0.1 * own.validation.deviations()[0], first_noise(own)))
+    assert begin.energy_noise == pytest.approx(0.005 * begin.force_noise)
+    assert np.isfinite([score(begin), score(begin.with_noise(2 * begin.force_noise))]).all()
+    assert score(begin.with_noise(0.99 * begin.force_noise)) == np.inf
+    assert score(replace(begin, amplitudes=(301 * begin.force_noise,))) == np.inf
+    bare = replace(own, task=replace(own.task, force_field=own.task.force_field.without_terms()))
+    assert choose(bare).training.begin.force_noise == first_noise(own)
+    fixed = choose(replace(own, task=replace(own.task, options=CorrectionOptions(kernel_noise=1e-3))))
+    assert fixed.training.begin.force_noise == pytest.approx(1e-3 * FORCE_KCAL)
+
+
+def first_noise(own: CorrectionInputs) -> float:
+    return first_training(own).begin.force_noise
 
 
 def test_what_would_leave_its_bounds_is_held_before_anything_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:

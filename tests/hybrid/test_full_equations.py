@@ -10,7 +10,7 @@ from hybridff.hybrid.residual import Residual
 def test_kept_rows_are_those_that_would_be_made_anew() -> None:
     start, posterior = class2_fit()
     cache, training = CoefficientRowsCache(), real_training(start, posterior=posterior)
-    whole = cache.rows(training)
+    whole = cache.rows(training).clone()
     held = training.holding(np.array([0, 3])).holding(np.array([5]))
     assert held.posterior is not None
     new = held.residual.coefficient_rows(held.posterior)

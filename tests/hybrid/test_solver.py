@@ -1,11 +1,25 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from ethanol import class2_fit, real_frames, real_training, usual
 from models import force_field
 
 from hybridff.frames.accuracy import predict
+from hybridff.hybrid.full_equations import solve_full
+from hybridff.hybrid.iterative_equations import solve_iterative
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.solver import solver_of
+
+
+def test_a_covariance_that_takes_long_is_not_factored(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = real_training(force_field("ethanol"))
+    n = training.residual.n_values
+    for most, solve in ((n, solve_full), (n - 1, solve_iterative)):
+        monkeypatch.setattr("hybridff.corrections.device._DIRECT", most)
+        solver = solver_of(training)
+        assert isinstance(solver, partial)
+        assert solver.func is solve
 
 
 def test_as_many_points_as_frames_are_the_same_by_both_equations() -> None:
