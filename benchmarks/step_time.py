@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from shared import custom_forces, fitted, options_of, prmtop_system, read_set, system_by, table
 
 from hybridff import FitOptions, ForceField, read_model, to_openmm
@@ -46,7 +47,17 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{options.steps} Langevin steps of 0.5 fs, {options.repeats} runs by turns:", end=" ")
     print("median, ratio to the prmtop of stock GAFF with half the distance of its quartiles")
-    header = ("set", "platform", "force field", "terms", "custom forces", "export", "context", *RATIO_HEADER)
+    header = (
+        "set",
+        "platform",
+        "force field",
+        "terms",
+        "custom forces",
+        "export",
+        "context",
+        *RATIO_HEADER,
+        "to before",
+    )
     table(header, (row for name in options.sets for row in rows(name, options)))
 
 
@@ -81,7 +92,13 @@ def on_platform(
         about[key] = [str(len(model.table.products)), str(custom_forces(system)), *times]
     found = step_times(contexts, options.steps, options.repeats)
     for key, values in found.items():
-        yield [key, *about[key], *ratio_cells(values, found[PRMTOP])]
+        before = found.get(f"{key}, before")
+        yield [key, *about[key], *ratio_cells(values, found[PRMTOP]), "" if before is None else ratio(values, before)]
+
+
+def ratio(values: np.ndarray, others: np.ndarray) -> str:
+    """Median ratio of the same turn, with half the distance of its quartiles."""
+    return ratio_cells(values, others)[2]
 
 
 if __name__ == "__main__":

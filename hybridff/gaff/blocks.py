@@ -22,6 +22,12 @@ LONGEST = 60
 Primitive = tuple[int, ...]
 """A distance, an angle or a dihedral: its two, three or four atoms, in the first of the two equal orders."""
 _PRIMITIVE_COSTS = {2: (1.3, 0.44), 3: (4.0, 2.0), 4: (18.0, 2.6)}
+"""Costs of a distance, an angle and a dihedral, by number of atoms: once for each bond, and for each of its atoms.
+
+A platform for GPUs computes each once. Reference computes it anew for every atom whose forces depend on it. Units are
+10 ns of a core with OpenCL (pocl) and 100 ns with Reference, so that a step of class II costs about as much of either;
+the numbers are least squares to the times of 79 forces of aspirin (small, medium, full), good to 8 to 16 %.
+"""
 _ATOM_COST = 0.4, 0.3
 _FEATURE_COST = 0.3, 0.14
 _TERM_COST = 0.7, 0.1
