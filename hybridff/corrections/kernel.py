@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.formula import Formula
@@ -90,7 +91,11 @@ class KernelExpansion:
         assert points is not None
         assert weights is not None
         rows = max(1, _BLOCK // max(1, points.numel()))
-        parts = [_energy(part, points, weights, energy_weights, self.width) for part in x.to(dtype).split(rows)]
+        blocks, trained = x.to(dtype).split(rows), (points, weights, energy_weights, self.width)
+        if len(blocks) == 1:
+            return _energy(blocks[0], *trained) + self.constant
+        # Blocks are computed again for derivatives, which would otherwise keep all of them in memory.
+        parts = [checkpoint(_energy, block, *trained, use_reentrant=False) for block in blocks]
         return torch.cat(parts) + self.constant
 
     def expanded(self) -> tuple[Tensor, Tensor, Tensor | None]:

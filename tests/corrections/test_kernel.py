@@ -125,3 +125,15 @@ def test_two_atoms_have_one_direction() -> None:
     basis = internal_basis(x)[..., 0].reshape(2, 2, 3)
     np.testing.assert_allclose((basis[:, 1] * along).sum(-1).abs(), 0.5**0.5, rtol=1e-12)
     np.testing.assert_allclose(basis.sum(1), 0.0, atol=1e-12)
+
+
+def test_many_blocks_have_the_energies_and_derivatives_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = expansion(SWAPPED)
+    found = []
+    for block in (2**22, 40):
+        monkeypatch.setattr("hybridff.corrections.kernel._BLOCK", block)
+        x = model.descriptor.of(geometries(7)).requires_grad_()
+        energy = model.of_descriptors(x)
+        found.append((energy.detach(), *torch.autograd.grad(energy.sum(), x)))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-13, atol=1e-13)
