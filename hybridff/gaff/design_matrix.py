@@ -21,7 +21,7 @@ _MOST_ATOMS = max(kind.n_atoms for kind in COORDINATES.values())
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """On which atoms the force of each column acts: a place for each, those of the first atom first."""
+    """The atoms that the force of each column acts on: a place for each, those of the first atom first."""
 
     columns: Int[np.ndarray, " places"]
     """Column of each place, in ascending order for each atom."""
