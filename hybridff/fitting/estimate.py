@@ -38,11 +38,12 @@ class Covariance:
 
     def whitened(self, columns: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Linear functions of the coefficients as functions of independent numbers of unit variance."""
-        return self._narrowed(solve_triangular(self.factor, columns, lower=True, check_finite=False))
+        return self._narrow(solve_triangular(self.factor, columns, lower=True, check_finite=False))
 
     def from_whitened(self, numbers: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """The transpose of ``whitened``: what such numbers come to in coefficients."""
-        return solve_triangular(self.factor, self._narrowed(numbers), lower=True, trans=1, check_finite=False)
+        narrowed = self._narrow(np.array(numbers, order="F"))
+        return solve_triangular(self.factor, narrowed, lower=True, trans=1, check_finite=False)
 
     def with_observations(self, rows: Float[np.ndarray, "n observations"]) -> "Covariance":
         """The covariance after more observations of unit variance, linear in the coefficients."""
@@ -53,7 +54,7 @@ class Covariance:
     def root(self) -> Float[np.ndarray, "n n"]:
         """Its transpose times itself is the covariance."""
         inverse, _ = lapack.dtrtri(self.factor, lower=1)
-        return self._narrowed(inverse)
+        return self._narrow(inverse)
 
     @cached_property
     def variances(self) -> Float[np.ndarray, " n"]:
@@ -72,12 +73,15 @@ class Covariance:
         directions, widths, _ = np.linalg.svd(self.added, full_matrices=False)
         return directions, 1 - 1 / np.sqrt(1 + widths**2)
 
-    def _narrowed(self, columns: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-        """Times (1 + W Wᵀ)^-1/2."""
+    def _narrow(self, columns: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """Times (1 + W Wᵀ)^-1/2, in the memory of the columns where these are a matrix in Fortran's order."""
         if not self.added.size:
             return columns
         directions, shares = self._added_directions
-        return columns - (directions * shares) @ (directions.T @ columns)
+        along = directions.T @ columns
+        if columns.ndim == 1:
+            return columns - (directions * shares) @ along
+        return blas.dgemm(-1.0, directions * shares, along, 1.0, columns, overwrite_c=1)
 
     def trace(self, weights: Float[np.ndarray, " n"]) -> float:
         """Trace of the covariance times a diagonal matrix.
