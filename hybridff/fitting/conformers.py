@@ -176,7 +176,7 @@ def _turned(
     random: np.random.Generator,
 ) -> Iterator[Float[np.ndarray, "atoms 3"]]:
     """Frames with each rotor in turn, and half of the others, turned to unseen angles."""
-    n_each = max(1, min(_PER_ROTOR, _MOST_TURNED // max(len(rotors), 1)))
+    n_each = max(1, min(_PER_ROTOR, _MOST_TURNED // len(rotors)))
     for rotor in rotors:
         for _ in range(n_each):
             turned = frames[random.integers(len(frames))]

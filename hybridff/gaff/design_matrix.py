@@ -154,10 +154,6 @@ class DesignMatrix:
         missing = np.full(n_atoms - self.places.n_atoms, self.places.first[-1])
         return Columns(energy, Places(self.places.columns, np.append(self.places.first, missing)), forces)
 
-    def energies(self, positions: Float[np.ndarray, "frames atoms 3"]) -> Float[np.ndarray, "columns frames"]:
-        """Energies of all columns at some positions [nm] [kJ/mol per unit of weight]."""
-        return self.at(positions).energy
-
     def frames_of(self, n_bytes: int) -> int:
         """Number of frames whose columns take about so much memory, at least one."""
         numbers = 3 * len(self.places.columns) + self.n_columns + (3 * _MOST_ATOMS + 1) * self.table.n_features

@@ -6,7 +6,7 @@ import torch
 from models import distorted, force_field, molecule
 from synthetic import class2, data
 
-from hybridff.fitting import nonlinear_fit, nonlinear_problem
+from hybridff.fitting import conformers, nonlinear_fit, nonlinear_problem
 from hybridff.fitting.conformers import DEVIATION, UnseenConformers, false_minima, find_unseen_conformers, unseen_angles
 from hybridff.fitting.equations import EnergyRows
 from hybridff.fitting.fits import fit
@@ -183,3 +183,11 @@ def test_forms_with_parameters_that_are_not_linear_keep_to_the_start_at_unseen_a
     monkeypatch.undo()
     assert depth(free) > 2 * DEVIATION
     assert kept < 0.5 * depth(free)
+
+
+def test_many_rotors_share_a_limited_number_of_conformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    all_turned = find_unseen_conformers(force_field("ethanol"), distorted("ethanol", 20))
+    monkeypatch.setattr(conformers, "_MOST_TURNED", 4)
+    fewer = find_unseen_conformers(force_field("ethanol"), distorted("ethanol", 20))
+    # Each turned geometry is relaxed twice, with its torsions held and free.
+    assert 0 < len(fewer.conformers) <= 2 * 4 < len(all_turned.conformers)
