@@ -33,6 +33,17 @@ def cached_json(key: Any, compute: Callable[[], Any]) -> Any:
     return json.loads(entry)["value"]
 
 
+def cached_arrays(key: Any, compute: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The same for arrays: ``compute`` gives them by name, and they come back as it gave them."""
+    text = json.dumps(key, sort_keys=True, allow_nan=False)
+    checkpoint = Checkpoint(hashlib.sha256(text.encode()).hexdigest())
+    kept = checkpoint.read()
+    if kept is None:
+        kept = dict(compute())
+        checkpoint.keep(kept)
+    return kept
+
+
 class Checkpoint:
     """Arrays of a computation that goes on where it was stopped; ``key`` is a hash of all that it depends on."""
 

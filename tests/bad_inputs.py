@@ -1205,7 +1205,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "a correction in words",
         "correct model ethanol.npz --correction ring --out out",
-        "a correction is all, auto, n-pi-star, or atom numbers such as 1,2,8, not 'ring'",
+        "a correction is all, local, auto, n-pi-star, or atom numbers such as 1,2,8, not 'ring'",
     ),
     BadInput(
         "a correction of an atom that is not there",

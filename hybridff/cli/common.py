@@ -10,7 +10,7 @@ from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import StartOptions
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.jobs.job import CorrectionJob, FitJob
-from hybridff.jobs.options import DataOptions, ReportOptions, SplitOptions
+from hybridff.jobs.options import DataOptions, PretrainOptions, ReportOptions, SplitOptions
 from hybridff.stability.gate import GateOptions
 
 Flat = Parameter(name="*")
@@ -18,7 +18,16 @@ Flat = Parameter(name="*")
 Out = Annotated[Path, Parameter(help="Folder for the results; made by the command.")]
 Overwrite = Annotated[bool, Parameter(help="Replace the folder if it exists.", negative="")]
 
-for _kind in (SplitOptions, StartOptions, DataOptions, FormOptions, FitOptions, GateOptions, CorrectionOptions):
+for _kind in (
+    SplitOptions,
+    StartOptions,
+    DataOptions,
+    FormOptions,
+    FitOptions,
+    GateOptions,
+    CorrectionOptions,
+    PretrainOptions,
+):
     Flat(_kind)
 Flat(ReportOptions)
 for _job in (FitJob, CorrectionJob):

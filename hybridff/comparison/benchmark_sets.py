@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from hybridff.analysis.torsions import Torsion, angles_of
-from hybridff.corrections.select import chosen_atoms
+from hybridff.corrections.select import LOCAL, chosen_atoms
 from hybridff.errors import InputError
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.refit_until_stable import StableFit, fit_stable
@@ -96,7 +96,7 @@ class BenchmarkFit:
     fit: FitOptions = field(default_factory=FitOptions)
     """How its coefficients are fitted."""
     correction: str | None = None
-    """Atoms with kernels beside the form: all, auto, n-pi-star, or numbers; see ``hybridff fit``."""
+    """Atoms with kernels beside the form: all, local, auto, n-pi-star, or numbers; see ``hybridff fit``."""
     kernels: CorrectionOptions = field(default_factory=CorrectionOptions)
     """How the kernels are trained."""
     gate: GateOptions = field(default_factory=GateOptions)
@@ -166,6 +166,7 @@ def fit_as_the_command_does(data: BenchmarkSet, rows: Split, how: BenchmarkFit, 
         atoms=atoms,
         options=how.kernels,
         posterior=posterior,
+        together=how.correction == LOCAL,
         seed=how.seed,
     )
     corrected = correct_stable(task, how.gate, say=say)

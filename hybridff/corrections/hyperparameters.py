@@ -179,9 +179,9 @@ def search(
     most: int,
     visit: Callable[[int, float], None] | None = None,
     *,
-    keep_one: bool = False,
+    kept: int = 0,
 ) -> SearchResult:
-    """Follow changes as long as they help, then switch off kernels that add too little; on request not the last one.
+    """Follow changes as long as they help, then switch off kernels that add too little, but for so many that are kept.
 
     ``most`` is how many hyperparameters may be scored on the way; ``visit`` is called after each with how many there
     were, and the best score so far.
@@ -207,7 +207,7 @@ def search(
                 better |= followed
                 if followed:
                     break
-    return _pruned(scored, found, best, len(begin.amplitudes) - keep_one)
+    return _pruned(scored, found, best, len(begin.amplitudes) - kept)
 
 
 def changes(n: int, *, width: bool, noise: bool, terms: bool) -> list[Change]:

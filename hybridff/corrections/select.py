@@ -16,6 +16,10 @@ from hybridff.molecules.radii import van_der_waals_sums
 from hybridff.molecules.rotors import chain_bonds
 from hybridff.units import ANGSTROM
 
+LOCAL = "local"
+"""Names the environments of all bonds."""
+_ENVIRONMENT = 2
+"""Bonds from one of the ends of a bond to the atoms around it."""
 _SMALL = 12
 """Most atoms of a molecule that needs no fragments."""
 _LARGEST = 8
@@ -55,7 +59,9 @@ class Contact:
 def chosen_atoms(
     text: str, molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]
 ) -> list[tuple[int, ...]]:
-    """The sets of atoms that "all", "auto", "n-pi-star", or numbers from 1 separated by commas mean; counted from 0.
+    """The sets of atoms that "all", "local", "auto", "n-pi-star", or numbers separated by commas mean; counted from 0.
+
+    Numbers in ``text`` count from 1.
 
     ``positions`` [nm] show which contacts there are. Raises ``InputError`` for anything else, for fewer than two atoms,
     and where no n→π* contact is found.
@@ -63,6 +69,8 @@ def chosen_atoms(
     n_atoms = len(molecule.numbers)
     if text == "all" or (text == "auto" and n_atoms <= _SMALL):
         return [tuple(range(n_atoms))]
+    if text == LOCAL:
+        return environments(molecule)
     if text == "auto":
         return fragments(molecule, positions)
     if text == "n-pi-star":
@@ -77,7 +85,7 @@ def chosen_atoms(
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
         raise InputError(
-            f"a correction is all, auto, n-pi-star, or atom numbers such as 1,2,8, not '{text}'."
+            f"a correction is all, local, auto, n-pi-star, or atom numbers such as 1,2,8, not '{text}'."
         ) from None
     for number in numbers:
         if not 1 <= number <= n_atoms:
@@ -85,6 +93,18 @@ def chosen_atoms(
     if len(numbers) < 2 or len(set(numbers)) < len(numbers):
         raise InputError(f"correction {text}: name at least two atoms, each once.")
     return [tuple(number - 1 for number in numbers)]
+
+
+def environments(molecule: Molecule) -> list[tuple[int, ...]]:
+    """What is around each bond: atoms within two bonds of one of its ends; sets inside of others are left out.
+
+    Bonds to atoms without other neighbours have none of their own. All atoms where there is no other bond.
+    """
+    apart, neighbours = bond_counts(molecule), molecule.neighbours
+    inner = [pair for pair in molecule.bonds.tolist() if all(len(neighbours[atom]) > 1 for atom in pair)]
+    sets = [set(np.flatnonzero(apart[pair].min(0) <= _ENVIRONMENT).tolist()) for pair in inner]
+    kept = [own for own in sets if not any(own < other for other in sets)]
+    return list(dict.fromkeys(tuple(sorted(own)) for own in kept)) or [tuple(range(len(molecule.numbers)))]
 
 
 def n_pi_star(molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]) -> list[Contact]:

@@ -1,7 +1,7 @@
 """ForceField: a molecule with its term table, parameters, and nonbonded interactions with other molecules."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from hybridff.gaff.formfile import read_form
 from hybridff.gaff.forms import Form, Share, build_form
 from hybridff.gaff.nonbonded import nonbonded_force
 from hybridff.gaff.openmm_forces import bonded_forces
-from hybridff.gaff.parameters import Parameters
+from hybridff.gaff.parameters import Parameters, Quantity
 from hybridff.gaff.products import without
 from hybridff.gaff.terms import TermTable
 from hybridff.gaff.userform import UserForm
@@ -127,6 +127,10 @@ class ForceField(EnergyModel):
     def with_values(self, values: Float[np.ndarray, " parameters"]) -> "ForceField":
         """A copy with other values in its parameter vector [internal units]."""
         return self._with(self.table, self.parameter_table.with_values(values))
+
+    def with_kinds(self, kinds: Mapping[str, Quantity]) -> "ForceField":
+        """A copy whose quantities have other prior widths or bounds."""
+        return self._with(self.table, replace(self.parameter_table, kinds=kinds))
 
     def with_corrections(self, corrections: Sequence[Correction]) -> "ForceField":
         """A copy with these corrections in place of its own."""

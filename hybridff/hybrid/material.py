@@ -45,6 +45,9 @@ class CorrectionTask:
     options: CorrectionOptions = field(default_factory=CorrectionOptions)
     posterior: Posterior | None = None
     """Posterior of the fit of the terms, whose coefficients are then unknowns too; None leaves them as they are."""
+    together: bool = False
+    """Whether the kernels are parts of one, as environments of all bonds are: all or none are kept, and all frames are
+    points unless the options say how many."""
     seed: int = 0
     """Seed of the order of the frames, of which the first are points before others."""
 
@@ -128,7 +131,7 @@ def candidates(task: CorrectionTask) -> tuple[tuple[Fragment, ...], ...]:
 def points_of_each(task: CorrectionTask) -> int | None:
     """Points of each kernel, if they are fewer than there are frames; None otherwise."""
     n = len(task.frames)
-    everything = all(len(group) == task.frames.positions.shape[1] for group in task.atoms)
+    everything = task.together or all(len(group) == task.frames.positions.shape[1] for group in task.atoms)
     wanted = task.options.points or (n if everything else _LOCAL_POINTS)
     return None if wanted >= n else wanted
 

@@ -92,7 +92,7 @@ def _search(choice: ChosenDescriptors, scores: Objective, most: int, say: Say, p
         wanted,
         most,
         _visit(most, say, progress),
-        keep_one=choice.partial,
+        kept=len(choice.training.fragments) if task.together else int(choice.partial),
     )
 
 

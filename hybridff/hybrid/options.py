@@ -15,7 +15,7 @@ class CorrectionOptions:
 
     points: int | None = None
     """Geometries that each kernel is a sum over, chosen to be unlike each other; all frames train it. If not given, 200
-    for kernels on some atoms, every frame for one on all atoms."""
+    for kernels on some atoms, every frame for one on all atoms and for local ones."""
 
     descriptor: Literal["auto", "distances", "angular"] = "auto"
     """What a kernel sees: inverse distances of all pairs of its atoms, as in sGDML, or also the angles and torsions of

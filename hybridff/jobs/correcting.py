@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hybridff.corrections.select import LOCAL
 from hybridff.errors import InputError
 from hybridff.export.modelfile import SavedModel
 from hybridff.fitting.posterior import Posterior
@@ -71,6 +72,7 @@ def correct_data(
         atoms=atoms,
         options=job.kernels,
         posterior=None if job.alone else posterior,
+        together=LOCAL in job.correction,
         seed=0 if job.split is None else job.split.seed,
     )
     result = correct_stable(task, job.gate, say=say, progress=progress)
@@ -108,7 +110,9 @@ def _rows(saved: SavedModel, data: Data, job: CorrectionJob, say: Say) -> Split:
 
 def _check(atoms: Sequence[tuple[int, ...]], data: Data, *, alone: bool) -> None:
     if not atoms:
-        raise InputError("a correction is all, auto, n-pi-star, or atom numbers such as 1,2,8; name at least one.")
+        raise InputError(
+            "a correction is all, local, auto, n-pi-star, or atom numbers such as 1,2,8; name at least one."
+        )
     left_out = set(range(len(data.molecule.numbers))) - {atom for group in atoms for atom in group}
     if alone and left_out:
         names = ", ".join(data.molecule.label(atom) for atom in sorted(left_out))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from hybridff.corrections.select import chosen_atoms
+from hybridff.corrections.select import LOCAL, chosen_atoms
 from hybridff.errors import FitError, InputError
 from hybridff.export.modelfile import SavedModel
 from hybridff.fitting.posterior import Posterior
@@ -23,14 +23,16 @@ from hybridff.hybrid.correcting import correct_stable
 from hybridff.hybrid.material import CorrectionTask, check_correctable
 from hybridff.hybrid.result import Corrected
 from hybridff.jobs.job import FitJob
+from hybridff.jobs.pretraining import Pretraining, Untaught, pretrained
 from hybridff.jobs.provenance import provenance
 from hybridff.jobs.reading import Data, parts_of, split_frames
+from hybridff.jobs.starting import form_at_start
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Progress, Say, part, quiet, silent
 from hybridff.stability.gate import StabilityReport
 
-_FIT, _KERNELS = 0.5, 0.5
-"""Shares of the progress, where there are kernels."""
+_PRETRAINING, _FIT = 0.5, 0.5
+"""Shares of the progress that pre-training takes, and the fit of what is left, where there are kernels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,8 @@ class FittedMolecule:
     """What became of the kernels that were asked for."""
     unseen: str = ""
     """A sentence on conformers that no training frame shows, if there are such."""
+    pretraining: Pretraining | None = None
+    """What a cheap level had taught the molecule before the fit, if that was asked for."""
 
     @property
     def seconds(self) -> float:
@@ -73,9 +77,12 @@ class _Member:
     split: Split
     parts: dict[str, Frames]
     stock: ForceField
+    parameters: ClassOneParameters
+    """Stock parameters."""
     force_field: ForceField
     """The form that is fitted, at its start."""
     kernel_atoms: list[tuple[int, ...]]
+    pretraining: Pretraining | None = None
 
     @property
     def validation(self) -> Frames:
@@ -103,30 +110,20 @@ def fit_data(
         if member.kernel_atoms:  # before the fit, which takes longer than to see that a correction cannot be
             name = member.force_field.molecule.name
             check_correctable(name, member.parts["train"], member.validation, member.kernel_atoms)
-    share = _FIT if any(member.kernel_atoms for member in members) else 1.0
+    begin = 0.0
+    if job.pretraining.pretrain != "none":
+        members, begin = _taught(members, job, say, part(progress, 0.0, _PRETRAINING)), _PRETRAINING
+    share = begin + (1.0 - begin) * (_FIT if any(member.kernel_atoms for member in members) else 1.0)
     stable = fit_stable(
         [(member.force_field, member.parts["train"]) for member in members],
         job.fit,
         [member.validation for member in members],
         job.gate,
-        part(progress, 0.0, share, "fit"),
+        part(progress, begin, share, "fit"),
         say,
     )
     kernels = part(progress, share, 1.0, "kernels")
     return [_fitted(member, i, members, stable, job, say, kernels) for i, member in enumerate(members)]
-
-
-def form_at_start(
-    molecule: Molecule,
-    parameters: ClassOneParameters,
-    job: FitJob,
-    geometries: Float[np.ndarray, "frames atoms 3"],
-) -> ForceField:
-    """The form that a job fits, as it begins; its reference lengths and angles are means over ``geometries`` [nm]."""
-    form = job.form
-    return ForceField.build(
-        molecule, parameters, form=form.parsed, share=form.share, fourier=form.fourier, geometries=geometries
-    )
 
 
 def atoms_of_kernels(
@@ -170,7 +167,14 @@ def _member(item: Data, job: FitJob, say: Say) -> _Member:
     for row in job.form.unmatched(force_field.parameter_table):
         say(f"Note: {placed.name}: nothing in the molecule fits the row {row!r} of {job.form.form}.")
     atoms = atoms_of_kernels(job.correction, placed, parts["train"].positions)
-    return _Member(item, rows, parts, stock, force_field, atoms)
+    return _Member(item, rows, parts, stock, parameters, force_field, atoms)
+
+
+def _taught(members: list[_Member], job: FitJob, say: Say, progress: Progress) -> list[_Member]:
+    """The molecules with what a cheap level has taught them as the start of the fit."""
+    untaught = [Untaught(own.stock.molecule, own.parameters, own.parts["train"]) for own in members]
+    found = pretrained(untaught, job, say, progress)
+    return [replace(own, force_field=one.force_field, pretraining=one) for own, one in zip(members, found, strict=True)]
 
 
 def _fitted(
@@ -194,6 +198,7 @@ def _fitted(
             atoms=member.kernel_atoms,
             options=job.kernels,
             posterior=posterior,
+            together=LOCAL in job.correction,
             seed=job.split.seed,
         )
         share = part(progress, i / len(members), (i + 1) / len(members))
@@ -215,6 +220,7 @@ def _fitted(
         about["stability"] = [*stable.remarks, *report.sentences()]
     if unseen:
         about["unseen"] = unseen
+    about |= {} if member.pretraining is None else {"pretrained": member.pretraining.sentence()}
     return FittedMolecule(
         job=job,
         model=SavedModel(force_field, offset, about),
@@ -229,6 +235,7 @@ def _fitted(
         posterior=posterior,
         correction=correction,
         unseen=unseen,
+        pretraining=member.pretraining,
     )
 
 
@@ -236,4 +243,10 @@ def _files(members: list[_Member], job: FitJob) -> list[Path]:
     """Everything that was read: data, the molecule's own file, the start's and the form's."""
     own = [] if job.molecule is None or len(job.molecule) >= 256 else [Path(job.molecule)]
     data = [file for member in members for file in member.data.files]
-    return [*data, *(path for path in own if path.is_file()), *job.starting.files, *job.form.files]
+    return [
+        *data,
+        *(path for path in own if path.is_file()),
+        *job.starting.files,
+        *job.form.files,
+        *job.pretraining.files,
+    ]

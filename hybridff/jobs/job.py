@@ -18,7 +18,7 @@ from hybridff.fitting.options import FitOptions
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.hybrid.options import CorrectionOptions
-from hybridff.jobs.options import DataOptions, ReportOptions, SplitOptions
+from hybridff.jobs.options import DataOptions, PretrainOptions, ReportOptions, SplitOptions
 from hybridff.stability.gate import GateOptions
 
 J = TypeVar("J", bound="Job")
@@ -126,6 +126,9 @@ class FitJob(Job):
     form: FormOptions = field(default_factory=FormOptions)
     """Functional form, and which parameters are one."""
 
+    pretraining: PretrainOptions = field(default_factory=PretrainOptions)
+    """What the fit knows before it sees the reference data."""
+
     fit: FitOptions = field(default_factory=FitOptions)
     """How to fit."""
 
@@ -142,8 +145,8 @@ class FitJob(Job):
     """SMILES, or an SDF, MOL2 or prmtop file; the data's own if left out."""
 
     correction: tuple[str, ...] = ()
-    """Atoms that an sGDML kernel is on: none, all, auto, n-pi-star, or numbers such as 1,2,8. Give it several times for
-    several kernels."""
+    """Atoms that an sGDML kernel is on: none, all, local, auto, n-pi-star, or numbers such as 1,2,8. Give it several
+    times for several kernels."""
 
     keep_posterior: bool = False
     """Write what the fit is unsure of, so that evaluate predicts errors."""
@@ -184,8 +187,8 @@ class CorrectionJob(Job):
     """What the report holds."""
 
     correction: tuple[str, ...] = ()
-    """Atoms that an sGDML kernel is on: none, all, auto, n-pi-star, or numbers such as 1,2,8. Give it several times for
-    several kernels."""
+    """Atoms that an sGDML kernel is on: none, all, local, auto, n-pi-star, or numbers such as 1,2,8. Give it several
+    times for several kernels."""
 
     alone: bool = False
     """Leave the model's terms out: kernels are all there is, as in sGDML."""

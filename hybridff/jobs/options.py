@@ -1,10 +1,12 @@
 """Options of a job that no other folder has: how data are read and split, and what the report shows."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from hybridff.analysis.methods import check_method_names
 from hybridff.errors import InputError
+from hybridff.export.modelfile import FILE_NAME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,44 @@ class DataOptions:
     def __post_init__(self) -> None:
         if self.max_energy is not None and not self.max_energy > 0:
             raise InputError(f"option max_energy has to be a positive number, not {self.max_energy}.")
+
+
+LEVELS = ("gfn2-xtb", "gfn1-xtb")
+"""Levels of theory that a fit may be pre-trained on by name."""
+_FEWEST, _MOST = 50, 10000
+"""Fewest and most frames of a cheap level."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainOptions:
+    """What the fit knows before it sees the reference data."""
+
+    pretrain: str = "none"
+    """Cheap knowledge that a fit in closed form begins with, instead of stock GAFF's: none; gfn2-xtb or gfn1-xtb, whose
+    frames are made; a file of frames at another level; or the folder of a model of the molecule, which may be
+    pre-trained itself."""
+
+    pretrain_frames: int = 600
+    """Frames of the level that are made."""
+
+    def __post_init__(self) -> None:
+        if not _FEWEST <= self.pretrain_frames <= _MOST:
+            raise InputError(
+                f"option pretrain_frames has to be between {_FEWEST} and {_MOST}, not {self.pretrain_frames}."
+            )
+        if self.pretrain not in ("none", *LEVELS) and not Path(self.pretrain).exists():
+            raise InputError(
+                f"option pretrain is {self.pretrain}, which is neither a file nor a folder; give none, "
+                f"{', '.join(LEVELS)}, a file of frames, or the folder of a model."
+            )
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file that frames come from, or that a model is in."""
+        path = Path(self.pretrain)
+        if self.pretrain in ("none", *LEVELS):
+            return ()
+        return (path / FILE_NAME,) if path.is_dir() else (path,)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -210,6 +210,8 @@ def _error_sentences(fitted: FittedMolecule, pair: BeforeAfter) -> tuple[str, ..
         f"before, {result.loss_end:.6g} after; residual deviations {result.noise.energy / KCAL_MOL:.2f} kcal/mol and "
         f"{result.noise.force / FORCE_KCAL:.2f} kcal/mol/Å; scale of the priors {result.prior_scale:g}.",
     ]
+    if fitted.pretraining is not None:
+        sentences.append(fitted.pretraining.sentence())
     if not result.converged:
         sentences.append("The fit stopped before it converged; raise --max-iterations.")
     if any(_worse(fitted.before[part], fitted.after[part]) for part in ("validation", "test") if part in fitted.after):

@@ -7,7 +7,8 @@ from hybridff.document.blocks import Section, Table
 from hybridff.fitting.fits import fit_together
 from hybridff.frames.accuracy import Errors, evaluate
 from hybridff.gaff.start import starting_parameters
-from hybridff.jobs.fitting import FittedMolecule, form_at_start
+from hybridff.jobs.fitting import FittedMolecule
+from hybridff.jobs.starting import form_at_start
 from hybridff.progress import Progress, silent
 from hybridff.report import pictures
 from hybridff.units import FORCE_KCAL, KCAL_MOL

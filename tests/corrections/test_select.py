@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from models import distorted, molecule
 
-from hybridff.corrections.select import chosen_atoms, fragments, n_pi_star
+from hybridff.corrections.select import chosen_atoms, environments, fragments, n_pi_star
 from hybridff.errors import InputError
 from hybridff.molecules.molecule import Molecule
 
@@ -35,6 +35,22 @@ def test_atoms_are_chosen_by_their_numbers_or_all_together() -> None:
     assert chosen_atoms("all", molecule("ethanol"), x) == [tuple(range(9))]
 
 
+def test_local_kernels_see_all_within_two_bonds_of_a_bond() -> None:
+    hexane = Molecule.from_smiles("CCCCCC")
+    found = environments(hexane)
+    assert len(found) == 3  # about the three bonds in the middle; those at the ends see less
+    # Carbons within two bonds of C2-C3, of C3-C4 and of C4-C5; hydrogens of the carbons that are one bond away.
+    carbons = [[atom for atom in own if hexane.numbers[atom] == 6] for own in found]
+    assert carbons == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5]]
+    assert [len(own) for own in found] == [5 + 9, 6 + 8, 5 + 9]
+    assert set().union(*found) == set(range(20))
+    assert chosen_atoms("local", hexane, np.zeros((1, 20, 3))) == found
+
+
+def test_a_molecule_without_inner_bonds_is_one_environment() -> None:
+    assert environments(Molecule.from_smiles("O")) == [(0, 1, 2)]
+
+
 def test_a_small_molecule_needs_no_fragments() -> None:
     assert chosen_atoms("auto", molecule("ethanol"), distorted("ethanol", 2)) == [tuple(range(9))]
 
@@ -42,7 +58,7 @@ def test_a_small_molecule_needs_no_fragments() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("some", "a correction is all, auto, n-pi-star, or atom numbers such as 1,2,8, not 'some'"),
+        ("some", "a correction is all, local, auto, n-pi-star, or atom numbers such as 1,2,8, not 'some'"),
         ("1,,2", "not '1,,2'"),
         ("0,1", "ethanol has no atom 0, only 1 to 9"),
         ("3,10", "ethanol has no atom 10, only 1 to 9"),

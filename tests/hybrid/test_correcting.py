@@ -20,13 +20,13 @@ from hybridff import Frames, evaluate, to_openmm
 from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import FitError
+from hybridff.export.hot_geometries import hot_geometries
 from hybridff.fitting.conformers import ConformerEnergies, UnseenConformers
 from hybridff.frames.accuracy import predict
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid import optimum
 from hybridff.hybrid.choice import choose
 from hybridff.hybrid.correcting import correct, correct_stable
-from hybridff.hybrid.hot_frames import hot_geometries
 from hybridff.hybrid.material import CorrectionInputs, CorrectionTask, prepare
 from hybridff.hybrid.optimum import optimise
 from hybridff.hybrid.options import CorrectionOptions
@@ -211,7 +211,7 @@ def test_kernels_leave_conformers_that_no_frame_shows_about_where_the_terms_have
 def test_kernels_with_few_points_leave_hot_geometries_to_terms_that_know_them() -> None:
     material = prepare(joint_task(points=20, descriptor="distances"))
     alone = material.task.force_field
-    hot = torch.as_tensor(hot_geometries(alone, material.task.frames.positions, 60, seed=5))
+    hot = torch.as_tensor(hot_geometries(alone, material.task.frames.positions, 60, 1000.0, seed=5))
     moved = []
     for frames in (material.hot, None):
         hybrid = outcome(replace(material, hot=frames)).force_field

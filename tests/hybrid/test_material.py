@@ -90,6 +90,7 @@ def test_kernels_on_some_atoms_have_no_more_points_than_dynamics_can_afford() ->
     assert points_of_each(replace(task, options=CorrectionOptions())) == 200
     everything = replace(task, atoms=[range(9)], options=CorrectionOptions())
     assert points_of_each(everything) is None
+    assert points_of_each(replace(task, options=CorrectionOptions(), together=True)) is None
 
 
 def test_hot_frames_are_beside_few_points_and_forms_with_a_posterior_alone() -> None:

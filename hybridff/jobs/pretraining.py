@@ -1,0 +1,144 @@
+"""A force field that a cheap level of theory has taught, from which the fit to the reference data begins.
+
+The fit to many frames of the cheap level is the mean of the prior of the fit to few reference frames: their difference
+is small and smooth, so that the prior around it is narrow (``fitting.difference``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from hybridff.errors import FitError, InputError
+from hybridff.export.modelfile import FILE_NAME, read_model
+from hybridff.fitting.difference import around
+from hybridff.fitting.fits import is_linear
+from hybridff.fitting.refit_until_stable import fit_stable
+from hybridff.frames.accuracy import evaluate
+from hybridff.frames.dataset import Frames
+from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.forcefield import ForceField
+from hybridff.jobs.job import FitJob
+from hybridff.jobs.options import LEVELS
+from hybridff.jobs.reading import read_data
+from hybridff.jobs.starting import form_at_start
+from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.progress import Progress, Say, part, parts, quiet, silent
+from hybridff.reference.level_frames import LevelSampling, level_frames
+from hybridff.reference.xtb import XTBLevel
+from hybridff.stability.gate import GateOptions
+from hybridff.units import FORCE_KCAL
+
+_FRAMES = 0.5
+"""Share of the progress that making frames takes; fitting takes the rest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Untaught:
+    """A molecule before any fit."""
+
+    molecule: Molecule
+    parameters: ClassOneParameters
+    """Stock GAFF."""
+    train: Frames
+    """The reference data that the fit after this one is to use."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pretraining:
+    """What a cheap level has taught one molecule."""
+
+    source: str
+    """The level in words, or the file or model."""
+    force_field: ForceField
+    """The fit to the cheap level, with the prior widths of what the reference data may change."""
+    n_frames: int | None
+    """Number of its frames; None for a model."""
+    force_rmse: float | None
+    """What the fit leaves of the forces of these frames [kJ/mol/nm]; None for a model."""
+    seconds: float
+    """Time for frames and fit [s]."""
+
+    def sentence(self) -> str:
+        """Where the fit began."""
+        if self.n_frames is None or self.force_rmse is None:
+            return f"The fit began with the model {self.source}."
+        return (
+            f"The fit began with one to {self.n_frames} frames of {self.source}, which leaves "
+            f"{self.force_rmse / FORCE_KCAL:.2f} kcal/mol/Å of their forces ({self.seconds:.0f} s with the frames)."
+        )
+
+
+def pretrained(
+    molecules: Sequence[Untaught], job: FitJob, say: Say = quiet, progress: Progress = silent
+) -> list[Pretraining]:
+    """Teach molecules that are fitted together what the job's option ``pretrain`` names.
+
+    Raises ``InputError`` for a file or model that is not of the molecule, and for forms that are not linear;
+    ``MissingProgramError`` where the level's program is missing.
+    """
+    wanted = job.pretraining.pretrain
+    begin = perf_counter()
+    if Path(wanted).is_dir():
+        return [_of_model(Path(wanted), own) for own in molecules]
+    shares = parts(part(progress, 0.0, _FRAMES, "cheap frames"), [1] * len(molecules))
+    frames = [_frames(own, job, say, share) for own, share in zip(molecules, shares, strict=True)]
+    pairs = [
+        (form_at_start(own.molecule, own.parameters, job, cheap.positions), cheap)
+        for own, cheap in zip(molecules, frames, strict=True)
+    ]
+    for force_field, _ in pairs:
+        _check_linear(force_field)
+    say("fit to the cheap level …")
+    found = fit_stable(
+        pairs, job.fit, gate=GateOptions(gate="none"), progress=part(progress, _FRAMES, 1.0, "fit to the cheap level")
+    ).result
+    seconds = perf_counter() - begin
+    return [
+        Pretraining(
+            cheap.theory or wanted,
+            around(force_field),
+            len(cheap),
+            evaluate(force_field, cheap).force_rmse,
+            seconds,
+        )
+        for force_field, cheap in zip(found.force_fields, frames, strict=True)
+    ]
+
+
+def _frames(own: Untaught, job: FitJob, say: Say, progress: Progress) -> Frames:
+    """Frames of the level, or of the file, that the job names."""
+    options, molecule = job.pretraining, own.molecule
+    if options.pretrain in LEVELS:
+        stock = ForceField.build(molecule, own.parameters)
+        small = form_at_start(own.molecule, own.parameters, job, own.train.positions)
+        _check_linear(small)
+        sampling = LevelSampling(stock, small, own.train.positions, options.pretrain_frames, job.split.seed)
+        return level_frames(sampling, XTBLevel(options.pretrain), say, progress)
+    (read,) = read_data([options.pretrain], molecule, job.reading)
+    if read.frames.forces is None:
+        raise FitError(f"{options.pretrain}: the data have no forces, which pre-training needs.")
+    return read.frames
+
+
+def _of_model(folder: Path, own: Untaught) -> Pretraining:
+    """A model of the same molecule as the start."""
+    if not (folder / FILE_NAME).is_file():
+        raise InputError(f"option pretrain: the folder {folder} has no {FILE_NAME}; name one that fit wrote.")
+    model = read_model(folder).force_field
+    check_same_elements(own.molecule, model.molecule.numbers, str(folder))
+    bonds, others = ({frozenset(bond) for bond in m.bonds.tolist()} for m in (own.molecule, model.molecule))
+    if len(own.molecule.numbers) != len(model.molecule.numbers) or bonds != others:
+        raise InputError(f"option pretrain: {folder} is a model of another molecule, or of another order of its atoms.")
+    if model.corrections:
+        raise InputError(f"option pretrain: {folder} has kernels; name a model without.")
+    _check_linear(model)
+    return Pretraining(str(folder), around(model), None, None, 0.0)
+
+
+def _check_linear(force_field: ForceField) -> None:
+    if not is_linear(force_field):
+        raise InputError(
+            f"option pretrain is for forms that are fitted in closed form, as class2 is, not for {force_field.form}; "
+            "leave it out, or choose another form."
+        )

@@ -1,0 +1,22 @@
+"""The form that a job fits, before any fit."""
+
+import numpy as np
+from jaxtyping import Float
+
+from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.forcefield import ForceField
+from hybridff.jobs.job import FitJob
+from hybridff.molecules.molecule import Molecule
+
+
+def form_at_start(
+    molecule: Molecule,
+    parameters: ClassOneParameters,
+    job: FitJob,
+    geometries: Float[np.ndarray, "frames atoms 3"],
+) -> ForceField:
+    """The form that a job fits, as it begins; its reference lengths and angles are means over ``geometries`` [nm]."""
+    form = job.form
+    return ForceField.build(
+        molecule, parameters, form=form.parsed, share=form.share, fourier=form.fourier, geometries=geometries
+    )
