@@ -114,7 +114,9 @@ def posteriors(system: LinearSystem, found: Estimate) -> tuple[Posterior, ...]:
         fitted = np.flatnonzero(column[position] >= 0)
         own = column[position[fitted]]
         widths: Float[np.ndarray, " own"] = problem.widths[own]
-        made.append(Posterior(fitted, found.covariance.root[:, own] * widths, means[own] / widths))
+        spread = found.covariance.root.T[own]  # rows, which are one piece of memory each
+        spread *= widths[:, None]
+        made.append(Posterior(fitted, spread.T, means[own] / widths))
     return tuple(made)
 
 

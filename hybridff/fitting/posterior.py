@@ -47,7 +47,7 @@ class Posterior:
         energy, force = np.empty(n_frames), np.empty(n_frames)
         design = DesignMatrix.of(force_field.table, n_parameters, force_field.parameter_table.values)
         block = max(1, _BLOCK_BYTES // (8 * len(self.spread) * positions[0].size))
-        weights = np.zeros((len(self.spread), n_parameters))
+        weights = np.zeros((len(self.spread), n_parameters), dtype=self.spread.dtype)
         weights[:, self.fitted] = self.spread
         for first in range(0, n_frames, block):
             part = slice(first, first + block)
@@ -104,7 +104,8 @@ class Posterior:
         for first in range(0, len(positions), block):
             some = positions[first : first + block]
             total += design.at(some).force_sums(random.choice((-1.0, 1.0), (*some.shape, _PROBES)))
-        return float(((self.spread @ total[self.fitted]) ** 2).sum()) / _PROBES / positions.size
+        sums = self.spread @ total[self.fitted].astype(self.spread.dtype)
+        return float((sums**2).sum()) / _PROBES / positions.size
 
 
 def predicted_errors(posterior: Posterior, force_field: ForceField, frames: Frames) -> dict[str, float]:

@@ -6,16 +6,18 @@ from scipy.optimize import lsq_linear
 from synthetic import class2, data, moved, unbounded
 from systems import least_squares, system_of
 
+from hybridff.fitting import estimate
 from hybridff.fitting.equations import EnergyRows
 from hybridff.fitting.estimate import (
     Covariance,
     Estimate,
     Hyperparameters,
+    rough,
     solve,
     with_conformers,
     within_bounds,
 )
-from hybridff.fitting.evidence import learn_noise
+from hybridff.fitting.evidence import learn_noise, noise_left
 from hybridff.fitting.noise import Noise
 
 
@@ -139,3 +141,50 @@ def test_the_trace_of_many_rows_by_probes_is_that_of_the_covariance() -> None:
     # Some 1000 directions that the columns leave free, of 64 probes: one in 250 by chance.
     assert found != exact
     assert found == pytest.approx(exact, rel=0.02)
+
+
+def test_the_root_of_many_coefficients_in_single_precision_gives_their_variances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(4)
+    rows, more = np.diag(np.logspace(0, 6, 50)) @ random.normal(size=(50, 150)), random.normal(size=(50, 3))
+    factor = np.linalg.cholesky(rows @ rows.T)
+    exact = Covariance(factor).with_observations(more).variances
+    monkeypatch.setattr(estimate, "_MANY", 1)
+    found = Covariance(factor).with_observations(more)
+    assert found.root.dtype == np.float32
+    np.testing.assert_allclose(found.variances, exact, rtol=1e-4)
+
+
+def test_noise_by_single_precision_is_that_by_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = class2("propyne")
+    system = system_of(start, data(moved(start, 0.2), 40, energy=1.0, force=30.0))
+    learnt = learn_noise(system)
+    exact = noise_left(system.data, solve(system, learnt))
+    monkeypatch.setattr(estimate, "_MANY", 1)
+    single = rough(system, learnt)
+    found = noise_left(system.data, single)
+    assert single.covariance.factor.dtype == np.float32
+    assert found.force == pytest.approx(exact.force, rel=1e-3)
+    # By probes, some of which are of the same sign by chance.
+    assert found.energy == pytest.approx(exact.energy, rel=0.05)
+
+
+def test_what_single_precision_cannot_hold_is_solved_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = class2("propyne")
+    system = system_of(start, data(start, 5))
+    exact = Hyperparameters(Noise(1e-30, 1e-30), np.ones(len(system.problem.fitted)))
+    monkeypatch.setattr(estimate, "_MANY", 1)
+    found = rough(system, exact)
+    assert found.covariance.factor.dtype == np.float64
+    np.testing.assert_array_equal(found.moves, solve(system, exact).moves)
+
+
+@pytest.mark.parametrize("separate", [0, 100])
+def test_energies_count_alike_one_by_one_and_summed_up(monkeypatch: pytest.MonkeyPatch, separate: int) -> None:
+    start = unbounded(class2("propyne"))
+    system = system_of(start, data(moved(start, 0.2), 40, energy=1.0, force=30.0))
+    monkeypatch.setattr(estimate, "_SEPARATE", separate)
+    found = solve(system, Hyperparameters(Noise(1.0, 30.0), np.ones(len(system.problem.fitted))))
+    expected = np.linalg.lstsq(*least_squares(system, found))[0]
+    np.testing.assert_allclose(found.moves, expected, rtol=0, atol=1e-6)
