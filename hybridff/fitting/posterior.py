@@ -33,7 +33,7 @@ class Posterior:
     fitted: Int[np.ndarray, " n"]
     """Which parameters of the force field it is about."""
     spread: Float[np.ndarray, "rank n"]
-    """The covariance of the coefficients is ``spread.T @ spread``."""
+    """The covariance of the coefficients is ``spread.T @ spread``; of many coefficients, in single precision."""
     mean_energies: Float[np.ndarray, " n"]
     """Mean of the energy columns over the training frames, as energies are known up to a constant."""
     scale: float = 1.0
@@ -83,6 +83,10 @@ class Posterior:
         if len(set(shapes)) != 1 or fitted.max(initial=0) >= n_parameters or fitted.min(initial=0) < 0:
             raise InputError(f"{path} belongs to another model; fit again with --keep-posterior.")
         return cls(fitted, spread, means, scale)
+
+    def in_double_precision(self) -> "Posterior":
+        """The same for those who project it, whose rounding would move what is held."""
+        return replace(self, spread=self.spread.astype(float, copy=False))
 
     def calibrated(self, force_field: ForceField, frames: Frames) -> "Posterior":
         """With the scale at which the mean squares of predicted and actual force errors of ``frames`` agree."""
