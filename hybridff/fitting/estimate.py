@@ -54,23 +54,22 @@ class Covariance:
         more = solve_triangular(self.factor, rows, lower=True, check_finite=False)
         return Covariance(self.factor, np.hstack([self.added, more]) if self.added.size else more)
 
-    @cached_property
     def root(self) -> Float[np.ndarray, "n n"]:
-        """Its transpose times itself is the covariance; of many coefficients, in single precision.
+        """A new matrix whose transpose times itself is the covariance; of many coefficients, in single precision.
 
         Rounding of a triangular inverse is of the order of that of its entries whatever the condition: variances of
         6500 coefficients of aspirin are good to 4e-5.
         """
-        precision = np.float64 if len(self.factor) < _MANY else np.float32
-        factor = np.array(self.factor, dtype=precision, order="F")
-        (invert,) = lapack.get_lapack_funcs(("trtri",), (factor,))
-        inverse, _ = invert(factor, lower=1, overwrite_c=1)
+        found = np.zeros(self.factor.shape, dtype=np.float64 if len(self.factor) < _MANY else np.float32)
+        _upper_product(self.factor.T, 1.0, found)
+        (invert,) = lapack.get_lapack_funcs(("trtri",), (found,))
+        inverse, _ = invert(found.T, lower=1, overwrite_c=1)
         return self._narrow(inverse)
 
     @cached_property
     def variances(self) -> Float[np.ndarray, " n"]:
         """The diagonal of the covariance."""
-        return np.einsum("ij,ij->j", self.root, self.root)
+        return column_squares(self.root())
 
     def total_variance(self, columns: Float[np.ndarray, "n columns"]) -> float:
         """Sum of the variances of some linear functions; of many, by random probes as in ``trace``."""
@@ -229,6 +228,11 @@ def _upper_product(one, factor, product):
     for i in prange(len(one)):
         for j in range(i, len(one)):
             product[i, j] = factor * one[i, j]
+
+
+def column_squares(matrix: Float[np.ndarray, "rows n"]) -> Float[np.ndarray, " n"]:
+    """Sum of the squares of each column."""
+    return np.einsum("ij,ij->j", matrix, matrix).astype(float)
 
 
 def _probes(n: int) -> Float[np.ndarray, "n probes"]:

@@ -29,7 +29,7 @@ def example(seed: int = 0, n: int = 5) -> Covariance:
 def test_the_covariance_is_the_inverse_of_what_its_factor_is_of() -> None:
     found = example()
     inverse = np.linalg.inv(found.factor @ found.factor.T)
-    np.testing.assert_allclose(found.root.T @ found.root, inverse, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.root().T @ found.root(), inverse, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found.variances, np.diag(inverse), rtol=1e-10)
     columns, weights = np.random.default_rng(1).normal(size=(5, 2)), np.arange(5.0)
     assert found.total_variance(columns) == pytest.approx(np.trace(columns.T @ inverse @ columns), rel=1e-10)
@@ -41,7 +41,7 @@ def test_observations_narrow_the_covariance_as_they_would_have_from_the_beginnin
     rows, before = random.normal(size=(5, 3)), example()
     found = before.with_observations(rows[:, :1]).with_observations(rows[:, 1:])
     inverse = np.linalg.inv(before.factor @ before.factor.T + rows @ rows.T)
-    np.testing.assert_allclose(found.root.T @ found.root, inverse, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.root().T @ found.root(), inverse, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found.variances, np.diag(inverse), rtol=1e-10)
     columns = random.normal(size=(5, 2))
     np.testing.assert_allclose(found.from_whitened(found.whitened(columns)), inverse @ columns, rtol=1e-10, atol=1e-12)
@@ -103,7 +103,7 @@ def test_the_closed_form_is_the_least_squares_solution() -> None:
     # The condition of the normal equations, bounded by the priors, takes some eight digits.
     np.testing.assert_allclose(found.moves, expected, rtol=0, atol=1e-6)
     covariance = np.linalg.inv(matrix.T @ matrix)
-    np.testing.assert_allclose(found.covariance.root.T @ found.covariance.root, covariance, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.covariance.root().T @ found.covariance.root(), covariance, rtol=0, atol=1e-6)
     np.testing.assert_allclose(found.covariance.variances, np.diag(covariance), rtol=1e-4)
     np.testing.assert_allclose(found.hyperparameters.precision, 0.7**-2)
 
@@ -152,7 +152,7 @@ def test_the_root_of_many_coefficients_in_single_precision_gives_their_variances
     exact = Covariance(factor).with_observations(more).variances
     monkeypatch.setattr(estimate, "_MANY", 1)
     found = Covariance(factor).with_observations(more)
-    assert found.root.dtype == np.float32
+    assert found.root().dtype == np.float32
     np.testing.assert_allclose(found.variances, exact, rtol=1e-4)
 
 
