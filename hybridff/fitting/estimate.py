@@ -1,15 +1,14 @@
 """The posterior of a linear fit at given hyperparameters: a Gaussian but for bounds."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float
-from numba import njit, prange
 from scipy import sparse
-from scipy.linalg import blas, cho_solve, cholesky, lapack, solve_triangular
+from scipy.linalg import blas, cho_solve, lapack, solve_triangular
 
 from hybridff.fitting.equations import EnergyRows, NormalEquations
 from hybridff.fitting.gauss_newton import bounded_quadratic
@@ -21,6 +20,8 @@ _RESOLUTION = 3e-7
 double precision three digits of these."""
 _MANY = 2000
 """Coefficients from which on a trace is estimated."""
+_BLOCK = 256
+"""Rows of a large matrix that are written at a time."""
 _SEPARATE = 4
 """Energies are summed up once where there is more than one for so many coefficients; fewer are added row by row."""
 _PROBES = 64
@@ -35,7 +36,7 @@ class Covariance:
     """
 
     factor: Float[np.ndarray, "n n"]
-    """Lower triangular factor L."""
+    """Lower triangular factor L; above the diagonal stands anything."""
     added: Float[np.ndarray, "n observations"] = field(default_factory=lambda: np.zeros((0, 0)))
     """The last observations W; there may be none."""
 
@@ -61,7 +62,7 @@ class Covariance:
         6500 coefficients of aspirin are good to 4e-5.
         """
         found = np.zeros(self.factor.shape, dtype=np.float64 if len(self.factor) < _MANY else np.float32)
-        _upper_product(self.factor.T, 1.0, found)
+        _write_upper(found, [(1.0, self.factor.T)])
         (invert,) = lapack.get_lapack_funcs(("trtri",), (found,))
         inverse, _ = invert(found.T, lower=1, overwrite_c=1)
         return self._narrow(inverse)
@@ -159,7 +160,10 @@ def _solution(system: LinearSystem, hyperparameters: Hyperparameters, precision:
     right += system.conformers.rows @ system.conformers.targets
     right += system.restraints.weights.T @ system.restraints.targets
     matrix = _inverse_covariance(system, replace(hyperparameters, noise=noise), precision)
-    factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+    (factorise,) = lapack.get_lapack_funcs(("potrf",), (matrix,))
+    factor, place = factorise(matrix, lower=1, overwrite_a=1, clean=0)
+    if place:
+        raise np.linalg.LinAlgError(f"the leading {place} rows are not positive definite.")
     moves = cho_solve((factor, True), right.astype(precision), check_finite=False).astype(float)
     return Estimate(moves, Covariance(factor), replace(hyperparameters, noise=noise), system.conformers)
 
@@ -169,13 +173,13 @@ def _inverse_covariance(
 ) -> Float[np.ndarray, "n n"]:
     """The lower triangle of the inverse of the posterior's covariance; above it stands anything."""
     data, noise = system.data, hyperparameters.noise
-    found = np.empty(data.force.matrix.shape, dtype=precision)
+    found, summands = np.empty(data.force.matrix.shape, dtype=precision), [(noise.force**-2, data.force.matrix)]
     rows = system.conformers.rows
     if _SEPARATE * len(data.energy) > len(rows):
-        _upper_sum(data.force.matrix, noise.force**-2, data.energy.quadratic.matrix, noise.energy**-2, found)
+        summands.append((noise.energy**-2, data.energy.quadratic.matrix))
     else:
-        _upper_product(data.force.matrix, noise.force**-2, found)
         rows = np.hstack([data.energy.rows / noise.energy, rows])
+    _write_upper(found, summands)
     (add_squares,) = blas.get_blas_funcs(("syrk",), (found,))
     found = add_squares(1.0, rows.astype(precision, copy=False), 1.0, found.T, lower=1, overwrite_c=1)
     own = sparse.tril(system.restraints.weights.T @ system.restraints.weights)
@@ -212,22 +216,12 @@ def within_bounds(found: Estimate, limits: tuple[Float[np.ndarray, " n"], Float[
     return replace(found, moves=moves)
 
 
-@njit(cache=True, parallel=True)
-@no_type_check
-def _upper_sum(one, factor, other, other_factor, total):
-    """Write the upper triangle of a weighted sum of two symmetric matrices; the rest stays as it is."""
-    for i in prange(len(one)):
-        for j in range(i, len(one)):
-            total[i, j] = factor * one[i, j] + other_factor * other[i, j]
-
-
-@njit(cache=True, parallel=True)
-@no_type_check
-def _upper_product(one, factor, product):
-    """Write the upper triangle of a symmetric matrix times a number; the rest stays as it is."""
-    for i in prange(len(one)):
-        for j in range(i, len(one)):
-            product[i, j] = factor * one[i, j]
+def _write_upper(total: Float[np.ndarray, "n n"], summands: Sequence[tuple[float, Float[np.ndarray, "n n"]]]) -> None:
+    """Write the upper triangle of a weighted sum of matrices; below the diagonal, little is touched."""
+    for first in range(0, len(total), _BLOCK):
+        own = slice(first, first + _BLOCK)
+        total[own, first:] = sum(factor * matrix[own, first:] for factor, matrix in summands)
+        total[own, own] = np.triu(total[own, own])  # below it stands anything, in a factor
 
 
 def column_squares(matrix: Float[np.ndarray, "rows n"]) -> Float[np.ndarray, " n"]:
