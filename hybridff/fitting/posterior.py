@@ -47,14 +47,15 @@ class Posterior:
         energy, force = np.empty(n_frames), np.empty(n_frames)
         design = DesignMatrix.of(force_field.table, n_parameters, force_field.parameter_table.values)
         block = max(1, _BLOCK_BYTES // (8 * len(self.spread) * positions[0].size))
-        weights = np.zeros((len(self.spread), n_parameters), dtype=self.spread.dtype)
-        weights[:, self.fitted] = self.spread
+        by_parameter = np.zeros((n_parameters, len(self.spread)), dtype=self.spread.dtype)
+        by_parameter[self.fitted] = self.spread.T
         for first in range(0, n_frames, block):
             part = slice(first, first + block)
             found = design.at(positions[part])
-            energies = self.spread @ (found.energy[self.fitted] - self.mean_energies[:, None])
-            energy[part] = np.sqrt((energies**2).sum(0))
-            force[part] = np.sqrt((found.combined_forces(weights) ** 2).sum(0).mean(1))
+            energies = found.energy[self.fitted] - self.mean_energies[:, None]
+            energy[part] = np.sqrt(((self.spread @ energies.astype(self.spread.dtype)) ** 2).sum(0))
+            forces = found.combined_forces(by_parameter.T)
+            force[part] = np.sqrt(np.einsum("rfc,rfc->f", forces, forces) / forces.shape[2])
         return self.scale * energy, self.scale * force
 
     def write(self, path: Path) -> None:
