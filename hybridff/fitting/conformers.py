@@ -17,6 +17,7 @@ from hybridff.fitting.relaxation import Relaxation, relaxation_of
 from hybridff.gaff.forcefield import ForceField
 from hybridff.geometry import torsion
 from hybridff.molecules.graph import chain_name
+from hybridff.molecules.limits import hot_limits
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.rotors import Rotor, equal_rotors, find_rotors, turn
 from hybridff.units import DEGREE, KCAL_MOL
@@ -133,18 +134,23 @@ def find_unseen_conformers(start: ForceField, frames: Float[np.ndarray, "frames 
 def false_minima(unseen: UnseenConformers, fitted: ForceField) -> ConformerEnergies | None:
     """Minima of a fitted force field at unseen angles, far below what the start makes of them; None without any.
 
-    The energies are those that the start has once it has relaxed them, torsions held.
+    The energies are those that the start has once it has relaxed them, torsions held. Minima with broken bonds or atoms
+    on top of each other are left out: they are no conformers, and energies like the start's there would spoil the fit
+    everywhere else.
     """
-    if not unseen.rotors:
+    if not unseen.rotors or not len(unseen.references):
         return None
     relaxation = relaxation_of(fitted, find_rotors(fitted.molecule), "compiled")
     references, zero = relaxation.references(unseen.frames)
     by_start: Relaxation | None = None
+    limits = hot_limits(unseen.start.molecule, unseen.references[0])
     found: dict[int, tuple[Float[np.ndarray, "atoms 3"], float]] = {}
     for conformer in unseen.conformers:
         positions, energy = relaxation.free(conformer)
-        level = round(energy / _EQUAL) if math.isfinite(energy) else 0
-        if not math.isfinite(energy) or level in found or not any(unseen.unseen_rotors(positions)):
+        if not math.isfinite(energy) or limits.fault(positions) is not None:
+            continue
+        level = round(energy / _EQUAL)
+        if level in found or not any(unseen.unseen_rotors(positions)):
             continue
         by_start = by_start or _relaxation_of_start(unseen.start, unseen.route)
         wanted = by_start.held(positions)[1] - unseen.zero

@@ -44,10 +44,13 @@ class QuadraticForm:
         return QuadraticForm(factor * self.matrix, factor * self.vector, factor * self.constant)
 
     def from_start(self, start: Float[np.ndarray, " n"]) -> "QuadraticForm":
-        """The same as a function of changes of all weights but the first, which stays at its start."""
+        """The same as a function of changes of all weights but the first, which stays at its start.
+
+        In the memory of this form's matrix, which is lost.
+        """
         image = self.matrix @ start
         constant = float(self.constant - 2 * self.vector @ start + start @ image)
-        return QuadraticForm(self.matrix[1:, 1:].copy(), (self.vector - image)[1:], max(constant, 0.0))
+        return QuadraticForm(_without_first(self.matrix), (self.vector - image)[1:], max(constant, 0.0))
 
     def subset(self, kept: Bool[np.ndarray, " n"]) -> "QuadraticForm":
         """The same as a function of some weights; the others are zero."""
@@ -118,7 +121,7 @@ class NormalEquations:
         return replace(self, energy=centred, means=(mean,))
 
     def from_start(self, start: Float[np.ndarray, " n"]) -> "NormalEquations":
-        """As functions of changes of all weights but the first, which stays at its start."""
+        """As functions of changes of all weights but the first, which stays at its start; these equations are lost."""
         assert not self.means, "centred equations have lost the means at the start"
         return replace(self, force=self.force.from_start(start), energy=self.energy.from_start(start))
 
@@ -178,3 +181,12 @@ def normal_equations(
     fill_upper(matrix)
     force_sums = QuadraticForm(matrix, vector, float((frames.forces**2).sum()))
     return NormalEquations(force_sums, frames.positions.size, EnergyRows(rows, frames.energies))
+
+
+def _without_first(matrix: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n_less_one n_less_one"]:
+    """A matrix without its first row and column, written over it."""
+    n = len(matrix) - 1
+    numbers = matrix.reshape(-1)
+    for i in range(n):
+        numbers[i * n : (i + 1) * n] = matrix[i + 1, 1:]
+    return numbers[: n * n].reshape(n, n)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hybridff.fitting.equations import NormalEquations
-from hybridff.fitting.estimate import Estimate, Hyperparameters, solve
+from hybridff.fitting.estimate import Estimate, Hyperparameters, rough, solve
 from hybridff.fitting.linear_problem import LinearSystem
 from hybridff.fitting.noise import LEAST, Noise, Squares
 
@@ -49,7 +49,7 @@ def learn_noise(system: LinearSystem, prior_scale: float = 1.0, rounds: int = _N
     found = Hyperparameters(system.noise, precision, prior_scale)
     known = [found.noise]
     for _ in range(rounds):
-        known.append(noise_left(system.data, solve(system, found)))
+        known.append(noise_left(system.data, rough(system, found)))
         found = replace(found, noise=known[-1])
         if max(map(abs, _steps(*known[-2:]))) < _TOLERANCE:
             return found

@@ -10,7 +10,14 @@ from jaxtyping import Float
 
 from hybridff.fitting.conformers import SEARCHES, false_minima
 from hybridff.fitting.equations import NormalEquations
-from hybridff.fitting.estimate import Estimate, Hyperparameters, solve, with_conformers, within_bounds
+from hybridff.fitting.estimate import (
+    Estimate,
+    Hyperparameters,
+    column_squares,
+    solve,
+    with_conformers,
+    within_bounds,
+)
 from hybridff.fitting.evidence import learn_noise, learn_widths
 from hybridff.fitting.linear_problem import LinearProblem, LinearSystem, conformer_rows
 from hybridff.fitting.noise import training_loss, weighted
@@ -76,14 +83,15 @@ def linear_result(
     """What an estimate says, its predicted deviations calibrated by ``validation`` frames where there are any."""
     problem, noise = system.problem, found.hyperparameters.noise
     force_fields = problem.force_fields(found.moves)
-    found_posteriors = posteriors(system, found)
+    root = found.covariance.root()
+    deviations = np.zeros(len(problem.start))
+    deviations[problem.fitted] = np.sqrt(column_squares(root)) * problem.widths
+    found_posteriors = posteriors(system, root)
     if validation and all(len(frames) and frames.forces is not None for frames in validation):
         found_posteriors = tuple(
             posterior.calibrated(force_field, frames)
             for posterior, force_field, frames in zip(found_posteriors, force_fields, validation, strict=True)
         )
-    deviations = np.zeros(len(problem.start))
-    deviations[problem.fitted] = np.sqrt(found.covariance.variances) * problem.widths
     nothing = np.zeros(len(problem.fitted))
     return FitResult(
         force_fields=force_fields,
@@ -106,15 +114,18 @@ def linear_result(
     )
 
 
-def posteriors(system: LinearSystem, found: Estimate) -> tuple[Posterior, ...]:
-    """What is known of each molecule's coefficients."""
+def posteriors(system: LinearSystem, root: Float[np.ndarray, "n n"]) -> tuple[Posterior, ...]:
+    """What is known of each molecule's coefficients, from a root of the covariance of all; may overwrite it."""
     problem, column = system.problem, system.problem.column_of
     made = []
     for position, means in zip(problem.positions, system.data.means, strict=True):
         fitted = np.flatnonzero(column[position] >= 0)
         own = column[position[fitted]]
         widths: Float[np.ndarray, " own"] = problem.widths[own]
-        made.append(Posterior(fitted, found.covariance.root[:, own] * widths, means[own] / widths))
+        alone = len(problem.positions) == 1 and np.array_equal(own, np.arange(len(root)))
+        spread = root.T if alone else root.T[own]  # rows, each one piece of memory
+        spread *= widths[:, None]
+        made.append(Posterior(fitted, spread.T, means[own] / widths))
     return tuple(made)
 
 

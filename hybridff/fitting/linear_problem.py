@@ -135,8 +135,10 @@ class LinearSystem:
         return cls(problem, data, restraint_rows(problem), conformer_rows(problem, at_start), noise)
 
     def without(self, dropped: Bool[np.ndarray, " n"]) -> "LinearSystem":
-        """The system with the terms of some fitted coefficients left out."""
-        return LinearSystem.of(self.problem.without(dropped), self.data.subset(~dropped), self.noise)
+        """The system with the terms of some fitted coefficients left out, which have no value at the start."""
+        problem = self.problem.without(dropped)
+        conformers = self.conformers.subset(~dropped)
+        return LinearSystem(problem, self.data.subset(~dropped), restraint_rows(problem), conformers, self.noise)
 
 
 def linear_system(problem: LinearProblem, frames: Sequence[Frames], progress: Progress | None = None) -> LinearSystem:

@@ -33,7 +33,7 @@ class Posterior:
     fitted: Int[np.ndarray, " n"]
     """Which parameters of the force field it is about."""
     spread: Float[np.ndarray, "rank n"]
-    """The covariance of the coefficients is ``spread.T @ spread``."""
+    """The covariance of the coefficients is ``spread.T @ spread``; of many coefficients, in single precision."""
     mean_energies: Float[np.ndarray, " n"]
     """Mean of the energy columns over the training frames, as energies are known up to a constant."""
     scale: float = 1.0
@@ -47,14 +47,15 @@ class Posterior:
         energy, force = np.empty(n_frames), np.empty(n_frames)
         design = DesignMatrix.of(force_field.table, n_parameters, force_field.parameter_table.values)
         block = max(1, _BLOCK_BYTES // (8 * len(self.spread) * positions[0].size))
-        weights = np.zeros((len(self.spread), n_parameters))
-        weights[:, self.fitted] = self.spread
+        by_parameter = np.zeros((n_parameters, len(self.spread)), dtype=self.spread.dtype)
+        by_parameter[self.fitted] = self.spread.T
         for first in range(0, n_frames, block):
             part = slice(first, first + block)
             found = design.at(positions[part])
-            energies = self.spread @ (found.energy[self.fitted] - self.mean_energies[:, None])
-            energy[part] = np.sqrt((energies**2).sum(0))
-            force[part] = np.sqrt((found.combined_forces(weights) ** 2).sum(0).mean(1))
+            energies = found.energy[self.fitted] - self.mean_energies[:, None]
+            energy[part] = np.sqrt(((self.spread @ energies.astype(self.spread.dtype)) ** 2).sum(0))
+            forces = found.combined_forces(by_parameter.T)
+            force[part] = np.sqrt(np.einsum("rfc,rfc->f", forces, forces) / forces.shape[2])
         return self.scale * energy, self.scale * force
 
     def write(self, path: Path) -> None:
@@ -84,6 +85,10 @@ class Posterior:
             raise InputError(f"{path} belongs to another model; fit again with --keep-posterior.")
         return cls(fitted, spread, means, scale)
 
+    def in_double_precision(self) -> "Posterior":
+        """The same for those who project it, whose rounding would move what is held."""
+        return replace(self, spread=self.spread.astype(float, copy=False))
+
     def calibrated(self, force_field: ForceField, frames: Frames) -> "Posterior":
         """With the scale at which the mean squares of predicted and actual force errors of ``frames`` agree."""
         assert frames.forces is not None
@@ -104,7 +109,8 @@ class Posterior:
         for first in range(0, len(positions), block):
             some = positions[first : first + block]
             total += design.at(some).force_sums(random.choice((-1.0, 1.0), (*some.shape, _PROBES)))
-        return float(((self.spread @ total[self.fitted]) ** 2).sum()) / _PROBES / positions.size
+        sums = self.spread @ total[self.fitted].astype(self.spread.dtype)
+        return float((sums**2).sum()) / _PROBES / positions.size
 
 
 def predicted_errors(posterior: Posterior, force_field: ForceField, frames: Frames) -> dict[str, float]:

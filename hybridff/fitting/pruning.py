@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from hybridff.errors import FitError
 from hybridff.fitting.conformers import find_unseen_conformers
-from hybridff.fitting.estimate import Hyperparameters, solve
+from hybridff.fitting.estimate import Hyperparameters, rough
 from hybridff.fitting.evidence import noise_left
 from hybridff.fitting.few_data import few_data, learnt_noise, variances
 from hybridff.fitting.linear_problem import LinearProblem, LinearSystem, linear_system, move_columns
@@ -105,7 +105,7 @@ def determined(problem: LinearProblem) -> tuple[LinearProblem, Noise | None]:
 def pruned(system: LinearSystem, limit: float) -> LinearSystem:
     """Leave out the rows that matter least, in a few rounds; those with a value at the start or bounds stay."""
     while len(system.problem.fitted) > limit:
-        found = solve(system, Hyperparameters(system.noise, np.ones(len(system.problem.fitted))))
+        found = rough(system, Hyperparameters(system.noise, np.ones(len(system.problem.fitted))))
         system = replace(system, noise=noise_left(system.data, found))
         score = np.where(system.problem.dispensable, found.moves**2 / found.covariance.variances, math.inf)
         n_rows = len(system.problem.fitted)

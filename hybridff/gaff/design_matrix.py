@@ -67,13 +67,16 @@ class Columns:
     def combined_forces(
         self, weights: Float[np.ndarray, "rows columns"]
     ) -> Float[np.ndarray, "rows frames components"]:
-        """Forces of several sums of columns [kJ/mol/nm]."""
+        """Forces of several sums of columns [kJ/mol/nm], in the precision of the weights.
+
+        Fastest with the weights of each column side by side in memory.
+        """
         n_frames = self.energy.shape[1]
-        found = np.empty((len(weights), n_frames, self.places.n_atoms, 3))
+        found = np.empty((len(weights), n_frames, self.places.n_atoms, 3), dtype=weights.dtype)
         for atom in range(self.places.n_atoms):
             own = self.places.of_atom(atom)
-            forces = self.forces[own].reshape(own.stop - own.start, 3 * n_frames)
-            some = weights[:, self.places.columns[own]] @ forces
+            forces = self.forces[own].reshape(own.stop - own.start, 3 * n_frames).astype(weights.dtype, copy=False)
+            some = weights.T[self.places.columns[own]].T @ forces
             found[:, :, atom] = some.reshape(len(weights), 3, n_frames).transpose(0, 2, 1)
         return found.reshape(len(weights), n_frames, 3 * self.places.n_atoms)
 

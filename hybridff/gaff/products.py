@@ -62,7 +62,7 @@ class _Products:
         self.topology = topology
         self.factors: list[Factor] = []
         self._index: dict[tuple, int] = {}
-        self._images: list[list[tuple[int, int]]] = []
+        self._images: list[dict[int, tuple[int, int]]] = []
 
     def number(self, factor: Factor) -> int:
         key = (factor.feature.name, factor.coordinate, factor.constants)
@@ -72,24 +72,28 @@ class _Products:
             self.factors.append(factor)
         return found
 
-    def image(self, number: int, generator: int) -> tuple[int, int]:
-        """Number and sign of a factor's image."""
+    def images(self, number: int) -> dict[int, tuple[int, int]]:
+        """Number and sign of a factor's image by each generator of the symmetries that does not leave it as it is."""
         while len(self._images) <= number:
-            factor, images = self.factors[len(self._images)], []
-            for maps in self.topology.images:
+            own, images = len(self._images), {}
+            factor = self.factors[own]
+            for generator, maps in enumerate(self.topology.images):
                 rows, signs = maps[factor.feature.coordinate]
                 sign = 1 if signs[factor.coordinate] > 0 else parity(factor)
-                images.append((self.number(factor._replace(coordinate=rows[factor.coordinate])), sign))
+                image = self.number(factor._replace(coordinate=rows[factor.coordinate])), sign
+                if image != (own, 1):
+                    images[generator] = image
             self._images.append(images)
-        return self._images[number][generator]
+        return self._images[number]
 
     def orbit(self, product: tuple[int, ...]) -> dict[tuple[int, ...], int]:
         """All images of a product with their signs; nothing if it is an image of minus itself."""
         signs, front, vanishes = {product: 1}, [product], False
         while front:
             here = front.pop()
-            for generator in range(len(self.topology.images)):
-                images = [self.image(number, generator) for number in here]
+            moved = [self.images(number) for number in here]
+            for generator in sorted(set().union(*moved)):
+                images = [own.get(generator, (number, 1)) for number, own in zip(here, moved, strict=True)]
                 there = tuple(sorted(number for number, _ in images))
                 sign = signs[here]
                 for _, own in images:

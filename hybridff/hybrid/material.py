@@ -1,7 +1,7 @@
 """What a correction is made from: its data, checked, and all that does not depend on hyperparameters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -97,6 +97,8 @@ def prepare(task: CorrectionTask) -> CorrectionInputs:
     Raises ``FitError`` for a force field that has corrections already, and as ``check_correctable`` does.
     """
     begun = perf_counter()
+    if task.posterior is not None:
+        task = replace(task, posterior=task.posterior.in_double_precision())
     force_field, frames, options = task.force_field, task.frames, task.options
     check_correctable(force_field.molecule.name, frames, task.validation, task.atoms)
     assert task.validation is not None

@@ -133,6 +133,18 @@ def test_a_minimum_at_unseen_angles_is_found_with_the_energy_that_the_start_give
     assert np.all(found.energies <= own - zero.mean() + 1e-6)
 
 
+def test_what_is_no_longer_the_molecule_is_no_false_minimum() -> None:
+    start = force_field("ethanol")
+    unseen = find_unseen_conformers(start, distorted("ethanol", 20))
+    model = with_wells(start, 30.0)
+    table = model.parameter_table
+    (place,) = (i for i, label in enumerate(table.labels) if "ho-oh" in label and table.quantities[i] == "bond r0")
+    values = table.values.copy()
+    values[place] *= 2
+    assert false_minima(unseen, model) is not None
+    assert false_minima(unseen, model.with_values(values)) is None
+
+
 def test_a_fit_to_one_conformer_keeps_near_the_start_at_others() -> None:
     start = class2("ethanol")
     system = pruned_system([(start, data(start, 60, energy=0.5, force=40.0))], FitOptions())

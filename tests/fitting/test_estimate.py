@@ -6,16 +6,18 @@ from scipy.optimize import lsq_linear
 from synthetic import class2, data, moved, unbounded
 from systems import least_squares, system_of
 
+from hybridff.fitting import estimate
 from hybridff.fitting.equations import EnergyRows
 from hybridff.fitting.estimate import (
     Covariance,
     Estimate,
     Hyperparameters,
+    rough,
     solve,
     with_conformers,
     within_bounds,
 )
-from hybridff.fitting.evidence import learn_noise
+from hybridff.fitting.evidence import learn_noise, noise_left
 from hybridff.fitting.noise import Noise
 
 
@@ -27,7 +29,7 @@ def example(seed: int = 0, n: int = 5) -> Covariance:
 def test_the_covariance_is_the_inverse_of_what_its_factor_is_of() -> None:
     found = example()
     inverse = np.linalg.inv(found.factor @ found.factor.T)
-    np.testing.assert_allclose(found.root.T @ found.root, inverse, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.root().T @ found.root(), inverse, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found.variances, np.diag(inverse), rtol=1e-10)
     columns, weights = np.random.default_rng(1).normal(size=(5, 2)), np.arange(5.0)
     assert found.total_variance(columns) == pytest.approx(np.trace(columns.T @ inverse @ columns), rel=1e-10)
@@ -39,7 +41,7 @@ def test_observations_narrow_the_covariance_as_they_would_have_from_the_beginnin
     rows, before = random.normal(size=(5, 3)), example()
     found = before.with_observations(rows[:, :1]).with_observations(rows[:, 1:])
     inverse = np.linalg.inv(before.factor @ before.factor.T + rows @ rows.T)
-    np.testing.assert_allclose(found.root.T @ found.root, inverse, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.root().T @ found.root(), inverse, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found.variances, np.diag(inverse), rtol=1e-10)
     columns = random.normal(size=(5, 2))
     np.testing.assert_allclose(found.from_whitened(found.whitened(columns)), inverse @ columns, rtol=1e-10, atol=1e-12)
@@ -101,7 +103,7 @@ def test_the_closed_form_is_the_least_squares_solution() -> None:
     # The condition of the normal equations, bounded by the priors, takes some eight digits.
     np.testing.assert_allclose(found.moves, expected, rtol=0, atol=1e-6)
     covariance = np.linalg.inv(matrix.T @ matrix)
-    np.testing.assert_allclose(found.covariance.root.T @ found.covariance.root, covariance, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.covariance.root().T @ found.covariance.root(), covariance, rtol=0, atol=1e-6)
     np.testing.assert_allclose(found.covariance.variances, np.diag(covariance), rtol=1e-4)
     np.testing.assert_allclose(found.hyperparameters.precision, 0.7**-2)
 
@@ -139,3 +141,50 @@ def test_the_trace_of_many_rows_by_probes_is_that_of_the_covariance() -> None:
     # Some 1000 directions that the columns leave free, of 64 probes: one in 250 by chance.
     assert found != exact
     assert found == pytest.approx(exact, rel=0.02)
+
+
+def test_the_root_of_many_coefficients_in_single_precision_gives_their_variances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(4)
+    rows, more = np.diag(np.logspace(0, 6, 50)) @ random.normal(size=(50, 150)), random.normal(size=(50, 3))
+    factor = np.linalg.cholesky(rows @ rows.T)
+    exact = Covariance(factor).with_observations(more).variances
+    monkeypatch.setattr(estimate, "_MANY", 1)
+    found = Covariance(factor).with_observations(more)
+    assert found.root().dtype == np.float32
+    np.testing.assert_allclose(found.variances, exact, rtol=1e-4)
+
+
+def test_noise_by_single_precision_is_that_by_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = class2("propyne")
+    system = system_of(start, data(moved(start, 0.2), 40, energy=1.0, force=30.0))
+    learnt = learn_noise(system)
+    exact = noise_left(system.data, solve(system, learnt))
+    monkeypatch.setattr(estimate, "_MANY", 1)
+    single = rough(system, learnt)
+    found = noise_left(system.data, single)
+    assert single.covariance.factor.dtype == np.float32
+    assert found.force == pytest.approx(exact.force, rel=1e-3)
+    # By probes, some of which are of the same sign by chance.
+    assert found.energy == pytest.approx(exact.energy, rel=0.05)
+
+
+def test_what_single_precision_cannot_hold_is_solved_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = class2("propyne")
+    system = system_of(start, data(start, 5))
+    exact = Hyperparameters(Noise(1e-30, 1e-30), np.ones(len(system.problem.fitted)))
+    monkeypatch.setattr(estimate, "_MANY", 1)
+    found = rough(system, exact)
+    assert found.covariance.factor.dtype == np.float64
+    np.testing.assert_array_equal(found.moves, solve(system, exact).moves)
+
+
+@pytest.mark.parametrize("separate", [0, 100])
+def test_energies_count_alike_one_by_one_and_summed_up(monkeypatch: pytest.MonkeyPatch, separate: int) -> None:
+    start = unbounded(class2("propyne"))
+    system = system_of(start, data(moved(start, 0.2), 40, energy=1.0, force=30.0))
+    monkeypatch.setattr(estimate, "_SEPARATE", separate)
+    found = solve(system, Hyperparameters(Noise(1.0, 30.0), np.ones(len(system.problem.fitted))))
+    expected = np.linalg.lstsq(*least_squares(system, found))[0]
+    np.testing.assert_allclose(found.moves, expected, rtol=0, atol=1e-6)

@@ -32,9 +32,13 @@ def test_learnt_noise_gives_itself_again() -> None:
 
 def test_data_that_a_form_follows_exactly_leave_a_little_noise() -> None:
     start = class2("propyne")
-    system = system_of(start, data(start, 40))
+    frames = data(start, 40)
+    system = system_of(start, frames)
     found = noise_left(system.data, solve(system, learn_noise(system)))
-    assert (found.energy, found.force) == (pytest.approx(1e-6, rel=0.1), 1e-5)
+    assert found.energy == pytest.approx(1e-6, rel=0.1)
+    # What rounding leaves of a sum of squares, 1e-16 of those of all forces, some ten times over.
+    assert frames.forces is not None
+    assert 1e-5 <= found.force < 5e-8 * np.sqrt((frames.forces**2).mean())
 
 
 def test_a_scale_of_the_priors_is_part_of_their_precision() -> None:

@@ -46,7 +46,7 @@ def test_noise_from_few_data_is_what_is_left_over_what_is_free() -> None:
     few, system = example()
     noise = Noise(0.5, 20.0)
     estimate = solve(system, Hyperparameters(noise, np.ones(len(system.problem.fitted))))
-    covariance = estimate.covariance.root.T @ estimate.covariance.root
+    covariance = estimate.covariance.root().T @ estimate.covariance.root()
     followed = np.trace(covariance @ system.data.force.matrix) / noise.force**2
     assert 0.2 < 1 - followed / system.data.n_forces < 0.9
     expected = np.sqrt(system.data.force_square(estimate.moves) / (system.data.n_forces - followed))

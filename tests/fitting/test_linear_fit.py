@@ -129,7 +129,7 @@ def test_two_molecules_with_nothing_in_common_are_two_fits() -> None:
     pairs = list(zip(starts, frames, strict=True))
     both = pruned_system(pairs, FitOptions())
     found = estimate(both, learn_noise(both), FitOptions())
-    of_both = posteriors(both, found)
+    of_both = posteriors(both, found.covariance.root())
     for i, (start, own) in enumerate(pairs):
         alone = system_of(start, own)
         given = Hyperparameters(found.hyperparameters.noise, np.ones(len(alone.problem.fitted)))
@@ -141,7 +141,9 @@ def test_two_molecules_with_nothing_in_common_are_two_fits() -> None:
         np.testing.assert_allclose(together / widths, separate / widths, rtol=0, atol=1e-6)
         x = distorted(start.molecule.name, 10, seed=9)
         deviations = of_both[i].deviations(start, x)
-        for one, other in zip(deviations, posteriors(alone, solution)[0].deviations(start, x), strict=True):
+        for one, other in zip(
+            deviations, posteriors(alone, solution.covariance.root())[0].deviations(start, x), strict=True
+        ):
             np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
