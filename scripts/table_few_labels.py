@@ -36,7 +36,7 @@ MACE = {
 MEV = EV / 1000
 
 
-def fitted(data: BenchmarkSet, n_train: int, seed: int, pretrain: str, gate: str) -> tuple[Errors, bool, float]:
+def fitted(data: BenchmarkSet, n_train: int, seed: int, pretrain: str, gate: GateOptions) -> tuple[Errors, bool, float]:
     """Errors on frames that nothing saw, whether the fit passed the gate, and seconds of pre-training and fit."""
     rows, begin = data.split(n_train, 0, len(data.frames), seed), perf_counter()
     train = data.frames.subset(rows.train)
@@ -44,17 +44,17 @@ def fitted(data: BenchmarkSet, n_train: int, seed: int, pretrain: str, gate: str
     if pretrain != "none":
         (taught,) = pretrained([Untaught(data.molecule, data.start, train)], hf.FitJob.of(pretrain=pretrain, seed=seed))
         start = taught.force_field
-    found = fit_stable([(start, train)], gate=GateOptions(gate=gate))
+    found = fit_stable([(start, train)], gate=gate)
     errors = evaluate(found.result.force_field, data.frames.subset(rows.test), found.result.energy_offset)
     return errors, found.passed, perf_counter() - begin
 
 
-def cell(found: Sequence[tuple[Errors, bool, float]], gate: str) -> list[str]:
+def cell(found: Sequence[tuple[Errors, bool, float]], gate: GateOptions) -> list[str]:
     """MAE of energies and forces, RMSE of forces, time, and how many passed the gate."""
     maes = [(e.energy_mae / MEV, (e.force_mae or np.nan) / (MEV / ANGSTROM)) for e, _, _ in found]
     energy, force = np.mean(maes, 0)
     rmse = float(np.mean([(e.force_rmse or np.nan) / FORCE_KCAL for e, _, _ in found]))
-    passed = "" if gate == "none" else f", {sum(ok for _, ok, _ in found)} of {len(found)} stable"
+    passed = "" if gate.gate == "none" else f", {sum(ok for _, ok, _ in found)} of {len(found)} stable"
     return [f"{energy:.1f} / {force:.1f}", f"{rmse:.2f}", f"{np.mean([s for _, _, s in found]):.0f} s{passed}"]
 
 
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--pretrain", nargs="+", default=["none", "gfn2-xtb"])
     parser.add_argument("--gate", choices=("short", "full", "none"), default="none")
     options = parser.parse_args()
-    header = ["set", "labels"]
+    header, gate = ["set", "labels"], GateOptions(gate=options.gate)
     for name in options.pretrain:
         header += [f"pretrain {name}: energy / force MAE [meV, meV/Å]", "force RMSE [kcal/mol/Å]", "time"]
 
@@ -76,8 +76,8 @@ def main() -> None:
             for n_train in options.train:
                 cells = [name, str(n_train)]
                 for pretrain in options.pretrain:
-                    found = [fitted(data, n_train, seed, pretrain, options.gate) for seed in range(options.seeds)]
-                    cells += cell(found, options.gate)
+                    found = [fitted(data, n_train, seed, pretrain, gate) for seed in range(options.seeds)]
+                    cells += cell(found, gate)
                 energy, force = MACE.get(name, (np.nan, np.nan))
                 yield [*cells, f"{energy} / {force}" if n_train == 50 else ""]
 

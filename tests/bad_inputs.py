@@ -1228,6 +1228,27 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "a lone pair of CCO faces a carbonyl group in fewer than 1% of the frames",
     ),
     BadInput(
+        "pre-training by what there is not",
+        "fit ethanol.npz --pretrain gfn3-xtb --charges charges.txt --out out",
+        "option pretrain is gfn3-xtb, which is neither a file nor a folder; give none, gfn2-xtb, gfn1-xtb, a file of "
+        "frames, or the folder of a model",
+    ),
+    BadInput(
+        "pre-training of a form that is not linear",
+        "fit ethanol.npz --pretrain ethanol.npz --form morse --charges charges.txt --out out",
+        "option pretrain is for forms that are fitted in closed form, as class2 is, not for morse",
+    ),
+    BadInput(
+        "pre-training by a folder without a model",
+        "fit ethanol.npz --pretrain . --charges charges.txt --out out",
+        "option pretrain: the folder . has no model.json; name one that fit wrote",
+    ),
+    BadInput(
+        "pre-training on next to nothing",
+        "fit ethanol.npz --pretrain gfn2-xtb --pretrain-frames 3 --charges charges.txt --out out",
+        "option pretrain_frames has to be between 50 and 10000, not 3",
+    ),
+    BadInput(
         "no correction and another",
         "fit ethanol.npz --correction none --correction all --charges charges.txt --out out",
         "correction none stands alone",
