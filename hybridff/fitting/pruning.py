@@ -63,11 +63,14 @@ def pruned_system(
 
 
 def with_most_significant(problem: LinearProblem, most: int) -> LinearProblem:
-    """The problem with at most so many rows: those whose forces are largest, in units of their prior widths."""
+    """The problem with at most so many rows: those whose forces are largest, in units of their prior widths.
+
+    Rows with a value at the start or bounds stay, how many they may be.
+    """
     if len(problem.fitted) <= most:
         return problem
     significance = np.where(problem.dispensable, force_squares(problem), math.inf)
-    return problem.without(~_largest(significance, most))
+    return problem.without(~_largest(significance, max(most, int(np.isinf(significance).sum()))))
 
 
 def force_squares(problem: LinearProblem) -> Float[np.ndarray, " n"]:
@@ -99,7 +102,8 @@ def determined(problem: LinearProblem) -> tuple[LinearProblem, Noise | None]:
     score = np.where(problem.dispensable, information, math.inf)
     n_told = int((score >= _UNDETERMINED / (1 - _UNDETERMINED)).sum())
     most = max(_ENOUGH, int(_PER_DATUM * sum(frames.positions.size for frames in every)))
-    return problem.without(~_largest(score, min(n_told, most))), noise
+    kept = max(min(n_told, most), int(np.isinf(score).sum()))
+    return problem.without(~_largest(score, kept)), noise
 
 
 def pruned(system: LinearSystem, limit: float) -> LinearSystem:

@@ -51,7 +51,7 @@ class PretrainOptions:
     frames are made; a file of frames at another level; or the folder of a model of the molecule, which may be
     pre-trained itself."""
 
-    pretrain_frames: int = 600
+    pretrain_frames: int = 1000
     """Frames of the level that are made."""
 
     def __post_init__(self) -> None:

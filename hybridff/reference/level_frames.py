@@ -25,7 +25,7 @@ _GIVEN, _CONFORMERS, _BY_STOCK = 100, 40, 60
 """Most geometries that are given, conformers of RDKit, and geometries of dynamics with stock GAFF at ``_MILD``."""
 _MILD = 400.0
 """Temperature of the dynamics with stock GAFF [K]."""
-_TEMPERATURES = (300.0, 600.0, 900.0, 1200.0)
+_TEMPERATURES = (300.0, 450.0, 600.0, 900.0, 1200.0)
 """Temperatures of the dynamics with the small fit [K]."""
 _LEAST = 30
 """Fewest frames that are of use."""

@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -130,6 +131,21 @@ def test_few_data_keep_the_rows_that_they_say_most_about(monkeypatch: pytest.Mon
     left_out = np.array([name not in kept for name in names])
     free = problem.dispensable & ~left_out
     assert variances.covariance.variances[left_out].min() > variances.covariance.variances[free].max() - 1e-9
+
+
+@pytest.mark.parametrize("limit", [determined, lambda problem: (with_most_significant(problem, 10), None)])
+def test_few_data_keep_all_rows_of_a_start_that_was_fitted_before(
+    monkeypatch: pytest.MonkeyPatch, limit: Callable[[LinearProblem], tuple[LinearProblem, object]]
+) -> None:
+    monkeypatch.setattr(pruning, "_ENOUGH", 10)
+    start = class2("acetaldehyde")
+    table = start.parameter_table
+    fitted_before = start.with_values(table.values + 0.1 * table.adjustable)
+    frames = data(start, 3, energy=5.0, force=300.0)
+    unseen = find_unseen_conformers(fitted_before, frames.positions)
+    problem = LinearProblem.of([(fitted_before, frames)], [unseen])
+    fewer, _ = limit(problem)
+    assert len(fewer.fitted) == len(problem.fitted)
 
 
 def test_molecules_with_too_many_atoms_for_a_preview_keep_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
