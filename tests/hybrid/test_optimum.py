@@ -75,6 +75,14 @@ def test_a_kernel_without_gain_is_switched_off(material: CorrectionInputs) -> No
     assert found.gains == (0.0,)
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_of_kernels_that_are_parts_of_one_none_is_switched_off_alone(*, together: bool) -> None:
+    own = choose(prepare(replace(spring_task(), atoms=[ATOMS, (3, 4, 5)], together=together)))
+    found = optimise(replace(own, predictions=lambda state: -1.0 if state.amplitudes[0] else 0.0))
+    assert found.hyperparameters.amplitudes[0] > 0
+    assert (found.hyperparameters.amplitudes[1] > 0) == together
+
+
 def test_progress_is_the_share_of_the_search(material: CorrectionInputs) -> None:
     seen: list[float] = []
     optimise(choice(material, rising), progress=lambda fraction, what="", /: seen.append(fraction))
