@@ -23,7 +23,7 @@ from hybridff.hybrid.correcting import correct_stable
 from hybridff.hybrid.material import CorrectionTask, check_correctable
 from hybridff.hybrid.result import Corrected
 from hybridff.jobs.job import FitJob
-from hybridff.jobs.pretraining import Pretraining, Untaught, pretrained
+from hybridff.jobs.pretraining import Pretraining, Untaught, pretrained, with_level
 from hybridff.jobs.provenance import provenance
 from hybridff.jobs.reading import Data, parts_of, split_frames
 from hybridff.jobs.starting import form_at_start
@@ -110,9 +110,10 @@ def fit_data(
         if member.kernel_atoms:  # before the fit, which takes longer than to see that a correction cannot be
             name = member.force_field.molecule.name
             check_correctable(name, member.parts["train"], member.validation, member.kernel_atoms)
-    begin = 0.0
-    if job.pretraining.pretrain != "none":
-        members, begin = _taught(members, job, say, part(progress, 0.0, _PRETRAINING)), _PRETRAINING
+    begin, most = 0.0, max(len(member.split.train) for member in members)
+    teaching = with_level(job, members[0].force_field, most)
+    if teaching.pretraining.pretrain != "none":
+        members, begin = _taught(members, teaching, say, part(progress, 0.0, _PRETRAINING)), _PRETRAINING
     share = begin + (1.0 - begin) * (_FIT if any(member.kernel_atoms for member in members) else 1.0)
     stable = fit_stable(
         [(member.force_field, member.parts["train"]) for member in members],

@@ -48,8 +48,8 @@ class PretrainOptions:
 
     pretrain: str = "none"
     """Cheap knowledge that a fit in closed form begins with, instead of stock GAFF's: none; gfn2-xtb or gfn1-xtb, whose
-    frames are made; a file of frames at another level; or the folder of a model of the molecule, which may be
-    pre-trained itself."""
+    frames are made; auto, which is gfn2-xtb where that helps (few training frames, tblite installed); a file of frames
+    at another level; or the folder of a model of the molecule, which may be pre-trained itself."""
 
     pretrain_frames: int = 1000
     """Frames of the level that are made."""
@@ -59,9 +59,9 @@ class PretrainOptions:
             raise InputError(
                 f"option pretrain_frames has to be between {_FEWEST} and {_MOST}, not {self.pretrain_frames}."
             )
-        if self.pretrain not in ("none", *LEVELS) and not Path(self.pretrain).exists():
+        if self.pretrain not in ("none", "auto", *LEVELS) and not Path(self.pretrain).exists():
             raise InputError(
-                f"option pretrain is {self.pretrain}, which is neither a file nor a folder; give none, "
+                f"option pretrain is {self.pretrain}, which is neither a file nor a folder; give none, auto, "
                 f"{', '.join(LEVELS)}, a file of frames, or the folder of a model."
             )
 
@@ -69,7 +69,7 @@ class PretrainOptions:
     def files(self) -> tuple[Path, ...]:
         """The file that frames come from, or that a model is in."""
         path = Path(self.pretrain)
-        if self.pretrain in ("none", *LEVELS):
+        if self.pretrain in ("none", "auto", *LEVELS):
             return ()
         return (path / FILE_NAME,) if path.is_dir() else (path,)
 

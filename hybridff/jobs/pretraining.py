@@ -5,7 +5,7 @@ is small and smooth, so that the prior around it is narrow (``fitting.difference
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -25,12 +25,17 @@ from hybridff.jobs.starting import form_at_start
 from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.progress import Progress, Say, part, parts, quiet, silent
 from hybridff.reference.level_frames import LevelSampling, level_frames
-from hybridff.reference.xtb import XTBLevel
+from hybridff.reference.xtb import XTBLevel, xtb_is_there
 from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL
 
 _FRAMES = 0.5
 """Share of the progress that making frames takes; fitting takes the rest."""
+
+
+_FEW = 150
+"""Most training frames of a molecule for which ``auto`` takes a cheap level: with 250 of uracil, errors are larger with
+it than without (docs/results/few-labels.md)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +72,14 @@ class Pretraining:
             f"The fit began with one to {self.n_frames} frames of {self.source}, which leaves "
             f"{self.force_rmse / FORCE_KCAL:.2f} kcal/mol/Å of their forces ({self.seconds:.0f} s with the frames)."
         )
+
+
+def with_level(job: FitJob, start: ForceField, n_train: int) -> FitJob:
+    """The job, with a level or none in place of ``auto``, for so many training frames of each molecule."""
+    if job.pretraining.pretrain != "auto":
+        return job
+    helps = n_train <= _FEW and is_linear(start) and xtb_is_there()
+    return replace(job, pretraining=replace(job.pretraining, pretrain=LEVELS[0] if helps else "none"))
 
 
 def pretrained(

@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bad_inputs import zero_charges
+from models import force_field
 
 from hybridff.errors import InputError
 from hybridff.export.modelfile import write_model
 from hybridff.fitting.difference import FACTOR
 from hybridff.frames.reading import read_frames
 from hybridff.gaff.class2 import KINDS
+from hybridff.gaff.forms import Form
 from hybridff.jobs.fitting import FittedMolecule, fit_data
 from hybridff.jobs.job import FitJob
+from hybridff.jobs.pretraining import with_level
 from hybridff.jobs.reading import read_data
 from hybridff.jobs.stock import parametrize
 
@@ -84,3 +87,16 @@ def test_frames_of_a_cheap_level_are_made_and_taught(workplace: Path) -> None:
     assert plain.after["test"].force_rmse is not None
     assert taught.after["test"].force_rmse is not None
     assert taught.after["test"].force_rmse < 0.7 * plain.after["test"].force_rmse
+
+
+def test_auto_is_a_cheap_level_where_that_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def level(n_train: int, form: Form = "class2", *, installed: bool = True) -> str:
+        monkeypatch.setattr("hybridff.jobs.pretraining.xtb_is_there", lambda: installed)
+        job = with_level(FitJob.of(pretrain="auto"), force_field("ethanol", form=form), n_train)
+        return job.pretraining.pretrain
+
+    assert level(50) == "gfn2-xtb"
+    assert level(200) == "none"
+    assert level(50, "harmonic") == "none"
+    assert level(50, installed=False) == "none"
+    assert with_level(FitJob.of(pretrain="gfn1-xtb"), force_field("ethanol"), 200).pretraining.pretrain == "gfn1-xtb"
