@@ -1230,8 +1230,8 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "pre-training by what there is not",
         "fit ethanol.npz --pretrain gfn3-xtb --charges charges.txt --out out",
-        "option pretrain is gfn3-xtb, which is neither a file nor a folder; give none, auto, gfn2-xtb, gfn1-xtb, a file "
-        "of frames, or the folder of a model",
+        "option pretrain is gfn3-xtb, which is neither a file nor a folder; give none, auto, gfn2-xtb, gfn1-xtb, a "
+        "file of frames, or the folder of a model",
     ),
     BadInput(
         "pre-training of a form that is not linear",
