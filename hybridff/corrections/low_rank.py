@@ -50,7 +50,7 @@ def partial_cholesky(kernels: Sequence[KernelCovariance], rank: int, seed: int =
     assert isinstance(left, Tensor)
     total, random = float(left.sum()), np.random.default_rng(seed)
     found = left.new_zeros(len(left) + len(kernels[0].points), rank)
-    known: list[Tensor] = []
+    known = [torch.zeros(0, dtype=torch.long, device=left.device)]
     done = 0
     while done < rank:
         share = left.clamp(min=0).numpy(force=True)
