@@ -7,6 +7,7 @@ code of the loops, and does not see that a formula has changed: after a change t
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, no_type_check
 
 import numpy as np
@@ -21,6 +22,8 @@ from hybridff.corrections.kernel import MATERN, KernelExpansion, inverse_scale
 from hybridff.elementary import exp
 
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"arcp", "contract", "nsz", "reassoc"}}
+_ROWS, _COLUMNS = 512, 1536
+"""Geometries and permuted points whose products are computed at once, and stay in the processor's cache."""
 _PARTS = 8
 """Parts for each thread, some of which other programs slow down."""
 _fast = njit(cache=True, nogil=True, **_OPTIONS)
@@ -61,12 +64,30 @@ def sums(
 ) -> tuple[Float[Tensor, " frames"], Float[Tensor, "frames entries"]]:
     """Energies [kJ/mol] of descriptors [1/nm], less the constant, and their derivatives by the entries [nm kJ/mol].
 
-    On as many threads as torch has.
+    On as many threads as torch has, by products of matrices: |x - y|² = |x|² + |y|² - 2 x·y, from a centre that no
+    permutation moves.
     """
-    found, rows = _arrays(expansion), x.contiguous().numpy()
-    energies, by_x = np.zeros(len(rows)), np.zeros_like(rows)
-    _in_threads(len(rows), lambda part: _sums(rows[part], found, energies[part], by_x[part]))
-    return torch.from_numpy(energies), torch.from_numpy(by_x)
+    points, weights, energy_weights = expansion.expanded()
+    centre, s = points.mean(0), inverse_scale(expansion.width)
+    x, points = x - centre, points - centre
+    last = points.new_zeros(len(points)) if energy_weights is None else energy_weights
+    of_points = (points**2).sum(1), (points * weights).sum(1), last
+    energies, by_x = x.new_zeros(len(x)), torch.zeros_like(x)
+    for first in range(0, len(x), _ROWS):
+        rows, out = x[first : first + _ROWS], by_x[first : first + _ROWS]
+        sizes, own = (rows**2).sum(1).numpy(), energies[first : first + _ROWS].numpy()
+        for start in range(0, len(points), _COLUMNS):
+            part = slice(start, start + _COLUMNS)
+            products, along = rows @ points[part].T, rows @ weights[part].T
+            columns = tuple(array[part].numpy() for array in of_points)
+            _in_threads(len(rows), partial(_between_some, s, (sizes, products.numpy(), along.numpy(), own), columns))
+            out += products.sum(1)[:, None] * rows
+            out.addmm_(products, points[part], alpha=-1).addmm_(along, weights[part], alpha=-1)
+    return energies, by_x
+
+
+def _between_some(s: float, rows: tuple[np.ndarray, ...], columns: tuple[np.ndarray, ...], part: slice) -> None:
+    _between(s, tuple(array[part] for array in rows), columns)
 
 
 def each(
@@ -99,10 +120,21 @@ def _arrays(expansion: KernelExpansion) -> tuple[Any, ...]:
 
 @_fast
 @no_type_check
-def _sums(x, expansion, energies, by_x):
-    """Fills in energies and their derivatives, which are zero, of several geometries."""
-    for i in range(len(x)):
-        energies[i] = _summed(x[i], expansion, by_x[i])
+def _between(s, rows, columns):
+    """Adds to energies what points give some geometries.
+
+    Their scalar products become the factors of u in the derivative, those of geometries and force weights the factors
+    of the latter.
+    """
+    sizes, products, along, energies = rows
+    of_points, along_points, weights = columns
+    for i in range(len(sizes)):
+        energy = 0.0
+        for j in range(len(weights)):
+            square = max(sizes[i] + of_points[j] - 2 * products[i, j], 0.0)
+            own, products[i, j], along[i, j] = _point(s, square, along[i, j] - along_points[j], weights[j])
+            energy += own
+        energies[i] += energy
 
 
 @_fast

@@ -14,14 +14,16 @@ from functools import cached_property
 from time import perf_counter
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from hybridff.cache import Checkpoint
-from hybridff.corrections.conjugate import State, beginning, step
+from hybridff.corrections.conjugate import Operator, State, beginning, step
 from hybridff.corrections.covariance import Points
+from hybridff.corrections.factors import HeldFactor
 from hybridff.corrections.fragment import Fragment
-from hybridff.corrections.low_rank import LowRankInverse, partial_cholesky
+from hybridff.corrections.low_rank import ExtendedInverse, LowRankInverse, PartialCholesky, partial_cholesky
 from hybridff.corrections.posterior import Priors, noise_variances
 from hybridff.corrections.products import KernelCovariance
 from hybridff.errors import InputError
@@ -45,8 +47,10 @@ class Data:
     """Forces in the basis of all frames [kJ/mol/nm], their energies, then energies of pseudo-frames [kJ/mol]."""
     n_forces: int
     """Number of forces among the values."""
-    factors: Sequence[Float[Tensor, "n _"]]
-    """Change of the values by each other unknown, moved by its prior deviation; in single or double precision."""
+    offset: Float[Tensor, "n 1"]
+    """Change of the values by an unknown zero of energy, moved by its prior deviation."""
+    coefficients: Sequence[HeldFactor]
+    """Change of the values by all other unknowns, moved by their prior deviations: one factor, or none."""
     pseudo_deviations: Float[np.ndarray, " pseudo_frames"]
     """Deviations of the energies of pseudo-frames, over that of the noise of forces [nm]."""
 
@@ -66,12 +70,43 @@ class IterativeEquations:
         self._noise = noise_variances(
             data.values, data.n_forces, data.pseudo_deviations, priors.force_noise, priors.energy_noise
         )
-        self._rank = rank
+        self._rank, self._others = rank, False
 
     @cached_property
-    def factor(self) -> Float[Tensor, "n rank"]:
+    def factor(self) -> PartialCholesky:
         """A factor of nearly the kernels' covariance."""
         return partial_cholesky(self._kernels, min(self._rank, self._data.n_forces))
+
+    @cached_property
+    def inverse(self) -> LowRankInverse:
+        """Nearly the inverse of what is solved with, if it comes from these equations.
+
+        Raises ``InputError`` where double
+        precision cannot hold it.
+        """
+        data = self._data
+        try:
+            return LowRankInverse([self.factor.matrix, data.offset], data.coefficients, self._noise)
+        except np.linalg.LinAlgError:
+            raise _too_little_noise() from None
+
+    def begin_with(self, factor: PartialCholesky, inverse: LowRankInverse) -> None:
+        """Take these from other equations of the same priors, with fewer values at the end and fewer unknowns held."""
+        self.factor, self.inverse = factor, inverse
+        self._others = True
+
+    def _preconditioner(self) -> Operator:
+        """Nearly the inverse of what is solved with."""
+        known, data = self.inverse, self._data
+        if not self._others:
+            return known
+        first = known.n_values
+        rows = [self.factor.of_energies(self._kernels, first - data.n_forces), data.offset[first:]]
+        held = [self._noise.new_zeros(rows[0].shape[1] + 1, 0)]
+        for factor in data.coefficients:
+            rows.append(factor.last_rows(len(self._noise) - first))
+            held.append(factor.held)
+        return ExtendedInverse(known, torch.hstack(rows), self._noise[first:], torch.block_diag(*held))
 
     def solve(
         self,
@@ -86,10 +121,7 @@ class IterativeEquations:
         square. Raises ``InputError`` where double precision cannot hold the equations.
         """
         progress(0.0, "preconditioner")
-        try:
-            precondition = LowRankInverse([self.factor, *self._data.factors], self._noise)
-        except np.linalg.LinAlgError:
-            raise _too_little_noise() from None
+        precondition = self._preconditioner()
         checkpoint = Checkpoint(self._digest())
         kept = checkpoint.read()
         if kept is None:
@@ -108,11 +140,12 @@ class IterativeEquations:
         return state.solution
 
     def _times(self, vector: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        found = self._noise * vector
+        offset = self._data.offset
+        found = self._noise * vector + offset @ (offset.T @ vector)
         for kernel in self._kernels:
             found += kernel.times(vector)
-        for factor in self._data.factors:
-            found += factor @ (factor.T @ vector.to(factor))
+        for factor in self._data.coefficients:
+            found += factor.times(factor.along(vector))
         return found
 
     def _size(self, state: State) -> float:
@@ -121,8 +154,10 @@ class IterativeEquations:
 
     def _digest(self) -> str:
         """A hash of all that the steps depend on."""
-        found = hashlib.sha256(f"conjugate gradients, 1: {self._rank}".encode())
-        tensors = [self._data.values, self._noise, *(factor.T for factor in self._data.factors)]
+        found = hashlib.sha256(f"conjugate gradients, 2: {self._rank}".encode())
+        data = self._data
+        tensors = [data.values, self._noise, data.offset]
+        tensors += [array for factor in data.coefficients for array in factor.arrays()]
         for kernel in self._kernels:
             found.update(f"{kernel.prior} {kernel.fragment.descriptor}".encode())
             tensors += [kernel.fragment.permutations, kernel.points.x, kernel.points.slopes]

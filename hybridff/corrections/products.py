@@ -44,14 +44,14 @@ class KernelCovariance:
         """Prior variances of the forces."""
         return self.prior.variance * force_variances(self.points, self.fragment.index, self.prior.width)
 
-    def columns(self, forces: Int[Tensor, " chosen"]) -> Float[Tensor, "n chosen"]:
-        """Columns of some of the forces."""
-        slopes = self.points.slopes
+    def columns(self, forces: Int[Tensor, " chosen"], rows: Points | None = None) -> Float[Tensor, "m chosen"]:
+        """Columns of some of the forces, with forces and energies of all points or of other geometries as rows."""
+        slopes, rows = self.points.slopes, self.points if rows is None else rows
         frame, direction = forces // slopes.shape[-1], forces % slopes.shape[-1]
         weights = slopes[frame, :, direction]
         expansion = self._expansion(self.points.x[frame], weights, None)
-        energies, by_x = each(expansion, self.points.x)
-        of_forces = -torch.einsum("pdf,pcd->pfc", slopes, by_x[: len(slopes)]).flatten(0, 1)
+        energies, by_x = each(expansion, rows.x)
+        of_forces = -torch.einsum("pdf,pcd->pfc", rows.slopes, by_x[: len(rows.slopes)]).flatten(0, 1)
         return self.prior.variance * torch.cat([of_forces, energies])
 
     def _expansion(

@@ -60,7 +60,7 @@ def choose(material: CorrectionInputs, progress: Progress = silent) -> ChosenDes
     if partial:
         some = replace(some, begin=with_enough_noise(material, some.begin))
     some = train(some, some.begin, solver_of(some)).training  # holds what would leave its bounds
-    predictions = [predictions_of(some, material.validation.residual, own) for own in material.candidates]
+    predictions = predictions_of(some, material.validation.residual, material.candidates)
     scores = [one(some.begin) for one in predictions]
     best = scores.index(min(scores))
     training = replace(
@@ -127,20 +127,28 @@ def usual_hyperparameters(material: CorrectionInputs) -> Hyperparameters:
     return Hyperparameters.usual(len(material.task.atoms), scale, width, noise)
 
 
-def predictions_of(training: TrainingData, validation: Residual, fragments: Sequence[Fragment]) -> Objective:
-    """Scores hyperparameters by what kernels with some descriptors predict for validation frames."""
+def predictions_of(
+    training: TrainingData, validation: Residual, candidates: Sequence[Sequence[Fragment]]
+) -> list[PredictionScore]:
+    """Scores of hyperparameters by what kernels predict for validation frames, for each list of descriptors.
+
+    Rows of the coefficients are the same for all.
+    """
     posterior = training.posterior
-    train_part = _part(training.residual, fragments, posterior, training.pseudo_frames)
-    return PredictionScore(train_part, _part(validation, fragments, posterior), fragments)
+    left = _observations(training.residual, candidates, posterior, training.pseudo_frames)
+    right = _observations(validation, candidates, posterior)
+    return [PredictionScore(*three) for three in zip(left, right, candidates, strict=True)]
 
 
-def _part(
+def _observations(
     residual: Residual,
-    fragments: Sequence[Fragment],
+    candidates: Sequence[Sequence[Fragment]],
     posterior: Posterior | None,
     pseudo_frames: PseudoFrames | None = None,
-) -> Observations:
+) -> list[Observations]:
     data = residual.projected(pseudo_frames)
     terms = None if posterior is None else residual.coefficient_rows(posterior, pseudo_frames)
     deviations = np.zeros(0) if pseudo_frames is None else pseudo_frames.deviations
-    return Observations(data.values, data.n_forces, data.offset, data.points(fragments), terms, deviations)
+    return [
+        Observations(data.values, data.n_forces, data.offset, data.points(own), terms, deviations) for own in candidates
+    ]

@@ -8,6 +8,7 @@ from models import distorted, molecule
 from hybridff.cache import cache_folder
 from hybridff.corrections import iterative
 from hybridff.corrections.covariance import Points, internal_basis, projected
+from hybridff.corrections.factors import DenseFactor, HeldFactor
 from hybridff.corrections.fragment import Fragment
 from hybridff.corrections.iterative import Data, IterativeEquations
 from hybridff.corrections.posterior import KernelPrior, Priors, Targets, cross_covariance, solve
@@ -39,24 +40,34 @@ class Problem:
         offset = self.values.new_zeros(len(self.values), 1)
         offset[len(forces) :] = 100.0
         coefficients = torch.as_tensor(np.random.default_rng(0).normal(0, 3.0, (len(self.values), 20)))
-        self.factors = [offset, coefficients]
+        self.offset, self.coefficients, self.held = offset, coefficients, coefficients.new_zeros(20, 0)
         self.pseudo = np.full(N_PSEUDO, 0.2)
         atoms = ((0, 1, 2, 8), (1, 3, 4, 5), (0, 1))
         self.fragments = [Fragment.find(molecule("ethanol"), own, x) for own in atoms]
         self.points = [fragment.points(x, basis) for fragment in self.fragments]
 
+    @property
+    def factor(self) -> HeldFactor:
+        return HeldFactor(DenseFactor(self.coefficients), 1.0, self.held)
+
+    @property
+    def free(self) -> torch.Tensor:
+        """What the coefficients do as far as they are not held."""
+        whole = self.coefficients.double()
+        return whole - whole @ self.held @ self.held.T
+
     def equations(self, rank: int = 100) -> IterativeEquations:
-        data = Data(self.values, self.n_forces, self.factors, self.pseudo)
+        data = Data(self.values, self.n_forces, self.offset, [self.factor], self.pseudo)
         return IterativeEquations(data, self.fragments, self.points, FOUND, rank)
 
     def exact(self) -> torch.Tensor:
-        known = sum(factor @ factor.T for factor in self.factors)
+        known = sum(factor @ factor.T for factor in (self.offset, self.free))
         assert isinstance(known, torch.Tensor)
         return solve(Targets(self.values, self.n_forces, known, self.pseudo), self.fragments, self.points, FOUND)[1]
 
     def predicted(self, weights: torch.Tensor) -> torch.Tensor:
         """What all unknowns make of the data, in units of the noise."""
-        found = sum(factor @ (factor.T @ weights) for factor in self.factors)
+        found = sum(factor @ (factor.T @ weights) for factor in (self.offset, self.free))
         for fragment, own, prior in zip(self.fragments, self.points, FOUND.kernels, strict=True):
             found = found + prior.variance * cross_covariance(own, own, fragment, prior.width) @ weights
         noise = torch.full_like(self.values, FOUND.energy_noise)
@@ -106,9 +117,22 @@ def test_a_guess_that_is_the_solution_needs_no_step(problem: Problem) -> None:
     assert torch.equal(problem.equations().solve(exact), exact)
 
 
+def test_a_preconditioner_of_fewer_data_and_more_unknowns_is_about_as_good() -> None:
+    fewer, problem = Problem(), Problem()
+    fewer.values, fewer.pseudo, fewer.offset = fewer.values[:-1], fewer.pseudo[:-1], fewer.offset[:-1]
+    fewer.coefficients = fewer.coefficients[:-1]
+    fewer.points = [Points(own.x[:-1], own.slopes) for own in fewer.points]
+    problem.held = torch.linalg.qr(torch.as_tensor(np.random.default_rng(1).normal(size=(20, 3))))[0]
+    equations, others = problem.equations(), fewer.equations()
+    equations.begin_with(others.factor, others.inverse)
+    found, exact = (problem.predicted(own) for own in (equations.solve(), problem.exact()))
+    assert float((found - exact).square().mean().sqrt()) <= 0.011
+    assert len(told(equations)) < len(told(problem.equations())) + 5
+
+
 def test_coefficients_may_stand_in_single_precision(problem: Problem) -> None:
     single = Problem()
-    single.factors[1] = single.factors[1].float()
+    single.coefficients = single.coefficients.float()
     found, exact = (problem.predicted(own) for own in (single.equations().solve(), problem.exact()))
     assert float((found - exact).square().mean().sqrt()) <= 0.011
 

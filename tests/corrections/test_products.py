@@ -63,6 +63,18 @@ def test_torch_and_compiled_code_sum_the_same(kernel: KernelCovariance) -> None:
         torch.testing.assert_close(one, other, rtol=0, atol=1e-11 * float(other.abs().max()))
 
 
+def test_sums_by_parts_are_those_of_the_whole(kernel: KernelCovariance, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = torch.as_tensor(np.random.default_rng(1).normal(size=kernel.points.x.shape))
+    fragment, x = kernel.fragment, kernel.points.x
+    expansion = KernelExpansion(fragment.descriptor, x, weights, None, fragment.permutations, WIDTH)
+    wanted = compiled.sums(expansion, x + 0.1)
+    monkeypatch.setattr(compiled, "_ROWS", 3)
+    monkeypatch.setattr(compiled, "_COLUMNS", 4)
+    assert len(x) > 3
+    for one, other in zip(compiled.sums(expansion, x + 0.1), wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12 * float(other.abs().max()))
+
+
 def test_sums_are_energies_and_their_derivatives(kernel: KernelCovariance) -> None:
     weights = torch.as_tensor(np.random.default_rng(2).normal(size=kernel.points.x.shape))
     fragment, x = kernel.fragment, kernel.points.x

@@ -82,3 +82,16 @@ def test_other_atoms_feel_nothing() -> None:
 def test_atoms_that_do_not_fit_are_refused(atoms: tuple[int, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         KernelTerm(atoms, term(DESCRIPTORS[0]).expansion)
+
+
+def test_energies_and_forces_are_those_of_the_expansion() -> None:
+    model = term(Descriptor(4))
+    positions = torch.as_tensor(distorted("ethanol", 6)).requires_grad_()
+    expected = model.expansion.energy(positions[:, list(model.atoms)])
+    (gradient,) = torch.autograd.grad(expected.sum(), positions)
+    energies, forces = model.energy_forces(positions)
+    torch.testing.assert_close(energies, expected.detach(), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(forces, -gradient, rtol=1e-10, atol=1e-10 * float(gradient.abs().max()))
+    single = model.energy(positions.detach().float())
+    assert single.dtype == torch.float32
+    torch.testing.assert_close(single.double(), expected.detach(), rtol=1e-4, atol=1e-4)

@@ -24,7 +24,7 @@ def material(n: int = 30, **options) -> CorrectionInputs:
 def test_both_descriptors_are_scored_with_the_hyperparameters_of_the_beginning() -> None:
     own = material()
     found, first = choose(own), first_training(own)
-    scores = [predictions_of(first, own.validation.residual, each)(first.begin) for each in own.candidates]
+    scores = [each(first.begin) for each in predictions_of(first, own.validation.residual, own.candidates)]
     assert len(set(scores)) == 2
     assert found.predictions is not None
     assert found.predictions(first.begin) == min(scores)
@@ -37,8 +37,13 @@ def test_the_descriptor_that_predicts_validation_frames_better_is_taken(
 ) -> None:
     own = material()
 
-    def predictions(training: TrainingData, validation: Residual, fragments: tuple[Fragment, ...]) -> Objective:
-        return lambda state: -float(fragments is own.candidates[best])
+    def predictions(
+        training: TrainingData, validation: Residual, candidates: tuple[tuple[Fragment, ...], ...]
+    ) -> list[Objective]:
+        def of(number: int) -> Objective:
+            return lambda state: -float(number == best)
+
+        return [of(number) for number in range(len(candidates))]
 
     monkeypatch.setattr("hybridff.hybrid.choice.predictions_of", predictions)
     assert choose(own).training.fragments is own.candidates[best]
@@ -107,7 +112,7 @@ def test_predictions_score_as_trained_kernels_do() -> None:
     task = spring_task()
     own = prepare(replace(task, atoms=[range(9)]))
     training = first_training(own)
-    predicted = predictions_of(training, own.validation.residual, training.fragments)(training.begin)
+    predicted = predictions_of(training, own.validation.residual, [training.fragments])[0](training.begin)
     trained = scored(training, training.begin, solver_of(training), own.validation).score
     # noise of the forces that shifts or turns the molecule counts for trained kernels alone
     assert predicted == pytest.approx(trained, rel=0.02)

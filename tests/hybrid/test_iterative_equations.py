@@ -1,10 +1,12 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from ethanol import class2_fit, real_frames, real_training, usual
 
+from hybridff.corrections import iterative
+from hybridff.corrections.low_rank import LowRankInverse
 from hybridff.frames.accuracy import predict
 from hybridff.hybrid.full_equations import CoefficientRowsCache, solve_full
 from hybridff.hybrid.iterative_equations import IterativeCache, solve_iterative
@@ -65,7 +67,20 @@ def test_progress_is_told() -> None:
     assert seen[0] == 0 < seen[-1] <= 1
 
 
-def test_rows_stand_in_single_precision() -> None:
+def test_the_preconditioner_is_made_once_for_the_same_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def counted(*arguments: Any) -> LowRankInverse:
+        made.append(arguments)
+        return LowRankInverse(*arguments)
+
+    monkeypatch.setattr(iterative, "LowRankInverse", counted)
     start, posterior = class2_fit()
-    rows = IterativeCache().rows(real_training(start, posterior=posterior), 1.0)
-    assert rows.dtype == torch.float32
+    training, cache = real_training(start, posterior=posterior), IterativeCache()
+    held = training.holding(np.array([0, 3]))
+    more = held.with_pseudo_frames(PseudoFrames.at(real_frames(100, 2).positions, 0.1))
+    for own in (training, held, more):
+        solve_iterative(own, usual(), cache)
+    assert len(made) == 1
+    solve_iterative(more, replace(usual(), force_noise=10.0), cache)
+    assert len(made) == 2
