@@ -21,6 +21,8 @@ from hybridff.units import ANGSTROM, FORCE_KCAL
 _PREDICTED, _PREDICTED_BY_SOME = 6000, 4000
 """Most forces and energies of training frames from which kernels predict validation frames by their covariance, and how
 many do where there are more."""
+_FRAMES = 500
+"""Most frames that these are of, unless even all directions of so many frames are fewer."""
 _LEAST_NOISE = 0.1
 """Least noise of forces of kernels that some of the frames choose, in units of what terms leave: scores hardly change
 with less."""
@@ -42,7 +44,7 @@ class ChosenDescriptors:
     """Scores hyperparameters by their predictions for validation frames; None where kernels have to be trained for
     that."""
     partial: bool = False
-    """Whether predictions are made from some of the frames only."""
+    """Whether predictions are made from some of the frames or forces only."""
 
 
 def choose(material: CorrectionInputs, progress: Progress = silent) -> ChosenDescriptors:
@@ -56,7 +58,7 @@ def choose(material: CorrectionInputs, progress: Progress = silent) -> ChosenDes
     if material.n_points is not None:
         return ChosenDescriptors(material, training, solver, None)
     some = subset(training)
-    partial = len(some.residual) < len(training.residual)
+    partial = some.residual.n_values < training.residual.n_values
     if partial:
         some = replace(some, begin=with_enough_noise(material, some.begin))
     some = train(some, some.begin, solver_of(some)).training  # holds what would leave its bounds
@@ -75,12 +77,19 @@ def choose(material: CorrectionInputs, progress: Progress = silent) -> ChosenDes
 
 
 def subset(training: TrainingData) -> TrainingData:
-    """The same with so few of the frames that their covariance takes little time."""
+    """The same with so few forces that their covariance takes little time: of some frames, some random directions.
+
+    Some frames with all of their forces would be so far from each other that only narrow kernels could learn from them.
+    """
     residual = training.residual
     if residual.n_values <= _PREDICTED:
         return training
-    n_frames = max(1, _PREDICTED_BY_SOME // (residual.n_directions + 1))
-    return replace(training, residual=residual.subset(np.arange(len(residual))[:n_frames]))
+    n_frames = max(_FRAMES, _PREDICTED_BY_SOME // (residual.n_directions + 1))
+    some = residual.subset(np.arange(len(residual))[:n_frames])
+    n_directions = max(1, _PREDICTED_BY_SOME // len(some) - 1)
+    if n_directions < some.n_directions:
+        some = some.with_directions(n_directions)
+    return replace(training, residual=some)
 
 
 def with_enough_noise(material: CorrectionInputs, begin: Hyperparameters) -> Hyperparameters:

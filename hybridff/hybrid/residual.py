@@ -72,6 +72,9 @@ class Residual:
     atoms: tuple[int, ...]
     """Atoms of all kernels, counted from 0."""
     device: torch.device
+    chosen: Float[np.ndarray, "frames all some"] | None = None
+    """Orthonormal directions of each frame, among those that are neither shift nor turn, that are looked at; None for
+    all."""
 
     @classmethod
     def of(
@@ -98,7 +101,7 @@ class Residual:
     @property
     def n_directions(self) -> int:
         """Number of directions of a frame that are neither shift nor turn of the atoms."""
-        return n_internal(len(self.atoms))
+        return n_internal(len(self.atoms)) if self.chosen is None else self.chosen.shape[2]
 
     @property
     def n_values(self) -> int:
@@ -107,7 +110,18 @@ class Residual:
 
     def subset(self, rows: Int[np.ndarray, " rows"]) -> "Residual":
         """Some of the frames, in the order of the rows."""
-        return replace(self, positions=self.positions[rows], energies=self.energies[rows], forces=self.forces[rows])
+        return replace(
+            self,
+            positions=self.positions[rows],
+            energies=self.energies[rows],
+            forces=self.forces[rows],
+            chosen=None if self.chosen is None else self.chosen[rows],
+        )
+
+    def with_directions(self, n: int, seed: int = 0) -> "Residual":
+        """With so many random directions of the forces of each frame."""
+        random = np.random.default_rng(seed).normal(size=(len(self), n_internal(len(self.atoms)), n))
+        return replace(self, chosen=np.linalg.qr(random)[0])
 
     def on_device(self, values: Float[np.ndarray, "*shape"]) -> Float[Tensor, "*shape"]:
         """An array as a tensor on the device."""
@@ -119,6 +133,8 @@ class Residual:
         others = pseudo_frames or PseudoFrames.none(n_atoms)
         positions = self.on_device(self.positions)
         inner = internal_basis(positions[:, list(self.atoms)])
+        if self.chosen is not None:
+            inner = inner @ self.on_device(self.chosen)
         coordinates = [3 * atom + axis for atom in self.atoms for axis in range(3)]
         basis = inner.new_zeros(len(self), 3 * n_atoms, inner.shape[-1])
         basis[:, coordinates] = inner

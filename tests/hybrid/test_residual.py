@@ -4,6 +4,7 @@ import torch
 from ethanol import ATOMS, class2_fit, spring_frames
 from models import force_field
 
+from hybridff.fitting.posterior import Posterior
 from hybridff.frames.accuracy import predict
 from hybridff.hybrid.pseudo_frames import PseudoFrames
 from hybridff.hybrid.residual import Residual
@@ -79,6 +80,29 @@ def test_rows_of_coefficients_are_what_moving_them_does() -> None:
     np.testing.assert_allclose(moved[-5:-2], energies, rtol=1e-6, atol=1e-6)
     by_force = np.einsum("pcf,pc->pf", basis, forces.reshape(3, -1))
     np.testing.assert_allclose(moved[:-5], by_force.ravel(), rtol=1e-6, atol=1e-4)
+
+
+def test_some_directions_of_forces_are_combinations_of_all() -> None:
+    start, posterior = class2_fit()
+    whole = Residual.of(start, spring_frames(5), range(9))
+    some = whole.with_directions(4)
+    assert (some.n_directions, some.n_values) == (4, 25)
+    basis, every = some.projected().basis, whole.projected().basis
+    np.testing.assert_allclose(basis.mT @ basis, np.tile(np.eye(4), (5, 1, 1)), atol=1e-12)
+    np.testing.assert_allclose(every @ (every.mT @ basis), basis, atol=1e-12)
+    rows, both = np.array([3, 1]), some.projected().values.reshape(-1).numpy()
+    forces = both[:20].reshape(5, 4)
+    np.testing.assert_allclose(some.subset(rows).projected().values[:8].numpy().reshape(2, 4), forces[rows])
+    expected = torch.einsum("pcf,npc->npf", basis, _on_atoms(whole, posterior))
+    found = some.coefficient_rows(posterior)[:, :20].unflatten(1, (5, 4))
+    np.testing.assert_allclose(found, expected, atol=1e-6 * float(expected.abs().max()))
+
+
+def _on_atoms(whole: Residual, posterior: Posterior) -> torch.Tensor:
+    """Forces of the coefficients on all atoms, which have no net force or torque."""
+    every = whole.projected().basis
+    rows = whole.coefficient_rows(posterior)[:, : whole.n_values - 5].unflatten(1, (5, -1))
+    return torch.einsum("pcf,npf->npc", every, rows)
 
 
 def test_without_a_posterior_no_coefficient_may_move() -> None:
