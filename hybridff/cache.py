@@ -24,8 +24,7 @@ def cached_json(key: Any, compute: Callable[[], Any]) -> Any:
     Key and value are anything that JSON can hold; a value comes back as JSON gives it (lists for tuples), whether it
     was kept or computed. The key must name the method, its version and all of its input.
     """
-    text = json.dumps(key, sort_keys=True, allow_nan=False)
-    path = cache_folder() / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    path = cache_folder() / f"{_digest(key)}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return json.loads(path.read_text(encoding="utf-8"))["value"]
     entry = json.dumps({"key": key, "value": compute()}, allow_nan=False)
@@ -35,8 +34,7 @@ def cached_json(key: Any, compute: Callable[[], Any]) -> Any:
 
 def cached_arrays(key: Any, compute: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """The same for arrays: ``compute`` gives them by name, and they come back as it gave them."""
-    text = json.dumps(key, sort_keys=True, allow_nan=False)
-    checkpoint = Checkpoint(hashlib.sha256(text.encode()).hexdigest())
+    checkpoint = Checkpoint(_digest(key))
     kept = checkpoint.read()
     if kept is None:
         kept = dict(compute())
@@ -65,6 +63,11 @@ class Checkpoint:
         """Forget what was kept: the computation has come to its end."""
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
+
+
+def _digest(key: Any) -> str:
+    """A hash of anything that JSON can hold."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def _keep(path: Path, write: Callable[[Path], Any]) -> None:

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import openmm
 import pytest
 import torch
 
@@ -29,3 +30,13 @@ def workplace(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
     return folder
+
+
+@pytest.fixture
+def broken_dynamics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dynamics that end in no numbers at once."""
+
+    def fail(self: openmm.LangevinMiddleIntegrator, steps: int) -> None:
+        raise openmm.OpenMMException("Particle coordinate is NaN")
+
+    monkeypatch.setattr(openmm.LangevinMiddleIntegrator, "step", fail)

@@ -25,10 +25,11 @@ from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.progress import Say
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
-_XTB: Mapping[str, str] = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}
+XTB_NAMES: Mapping[str, str] = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}
+"""Methods that tblite computes, and its names for them."""
 _RDKIT = "uff", "mmff94"
 STOCK = "stock"
-NAMES = (STOCK, *_RDKIT, *_XTB)
+NAMES = (STOCK, *_RDKIT, *XTB_NAMES)
 """Methods that need nothing but their name."""
 TRAINED = ("sgdml", "gap", "mace")
 """Methods that a comparison trains on the frames of the model."""
@@ -62,15 +63,15 @@ def method(
     """
     if name.lower() in _RDKIT:
         return RDKitCalculator(name.lower(), molecule)
-    if name.lower() in _XTB:
-        return _xtb(_XTB[name.lower()], molecule)
+    if name.lower() in XTB_NAMES:
+        return _xtb(XTB_NAMES[name.lower()], molecule)
     if name == STOCK:
         if model is not None:
             return HybridFFCalculator(stock_of(model))
         return HybridFFCalculator(ForceField.build(molecule, starting_parameters(molecule, StartOptions())))
     path = Path(name)
     if (path / FILE_NAME).is_file():
-        return _of_model(path, molecule)
+        return HybridFFCalculator(model_of(path, molecule))
     if path.suffix == ".npz" and path.is_file():
         return SGDMLCalculator(path)
     if ":" in name and not path.exists():
@@ -172,7 +173,11 @@ class SGDMLCalculator(MoleculeCalculator):
         return self._add(positions, forces), forces
 
 
-def _of_model(path: Path, molecule: Molecule) -> BaseCalculator:
+def model_of(path: Path, molecule: Molecule) -> ForceField:
+    """The model in a folder.
+
+    Raises ``InputError`` where it is not of the molecule, in the same order of atoms.
+    """
     model = read_model(path).force_field
     check_same_elements(molecule, model.molecule.numbers, str(path))
     bonds, others = ({frozenset(bond) for bond in own.bonds.tolist()} for own in (molecule, model.molecule))
@@ -182,7 +187,7 @@ def _of_model(path: Path, molecule: Molecule) -> BaseCalculator:
             f"{molecule.label(i)} and {molecule.label(j)} are bonded in {molecule.name} or in {path}, but not in both: "
             "take models of the same molecule, in the same order of atoms."
         )
-    return HybridFFCalculator(model)
+    return model
 
 
 def _xtb(name: str, molecule: Molecule) -> BaseCalculator:

@@ -81,8 +81,7 @@ class IterativeEquations:
     def inverse(self) -> LowRankInverse:
         """Nearly the inverse of what is solved with, if it comes from these equations.
 
-        Raises ``InputError`` where double
-        precision cannot hold it.
+        Raises ``InputError`` where double precision cannot hold it.
         """
         data = self._data
         try:

@@ -103,8 +103,7 @@ def environments(molecule: Molecule) -> list[tuple[int, ...]]:
     apart, neighbours = bond_counts(molecule), molecule.neighbours
     inner = [pair for pair in molecule.bonds.tolist() if all(len(neighbours[atom]) > 1 for atom in pair)]
     sets = [set(np.flatnonzero(apart[pair].min(0) <= _ENVIRONMENT).tolist()) for pair in inner]
-    kept = [own for own in sets if not any(own < other for other in sets)]
-    return list(dict.fromkeys(tuple(sorted(own)) for own in kept)) or [tuple(range(len(molecule.numbers)))]
+    return _largest(sets) or [tuple(range(len(molecule.numbers)))]
 
 
 def n_pi_star(molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]) -> list[Contact]:
@@ -136,6 +135,11 @@ def fragments(molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]
         {*ring, *(other for atom in ring for other in neighbours[atom])} for ring in graph.GetRingInfo().AtomRings()
     ]
     sets += [set(_around(molecule, *pair)) for pair in _contacts(molecule, positions)]
+    return _largest(sets)
+
+
+def _largest(sets: list[set[int]]) -> list[tuple[int, ...]]:
+    """Sets that are not inside of others, each once, ascending."""
     kept = [own for own in sets if not any(own < other for other in sets)]
     return list(dict.fromkeys(tuple(sorted(own)) for own in kept))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hybridff.analysis.methods import check_method_names
+from hybridff.analysis.methods import XTB_NAMES, check_method_names
 from hybridff.errors import InputError
 from hybridff.export.modelfile import FILE_NAME
 
@@ -36,8 +36,8 @@ class DataOptions:
             raise InputError(f"option max_energy has to be a positive number, not {self.max_energy}.")
 
 
-LEVELS = ("gfn2-xtb", "gfn1-xtb")
-"""Levels of theory that a fit may be pre-trained on by name."""
+LEVELS: tuple[str, ...] = tuple(reversed(list(XTB_NAMES)))
+"""Levels of theory that a fit may be pre-trained on by name, the newest first."""
 _FEWEST, _MOST = 50, 10000
 """Fewest and most frames of a cheap level."""
 

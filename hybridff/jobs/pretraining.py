@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
+from hybridff.analysis.methods import model_of
 from hybridff.errors import FitError, InputError
-from hybridff.export.modelfile import FILE_NAME, read_model
+from hybridff.export.modelfile import FILE_NAME
 from hybridff.fitting.difference import around
 from hybridff.fitting.fits import is_linear
 from hybridff.fitting.refit_until_stable import fit_stable
@@ -22,7 +23,7 @@ from hybridff.jobs.job import FitJob
 from hybridff.jobs.options import LEVELS
 from hybridff.jobs.reading import read_data
 from hybridff.jobs.starting import form_at_start
-from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Progress, Say, part, parts, quiet, silent
 from hybridff.reference.level_frames import LevelSampling, level_frames
 from hybridff.reference.xtb import XTBLevel, xtb_is_there
@@ -138,11 +139,7 @@ def _of_model(folder: Path, own: Untaught) -> Pretraining:
     """A model of the same molecule as the start."""
     if not (folder / FILE_NAME).is_file():
         raise InputError(f"option pretrain: the folder {folder} has no {FILE_NAME}; name one that fit wrote.")
-    model = read_model(folder).force_field
-    check_same_elements(own.molecule, model.molecule.numbers, str(folder))
-    bonds, others = ({frozenset(bond) for bond in m.bonds.tolist()} for m in (own.molecule, model.molecule))
-    if len(own.molecule.numbers) != len(model.molecule.numbers) or bonds != others:
-        raise InputError(f"option pretrain: {folder} is a model of another molecule, or of another order of its atoms.")
+    model = model_of(folder, own.molecule)
     if model.corrections:
         raise InputError(f"option pretrain: {folder} has kernels; name a model without.")
     _check_linear(model)

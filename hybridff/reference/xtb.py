@@ -5,25 +5,22 @@ S. Grimme, C. Bannwarth, P. Shushkov, J. Chem. Theory Comput. 13, 1989 (2017); C
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
-from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float
 
+from hybridff.analysis.methods import XTB_NAMES
 from hybridff.cache import cached_arrays
-from hybridff.errors import MissingProgramError
+from hybridff.errors import InputError, MissingProgramError
 from hybridff.frames.dataset import Frames
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Progress, silent
 from hybridff.units import BOHR, HARTREE
 
-XTB_NAMES: Mapping[str, str] = MappingProxyType({"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"})
-"""Names of the levels, and tblite's names for them."""
 _TOGETHER = 25
 """Frames that are kept in one file of the cache, so that what was stopped goes on."""
 
@@ -56,7 +53,7 @@ class XTBLevel:
     ) -> Frames:
         """Positions [nm] with their energies and forces; those whose equations do not converge are left out.
 
-        What is computed is kept in the cache as it is done.
+        What is computed is kept in the cache as it is done. Raises ``InputError`` for elements that the level lacks.
         """
         parts = []
         for first in range(0, len(positions), _TOGETHER):
@@ -81,7 +78,10 @@ class XTBLevel:
         from tblite.interface import Calculator
 
         energies, forces = np.full(len(positions), np.nan), np.full(positions.shape, np.nan)
-        calculator = Calculator(XTB_NAMES[self.name], molecule.numbers, positions[0] / BOHR, molecule.charge)
+        try:
+            calculator = Calculator(XTB_NAMES[self.name], molecule.numbers, positions[0] / BOHR, molecule.charge)
+        except RuntimeError as error:
+            raise InputError(f"{self.name} cannot compute {molecule.name}: {error} Take another level.") from None
         calculator.set("verbosity", 0)
         for i, own in enumerate(positions):
             try:

@@ -1,21 +1,10 @@
 import numpy as np
-import openmm
 import pytest
 from models import distorted, force_field
 
 from hybridff.export.hot_geometries import hot_geometries
 from hybridff.frames.accuracy import predict
 from hybridff.units import BOLTZMANN
-
-
-@pytest.fixture
-def broken_dynamics(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dynamics that end in no numbers at once."""
-
-    def fail(self: openmm.LangevinMiddleIntegrator, steps: int) -> None:
-        raise openmm.OpenMMException("Particle coordinate is NaN")
-
-    monkeypatch.setattr(openmm.LangevinMiddleIntegrator, "step", fail)
 
 
 def test_hot_geometries_are_those_of_dynamics_at_their_temperature() -> None:

@@ -1,5 +1,4 @@
 import numpy as np
-import openmm
 import pytest
 from ethanol import spring_frames
 from models import force_field
@@ -7,16 +6,6 @@ from models import force_field
 from hybridff.export.hot_geometries import hot_geometries
 from hybridff.hybrid.hot_frames import hot_frames_of
 from hybridff.hybrid.residual import Residual
-
-
-@pytest.fixture
-def broken_dynamics(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dynamics that end in no numbers at once."""
-
-    def fail(self: openmm.LangevinMiddleIntegrator, steps: int) -> None:
-        raise openmm.OpenMMException("Particle coordinate is NaN")
-
-    monkeypatch.setattr(openmm.LangevinMiddleIntegrator, "step", fail)
 
 
 def residual() -> Residual:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from importlib.util import find_spec
 from unittest import mock
 
@@ -6,7 +7,7 @@ import pytest
 from ethanol import real_frames
 from models import molecule
 
-from hybridff.errors import MissingProgramError
+from hybridff.errors import InputError, MissingProgramError
 from hybridff.reference.xtb import XTBLevel
 
 needs_tblite = pytest.mark.skipif(find_spec("tblite") is None, reason="tblite is not installed")
@@ -57,6 +58,14 @@ def test_what_was_computed_is_kept_and_what_does_not_converge_left_out() -> None
     with mock.patch.object(XTBLevel, "_labels", side_effect=AssertionError("computed again")):
         again = level.frames(molecule("ethanol"), positions)
     np.testing.assert_array_equal(again.energies, found.energies)
+
+
+@needs_tblite
+def test_an_element_that_the_level_lacks_is_refused() -> None:
+    ethanol = molecule("ethanol")
+    plutonium = replace(ethanol, numbers=np.where(ethanol.numbers == 8, 94, ethanol.numbers))
+    with pytest.raises(InputError, match="gfn2-xtb cannot compute ethanol: No support for elements with Z >86"):
+        XTBLevel("gfn2-xtb").frames(plutonium, real_frames(0, 2).positions)
 
 
 def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
