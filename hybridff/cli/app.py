@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import tomllib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ from cyclopts.config import Toml
 
 from hybridff.cli.terminal import error_console
 from hybridff.errors import HybridFFError, InputError
+from hybridff.foreign import read_toml
 
 _COMMANDS = {
     "parametrize": ("fitting", "Make the stock force field of a molecule, without data."),
@@ -94,10 +94,7 @@ def _fail(sentence: str, code: int) -> None:
 def _check_toml(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"there is no TOML file {path}; give --config an existing one.")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} is no TOML file: {error}; correct it.") from None
+    content = read_toml(path)
     commands = [name for name in app if not name.startswith("-")]
     for name, value in content.items():
         if not isinstance(value, dict):
