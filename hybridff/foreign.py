@@ -96,7 +96,7 @@ def read_text(path: str | Path, *, largest: int = LARGEST_STRUCTURE, any_encodin
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if not any_encoding:
+        if not any_encoding or b"\0" in content:
             raise InputError(f"{path}: the file cannot be read as text ({error}).") from error
         text = content.decode("latin-1")
     text = text.replace("\r\n", "\n").replace("\r", "\n")

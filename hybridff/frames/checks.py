@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -79,10 +79,12 @@ class DataReport:
     """Forces against energies; None where the data have no forces."""
     problem: str | None = None
     """Why the data cannot be used, or None."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the file said."""
 
     def messages(self) -> tuple[str, ...]:
         """One sentence for each finding, the most serious first."""
-        found = [] if self.problem is None else [self.problem]
+        found = [*([] if self.problem is None else [self.problem]), *self.notes]
         if self.non_finite:
             found.append(f"left out {_frames(self.non_finite)}: NaN, infinite numbers or two atoms in one place.")
         if self.duplicates:
@@ -131,6 +133,7 @@ def usable_frames(
     or the source that the data name.
     """
     rows, report = _checked(frames, molecule, keep_bond_changes=keep_bond_changes, highest=highest)
+    report = replace(report, notes=frames.notes)
     where = where or frames.source or frames.name or "the data"
     if report.problem is not None and not accept_problem:
         raise InputError(f"{where}: {report.problem}")

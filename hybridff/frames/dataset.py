@@ -42,6 +42,8 @@ class Frames:
     theory: str = ""
     source: str = ""
     file_units: FileUnits | None = None
+    notes: tuple[str, ...] = ()
+    """What its reader has to say about the file, in sentences."""
 
     def __len__(self) -> int:
         """Return the number of frames."""

@@ -102,9 +102,8 @@ def fit_data(
     for item in data:
         if item.frames.forces is None:
             names = ", ".join(map(str, item.files))
-            raise FitError(
-                f"{names}: the data have no forces, which a fit needs; calculate them at the same level of theory."
-            )
+            notes = item.frames.notes or ("calculate them at the same level of theory.",)
+            raise FitError(f"{names}: the data have no forces, which a fit needs; {notes[-1]}")
     members = [_member(item, job, say) for item in data]
     for member in members:
         if member.kernel_atoms:  # before the fit, which takes longer than to see that a correction cannot be

@@ -12,9 +12,10 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
 from hybridff.errors import InputError, MissingProgramError
+from hybridff.foreign import printable, read_text
 from hybridff.molecules.mol2 import read_mol2
 from hybridff.molecules.openmm_files import load_prmtop
-from hybridff.molecules.parsing import is_file, parse_sdf, parse_smiles, rdkit_messages, read_text
+from hybridff.molecules.parsing import is_file, parse_sdf, parse_smiles, rdkit_messages
 from hybridff.molecules.sanitising import (
     BOND_ORDERS,
     check_maps,
@@ -92,7 +93,7 @@ class Molecule:
             raise InputError(f"{path}: there is no such file.")
         if suffix in (".prmtop", ".parm7"):
             return cls.from_prmtop(path)
-        text = read_text(path)
+        text = read_text(path, any_encoding=True)
         mol = read_mol2(text, str(path)) if suffix == ".mol2" else parse_sdf(text, str(path))
         return _taken_over(complete(mol, str(path)), _file_title(mol) or path.stem, str(path))
 
@@ -347,4 +348,4 @@ def _unmapped_smiles(mol: Chem.Mol) -> str:
 
 
 def _file_title(mol: Chem.Mol) -> str:
-    return mol.GetProp("_Name").strip() if mol.HasProp("_Name") else ""
+    return printable(mol.GetProp("_Name").strip()) if mol.HasProp("_Name") else ""

@@ -11,6 +11,7 @@ from typing import Any
 from rdkit import Chem, rdBase
 
 from hybridff.errors import InputError
+from hybridff.foreign import printable, reading
 
 
 def parse_smiles(smiles: str) -> Chem.Mol:
@@ -45,13 +46,11 @@ def parse_sdf(text: str, where: str) -> Chem.Mol:
     if not records:
         raise InputError(f"{where}: the file is empty.")
     if len(records) > 1:
-        titles = ", ".join(record.lstrip("\n").splitlines()[0].strip() or "untitled" for record in records[:3])
         raise InputError(
-            f"{where}: the file holds {len(records)} molecules ({titles}{', ...' if len(records) > 3 else ''}); "
-            "give a file with one."
+            f"{where}: the file holds {len(records)} molecules ({_titles(records)}); give a file with one."
         )
     record = records[0]
-    with rdkit_messages() as messages:
+    with reading(where, "a readable SDF file", "write it again"), rdkit_messages() as messages:
         mol = Chem.MolFromMolBlock(record, sanitize=False, removeHs=False)
     if mol is None:
         reason = messages.getvalue().strip().splitlines()
@@ -61,6 +60,13 @@ def parse_sdf(text: str, where: str) -> Chem.Mol:
     if mol.GetNumConformers() and header[20:22] != "3D" and not mol.GetConformer().Is3D():
         mol.RemoveAllConformers()
     return mol
+
+
+def _titles(records: list[str]) -> str:
+    """Numbers and titles of the first records; a title is the first line."""
+    lines = [record.removeprefix("\n").split("\n", 1)[0].strip() for record in records[:3]]
+    named = [f"{number}: {printable(line)[:40] or 'untitled'}" for number, line in enumerate(lines, start=1)]
+    return ", ".join([*named, *(["..."] if len(records) > 3 else [])])
 
 
 @contextlib.contextmanager
@@ -83,14 +89,3 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
-
-
-def read_text(path: Path) -> str:
-    """The text of a file; raises ``InputError`` where it is none or empty."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the file cannot be read as text ({error}).") from error
-    if not text.strip():
-        raise InputError(f"{path}: the file is empty.")
-    return text
