@@ -27,8 +27,9 @@ def read_sgdml(path: str | Path) -> tuple[Int[np.ndarray, " atoms"], KernelExpan
     found = read_arrays(path, (*_KEYS, "lattice", "alphas_E"))
     if missing := [key for key in _KEYS if key not in found]:
         raise InputError(f"{path} is no model of sgdml: it has no '{missing[0]}'.")
-    if text_in(found, "type") != "m":
-        raise InputError(f"{path} is no model of sgdml (type '{found['type']}', not 'm'): train one with it first.")
+    kind = text_in(found, "type")
+    if kind != "m":
+        raise InputError(f"{path} is no model of sgdml (type '{kind[:20]}', not 'm'): train one with it first.")
     for key, what in (("lattice", "a periodic cell"), ("alphas_E", "energy constraints")):
         if key in found:
             raise InputError(f"{path} is a model of sgdml with {what}, which is not supported.")

@@ -59,7 +59,7 @@ def _checked_arrays(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Any, Any
         raise InputError(f"{path}: the file has no frames.")
     if E.size != len(R) or E.ndim not in (1, 2):
         raise InputError(f"{path}: E has the shape {E.shape}; it must be ({len(R)},) to match the frames of R.")
-    if F.shape != R.shape and len(F) != 0:
+    if F.shape != R.shape and (F.ndim == 0 or len(F) != 0):
         raise InputError(
             f"{path}: F has the shape {F.shape}; it must be {R.shape} like R (or (0, {len(z)}, 3) for none)."
         )

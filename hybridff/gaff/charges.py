@@ -164,7 +164,7 @@ def _mol2_charges(text: str, path: Path, molecule: Molecule) -> list[float]:
             )
     others = bonds - {frozenset(bond) for bond in molecule.bonds.tolist()}
     if others and len(numbers) == len(molecule.numbers):
-        i, j = min(sorted(pair) for pair in others if len(pair) == 2)
+        i, j = min(sorted(pair) for pair in others)
         raise InputError(
             f"{path}: {molecule.label(i)} and {molecule.label(j)} are bonded in it but not in "
             f"{molecule.name}; give the charges in the order of the molecule's atoms."

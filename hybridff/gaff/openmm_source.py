@@ -167,6 +167,8 @@ def _nonbonded(system: openmm.System, molecule: Molecule) -> NonbondedParameters
             "the System's NonbondedForce has parameter offsets (an alchemical System); create it without them."
         )
     particles = _rows(system, openmm.NonbondedForce, "getNumParticles", "getParticleParameters", 3)
+    if len(particles) != len(molecule.numbers):
+        raise InputError(f"the NonbondedForce has {len(particles)} particles, the System {len(molecule.numbers)}.")
     exceptions = _rows(system, openmm.NonbondedForce, "getNumExceptions", "getExceptionParameters", 5)
     return NonbondedParameters(
         charge=particles[:, 0],

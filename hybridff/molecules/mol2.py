@@ -75,7 +75,7 @@ def elements_and_bonds(text: str, where: str) -> tuple[list[int], set[frozenset[
     atoms = [fields for fields in _fields(sections.get("ATOM", [])) if len(fields) > 5]
     rows = {fields[0]: row for row, fields in enumerate(atoms)}
     bonds = [fields[1:3] for fields in _fields(sections.get("BOND", [])) if len(fields) > 2]
-    pairs = {frozenset((rows[i], rows[j])) for i, j in bonds if i in rows and j in rows}
+    pairs = {frozenset((rows[i], rows[j])) for i, j in bonds if i in rows and j in rows and i != j}
     return [_element_of(fields, len(atoms), where) for fields in atoms], pairs
 
 

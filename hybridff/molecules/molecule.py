@@ -24,6 +24,7 @@ from hybridff.molecules.sanitising import (
     refuse_unsupported,
     sanitised,
 )
+from hybridff.molecules.structure import checked_positions
 from hybridff.units import ANGSTROM
 
 STRUCTURE_SUFFIXES = (".sdf", ".mol", ".mol2", ".prmtop", ".parm7")
@@ -250,7 +251,9 @@ class Molecule:
 
 
 def element_symbol(number: int) -> str:
-    """Chemical symbol of an atomic number."""
+    """Chemical symbol of an atomic number, or the number itself where it is that of no element."""
+    if not 0 < number < 119:
+        return f"no element ({number})"
     return Chem.GetPeriodicTable().GetElementSymbol(number)
 
 
@@ -298,14 +301,19 @@ def _stereo_graph(molecule: Molecule, smiles: str) -> Chem.RWMol:
 def _taken_over(mol: Chem.Mol, name: str, where: str) -> Molecule:
     """The molecule of an RDKit molecule with all hydrogens; messages name it as ``where``."""
     refuse_unsupported(mol, where)
+    pairs = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
+    bonds = np.array(pairs, dtype=int).reshape(-1, 2)
+    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=int)
     positions = _positions(mol, where)
     if positions is not None:
+        labels = [f"{element_symbol(number)}{atom}" for atom, number in enumerate(numbers.tolist(), start=1)]
+        positions = checked_positions(numbers, bonds, positions, labels, where)
+    if positions is not None:
         Chem.AssignStereochemistryFrom3D(mol)
-    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
     return Molecule(
         name=name,
-        numbers=np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=int),
-        bonds=np.array(bonds, dtype=int).reshape(-1, 2),
+        numbers=numbers,
+        bonds=bonds,
         bond_orders=np.array([BOND_ORDERS[bond.GetBondType()] for bond in mol.GetBonds()], dtype=int),
         formal_charges=np.array([atom.GetFormalCharge() for atom in mol.GetAtoms()], dtype=int),
         positions=positions,

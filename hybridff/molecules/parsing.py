@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rdkit import Chem, rdBase
 
 from hybridff.errors import InputError
 from hybridff.foreign import printable, reading
+from hybridff.molecules.structure import is_drawing
+from hybridff.units import ANGSTROM
 
 
 def parse_smiles(smiles: str) -> Chem.Mol:
@@ -57,9 +60,18 @@ def parse_sdf(text: str, where: str) -> Chem.Mol:
         detail = re.sub(r"^\[[\d:]+\] ", "", reason[0]) if reason else "RDKit gives no reason"
         raise InputError(f"{where}: this is not a readable SDF file ({detail}).")
     header = record.splitlines()[1] if record.count("\n") > 1 else ""
+    if header[20:22] == "3D" and mol.GetNumConformers() and _is_drawing(mol):
+        flat = record.replace(header, f"{header[:20]}2D{header[22:]}", 1)  # so that wedges count, not positions
+        return parse_sdf(flat, where)
     if mol.GetNumConformers() and header[20:22] != "3D" and not mol.GetConformer().Is3D():
         mol.RemoveAllConformers()
     return mol
+
+
+def _is_drawing(mol: Chem.Mol) -> bool:
+    pairs = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
+    positions = mol.GetConformer().GetPositions()
+    return bool(np.isfinite(positions).all()) and is_drawing(np.array(pairs, int).reshape(-1, 2), positions * ANGSTROM)
 
 
 def _titles(records: list[str]) -> str:

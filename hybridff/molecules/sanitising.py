@@ -64,8 +64,13 @@ def _cause(error: Any) -> Any:
 
 
 def refuse_unsupported(mol: Chem.Mol, where: str) -> None:
-    """Raise ``InputError`` for radicals, and for bonds that are not single, double or triple."""
+    """Raise ``InputError`` for isotopes and radicals, and for bonds that are not single, double or triple."""
     for atom in mol.GetAtoms():
+        if atom.GetIsotope():
+            raise InputError(
+                f"{where}: atom {atom.GetIdx() + 1} is the isotope {atom.GetIsotope()}{atom.GetSymbol()}, whose mass "
+                "is not kept; write the element alone, and set masses in the exported System."
+            )
         if atom.GetNumRadicalElectrons():
             raise InputError(
                 f"{where}: atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) has an open valence: a hydrogen is missing, "

@@ -102,7 +102,7 @@ def write_posterior(path: Path) -> None:
 
 
 def write_model_file(path: Path) -> None:
-    write_model(SavedModel(force_field("ethanol", "morse"), 0.0, {"frames": {}}), path.parent)
+    write_model(SavedModel(force_field("ethanol"), 0.0, {"frames": {}}), path.parent)
 
 
 def system_of(path: Path) -> Any:
@@ -126,7 +126,7 @@ def text(content: str) -> Callable[[Path], Any]:
     return lambda path: path.write_text(content, encoding="utf-8")
 
 
-JOB = '[fit]\nmolecule = "a.sdf"\ntrain = 100\nform = "harmonic"\nprune = 1.0\ncharges = "resp"\nconfig = [1, 2]\n'
+JOB = '[fit]\nmolecule = "a.sdf"\ntrain = 100\nform = "harmonic"\nprune = 1.0\ncharges = "resp"\n'
 CHARGES = "\n".join(f"{charge:.4f}" for charge in class_one_of("ethanol").nonbonded.charge) + "\n"
 
 READERS = {
