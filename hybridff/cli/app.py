@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Toml
 
-from hybridff.cli.terminal import error_console
+from hybridff.cli.terminal import console, error_console
 from hybridff.errors import HybridFFError, InputError
 from hybridff.foreign import read_toml
 
@@ -72,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app.meta(sys.argv[1:] if arguments is None else arguments)
+        if console.lost is not None:
+            raise InputError(
+                f"standard output cannot be written ({console.lost}); files that were asked for are there."
+            )
     except HybridFFError as error:
         _fail(str(error), 2)
     except CycloptsError as error:
