@@ -134,6 +134,8 @@ class Molecule:
             if atom.element is None:
                 raise InputError(f"atom {atom.index + 1} ({atom.name}) of {name} has no element (a dummy or site).")
         pairs = [(bond[0].index, bond[1].index) for bond in topology.bonds()]
+        if len({frozenset(pair) for pair in pairs}) < len(pairs) or any(i == j for i, j in pairs):
+            raise InputError(f"the topology of {name} has a bond twice, or one from an atom to itself; write it again.")
         orders = [bond.order or 0 for bond in topology.bonds()]
         if any(order not in _TYPES for order in orders):
             orders = [0] * len(orders)

@@ -44,7 +44,10 @@ def raised(number: int) -> np.ndarray:
         ({"forces": 0 * forces()}, "the forces are zero in all 60 frames but the energies vary by"),
         ({"forces": forces() * (np.arange(60) % 2)[:, None, None]}, "the forces are exactly zero in frames 1, 3, 5, 7"),
         ({"energies": np.zeros(60)}, "the energies of all 60 frames are equal, which forces of"),
-        ({"forces": forces() * (1 - 2 * (np.arange(60) % 2))[:, None, None]}, "the forces point uphill in frames 2, 4,"),
+        (
+            {"forces": forces() * (1 - 2 * (np.arange(60) % 2))[:, None, None]},
+            "the forces point uphill in frames 2, ",
+        ),
         ({"forces": with_frame(7, 20.0)}, "the forces of frame 7 are up to"),
         ({"forces": with_frame(7, 1e6)}, "the forces of frame 7 are up to"),
         ({"energies": raised(9)}, "the energies of frame 9 are up to"),
