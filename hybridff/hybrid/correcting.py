@@ -12,7 +12,7 @@ from hybridff.fitting.posterior import Posterior
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.choice import choose
-from hybridff.hybrid.material import CorrectionTask, prepare
+from hybridff.hybrid.material import CorrectionTask, check_uncorrected, prepare
 from hybridff.hybrid.optimum import BestHyperparameters, optimise
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.result import Corrected
@@ -47,6 +47,7 @@ def correct(
     Raises ``FitError`` for a force field that has corrections already, and for frames that cannot train one: see
     ``check_correctable``; ``InputError`` for two kernels on the same atoms, and where the memory of a GPU is too small.
     """
+    check_uncorrected(force_field)
     task = CorrectionTask(
         force_field=force_field,
         frames=frames,
@@ -76,7 +77,7 @@ def correct_stable(
         say("kernels: training …")
         solution = solve(optimum, factor)
         found, optimum = solution.corrected, solution.optimum
-        if stability is None or not found.force_field.corrections:
+        if stability is None or not any(found.n_points):
             return found
         say("stability gate …")
         failed, report = report is not None, _verdict(optimum, found.force_field, stability)

@@ -35,7 +35,7 @@ class CorrectionTask:
     """What is to be corrected, by which frames and how."""
 
     force_field: ForceField
-    """Force field without kernels."""
+    """Force field whose terms are corrected; kernels that it has stay as they are."""
     frames: Frames
     """Training frames."""
     validation: Frames | None
@@ -91,10 +91,16 @@ def check_correctable(name: str, frames: Frames, validation: Frames | None, atom
         )
 
 
+def check_uncorrected(force_field: ForceField) -> None:
+    """Raise ``FitError`` for a force field that has kernels already."""
+    if force_field.corrections:
+        raise FitError(f"{force_field.molecule.name} has corrections already; correct the model without them.")
+
+
 def prepare(task: CorrectionTask) -> CorrectionInputs:
     """Check a task, predict its frames with the terms, and find what they do not show.
 
-    Raises ``FitError`` for a force field that has corrections already, and as ``check_correctable`` does.
+    Raises ``FitError`` and ``InputError`` as ``check_correctable`` does.
     """
     begun = perf_counter()
     if task.posterior is not None:
@@ -102,8 +108,6 @@ def prepare(task: CorrectionTask) -> CorrectionInputs:
     force_field, frames, options = task.force_field, task.frames, task.options
     check_correctable(force_field.molecule.name, frames, task.validation, task.atoms)
     assert task.validation is not None
-    if force_field.corrections:
-        raise FitError(f"{force_field.molecule.name} has corrections already; correct the model without them.")
     device = chosen(options.device)
     atoms = sorted({atom for group in task.atoms for atom in group})
     residual = Residual.of(force_field, frames, atoms, device)

@@ -106,12 +106,12 @@ def fit_data(
                 f"{names}: the data have no forces, which a fit needs; calculate them at the same level of theory."
             )
     members = [_member(item, job, say) for item in data]
-    for member in members:
-        if member.kernel_atoms:  # before the fit, which takes longer than to see that a correction cannot be
-            name = member.force_field.molecule.name
-            check_correctable(name, member.parts["train"], member.validation, member.kernel_atoms)
     begin, most = 0.0, max(len(member.split.train) for member in members)
     teaching = with_level(job, members[0].force_field, most)
+    for member in members:
+        if member.kernel_atoms and not (teaching.pretraining.teaches_kernels and _without_choice(member)):
+            name = member.force_field.molecule.name  # before the fit, which takes longer than to see this
+            check_correctable(name, member.parts["train"], member.validation, member.kernel_atoms)
     if teaching.pretraining.pretrain != "none":
         members, begin = _taught(members, teaching, say, part(progress, 0.0, _PRETRAINING)), _PRETRAINING
     share = begin + (1.0 - begin) * (_FIT if any(member.kernel_atoms for member in members) else 1.0)
@@ -173,7 +173,9 @@ def _member(item: Data, job: FitJob, say: Say) -> _Member:
 
 def _taught(members: list[_Member], job: FitJob, say: Say, progress: Progress) -> list[_Member]:
     """The molecules with what a cheap level has taught them as the start of the fit."""
-    untaught = [Untaught(own.stock.molecule, own.parameters, own.parts["train"]) for own in members]
+    untaught = [
+        Untaught(own.stock.molecule, own.parameters, own.parts["train"], tuple(own.kernel_atoms)) for own in members
+    ]
     found = pretrained(untaught, job, say, progress)
     return [replace(own, force_field=one.force_field, pretraining=one) for own, one in zip(members, found, strict=True)]
 
@@ -191,7 +193,7 @@ def _fitted(
     if unseen:
         say(f"Note: {name}: {unseen}")
     correction = None
-    if member.kernel_atoms:
+    if member.kernel_atoms and not (force_field.corrections and _without_choice(member)):
         task = CorrectionTask(
             force_field=force_field,
             frames=member.parts["train"],
@@ -216,12 +218,14 @@ def _fitted(
         **outcome(member.split, before, after),
     }
     if correction is not None:
-        about |= {"corrections": list(job.correction), "corrected": list(correction.sentences())}
+        about["corrected"] = list(correction.sentences())
+    if force_field.corrections or correction is not None:
+        about["corrections"] = list(job.correction)
     if report is not None:
         about["stability"] = [*stable.remarks, *report.sentences()]
     if unseen:
         about["unseen"] = unseen
-    about |= {} if member.pretraining is None else {"pretrained": member.pretraining.sentence()}
+    about |= {} if member.pretraining is None else {"pretrained": list(member.pretraining.sentences())}
     return FittedMolecule(
         job=job,
         model=SavedModel(force_field, offset, about),
@@ -238,6 +242,11 @@ def _fitted(
         unseen=unseen,
         pretraining=member.pretraining,
     )
+
+
+def _without_choice(member: _Member) -> bool:
+    """Whether there are no frames that would choose how strong kernels on the reference data should be."""
+    return not len(member.split.validation)
 
 
 def _files(members: list[_Member], job: FitJob) -> list[Path]:
