@@ -122,7 +122,8 @@ def _frame_rows(
     table = move_columns(force_field.table, problem, problem.positions[molecule])
     design = DesignMatrix.of(table, len(start), force_field.parameter_table.values)
     found = design.at(frames.positions)
-    forces = EnergyRows(found.force.reshape(len(start), -1), frames.forces.ravel()).from_start(start)
-    energies = EnergyRows(found.energy, frames.energies).from_start(start)
-    mean = energies.rows.mean(1, keepdims=True)
-    return forces, EnergyRows(energies.rows - mean, energies.targets - energies.targets.mean())
+    roots = np.ones(len(frames)) if frames.weights is None else np.sqrt(frames.weights)
+    columns, targets = found.force * roots[:, None], frames.forces * roots[:, None, None]
+    forces = EnergyRows(columns.reshape(len(start), -1), targets.ravel()).from_start(start)
+    energies, _ = EnergyRows(found.energy, frames.energies, roots).from_start(start).centred()
+    return forces, energies

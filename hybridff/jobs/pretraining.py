@@ -37,8 +37,9 @@ from hybridff.units import FORCE_KCAL
 
 _FRAMES, _FIT = 0.5, 0.7
 """What the progress is once frames are made, and once the terms are fitted; kernels take the rest."""
-_CHOOSING = 100
-"""Most frames of a cheap level by which the strength of kernels is chosen."""
+_KERNEL_FRAMES, _CHOOSING, _LEAST_WEIGHT = 500, 100, 0.5
+"""Most frames of a cheap level that train kernels, most by which their strength is chosen, and the least weight of all
+of these."""
 _NO_GATE = GateOptions(gate="none")
 _FEW = 150
 """Most training frames of a molecule for which ``auto`` takes a cheap level: with 250 of uracil, errors are larger with
@@ -134,13 +135,14 @@ def pretrained(
 def _kernels(
     own: Untaught, terms: ForceField, posterior: Posterior, cheap: Frames, job: FitJob, say: Say, progress: Progress
 ) -> Corrected:
-    """Kernels beside the terms of a fit to a cheap level, trained on its frames; some of these choose how strong."""
-    n_choosing = min(_CHOOSING, len(cheap) // 5)
-    rows = cheap.split(len(cheap) - n_choosing, n_choosing, job.split.seed)
+    """Kernels beside the terms of a fit to a cheap level, trained on frames that count; some choose how strong."""
+    some = cheap if cheap.weights is None else cheap.subset(cheap.weights >= _LEAST_WEIGHT)
+    n_choosing = min(_CHOOSING, len(some) // 6)
+    rows = some.split(min(_KERNEL_FRAMES, len(some) - n_choosing), n_choosing, job.split.seed)
     task = CorrectionTask(
         force_field=terms,
-        frames=cheap.subset(rows.train),
-        validation=cheap.subset(rows.validation),
+        frames=some.subset(rows.train),
+        validation=some.subset(rows.validation),
         atoms=own.kernel_atoms,
         options=job.kernels,
         posterior=posterior,
@@ -157,7 +159,7 @@ def _frames(own: Untaught, job: FitJob, say: Say, progress: Progress) -> Frames:
         stock = ForceField.build(molecule, own.parameters)
         small = form_at_start(own.molecule, own.parameters, job, own.train.positions)
         _check_linear(small)
-        sampling = LevelSampling(stock, small, own.train.positions, options.pretrain_frames, job.split.seed)
+        sampling = LevelSampling(stock, small, own.train, options.pretrain_frames, job.split.seed)
         return level_frames(sampling, XTBLevel(options.pretrain), say, progress)
     (read,) = read_data([options.pretrain], molecule, job.reading)
     if read.frames.forces is None:
