@@ -3,7 +3,7 @@
 Published: mean absolute errors of MACE trained on 50 frames (I. Batatia, D. P. Kovács, G. N. C. Simm, C. Ortner,
 G. Csányi, NeurIPS 35 (2022)); other samples of the same trajectories, at the same level.
 
-"gfn2-xtb+kernel" is GFN2-xTB with a kernel on all atoms, trained on its frames alone.
+"gfn2-xtb+kernel" is GFN2-xTB with a kernel on all atoms, trained on its frames, and another on the labels.
 
 Usage: python scripts/table_few_labels.py [SET …] [--train 50] [--seeds 3] [--pretrain none gfn2-xtb gfn2-xtb+kernel]
                                           [--gate none]

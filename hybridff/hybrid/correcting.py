@@ -69,9 +69,13 @@ def correct_stable(
     If nothing passes, the force field is left without kernels, unless these are all there is. ``progress`` is told
     which share of the hyperparameters that may be scored were.
     """
-    stability = (gate or GateOptions()).stability
     say("kernels: how strong they should be …")
-    optimum = optimise(choose(prepare(task), progress), say, progress)
+    return stable(optimise(choose(prepare(task), progress), say, progress), gate, say)
+
+
+def stable(optimum: BestHyperparameters, gate: GateOptions | None, say: Say = quiet) -> Corrected:
+    """Train kernels whose hyperparameters are known, with more noise until the stability gate is passed."""
+    stability, task = (gate or GateOptions()).stability, optimum.material.task
     report = None
     for factor in _NOISIER:
         say("kernels: training …")

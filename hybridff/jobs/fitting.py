@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from hybridff.corrections.select import LOCAL, chosen_atoms
+from hybridff.corrections.select import chosen_atoms
 from hybridff.errors import FitError, InputError
 from hybridff.export.modelfile import SavedModel
 from hybridff.fitting.posterior import Posterior
@@ -19,10 +19,9 @@ from hybridff.frames.dataset import Frames, Split
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import starting_parameters
-from hybridff.hybrid.correcting import correct_stable
-from hybridff.hybrid.material import CorrectionTask, check_correctable
 from hybridff.hybrid.result import Corrected
 from hybridff.jobs.job import FitJob
+from hybridff.jobs.kernels import check_kernels, kernels_beside, task_of
 from hybridff.jobs.pretraining import Pretraining, Untaught, pretrained, with_level
 from hybridff.jobs.provenance import provenance
 from hybridff.jobs.reading import Data, parts_of, split_frames
@@ -109,9 +108,9 @@ def fit_data(
     begin, most = 0.0, max(len(member.split.train) for member in members)
     teaching = with_level(job, members[0].force_field, most)
     for member in members:
-        if member.kernel_atoms and not (teaching.pretraining.teaches_kernels and _without_choice(member)):
-            name = member.force_field.molecule.name  # before the fit, which takes longer than to see this
-            check_correctable(name, member.parts["train"], member.validation, member.kernel_atoms)
+        if member.kernel_atoms:  # before the fit, which takes longer than to see that a correction cannot be
+            name, taught = member.force_field.molecule.name, teaching.pretraining.teaches_kernels
+            check_kernels(name, member.parts["train"], member.validation, member.kernel_atoms, taught=taught)
     if teaching.pretraining.pretrain != "none":
         members, begin = _taught(members, teaching, say, part(progress, 0.0, _PRETRAINING)), _PRETRAINING
     share = begin + (1.0 - begin) * (_FIT if any(member.kernel_atoms for member in members) else 1.0)
@@ -193,19 +192,12 @@ def _fitted(
     if unseen:
         say(f"Note: {name}: {unseen}")
     correction = None
-    if member.kernel_atoms and not (force_field.corrections and _without_choice(member)):
-        task = CorrectionTask(
-            force_field=force_field,
-            frames=member.parts["train"],
-            validation=member.parts.get("validation"),
-            atoms=member.kernel_atoms,
-            options=job.kernels,
-            posterior=posterior,
-            together=LOCAL in job.correction,
-            seed=job.split.seed,
-        )
+    if member.kernel_atoms:
+        validation = member.parts.get("validation")
+        task = task_of(job, force_field, posterior, member.parts["train"], validation, member.kernel_atoms)
         share = part(progress, i / len(members), (i + 1) / len(members))
-        correction = correct_stable(task, job.gate, say=say, progress=share)
+        correction = kernels_beside(member.force_field, task, job, say=say, progress=share)
+    if correction is not None:
         force_field, offset = correction.force_field, correction.energy_offset
         report = correction.report or report
     after = errors_of_parts(force_field, member.parts, offset)
@@ -242,11 +234,6 @@ def _fitted(
         unseen=unseen,
         pretraining=member.pretraining,
     )
-
-
-def _without_choice(member: _Member) -> bool:
-    """Whether there are no frames that would choose how strong kernels on the reference data should be."""
-    return not len(member.split.validation)
 
 
 def _files(members: list[_Member], job: FitJob) -> list[Path]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from time import perf_counter
 
 from hybridff.analysis.methods import model_of
-from hybridff.corrections.select import LOCAL
 from hybridff.errors import FitError, InputError
 from hybridff.export.modelfile import FILE_NAME
 from hybridff.fitting.difference import around
@@ -22,9 +21,9 @@ from hybridff.frames.dataset import Frames
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.correcting import correct_stable
-from hybridff.hybrid.material import CorrectionTask
 from hybridff.hybrid.result import Corrected
 from hybridff.jobs.job import FitJob
+from hybridff.jobs.kernels import task_of
 from hybridff.jobs.options import LEVELS
 from hybridff.jobs.reading import read_data
 from hybridff.jobs.starting import form_at_start
@@ -139,16 +138,7 @@ def _kernels(
     some = cheap if cheap.weights is None else cheap.subset(cheap.weights >= _LEAST_WEIGHT)
     n_choosing = min(_CHOOSING, len(some) // 6)
     rows = some.split(min(_KERNEL_FRAMES, len(some) - n_choosing), n_choosing, job.split.seed)
-    task = CorrectionTask(
-        force_field=terms,
-        frames=some.subset(rows.train),
-        validation=some.subset(rows.validation),
-        atoms=own.kernel_atoms,
-        options=job.kernels,
-        posterior=posterior,
-        together=LOCAL in job.correction,
-        seed=job.split.seed,
-    )
+    task = task_of(job, terms, posterior, some.subset(rows.train), some.subset(rows.validation), own.kernel_atoms)
     return correct_stable(task, _NO_GATE, say=say, progress=progress)
 
 
