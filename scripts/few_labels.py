@@ -5,12 +5,8 @@ from time import perf_counter
 
 import numpy as np
 
-import hybridff as hf
-from hybridff.comparison.benchmark_sets import BenchmarkSet
-from hybridff.fitting.refit_until_stable import fit_stable
+from hybridff.comparison.benchmark_sets import BenchmarkFit, BenchmarkSet, fit_as_the_command_does
 from hybridff.frames.accuracy import Errors, evaluate
-from hybridff.jobs.kernels import kernels_beside, task_of
-from hybridff.jobs.pretraining import Untaught, pretrained
 from hybridff.stability.gate import GateOptions
 from hybridff.units import ANGSTROM, EV, FORCE_KCAL
 
@@ -38,24 +34,11 @@ def fitted(
     ``kernels`` on all atoms are taught by the cheap level, if there is one, and by frames that are left out.
     """
     rows, begin = data.split(n_train, 0, len(data.frames), seed), perf_counter()
-    job = hf.FitJob.of(pretrain=pretrain, seed=seed, gate=gate.gate, validation=0)
-    atoms = (tuple(range(len(data.molecule.numbers))),) if kernels else ()
-    train = data.frames.subset(rows.train)
-    start = hf.ForceField.build(data.molecule, data.start, form="class2", geometries=train.positions)
-    if pretrain != "none":
-        untaught = Untaught(data.molecule, data.start, train, atoms)
-        (taught,) = pretrained([untaught], job)
-        start = taught.force_field
-    found = fit_stable([(start, train)], gate=gate)
-    force_field, offset, passed = found.result.force_field, found.result.energy_offset, found.passed
-    if kernels:
-        task = task_of(job, force_field, found.result.posteriors[0], train, None, atoms)
-        hybrid = kernels_beside(start, task, job)
-        if hybrid is not None:
-            force_field, offset = hybrid.force_field, hybrid.energy_offset
-            passed = passed if hybrid.report is None else hybrid.report.passed
-    errors = evaluate(force_field, data.frames.subset(rows.test), offset)
-    return errors, passed, perf_counter() - begin
+    how = BenchmarkFit(correction="all" if kernels else None, gate=gate, pretrain=pretrain, seed=seed)
+    found = fit_as_the_command_does(data, rows, how)
+    errors = evaluate(found.force_field, data.frames.subset(rows.test), found.energy_offset)
+    hybrid = None if found.corrected is None else found.corrected.report
+    return errors, found.passed if hybrid is None else hybrid.passed, perf_counter() - begin
 
 
 def cell(found: Sequence[tuple[Errors, bool, float]], gate: GateOptions) -> list[str]:

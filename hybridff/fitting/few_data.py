@@ -55,9 +55,9 @@ class FewData:
         found[self.counts.forces : self.counts.forces + self.counts.energies] = 1 / noise.energy
         return found
 
-    def cholesky(self, noise: Noise) -> Float[np.ndarray, "data data"]:
-        """Lower Cholesky factor of K."""
-        scales = self.scales(noise)
+    def cholesky(self, noise: Noise, prior_scale: float = 1.0) -> Float[np.ndarray, "data data"]:
+        """Lower Cholesky factor of K, all coordinates with a prior of another deviation."""
+        scales = prior_scale * self.scales(noise)
         matrix = self.products * scales  # in the order of memory that LAPACK works in
         matrix *= scales[:, None]
         matrix[np.diag_indices(len(matrix))] += 1.0
@@ -86,12 +86,12 @@ def few_data(problem: LinearProblem, frames: Sequence[Frames]) -> FewData:
     return FewData(rows, targets, counts, guessed_noise(at_start, n_energies, n_forces), about, factor)
 
 
-def learnt_noise(data: FewData, noise: Noise, rounds: int = _ROUNDS) -> Noise:
+def learnt_noise(data: FewData, noise: Noise, rounds: int = _ROUNDS, prior_scale: float = 1.0) -> Noise:
     """The noise of the forces that the data leave, by turns with the moves; few energies do not show theirs."""
     n_forces, n_energies = data.counts.forces, data.counts.energies
     energies = slice(n_forces, n_forces + n_energies)
     for _ in range(rounds):
-        factor, scales = data.cholesky(noise), data.scales(noise)
+        factor, scales = data.cholesky(noise, prior_scale), data.scales(noise)
         left = cho_solve((factor, True), scales * data.targets, check_finite=False) / scales
         inverse, _ = lapack.dtrtri(factor, lower=1)
         followed = 1 - np.einsum("ij,ij->j", inverse, inverse)
