@@ -28,7 +28,10 @@ _ROUNDS = 2
 
 @dataclass(frozen=True, eq=False)
 class FewData:
-    """Rows of some frames and of conformers without frames, in coordinates of the moves that restraints leave open."""
+    """Rows of some frames and of conformers without frames, in coordinates of the moves that restraints leave open.
+
+    The prior of every coordinate has the deviation 1.
+    """
 
     rows: Float[np.ndarray, "n data"]
     """What a unit of each coordinate does to forces [kJ/mol/nm], to energies [kJ/mol], then to conformers."""
@@ -42,11 +45,8 @@ class FewData:
     """Moves that restraints are about."""
     factor: Float[np.ndarray, "restrained restrained"]
     """Lower Cholesky factor of the precision of these under restraints and priors; others have the prior's, 1."""
-
-    @cached_property
-    def products(self) -> Float[np.ndarray, "data data"]:
-        """Products of the rows with each other, the lower triangle."""
-        return blas.dsyrk(1.0, self.rows.T, lower=1)
+    products: Float[np.ndarray, "data data"]
+    """Products of the rows with each other, the lower triangle."""
 
     def scales(self, noise: Noise) -> Float[np.ndarray, " data"]:
         """Inverse deviations of the data."""
@@ -55,17 +55,57 @@ class FewData:
         found[self.counts.forces : self.counts.forces + self.counts.energies] = 1 / noise.energy
         return found
 
-    def cholesky(self, noise: Noise, prior_scale: float = 1.0) -> Float[np.ndarray, "data data"]:
-        """Lower Cholesky factor of K, all coordinates with a prior of another deviation."""
-        scales = prior_scale * self.scales(noise)
+    def cholesky(self, noise: Noise) -> Float[np.ndarray, "data data"]:
+        """Lower Cholesky factor of K."""
+        scales = self.scales(noise)
         matrix = self.products * scales  # in the order of memory that LAPACK works in
         matrix *= scales[:, None]
         matrix[np.diag_indices(len(matrix))] += 1.0
         return cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
 
 
-def few_data(problem: LinearProblem, frames: Sequence[Frames]) -> FewData:
-    """What frames of each molecule in turn and conformers without frames say of the moves, under restraints."""
+@dataclass(frozen=True, eq=False)
+class FewRows:
+    """The same before any prior: rows in units of the moves."""
+
+    rows: Float[np.ndarray, "n data"]
+    """What a unit of each move does to forces [kJ/mol/nm], to energies [kJ/mol], then to conformers."""
+    targets: Float[np.ndarray, " data"]
+    """What the moves should do to them."""
+    counts: DataCounts
+    """Numbers of forces and energies among them."""
+    first_noise: Noise
+    """A guess from what the start leaves."""
+    restrained: Int[np.ndarray, " restrained"]
+    """Moves that restraints are about."""
+    restraints: Float[np.ndarray, "restraints restrained"]
+    """What a unit of each of these does to each restraint, in units of its deviation."""
+    wanted: Float[np.ndarray, " restraints"]
+    """What these should do to it."""
+
+    @cached_property
+    def _free_products(self) -> Float[np.ndarray, "data data"]:
+        """Products of the rows that no restraint is about with each other, the lower triangle."""
+        free = np.ones(len(self.rows), dtype=bool)
+        free[self.restrained] = False
+        return blas.dsyrk(1.0, self.rows[free].T, lower=1)
+
+    def with_priors(self, scale: float = 1.0) -> FewData:
+        """With priors of the moves that have this deviation, and restraints beside them."""
+        precision = self.restraints.T @ self.restraints + np.eye(len(self.restrained)) / scale**2
+        factor = cholesky(precision, lower=True)
+        own = solve_triangular(factor, self.rows[self.restrained], lower=True, check_finite=False)
+        targets = self.targets - solve_triangular(factor, self.restraints.T @ self.wanted, lower=True) @ own
+        products = scale**2 * self._free_products
+        if len(own):
+            products = blas.dsyrk(1.0, own.T, 1.0, products, lower=1, overwrite_c=1)
+        rows = scale * self.rows
+        rows[self.restrained] = own
+        return FewData(rows, targets, self.counts, self.first_noise, self.restrained, factor, products)
+
+
+def few_data(problem: LinearProblem, frames: Sequence[Frames]) -> FewRows:
+    """What frames of each molecule in turn and conformers without frames say of the moves, and restraints on these."""
     by_molecule = [
         _frame_rows(problem, force_field, own, i)
         for i, ((force_field, _), own) in enumerate(zip(problem.pairs, frames, strict=True))
@@ -76,22 +116,19 @@ def few_data(problem: LinearProblem, frames: Sequence[Frames]) -> FewData:
     rows, targets = np.hstack([part.rows for part in parts]), np.concatenate([part.targets for part in parts])
     restraints = restraint_rows(problem)
     about = np.unique(restraints.weights.nonzero()[1])
-    weights = restraints.weights[:, about].toarray()
-    factor = cholesky(weights.T @ weights + np.eye(len(about)), lower=True)
-    rows[about] = solve_triangular(factor, rows[about], lower=True, check_finite=False)
-    targets = targets - solve_triangular(factor, weights.T @ restraints.targets, lower=True) @ rows[about]
     n_forces, n_energies = (sum(len(part) for part in own) for own in (forces, energies))
     at_start = Squares(*(float(sum((part.targets**2).sum() for part in own)) for own in (energies, forces)))
     counts = DataCounts(n_forces, n_energies, len(energies), at_start.force)
-    return FewData(rows, targets, counts, guessed_noise(at_start, n_energies, n_forces), about, factor)
+    noise = guessed_noise(at_start, n_energies, n_forces)
+    return FewRows(rows, targets, counts, noise, about, restraints.weights[:, about].toarray(), restraints.targets)
 
 
-def learnt_noise(data: FewData, noise: Noise, rounds: int = _ROUNDS, prior_scale: float = 1.0) -> Noise:
+def learnt_noise(data: FewData, noise: Noise, rounds: int = _ROUNDS) -> Noise:
     """The noise of the forces that the data leave, by turns with the moves; few energies do not show theirs."""
     n_forces, n_energies = data.counts.forces, data.counts.energies
     energies = slice(n_forces, n_forces + n_energies)
     for _ in range(rounds):
-        factor, scales = data.cholesky(noise, prior_scale), data.scales(noise)
+        factor, scales = data.cholesky(noise), data.scales(noise)
         left = cho_solve((factor, True), scales * data.targets, check_finite=False) / scales
         inverse, _ = lapack.dtrtri(factor, lower=1)
         followed = 1 - np.einsum("ij,ij->j", inverse, inverse)

@@ -45,24 +45,25 @@ def best_scale(problem: LinearProblem) -> LeftOut | None:
     n_data = sum(own.positions.size + len(own) for own in frames)
     if n_data > _MOST or min(len(own) for own in frames) < _FEWEST:
         return None
-    data = few_data(problem, frames)
+    few = few_data(problem, frames)
     blocks = list(_places([len(own) for own in frames], [own.positions[0].size for own in frames]))
-    noise, best = data.first_noise, LeftOut(1.0, math.inf)
+    noise, best = few.first_noise, LeftOut(1.0, math.inf)
     for scale in _SCALES:
-        noise = learnt_noise(data, noise, 2, scale)
-        found = LeftOut(scale, left_out_error(data, noise, scale, blocks))
+        data = few.with_priors(scale)
+        noise = learnt_noise(data, noise)
+        found = LeftOut(scale, left_out_error(data, noise, blocks))
         if found.force_error >= best.force_error:
             break
         best = found
     return best
 
 
-def left_out_error(data: FewData, noise: Noise, prior_scale: float, blocks: list[Int[np.ndarray, " places"]]) -> float:
+def left_out_error(data: FewData, noise: Noise, blocks: list[Int[np.ndarray, " places"]]) -> float:
     """Root mean square of what fits without each frame leave of its forces [kJ/mol/nm].
 
     ``blocks`` are the places of the data of each frame, the energy last.
     """
-    inverse, _ = lapack.dtrtri(data.cholesky(noise, prior_scale), lower=1)
+    inverse, _ = lapack.dtrtri(data.cholesky(noise), lower=1)
     inverse = np.tril(inverse)
     scales = data.scales(noise)
     weights = inverse.T @ (inverse @ (scales * data.targets))

@@ -19,7 +19,7 @@ def example() -> tuple[FewData, LinearSystem]:
     start = class2("propyne")
     frames = replace(data(moved(start, 0.2), 6, energy=1.0, force=30.0), weights=np.linspace(0.5, 1.5, 6))
     system = system_of(start, frames)
-    return few_data(system.problem, [frames for _, frames in system.problem.pairs]), system
+    return few_data(system.problem, [frames for _, frames in system.problem.pairs]).with_priors(), system
 
 
 def test_few_data_are_fewer_than_the_coefficients() -> None:

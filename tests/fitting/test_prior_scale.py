@@ -5,7 +5,7 @@ import pytest
 from synthetic import class2, data, moved
 
 from hybridff.fitting.conformers import find_unseen_conformers
-from hybridff.fitting.few_data import FewData, few_data
+from hybridff.fitting.few_data import FewRows, few_data
 from hybridff.fitting.fits import fit
 from hybridff.fitting.linear_problem import LinearProblem
 from hybridff.fitting.noise import Noise
@@ -23,7 +23,7 @@ def problem_of(start: ForceField, frames: Frames) -> LinearProblem:
 
 
 @cache
-def example() -> FewData:
+def example() -> FewRows:
     start = class2(NAME)
     frames = data(moved(start, 0.2), N_FRAMES, energy=1.0, force=30.0)
     return few_data(problem_of(start, frames), [frames])
@@ -36,22 +36,26 @@ def places(frame: int) -> np.ndarray:
 
 @pytest.mark.parametrize("scale", [1.0, 0.25])
 def test_the_error_of_frames_that_are_left_out_is_that_of_fits_without_them(scale: float) -> None:
-    few, noise = example(), Noise(2.0, 50.0)
-    weights, square = few.scales(noise) ** 2, 0.0
+    few, noise, square = example(), Noise(2.0, 50.0), 0.0
+    found = few.with_priors(scale)
+    weights = found.scales(noise) ** 2
+    prior = np.eye(len(few.rows)) / scale**2
+    prior[np.ix_(few.restrained, few.restrained)] += few.restraints.T @ few.restraints
+    wanted = np.zeros(len(few.rows))
+    wanted[few.restrained] = few.restraints.T @ few.wanted
     for frame in range(N_FRAMES):
         out = places(frame)
         rest = np.setdiff1d(np.arange(len(few.targets)), out)
         rows = few.rows[:, rest] * weights[rest]
-        matrix = rows @ few.rows[:, rest].T + np.eye(len(few.rows)) / scale**2
-        moves = np.linalg.solve(matrix, rows @ few.targets[rest])
+        moves = np.linalg.solve(rows @ few.rows[:, rest].T + prior, rows @ few.targets[rest] + wanted)
         square += ((few.targets[out] - moves @ few.rows[:, out])[:-1] ** 2).sum()
-    found = left_out_error(few, noise, scale, [places(frame) for frame in range(N_FRAMES)])
-    assert found == pytest.approx(np.sqrt(square / (N_FRAMES * N_FORCES)), rel=1e-6)
+    error = left_out_error(found, noise, [places(frame) for frame in range(N_FRAMES)])
+    assert error == pytest.approx(np.sqrt(square / (N_FRAMES * N_FORCES)), rel=1e-6)
 
 
 def test_small_moves_want_narrow_priors_and_large_ones_those_that_are_shipped() -> None:
     start = class2(NAME)
-    small, large = (best_scale(problem_of(start, data(moved(start, size), 12, force=20.0))) for size in (0.02, 1.0))
+    small, large = (best_scale(problem_of(start, data(moved(start, size), 12, force=20.0))) for size in (0.02, 3.0))
     assert small is not None
     assert large is not None
     assert small.prior_scale == 0.25
