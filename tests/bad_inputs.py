@@ -21,6 +21,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import odd_inputs as odd
 import openmm
 from openmm import app, unit
 from rdkit import Chem
@@ -296,6 +297,11 @@ def _system(change: Callable[[openmm.System], object]) -> Callable[[], None]:
     return prepare
 
 
+def _nonbonded_of(system: openmm.System) -> openmm.NonbondedForce:
+    (force,) = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
+    return force
+
+
 def _without_bonds(system: openmm.System) -> None:
     (index,) = [i for i, force in enumerate(system.getForces()) if isinstance(force, openmm.HarmonicBondForce)]
     system.removeForce(index)
@@ -378,6 +384,74 @@ COMPARE = "compare model --data ethanol.npz"
 LONG = 'simulate model --temperature 300 --time "1 ps" --out out'
 
 BAD_INPUTS: tuple[BadInput, ...] = (
+    BadInput("structure in nm", "parametrize bad.sdf --out out", "look like nm", lambda: odd.sdf_scaled(0.1)),
+    BadInput(
+        "structure scaled", "parametrize bad.sdf --out out", "are scaled or a drawing", lambda: odd.sdf_scaled(0.5)
+    ),
+    BadInput("an atom far away", "parametrize bad.sdf --out out", "so one atom is far away", lambda: odd.sdf_moved(8)),
+    BadInput("two atoms in one place", "parametrize bad.sdf --out out", "in one place", lambda: odd.sdf_moved(5, 4)),
+    BadInput(
+        "charges in AMBER's units",
+        "parametrize ethanol.sdf --charges bad.txt --out out",
+        "are these AMBER's units, as in a prmtop? Then divide all of them by 18.2223",
+        odd.amber_units,
+    ),
+    BadInput("an isotope", "parametrize '[2H]O[2H]' --charges charges.txt --out out", "is the isotope 2H, whose mass"),
+    BadInput(
+        "six neighbours", "parametrize 'FS(F)(F)(F)(F)F' --charges charges.txt --out out", "has 6 neighbours; GAFF"
+    ),
+    BadInput(
+        "forces all zero",
+        f"fit bad.npz {FIT}",
+        "the forces are zero in all",
+        lambda: save(F=np.zeros_like(load()["F"])),
+    ),
+    BadInput(
+        "energies all equal", f"fit bad.npz {FIT}", "are equal, which forces of", lambda: save(E=np.zeros(N_FRAMES))
+    ),
+    BadInput(
+        "gradients in every second frame",
+        f"fit bad.npz {FIT}",
+        "the forces point uphill in frames 2, 4,",
+        lambda: save(F=load()["F"] * (1 - 2 * (np.arange(N_FRAMES) % 2))[:, None, None]),
+    ),
+    BadInput(
+        "one frame of other forces",
+        f"fit bad.npz {FIT}",
+        "the forces of frame 7 are up to",
+        lambda: save(F=load()["F"] * np.where(np.arange(N_FRAMES) == 6, 30.0, 1.0)[:, None, None]),
+    ),
+    BadInput(
+        "energy and REF_energy differ",
+        f"fit bad.xyz --molecule ethanol.sdf {FIT}",
+        "has energy and REF_energy, which differ",
+        lambda: odd.xyz("Properties=species:S:1:pos:R:3 energy=-1 REF_energy=-2"),
+    ),
+    BadInput(
+        "columns without names",
+        f"fit bad.xyz --molecule ethanol.sdf {FIT}",
+        "the columns 5 to 7 of frame 1 have no names",
+        lambda: odd.xyz("energy=-1", "1 2 3"),
+    ),
+    BadInput(
+        "deuterium in an XYZ file",
+        f"fit bad.xyz --molecule ethanol.sdf {FIT}",
+        "atom 2 of frame 1 is 'D', which is no element; write H",
+        lambda: odd.xyz("Properties=species:S:1:pos:R:3 energy=-1", symbol="D"),
+    ),
+    BadInput(
+        "a frame of 1e12 atoms",
+        f"fit bad.xyz --molecule ethanol.sdf {FIT}",
+        "frame 1 is to have 1e+12 atoms",
+        lambda: odd.xyz("energy=-1", count="999999999999"),
+    ),
+    BadInput("a header that lies", f"fit bad.npz {FIT}", "'E' is to be 1e+11 numbers or texts", odd.lying_header),
+    BadInput(
+        "a negative Lennard-Jones depth",
+        "fit ethanol.npz --start bad.xml --topology ethanol.pdb --out out",
+        "the Lennard-Jones depth of C1 is -0.1",
+        _system(lambda system: _nonbonded_of(system).setParticleParameters(0, 0.0, 0.3, -0.1)),
+    ),
     # data
     BadInput(
         "another element in the data",
@@ -1259,9 +1333,9 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "name at least one",
     ),
     BadInput(
-        "a correction without validation frames",
-        "fit ethanol.npz --correction all --validation 0 --charges charges.txt --out out",
-        "0 validation frames; a correction needs at least 5, which show how strong it should be",
+        "a correction without frames to choose it by",
+        "fit ethanol.npz --correction all --train 10 --validation 0 --charges charges.txt --out out",
+        "10 training frames and none for validation; a correction needs at least 20",
     ),
     BadInput(
         "kernels alone that leave atoms out",

@@ -66,7 +66,7 @@ class Molecule:
         """Read a SMILES; atom maps, where there are any, fix the order of all atoms, hydrogens included."""
         smiles = smiles.strip()
         mol = parse_smiles(smiles)
-        where = f"the SMILES '{smiles}'"
+        where = f"the SMILES '{printable(smiles)}'"
         refuse_fragments(mol, where)
         maps = [atom.GetAtomMapNum() for atom in mol.GetAtoms()]
         mol = sanitised(mol, where)

@@ -29,9 +29,8 @@ def parse_smiles(smiles: str) -> Chem.Mol:
     with rdkit_messages() as messages:
         mol = Chem.MolFromSmiles(smiles, parameters)
     if mol is None:
-        raise InputError(
-            f"'{smiles}' is not a SMILES ({_smiles_problem(messages.getvalue())}), and there is no file of that name."
-        )
+        problem = _smiles_problem(messages.getvalue())
+        raise InputError(f"'{printable(smiles)}' is not a SMILES ({problem}), and there is no file of that name.")
     return mol
 
 
