@@ -3,7 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import openmm
 from openmm import app
@@ -57,16 +57,18 @@ def _check_system(path: str | Path, text: str) -> None:
     """Refuse what OpenMM's parser does not survive; the rest is for OpenMM to say."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise InputError(f"{path}: an OpenMM System has no DOCTYPE or ENTITY; write it with XmlSerializer.")
-    root = None
+    root: ET.Element | None = None
+    parser: ET.XMLPullParser = ET.XMLPullParser(("start", "end"))
     with reading(path, "an OpenMM System", "write it with XmlSerializer"):
-        depth, parser = 0, ET.XMLPullParser(("start", "end"))
         parser.feed(text)
         parser.close()
-        for event, element in parser.read_events():
-            depth += 1 if event == "start" else -1
-            root = element if root is None else root
-            if depth > _DEEPEST_ELEMENT:
-                raise InputError(f"{path}: its elements are nested more than {_DEEPEST_ELEMENT} deep.")
+        events: list[Any] = list(parser.read_events())  # a mistake in the text is raised here
+    depth = 0
+    for event, element in events:
+        depth += 1 if event == "start" else -1
+        root = element if root is None else root
+        if depth > _DEEPEST_ELEMENT:
+            raise InputError(f"{path}: its elements are nested more than {_DEEPEST_ELEMENT} deep.")
     if root is None or root.tag not in ("System", "State", "Integrator", "Force"):
         raise InputError(f"{path} holds no OpenMM System; write it with XmlSerializer.")
     for element in root.iter():
