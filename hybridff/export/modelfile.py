@@ -15,7 +15,7 @@ from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import InputError
 from hybridff.expressions.expression import Expression
-from hybridff.foreign import read_json
+from hybridff.foreign import read_json, reason_of
 from hybridff.gaff.classone import NonbondedParameters
 from hybridff.gaff.features import FEATURES, Feature, Parameter
 from hybridff.gaff.forcefield import ForceField, Origin
@@ -87,8 +87,8 @@ def read_model(folder: str | Path) -> SavedModel:
         raise InputError(f"{path} is damaged: {error} is missing. Restore it, or fit again.") from None
     except InputError as error:
         raise InputError(f"{path} is damaged: {str(error).rstrip('.')}. Restore it, or fit again.") from None
-    except (TypeError, ValueError, IndexError, AttributeError, RecursionError, MemoryError) as error:
-        raise InputError(f"{path} is damaged: {error}. Restore it, or fit again.") from None
+    except (TypeError, ValueError, IndexError, AttributeError, RecursionError, MemoryError, OverflowError) as error:
+        raise InputError(f"{path} is damaged: {reason_of(error)}. Restore it, or fit again.") from None
 
 
 def _to_json(model: SavedModel) -> dict[str, Any]:

@@ -229,6 +229,12 @@ def _leaves_oxygens_open(atom: Chem.Atom) -> bool:
 
 def _assign_charges(mol: Chem.RWMol, partial: list[str], where: str) -> None:
     """Formal charges from the valences, which the partial charges must not contradict."""
+    metal = next((atom for atom in mol.GetAtoms() if atom.GetAtomicNum() not in _NEUTRAL_VALENCE), None)
+    if metal is not None and mol.GetNumAtoms() > 1:
+        raise InputError(
+            f"{where}: atom {metal.GetIdx() + 1} is {metal.GetSymbol()}, whose charge a MOL2 file does not tell; "
+            "GAFF has parameters for H, C, N, O, F, P, S, Cl, Br and I only."
+        )
     for atom in mol.GetAtoms():
         if not atom.GetIsAromatic():
             atom.SetFormalCharge(_formal_charge(atom))
@@ -238,12 +244,6 @@ def _assign_charges(mol: Chem.RWMol, partial: list[str], where: str) -> None:
     if len(charges) != mol.GetNumAtoms() or not np.any(charges):
         _refuse_doubtful_oxygens(mol, where)
     elif abs(charges.sum() - total) > 0.5:
-        metal = next((atom for atom in mol.GetAtoms() if atom.GetAtomicNum() not in _NEUTRAL_VALENCE), None)
-        if metal is not None:
-            raise InputError(
-                f"{where}: atom {metal.GetIdx() + 1} is {metal.GetSymbol()}, whose charge a MOL2 file does not tell; "
-                "GAFF has parameters for H, C, N, O, F, P, S, Cl, Br and I only."
-            )
         raise InputError(
             f"{where}: the partial charges add up to {charges.sum():.2f} e but the bonds to a molecule of charge "
             f"{total:+d}; check the bond types and hydrogens, or give an SDF file."
