@@ -9,7 +9,7 @@ import math
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -120,7 +120,10 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str, member: zipfile.ZipI
 
 def _check_header(path: Path, archive: zipfile.ZipFile, name: str, member: zipfile.ZipInfo) -> None:
     """Refuse what is no plain array, or not as large as it says."""
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    readers: dict[tuple[int, int], Any] = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
     with _npz(path), archive.open(member) as stream:
         version = np.lib.format.read_magic(stream)
         read = readers.get(version, np.lib.format.read_array_header_1_0)

@@ -220,13 +220,13 @@ def read_reference(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}, which is to hold a minimum and its Hessian.")
-    found = read_arrays(path, ("z", "R", "hessian"))
-    if missing := [key for key in ("z", "R", "hessian") if key not in found]:
+    arrays = read_arrays(path, ("z", "R", "hessian"))
+    if missing := [key for key in ("z", "R", "hessian") if key not in arrays]:
         raise InputError(f"{path} is no file with z, R and hessian: it has no '{missing[0]}'.")
-    numbers = numbers_in(path, {"z": found["z"].ravel()}, "z", (None,)).astype(np.int64)
+    numbers = numbers_in(path, {"z": arrays["z"].ravel()}, "z", (None,)).astype(np.int64)
     n = len(numbers)
-    positions = numbers_in(path, found, "R", (n, 3)).astype(float)
-    second = numbers_in(path, found, "hessian", (3 * n, 3 * n)).astype(float)
+    positions = numbers_in(path, arrays, "R", (n, 3)).astype(float)
+    second = numbers_in(path, arrays, "hessian", (3 * n, 3 * n)).astype(float)
     check_same_elements(molecule, numbers, str(path))
     positions, second = positions * ANGSTROM, (second + second.T) / 2 * HESSIAN_KCAL
     _check_bonds(molecule, positions, path)
