@@ -23,6 +23,8 @@ MOST_ARRAYS: Final = 1000
 _LARGEST_FILE = 2**33
 _LONGEST_TEXT = 2**22
 _LARGEST_HEADER = 10_000
+_LAST_CHARACTER, _HALVES = 0x10FFFF, (0xD800, 0xDFFF)
+"""Numbers of Unicode, and those that are no characters; Python's own functions fail on them, if at all, much later."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -113,8 +115,10 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str, member: zipfile.ZipI
     _check_header(path, archive, name, member)
     with _npz(path), archive.open(member) as stream:
         array = np.lib.format.read_array(stream, allow_pickle=False)
-        if array.dtype.kind == "U":
-            "".join(map(str, array.reshape(-1))).encode("utf-8")  # halves of characters and numbers that are none raise
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        codes = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")).reshape(-1)).view(np.uint32)
+        if np.any((codes > _LAST_CHARACTER) | ((codes >= _HALVES[0]) & (codes <= _HALVES[1]))):
+            raise InputError(f"{path}: the text '{name}' has characters that are none; it is damaged: make it again.")
     return array
 
 

@@ -171,7 +171,7 @@ def json_damaged(content: bytes, random: Random) -> bytes:
     return json.dumps(whole).encode("utf-8")
 
 
-UNFIT = (ValueError, zipfile.BadZipFile, zlib.error, MemoryError, RecursionError, EOFError, OSError, LookupError)
+UNFIT = (ValueError, zipfile.BadZipFile, zlib.error, MemoryError, RuntimeError, EOFError, OSError, LookupError)
 ANY = (flipped, cut, repeated)
 TEXT = (*ANY, renumbered, renumbered, reworded, reordered, reordered, nested)
 XML = (*TEXT, quoted_renumbered, quoted_renumbered, quoted_renumbered, quoted_renumbered)
@@ -186,15 +186,6 @@ def mutated(content: bytes, mutations: tuple[Mutation, ...], number: int) -> byt
     for _ in range(random.choice((1, 1, 1, 2))):
         try:
             content = random.choice(mutations)(content or b" ", random)
-        except (
-            ValueError,
-            zipfile.BadZipFile,
-            zlib.error,
-            MemoryError,
-            RecursionError,
-            EOFError,
-            OSError,
-            LookupError,
-        ):
+        except UNFIT:
             content = flipped(content or b" ", random)  # too damaged already for a change that has to understand it
     return content

@@ -187,7 +187,7 @@ def outcome(name: str, content: bytes, number: int, folder: Path) -> str:
     except HybridFFError as error:
         sentence = str(error)
         assert "\n" not in sentence.strip(), sentence
-        assert sentence.endswith((".", ")")), sentence
+        assert sentence.endswith((".", ")", "?")), sentence
         sentence.encode("utf-8")
         return "refused"
     return "read"
