@@ -111,15 +111,18 @@ def test_data_that_look_wrong_are_used_only_if_trusted(workplace):
     assert len(item.frames) == 60
 
 
-@pytest.fixture
-def fitted(workplace):
-    with zero_charges():
-        job = FitJob(
-            molecule="ethanol.sdf",
-            split=SplitOptions(train=30, validation=10),
-            form=FormOptions(form="harmonic"),
-            gate=GateOptions(gate="none"),
-        )
+@pytest.fixture(scope="module")
+def fitted(material):
+    """One fit for all tests; those that read its files have ``workplace`` beside it."""
+    job = FitJob(
+        molecule="ethanol.sdf",
+        split=SplitOptions(train=30, validation=10),
+        form=FormOptions(form="harmonic"),
+        gate=GateOptions(gate="none"),
+    )
+    with pytest.MonkeyPatch.context() as patch, zero_charges():
+        patch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
+        patch.chdir(material)
         (result,) = fit_data(read_data([Path("ethanol.npz")]), job)
     return result
 
@@ -139,7 +142,7 @@ def test_a_fit_is_better_on_frames_it_has_not_seen(fitted):
     assert fitted.after["test"].energy_rmse < fitted.before["test"].energy_rmse
 
 
-def test_the_provenance_names_versions_options_inputs_theory_seed_and_errors(fitted):
+def test_the_provenance_names_versions_options_inputs_theory_seed_and_errors(fitted, workplace):
     about = fitted.model.provenance
     assert about["program"] == f"hybridff {version('hybridff')}"
     assert set(about["packages"]) == {"numpy", "torch", "openmm", "rdkit"}
@@ -165,7 +168,7 @@ def test_the_provenance_names_versions_options_inputs_theory_seed_and_errors(fit
     assert about["errors after"]["test"] == fitted.after["test"].in_field_units()
 
 
-def test_errors_before_a_fit_are_those_of_stock_gaff_whatever_the_form(fitted):
+def test_errors_before_a_fit_are_those_of_stock_gaff_whatever_the_form(fitted, workplace):
     with zero_charges():
         stock = parametrize(fitted.start.molecule).force_field
         (rich,) = fit_data([fitted.data], replace(fitted.job, form=FormOptions()))
@@ -193,7 +196,7 @@ def test_the_provenance_names_frames_that_were_renumbered_by_their_rows_in_the_d
     assert "renumbered frames" not in outcome(replace(data, report=DataReport(8, 8)), split_frames(data.frames), {}, {})
 
 
-def test_a_split_is_that_of_the_fit_only_where_as_many_frames_are_usable(fitted):
+def test_a_split_is_that_of_the_fit_only_where_as_many_frames_are_usable(fitted, workplace):
     found = split_of(fitted.model, fitted.data)
     assert found is not None
     np.testing.assert_array_equal(found.train, np.sort(fitted.split.train))
