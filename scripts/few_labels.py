@@ -9,6 +9,7 @@ import hybridff as hf
 from hybridff.comparison.benchmark_sets import BenchmarkSet
 from hybridff.fitting.refit_until_stable import fit_stable
 from hybridff.frames.accuracy import Errors, evaluate
+from hybridff.jobs.kernels import kernels_beside, task_of
 from hybridff.jobs.pretraining import Untaught, pretrained
 from hybridff.stability.gate import GateOptions
 from hybridff.units import ANGSTROM, EV, FORCE_KCAL
@@ -29,17 +30,32 @@ MACE = {
 MEV = EV / 1000
 
 
-def fitted(data: BenchmarkSet, n_train: int, seed: int, pretrain: str, gate: GateOptions) -> tuple[Errors, bool, float]:
-    """Errors on frames that nothing saw, whether the fit passed the gate, and seconds of pre-training and fit."""
+def fitted(
+    data: BenchmarkSet, n_train: int, seed: int, pretrain: str, gate: GateOptions, *, kernels: bool = False
+) -> tuple[Errors, bool, float]:
+    """Errors on frames that nothing saw, whether the fit passed the gate, and seconds of pre-training and fit.
+
+    ``kernels`` on all atoms are taught by the cheap level, if there is one, and by frames that are left out.
+    """
     rows, begin = data.split(n_train, 0, len(data.frames), seed), perf_counter()
+    job = hf.FitJob.of(pretrain=pretrain, seed=seed, gate=gate.gate, validation=0)
+    atoms = (tuple(range(len(data.molecule.numbers))),) if kernels else ()
     train = data.frames.subset(rows.train)
     start = hf.ForceField.build(data.molecule, data.start, form="class2", geometries=train.positions)
     if pretrain != "none":
-        (taught,) = pretrained([Untaught(data.molecule, data.start, train)], hf.FitJob.of(pretrain=pretrain, seed=seed))
+        untaught = Untaught(data.molecule, data.start, train, atoms)
+        (taught,) = pretrained([untaught], job)
         start = taught.force_field
     found = fit_stable([(start, train)], gate=gate)
-    errors = evaluate(found.result.force_field, data.frames.subset(rows.test), found.result.energy_offset)
-    return errors, found.passed, perf_counter() - begin
+    force_field, offset, passed = found.result.force_field, found.result.energy_offset, found.passed
+    if kernels:
+        task = task_of(job, force_field, found.result.posteriors[0], train, None, atoms)
+        hybrid = kernels_beside(start, task, job)
+        if hybrid is not None:
+            force_field, offset = hybrid.force_field, hybrid.energy_offset
+            passed = passed if hybrid.report is None else hybrid.report.passed
+    errors = evaluate(force_field, data.frames.subset(rows.test), offset)
+    return errors, passed, perf_counter() - begin
 
 
 def cell(found: Sequence[tuple[Errors, bool, float]], gate: GateOptions) -> list[str]:

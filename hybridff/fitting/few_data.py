@@ -17,6 +17,7 @@ from hybridff.fitting.equations import EnergyRows
 from hybridff.fitting.evidence import DataCounts, noise_from
 from hybridff.fitting.linear_problem import LinearProblem, conformer_rows, guessed_noise, move_columns, restraint_rows
 from hybridff.fitting.noise import Noise, Squares
+from hybridff.frames.accuracy import what_is_left
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.design_matrix import DesignMatrix
 from hybridff.gaff.forcefield import ForceField
@@ -115,12 +116,14 @@ def _frame_rows(
     problem: LinearProblem, force_field: ForceField, frames: Frames, molecule: int
 ) -> tuple[EnergyRows, EnergyRows]:
     """Rows of the forces and of the energies of one molecule's frames; energies less their mean."""
+    frames = what_is_left(frames, force_field.corrections)
     assert frames.forces is not None
     start = problem.start_weights
     table = move_columns(force_field.table, problem, problem.positions[molecule])
     design = DesignMatrix.of(table, len(start), force_field.parameter_table.values)
     found = design.at(frames.positions)
-    forces = EnergyRows(found.force.reshape(len(start), -1), frames.forces.ravel()).from_start(start)
-    energies = EnergyRows(found.energy, frames.energies).from_start(start)
-    mean = energies.rows.mean(1, keepdims=True)
-    return forces, EnergyRows(energies.rows - mean, energies.targets - energies.targets.mean())
+    roots = np.ones(len(frames)) if frames.weights is None else np.sqrt(frames.weights)
+    columns, targets = found.force * roots[:, None], frames.forces * roots[:, None, None]
+    forces = EnergyRows(columns.reshape(len(start), -1), targets.ravel()).from_start(start)
+    energies, _ = EnergyRows(found.energy, frames.energies, roots).from_start(start).centred()
+    return forces, energies

@@ -211,7 +211,7 @@ def _error_sentences(fitted: FittedMolecule, pair: BeforeAfter) -> tuple[str, ..
         f"{result.noise.force / FORCE_KCAL:.2f} kcal/mol/Å; scale of the priors {result.prior_scale:g}.",
     ]
     if fitted.pretraining is not None:
-        sentences.append(fitted.pretraining.sentence())
+        sentences.extend(fitted.pretraining.sentences())
     if not result.converged:
         sentences.append("The fit stopped before it converged; raise --max-iterations.")
     if any(_worse(fitted.before[part], fitted.after[part]) for part in ("validation", "test") if part in fitted.after):
