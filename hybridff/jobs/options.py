@@ -23,7 +23,8 @@ class DataOptions:
     """Unit of forces if not energy/length: hartree/bohr, say."""
 
     keep_bond_changes: bool = False
-    """Use frames whose bonds differ from the molecule's; they are left out otherwise."""
+    """Use frames whose bonds differ from the molecule's as they are; otherwise those that have its bonds after
+    renumbering equal atoms are renumbered, and all others left out."""
 
     max_energy: float | None = None
     """Leave out frames whose energy is further above the lowest frame's [kcal/mol]."""
