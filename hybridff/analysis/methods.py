@@ -75,7 +75,7 @@ def method(
     if path.suffix == ".npz" and path.is_file():
         return SGDMLCalculator(path)
     if ":" in name and not path.exists():
-        return _of_class(name, options or {})
+        return calculator_of_class(name, options or {})
     raise InputError(
         f"{name} is no method: give {', '.join(NAMES)}, the folder of a model, a model file of sgdml (.npz), or "
         "module:Class of a calculator of ASE."
@@ -198,7 +198,11 @@ def _xtb(name: str, molecule: Molecule) -> BaseCalculator:
     return TBLite(method=name, charge=molecule.charge, verbosity=0)
 
 
-def _of_class(name: str, options: Mapping[str, Any]) -> BaseCalculator:
+def calculator_of_class(name: str, options: Mapping[str, Any]) -> BaseCalculator:
+    """The calculator ``module:Class``, of a package or a module in the current folder, made with options.
+
+    Raises ``MissingProgramError`` where there is none, ``InputError`` where it cannot be made or is no calculator.
+    """
     module, _, kind = name.partition(":")
     sys.path.insert(0, str(Path.cwd()))  # a module of the user's own
     try:

@@ -5,7 +5,6 @@ stock GAFF, then with a small fit to what the level says of all these.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +19,8 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.conformers import embedded_conformers
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Progress, Say, part, quiet, silent
+from hybridff.reference.labelled_frames import labelled_frames
+from hybridff.reference.level import Level
 
 _GIVEN, _CONFORMERS, _BY_STOCK = 100, 40, 60
 """Most geometries that are given, conformers of RDKit, and geometries of dynamics with stock GAFF at ``_MILD``."""
@@ -29,20 +30,6 @@ _TEMPERATURES = (300.0, 450.0, 600.0, 900.0, 1200.0)
 """Temperatures of the dynamics with the small fit [K]."""
 _LEAST = 30
 """Fewest frames that are of use."""
-
-
-@runtime_checkable
-class Level(Protocol):
-    """A level of theory that labels many frames of a molecule."""
-
-    @property
-    def theory(self) -> str:
-        """The level in words, with all that its energies depend on."""
-
-    def frames(
-        self, molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"], progress: Progress = silent
-    ) -> Frames:
-        """Positions [nm] with energies and forces, without those whose equations have no solution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +63,7 @@ def level_frames(sampling: LevelSampling, level: Level, say: Say = quiet, progre
     order = np.random.default_rng(seed).permutation(len(sampling.given))
     starts = np.concatenate([sampling.given[order[:_GIVEN]], embedded_conformers(molecule, _CONFORMERS, seed)])
     mild = hot_geometries(sampling.stock, starts, _BY_STOCK, _MILD, seed)
-    first = level.frames(molecule, _sound(molecule, np.concatenate([starts, mild])), part(progress, 0.0, 0.3))
+    first = labelled_frames(level, molecule, _sound(molecule, np.concatenate([starts, mild])), part(progress, 0.0, 0.3))
     if len(first) < _LEAST:
         raise FitError(
             f"only {len(first)} geometries of {molecule.name} have the bonds of the molecule and an energy at "
@@ -85,7 +72,7 @@ def level_frames(sampling: LevelSampling, level: Level, say: Say = quiet, progre
     sampler = fit(sampling.small, first, FitOptions(size="small")).force_fields[0]
     each = max(0, sampling.wanted - len(first)) // len(_TEMPERATURES)
     hot = [hot_geometries(sampler, first.positions, each, t, seed + i + 1) for i, t in enumerate(_TEMPERATURES)]
-    second = level.frames(molecule, _sound(molecule, np.concatenate(hot)), part(progress, 0.3, 1.0))
+    second = labelled_frames(level, molecule, _sound(molecule, np.concatenate(hot)), part(progress, 0.3, 1.0))
     return Frames(
         molecule.numbers,
         np.concatenate([first.positions, second.positions]),
