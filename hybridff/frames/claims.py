@@ -23,7 +23,7 @@ MOST_OWNERS = 5
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """The right to compute a frame, renewed by a thread of its own until it is given back."""
+    """The right to compute a frame, which a thread of its own renews until it is given back."""
 
     folder: Path
     key: str
@@ -33,14 +33,18 @@ class Claim:
     _end: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "Claim":
-        threading.Thread(target=self._renew, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Let others have the frame."""
         self._end.set()
         _path(self.folder, self.key, self.generation).unlink(missing_ok=True)
 
-    def _renew(self) -> None:
+    def renew_until_given_back(self) -> None:
+        """Renew the claim now and then, in a thread of its own."""
         while not self._end.wait(self.life / 6):
             with contextlib.suppress(OSError):
                 os.utime(_path(self.folder, self.key, self.generation))
@@ -57,9 +61,15 @@ def take(folder: Path, key: str, life: float = LIFE) -> Claim | None:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
         return None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump({"host": platform.node(), "pid": os.getpid(), "time": time.strftime("%Y-%m-%d %H:%M:%S")}, file)
-    return Claim(folder, key, generation, life)
+    claim = Claim(folder, key, generation, life)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"host": platform.node(), "pid": os.getpid(), "time": time.strftime("%Y-%m-%d %H:%M:%S")}, file)
+        threading.Thread(target=claim.renew_until_given_back, daemon=True).start()
+    except BaseException:  # an interruption too
+        claim.give_back()
+        raise
+    return claim
 
 
 def remove_claims(folder: Path, key: str) -> None:

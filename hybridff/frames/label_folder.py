@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,6 +32,8 @@ _FORMAT = "hybridff labels 1"
 _LABEL, _FAILURE = ".npz", ".failed.json"
 _SAME_PLACE = 1e-8
 """Positions that differ by less have the same key [nm]."""
+_LEFT_OVER = 3600.0
+"""Age of a hidden file that nobody writes any more [s]."""
 _NO_UNITS = WantedUnits(None, None, None)
 
 
@@ -153,6 +156,13 @@ class LabelFolder:
     def forget_failure(self, key: str) -> None:
         """Let a frame that failed be tried again."""
         (self.path / f"{key}{_FAILURE}").unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what processes that were killed while they wrote have left: hidden files of an hour ago."""
+        for entry in os.scandir(self.path):
+            with contextlib.suppress(OSError):
+                if entry.name.startswith(".") and time.time() - entry.stat().st_mtime > _LEFT_OVER:
+                    Path(entry.path).unlink()
 
     def label_files(self) -> tuple[Path, ...]:
         """The labels in the order of their keys."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hybridff.analysis.methods import XTB_NAMES, check_method_names
+from hybridff.analysis.methods import check_method_names
+from hybridff.analysis.programs import XTB_NAMES
 from hybridff.errors import InputError
 from hybridff.export.modelfile import FILE_NAME
 from hybridff.reference.levels import is_level_name

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import ase
 import numpy as np
 from jaxtyping import Float
 
-from hybridff.analysis.methods import calculator_of_class
-from hybridff.export.ase_atoms import evaluator
+from hybridff.analysis.programs import calculator_of_class
 from hybridff.reference.level import Labeller, Species
+from hybridff.units import ANGSTROM, EV
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,15 @@ class ASELevel:
     def prepared(self, species: Species) -> Labeller:
         """What labels geometries of a species; a careful attempt is one by a new calculator."""
         options = {key: _with_charge(value, species.charge) for key, value in self.options.items()}
-        first = evaluator(species.numbers, calculator_of_class(self.name, options))
+        first = calculator_of_class(self.name, options)
 
         def label(
             positions: Float[np.ndarray, "atoms 3"], /, *, careful: bool = False
         ) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
-            own = evaluator(species.numbers, calculator_of_class(self.name, options)) if careful else first
-            return own(positions)
+            own = calculator_of_class(self.name, options) if careful else first
+            atoms = ase.Atoms(species.numbers, positions / ANGSTROM, calculator=own)
+            forces = np.asarray(atoms.get_forces()) * (EV / ANGSTROM)
+            return float(np.asarray(atoms.get_potential_energy()).item()) * EV, forces
 
         return label
 

@@ -18,7 +18,7 @@ from hybridff.frames.label_folder import LabelFolder, is_label_folder
 from hybridff.reference.labelling import Frame, Outcome, folder_labeller, label_frame
 from hybridff.reference.level import Labeller
 
-_CONNECTING = 10.0
+_CONNECTING = 30.0
 """Time for the scheduler to answer [s]."""
 _LOOK = 0.5
 """Time between two looks at the tasks [s]."""

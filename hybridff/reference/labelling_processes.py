@@ -47,9 +47,13 @@ def label_by_processes(folder: LabelFolder, frames: Sequence[Frame], processes: 
             ended = [own for own in running if own.code() is not None]
             for own in ended:
                 running.remove(own)
-                if own.code() == 0:
+                code = own.code()
+                refusal = own.refusal()
+                own.wait()
+                if refusal is not None:
+                    raise refusal
+                if code == 0:
                     continue
-                own.raise_refusal()
                 if spare == 0:
                     raise InputError(f"processes that label frames in {folder.path} are ended again and again.")
                 spare -= 1
@@ -86,14 +90,13 @@ class _Process:
         """Exit code; None as long as it runs."""
         return self._popen.poll()
 
-    def raise_refusal(self) -> None:
-        """Raise what a process that ended by itself has said; one that was killed says nothing."""
+    def refusal(self) -> Exception | None:
+        """What a process that ended by itself has said; one that was killed, or did its work, says nothing."""
         self._said.seek(0)
         text = self._said.read().decode(errors="replace").strip()
         if self.code() == REFUSED:
-            raise InputError(text.splitlines()[-1])
-        if (self.code() or 0) > 0:
-            raise RuntimeError(f"a process that labels frames failed:\n{text}")
+            return InputError(text.splitlines()[-1])
+        return RuntimeError(f"a process that labels frames failed:\n{text}") if (self.code() or 0) > 0 else None
 
     def stop(self) -> None:
         """Tell it to give its claim back and go."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from hybridff.analysis.methods import XTB_NAMES
+from hybridff.analysis.programs import XTB_NAMES
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.reference.ase_level import ASELevel
 from hybridff.reference.level import Level

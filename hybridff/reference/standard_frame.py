@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+from ase.data import atomic_masses
 from jaxtyping import Float, Int
-
-from hybridff.export.ase_atoms import atomic_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +33,7 @@ def standard_frame(numbers: Int[np.ndarray, " atoms"], positions: Float[np.ndarr
     hand wants it. Two frames of the same geometry may differ by signs where sums vanish by symmetry; integration grids
     have that symmetry themselves.
     """
-    masses = atomic_weights(numbers)
+    masses = atomic_masses[numbers]
     weights = masses * (1.0 + np.arange(len(masses)) / len(masses))
     centre = masses @ positions / masses.sum()
     own = positions - np.average(positions, axis=0, weights=weights)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from hybridff.analysis.methods import XTB_NAMES
+from hybridff.analysis.programs import XTB_NAMES
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.reference.level import Labeller, Species, with_version
 from hybridff.units import BOHR, HARTREE

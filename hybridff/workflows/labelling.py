@@ -10,6 +10,7 @@ import numpy as np
 from hybridff.analysis.methods import read_options
 from hybridff.errors import InputError
 from hybridff.frames.checks import bond_changes
+from hybridff.frames.claims import remove_claims
 from hybridff.frames.dataset import Frames
 from hybridff.frames.geometries import Geometries, read_geometries
 from hybridff.frames.label_folder import Contents, LabelFolder
@@ -107,6 +108,7 @@ def label_frames(
     wanted = level_of(level, own)
     label = labeller_of(wanted, species)
     folder = LabelFolder.opened(Path(out), _contents(level, own, wanted, species, molecule))
+    folder.sweep()
     _say_of_bonds(given, molecule, say)
     frames = _frames(given, folder, say)
     labelled, failed = folder.done()
@@ -189,7 +191,9 @@ def _say_of_bonds(given: Geometries, molecule: Molecule | None, say: Say) -> Non
 
 def _run(folder: LabelFolder, frames: dict[str, Frame], before: frozenset[str], say: Say) -> LabelRun:
     """What has become of all frames."""
-    labelled, _ = folder.done()
+    labelled, failed = folder.done()
+    for key in labelled | failed:
+        remove_claims(folder.path, key)  # of processes that were killed after their frame was done
     failures = tuple(
         (frame.number, "; then: ".join(folder.reasons(key))) for key, frame in frames.items() if key not in labelled
     )
