@@ -78,7 +78,7 @@ def taught_system(entry: Mapping[str, np.ndarray], n_frames: int) -> LinearSyste
     parameters = gaff_parameters(placed, charges)
     stock = hf.ForceField.build(placed, parameters)
     small = hf.ForceField.build(placed, parameters, form="class2", geometries=frames.positions)
-    cheap = level_frames(LevelSampling(stock, small, frames.positions, n_frames), XTBLevel("gfn2-xtb"))
+    cheap = level_frames(LevelSampling(stock, small, frames, n_frames), XTBLevel("gfn2-xtb"))
     start = hf.ForceField.build(placed, parameters, form="class2", geometries=cheap.positions)
     return pruned_system([(fit(start, cheap).force_field, frames)], hf.FitOptions())
 

@@ -8,7 +8,7 @@ With ``--correction`` there are kernels beside the form, solved together where i
 ``--validation`` of the training frames, which then do not train.
 
 Usage: python scripts/table_3bpa.py [--train 500 110] [--forms class2] [--size full] [--seeds 3] [--gate full]
-                                    [--correction all] [--validation 0]
+                                    [--correction all] [--validation 0] [--pretrain gfn2-xtb]
 """
 
 from collections.abc import Iterator
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--gate", choices=("short", "full", "none"), default="full")
     parser.add_argument("--correction", help="all, auto, or numbers: see hybridff fit")
     parser.add_argument("--validation", type=int, default=0, help="of the training frames, for kernels")
+    parser.add_argument("--pretrain", default="none", help="what the form knows before: see hybridff fit")
     options = parser.parse_args()
     data, tests = read_set("3bpa_300k"), read_unseen_by_temperature(DATA / "3bpa_mixedt.npz", DATA / "3bpa_300k.npz")
     numbers = ", ".join(f"{len(frames)} at {temperature} K" for temperature, frames in tests.items())
@@ -54,6 +55,7 @@ def main() -> None:
         for form in options.forms:
             for size in options.train:
                 label = f"{form} {options.size}" if form == "class2" else form
+                label += "" if options.pretrain == "none" else f", pre-trained on {options.pretrain}"
                 label += f" + kernel on {options.correction}" if options.correction else ""
                 how = BenchmarkFit(
                     form=form,
@@ -61,6 +63,7 @@ def main() -> None:
                     correction=options.correction,
                     gate=GateOptions(gate=options.gate),
                     validated_priors=False,
+                    pretrain=options.pretrain,
                 )
                 found = fitted_rows(data, list(tests.values()), how, (size, options.validation), options.seeds)
                 verdicts.extend(f"{label}, {size} frames, {verdict}" for verdict in found.verdicts)

@@ -3,7 +3,10 @@
 Published: mean absolute errors of MACE trained on 50 frames (I. Batatia, D. P. Kovács, G. N. C. Simm, C. Ortner,
 G. Csányi, NeurIPS 35 (2022)); other samples of the same trajectories, at the same level.
 
-Usage: python scripts/table_few_labels.py [SET …] [--train 50] [--seeds 3] [--pretrain none gfn2-xtb] [--gate none]
+"gfn2-xtb+kernel" is GFN2-xTB with a kernel on all atoms, trained on its frames, and another on the labels.
+
+Usage: python scripts/table_few_labels.py [SET …] [--train 50] [--seeds 3] [--pretrain none gfn2-xtb gfn2-xtb+kernel]
+                                          [--gate none]
 """
 
 from collections.abc import Iterator
@@ -33,7 +36,8 @@ def main() -> None:
             for n_train in options.train:
                 cells = [name, str(n_train)]
                 for pretrain in options.pretrain:
-                    found = [fitted(data, n_train, seed, pretrain, gate) for seed in range(options.seeds)]
+                    level, kernels = pretrain.removesuffix("+kernel"), pretrain.endswith("+kernel")
+                    found = [fitted(data, n_train, i, level, gate, kernels=kernels) for i in range(options.seeds)]
                     cells += cell(found, gate)
                 energy, force = MACE.get(name, (np.nan, np.nan))
                 yield [*cells, f"{energy} / {force}" if n_train == 50 else ""]

@@ -1259,9 +1259,9 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "name at least one",
     ),
     BadInput(
-        "a correction without validation frames",
-        "fit ethanol.npz --correction all --validation 0 --charges charges.txt --out out",
-        "0 validation frames; a correction needs at least 5, which show how strong it should be",
+        "a correction without frames to choose it by",
+        "fit ethanol.npz --correction all --train 10 --validation 0 --charges charges.txt --out out",
+        "10 training frames and none for validation; a correction needs at least 20",
     ),
     BadInput(
         "kernels alone that leave atoms out",

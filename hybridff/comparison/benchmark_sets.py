@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from hybridff.analysis.torsions import Torsion, angles_of
-from hybridff.corrections.select import LOCAL, chosen_atoms
+from hybridff.corrections.select import chosen_atoms
 from hybridff.errors import InputError
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.refit_until_stable import StableFit, fit_stable
@@ -20,10 +20,12 @@ from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form
 from hybridff.gaff.start import StartOptions, starting_parameters
-from hybridff.hybrid.correcting import correct_stable
-from hybridff.hybrid.material import CorrectionTask
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.result import Corrected
+from hybridff.jobs.job import FitJob
+from hybridff.jobs.kernels import kernels_beside, task_of
+from hybridff.jobs.options import PretrainOptions, SplitOptions
+from hybridff.jobs.pretraining import Untaught, pretrained
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Say, quiet
 from hybridff.stability.gate import GateOptions, StabilityReport
@@ -103,6 +105,8 @@ class BenchmarkFit:
     """Whether the fit has to prove that it is stable."""
     validated_priors: bool = True
     """Whether validation frames choose the scale of the terms' priors; they choose the strength of kernels anyway."""
+    pretrain: str = "none"
+    """What the terms and the kernels on all atoms know before they see the frames, as in ``hybridff fit``."""
     seed: int = 0
     """Seed of the choices of the kernels' training."""
 
@@ -148,28 +152,30 @@ def fit_as_the_command_does(data: BenchmarkSet, rows: Split, how: BenchmarkFit, 
     Validation frames choose the scale of the priors and how strong kernels are; none are needed for a form alone.
     """
     train, held = data.frames.subset(rows.train), data.frames.subset(rows.validation)
-    force_field, offset, terms, posterior = data.stock, None, None, None
+    start, offset, terms, posterior = data.stock, None, None, None
+    atoms = [] if how.correction is None else chosen_atoms(how.correction, data.molecule, train.positions)
+    job = FitJob(
+        split=SplitOptions(seed=how.seed),
+        correction=() if how.correction is None else (how.correction,),
+        kernels=how.kernels,
+        fit=how.fit,
+        gate=how.gate,
+        pretraining=PretrainOptions(pretrain=how.pretrain),
+    )
+    force_field = start
     if how.form is not None:
         start = ForceField.build(data.molecule, data.start, form=how.form, geometries=train.positions)
+        if how.pretrain != "none":
+            start = pretrained([Untaught(data.molecule, data.start, train, tuple(atoms))], job)[0].force_field
         choosing = [held] if how.validated_priors and len(held) > 1 else []
         terms = fit_stable([(start, train)], how.fit, choosing, how.gate)
         result = terms.result
         force_field, offset = result.force_field, result.energy_offset
         posterior = result.posteriors[0] if result.posteriors else None
-    if how.correction is None:
+    task = task_of(job, force_field, posterior, train, held, atoms)
+    corrected = kernels_beside(start, task, job, say=say) if atoms else None
+    if corrected is None:
         return BenchmarkModel(force_field, offset, terms, None)
-    atoms = chosen_atoms(how.correction, data.molecule, train.positions)
-    task = CorrectionTask(
-        force_field=force_field,
-        frames=train,
-        validation=held,
-        atoms=atoms,
-        options=how.kernels,
-        posterior=posterior,
-        together=how.correction == LOCAL,
-        seed=how.seed,
-    )
-    corrected = correct_stable(task, how.gate, say=say)
     return BenchmarkModel(corrected.force_field, corrected.energy_offset, terms, corrected)
 
 

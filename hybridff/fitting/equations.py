@@ -69,6 +69,8 @@ class EnergyRows:
     """What a unit of each weight adds to each energy [kJ/mol]."""
     targets: Float[np.ndarray, " energies"]
     """What the energies should be [kJ/mol]."""
+    roots: Float[np.ndarray, " energies"] | float = 1.0
+    """Square roots of weights that the residuals are still to be multiplied by."""
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -84,7 +86,15 @@ class EnergyRows:
 
     def from_start(self, start: Float[np.ndarray, " n"]) -> "EnergyRows":
         """The same as functions of changes of all weights but the first, which stays at its start."""
-        return EnergyRows(self.rows[1:], self.targets - start @ self.rows)
+        return EnergyRows(self.rows[1:], self.targets - start @ self.rows, self.roots)
+
+    def centred(self) -> tuple["EnergyRows", Float[np.ndarray, " n"]]:
+        """The same less their weighted mean, times the roots of the weights; and the mean of the rows."""
+        weights = np.broadcast_to(self.roots, len(self)) ** 2
+        share = weights / weights.sum()
+        mean = self.rows @ share
+        rows, targets = self.rows - mean[:, None], self.targets - share @ self.targets
+        return EnergyRows(rows * self.roots, targets * self.roots), mean
 
     def in_units_of(self, deviation: float) -> "EnergyRows":
         """The same in units of a standard deviation [kJ/mol]."""
@@ -116,9 +126,8 @@ class NormalEquations:
 
     def centred(self) -> "NormalEquations":
         """With energies of one molecule less their mean over its frames, as reference energies have any zero."""
-        mean, targets = self.energy.rows.mean(1), self.energy.targets
-        centred = EnergyRows(self.energy.rows - mean[:, None], targets - targets.mean())
-        return replace(self, energy=centred, means=(mean,))
+        energy, mean = self.energy.centred()
+        return replace(self, energy=energy, means=(mean,))
 
     def from_start(self, start: Float[np.ndarray, " n"]) -> "NormalEquations":
         """As functions of changes of all weights but the first, which stays at its start; these equations are lost."""
@@ -165,9 +174,12 @@ def normal_equations(
 ) -> NormalEquations:
     """The sums over one molecule's frames, as functions of the weights of ``table``'s columns; energies as they are.
 
-    ``values`` serve the parameters of features, as they do in ``columns``.
+    ``values`` serve the parameters of features, as they do in ``columns``. Forces are times the roots of the frames'
+    weights, energies will be once they are centred.
     """
     assert frames.forces is not None
+    roots = np.ones(len(frames)) if frames.weights is None else np.sqrt(frames.weights)
+    forces = frames.forces * roots[:, None, None]
     design = DesignMatrix.of(table, n_columns, values)
     matrix, vector = np.zeros((n_columns, n_columns)), np.zeros(n_columns)
     rows = np.empty((n_columns, len(frames)))
@@ -175,12 +187,15 @@ def normal_equations(
     for first in range(0, len(frames), size):
         block = slice(first, min(first + size, len(frames)))
         found = design.at(frames.positions[block])
-        found.add_force_products(frames.forces[block], matrix, vector)
+        if frames.weights is not None:
+            found.forces[:] *= roots[block]
+        found.add_force_products(forces[block], matrix, vector)
         rows[:, block] = found.energy
         progress(block.stop / len(frames))
     fill_upper(matrix)
-    force_sums = QuadraticForm(matrix, vector, float((frames.forces**2).sum()))
-    return NormalEquations(force_sums, frames.positions.size, EnergyRows(rows, frames.energies))
+    force_sums = QuadraticForm(matrix, vector, float((forces**2).sum()))
+    energies = EnergyRows(rows, frames.energies, 1.0 if frames.weights is None else roots)
+    return NormalEquations(force_sums, frames.positions.size, energies)
 
 
 def _without_first(matrix: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n_less_one n_less_one"]:

@@ -17,6 +17,7 @@ from hybridff.fitting.equations import EnergyRows
 from hybridff.fitting.evidence import DataCounts, noise_from
 from hybridff.fitting.linear_problem import LinearProblem, conformer_rows, guessed_noise, move_columns, restraint_rows
 from hybridff.fitting.noise import Noise, Squares
+from hybridff.frames.accuracy import what_is_left
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.design_matrix import DesignMatrix
 from hybridff.gaff.forcefield import ForceField
@@ -27,7 +28,10 @@ _ROUNDS = 2
 
 @dataclass(frozen=True, eq=False)
 class FewData:
-    """Rows of some frames and of conformers without frames, in coordinates of the moves that restraints leave open."""
+    """Rows of some frames and of conformers without frames, in coordinates of the moves that restraints leave open.
+
+    The prior of every coordinate has the deviation 1.
+    """
 
     rows: Float[np.ndarray, "n data"]
     """What a unit of each coordinate does to forces [kJ/mol/nm], to energies [kJ/mol], then to conformers."""
@@ -41,11 +45,8 @@ class FewData:
     """Moves that restraints are about."""
     factor: Float[np.ndarray, "restrained restrained"]
     """Lower Cholesky factor of the precision of these under restraints and priors; others have the prior's, 1."""
-
-    @cached_property
-    def products(self) -> Float[np.ndarray, "data data"]:
-        """Products of the rows with each other, the lower triangle."""
-        return blas.dsyrk(1.0, self.rows.T, lower=1)
+    products: Float[np.ndarray, "data data"]
+    """Products of the rows with each other, the lower triangle."""
 
     def scales(self, noise: Noise) -> Float[np.ndarray, " data"]:
         """Inverse deviations of the data."""
@@ -63,8 +64,48 @@ class FewData:
         return cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
 
 
-def few_data(problem: LinearProblem, frames: Sequence[Frames]) -> FewData:
-    """What frames of each molecule in turn and conformers without frames say of the moves, under restraints."""
+@dataclass(frozen=True, eq=False)
+class FewRows:
+    """The same before any prior: rows in units of the moves."""
+
+    rows: Float[np.ndarray, "n data"]
+    """What a unit of each move does to forces [kJ/mol/nm], to energies [kJ/mol], then to conformers."""
+    targets: Float[np.ndarray, " data"]
+    """What the moves should do to them."""
+    counts: DataCounts
+    """Numbers of forces and energies among them."""
+    first_noise: Noise
+    """A guess from what the start leaves."""
+    restrained: Int[np.ndarray, " restrained"]
+    """Moves that restraints are about."""
+    restraints: Float[np.ndarray, "restraints restrained"]
+    """What a unit of each of these does to each restraint, in units of its deviation."""
+    wanted: Float[np.ndarray, " restraints"]
+    """What these should do to it."""
+
+    @cached_property
+    def _free_products(self) -> Float[np.ndarray, "data data"]:
+        """Products of the rows that no restraint is about with each other, the lower triangle."""
+        free = np.ones(len(self.rows), dtype=bool)
+        free[self.restrained] = False
+        return blas.dsyrk(1.0, self.rows[free].T, lower=1)
+
+    def with_priors(self, scale: float = 1.0) -> FewData:
+        """With priors of the moves that have this deviation, and restraints beside them."""
+        precision = self.restraints.T @ self.restraints + np.eye(len(self.restrained)) / scale**2
+        factor = cholesky(precision, lower=True)
+        own = solve_triangular(factor, self.rows[self.restrained], lower=True, check_finite=False)
+        targets = self.targets - solve_triangular(factor, self.restraints.T @ self.wanted, lower=True) @ own
+        products = scale**2 * self._free_products
+        if len(own):
+            products = blas.dsyrk(1.0, own.T, 1.0, products, lower=1, overwrite_c=1)
+        rows = scale * self.rows
+        rows[self.restrained] = own
+        return FewData(rows, targets, self.counts, self.first_noise, self.restrained, factor, products)
+
+
+def few_data(problem: LinearProblem, frames: Sequence[Frames]) -> FewRows:
+    """What frames of each molecule in turn and conformers without frames say of the moves, and restraints on these."""
     by_molecule = [
         _frame_rows(problem, force_field, own, i)
         for i, ((force_field, _), own) in enumerate(zip(problem.pairs, frames, strict=True))
@@ -75,14 +116,11 @@ def few_data(problem: LinearProblem, frames: Sequence[Frames]) -> FewData:
     rows, targets = np.hstack([part.rows for part in parts]), np.concatenate([part.targets for part in parts])
     restraints = restraint_rows(problem)
     about = np.unique(restraints.weights.nonzero()[1])
-    weights = restraints.weights[:, about].toarray()
-    factor = cholesky(weights.T @ weights + np.eye(len(about)), lower=True)
-    rows[about] = solve_triangular(factor, rows[about], lower=True, check_finite=False)
-    targets = targets - solve_triangular(factor, weights.T @ restraints.targets, lower=True) @ rows[about]
     n_forces, n_energies = (sum(len(part) for part in own) for own in (forces, energies))
     at_start = Squares(*(float(sum((part.targets**2).sum() for part in own)) for own in (energies, forces)))
     counts = DataCounts(n_forces, n_energies, len(energies), at_start.force)
-    return FewData(rows, targets, counts, guessed_noise(at_start, n_energies, n_forces), about, factor)
+    noise = guessed_noise(at_start, n_energies, n_forces)
+    return FewRows(rows, targets, counts, noise, about, restraints.weights[:, about].toarray(), restraints.targets)
 
 
 def learnt_noise(data: FewData, noise: Noise, rounds: int = _ROUNDS) -> Noise:
@@ -115,12 +153,14 @@ def _frame_rows(
     problem: LinearProblem, force_field: ForceField, frames: Frames, molecule: int
 ) -> tuple[EnergyRows, EnergyRows]:
     """Rows of the forces and of the energies of one molecule's frames; energies less their mean."""
+    frames = what_is_left(frames, force_field.corrections)
     assert frames.forces is not None
     start = problem.start_weights
     table = move_columns(force_field.table, problem, problem.positions[molecule])
     design = DesignMatrix.of(table, len(start), force_field.parameter_table.values)
     found = design.at(frames.positions)
-    forces = EnergyRows(found.force.reshape(len(start), -1), frames.forces.ravel()).from_start(start)
-    energies = EnergyRows(found.energy, frames.energies).from_start(start)
-    mean = energies.rows.mean(1, keepdims=True)
-    return forces, EnergyRows(energies.rows - mean, energies.targets - energies.targets.mean())
+    roots = np.ones(len(frames)) if frames.weights is None else np.sqrt(frames.weights)
+    columns, targets = found.force * roots[:, None], frames.forces * roots[:, None, None]
+    forces = EnergyRows(columns.reshape(len(start), -1), targets.ravel()).from_start(start)
+    energies, _ = EnergyRows(found.energy, frames.energies, roots).from_start(start).centred()
+    return forces, energies

@@ -59,7 +59,7 @@ def check_request(pairs: Sequence[tuple[ForceField, Frames]], options: FitOption
             others = "GAFF's own pair interactions" if closed else "forms fitted in closed form, as class2 is"
             raise InputError(f"option {name} is for {others}; leave it out, or choose another form.")
     for force_field, frames in pairs:
-        if force_field.corrections:
+        if force_field.corrections and not closed:
             raise FitError(f"{force_field.molecule.name} has corrections; fit it without them, and correct the result.")
         check_same_elements(force_field.molecule, frames.numbers, f"the training data of {force_field.molecule.name}")
         if len(frames) < 2:

@@ -23,6 +23,7 @@ from hybridff.fitting.linear_problem import LinearProblem, LinearSystem, conform
 from hybridff.fitting.noise import training_loss, weighted
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.posterior import Posterior
+from hybridff.fitting.prior_scale import best_scale
 from hybridff.fitting.pruning import pruned_system
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import evaluate
@@ -41,8 +42,23 @@ def fit_linear(
     """Fit in closed form; ``validation`` frames calibrate the predicted deviations."""
     begin = perf_counter()
     system = pruned_system(pairs, options, progress)
+    options, left_out = with_best_scale(system, options)
     found = estimate(system, learnt_hyperparameters(system, options), options)
-    return linear_result(system, found, options, validation, perf_counter() - begin)
+    result = linear_result(system, found, options, validation, perf_counter() - begin)
+    return replace(result, left_out=left_out)
+
+
+def with_best_scale(system: LinearSystem, options: FitOptions) -> tuple[FitOptions, float | None]:
+    """Options whose scale of the priors is the best for frames that are left out, where they leave it open.
+
+    Also the error of the forces of these frames [kJ/mol/nm]; None where the scale stays as it is.
+    """
+    if options.prior_scale is not None or options.widths == "learnt":
+        return options, None
+    found = best_scale(system.problem)
+    if found is None:
+        return options, None
+    return replace(options, prior_scale=found.prior_scale), found.force_error
 
 
 def learnt_hyperparameters(system: LinearSystem, options: FitOptions) -> Hyperparameters:

@@ -15,6 +15,7 @@ from hybridff.fitting.conformers import DEVIATION, ConformerEnergies, UnseenConf
 from hybridff.fitting.equations import EnergyRows, NormalEquations, normal_equations
 from hybridff.fitting.noise import LEAST, Noise, Squares
 from hybridff.fitting.shared_parameters import common_parameters
+from hybridff.frames.accuracy import predict, what_is_left
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.forcefield import ForceField
@@ -150,7 +151,10 @@ def linear_system(problem: LinearProblem, frames: Sequence[Frames], progress: Pr
 def data_equations(
     problem: LinearProblem, frames: Sequence[Frames], progress: Progress | None = None
 ) -> NormalEquations:
-    """What frames of each molecule in turn say of the moves; energies have a zero of their own in each."""
+    """What frames of each molecule in turn say of the moves; energies have a zero of their own in each.
+
+    Kernels that a force field has stay as they are: the terms are to explain what these leave.
+    """
     found: list[NormalEquations] = []
     advances = parts(progress, [len(own) for own in frames])
     for (force_field, _), own, position, advance in zip(
@@ -158,7 +162,8 @@ def data_equations(
     ):
         table = move_columns(force_field.table, problem, position)
         values = force_field.parameter_table.values
-        sums = normal_equations(table, len(problem.fitted) + 1, values, own, advance)
+        left = what_is_left(own, force_field.corrections)
+        sums = normal_equations(table, len(problem.fitted) + 1, values, left, advance)
         found.append(sums.from_start(problem.start_weights).centred())
     total = found[0]
     for one in found[1:]:
@@ -223,6 +228,15 @@ def conformer_rows(problem: LinearProblem, wanted: Sequence[ConformerEnergies | 
         values = force_field.parameter_table.values
         energy, zero = (columns(table, n + 1, values, x).energy for x in (own.conformers, own.references))
         rows = energy - zero.mean(1, keepdims=True)
-        targets = start @ rows if own.energies is None else own.energies
+        targets = start @ rows if own.energies is None else own.energies - _by_kernels(force_field, own)
         total = total + EnergyRows(rows, targets).from_start(start).in_units_of(DEVIATION)
     return total
+
+
+def _by_kernels(force_field: ForceField, own: ConformerEnergies) -> Float[np.ndarray, " conformers"]:
+    """Energies of conformers above the references [kJ/mol] by the kernels of a force field alone."""
+    found = np.zeros(len(own.conformers))
+    for correction in force_field.corrections:
+        energies, zero = (predict(correction, positions)[0] for positions in (own.conformers, own.references))
+        found += energies - zero.mean()
+    return found

@@ -94,7 +94,7 @@ def determined(problem: LinearProblem) -> tuple[LinearProblem, Noise | None]:
     n_few = min(_PREVIEW, _FEW // sum(frames.positions[0].size for frames in every))
     if n_few < 2:
         return problem, None
-    few = few_data(problem, [frames.subset(np.arange(min(len(frames), n_few))) for frames in every])
+    few = few_data(problem, [frames.subset(np.arange(min(len(frames), n_few))) for frames in every]).with_priors()
     noise = learnt_noise(few, few.first_noise)
     variance = variances(few, noise)
     more = sum(min(len(frames), _AS_OF) for frames in every) / sum(min(len(frames), n_few) for frames in every)

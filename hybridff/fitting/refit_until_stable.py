@@ -8,7 +8,7 @@ from hybridff.fitting.equations import NormalEquations
 from hybridff.fitting.estimate import Estimate
 from hybridff.fitting.evidence import learn_noise
 from hybridff.fitting.fits import check_request, fit_together, is_linear
-from hybridff.fitting.linear_fit import estimate, learnt_hyperparameters, linear_result
+from hybridff.fitting.linear_fit import estimate, learnt_hyperparameters, linear_result, with_best_scale
 from hybridff.fitting.linear_problem import LinearProblem, data_equations
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.pruning import pruned_system
@@ -105,10 +105,12 @@ def _attempts(
             )
         return
     begin = perf_counter()
-    system, own = pruned_system(pairs, options, progress), options.prior_scale or 1.0
+    system = pruned_system(pairs, options, progress)
+    options, left_out = with_best_scale(system, options)
+    own = options.prior_scale or 1.0
 
     def result(found: Estimate) -> FitResult:
-        return linear_result(system, found, options, validation, perf_counter() - begin)
+        return replace(linear_result(system, found, options, validation, perf_counter() - begin), left_out=left_out)
 
     yield "as wanted", result(estimate(system, learnt_hyperparameters(system, options), options))
     for factor in _GENTLE:

@@ -48,6 +48,9 @@ class FitResult:
     """What is known of each molecule's coefficients, where the fit is linear."""
     unseen: tuple[str, ...] = ()
     """A sentence for each molecule on conformers that no training frame shows; empty where there are none."""
+    left_out: float | None = None
+    """Root mean square error of the forces of training frames, each by a fit without it [kJ/mol/nm]; None where none
+    were left out."""
 
     @property
     def force_field(self) -> ForceField:

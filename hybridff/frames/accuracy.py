@@ -1,6 +1,7 @@
 """Errors of a model against reference frames."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -64,6 +65,15 @@ def evaluate(model: EnergyModel, frames: Frames, energy_offset: float | None = N
     ``energy_offset`` [kJ/mol] is the model's own, from its fit; None takes the mean difference over these frames.
     """
     return errors_of(*predict(model, frames.positions), frames, energy_offset)
+
+
+def what_is_left(frames: Frames, models: Sequence[EnergyModel]) -> Frames:
+    """Frames with what some models, taken together, leave of their energies and forces; the same without models."""
+    for model in models:
+        energies, forces = predict(model, frames.positions)
+        left = None if frames.forces is None else frames.forces - forces
+        frames = replace(frames, energies=frames.energies - energies, forces=left)
+    return frames
 
 
 def errors_of(

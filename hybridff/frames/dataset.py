@@ -1,5 +1,6 @@
 """Reference data of one molecule: positions, energies and forces; split, written, and joined to its molecule."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +42,8 @@ class Frames:
     smiles: str | None = None
     theory: str = ""
     source: str = ""
+    weights: Float[np.ndarray, " frames"] | None = None
+    """How much the squared residuals of each frame count in a fit in closed form; None for all alike. Not written."""
     file_units: FileUnits | None = None
 
     def __len__(self) -> int:
@@ -54,6 +57,7 @@ class Frames:
             positions=self.positions[rows],
             energies=self.energies[rows],
             forces=None if self.forces is None else self.forces[rows],
+            weights=None if self.weights is None else self.weights[rows],
         )
 
     def split(self, train: int, validation: int = 0, seed: int = 0) -> Split:
@@ -105,3 +109,16 @@ class Frames:
         if self.smiles is not None:
             arrays["smiles"] = self.smiles
         return arrays
+
+
+def joined(parts: Sequence[Frames]) -> Frames:
+    """Frames of one molecule at one level, one after another; the rest is as in the first. Weights are left out."""
+    first = parts[0]
+    forces = [part.forces for part in parts if part.forces is not None]
+    return replace(
+        first,
+        positions=np.concatenate([part.positions for part in parts]),
+        energies=np.concatenate([part.energies for part in parts]),
+        forces=np.concatenate(forces) if len(forces) == len(parts) else None,
+        weights=None,
+    )

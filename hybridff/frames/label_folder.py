@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hybridff.errors import InputError
-from hybridff.frames.dataset import Frames
+from hybridff.frames.dataset import Frames, joined
 from hybridff.frames.file_units import WantedUnits
 from hybridff.frames.npz_files import read_npz
 from hybridff.output import new_file
@@ -183,15 +183,8 @@ def read_label_folder(path: Path) -> Frames:
     files = folder.label_files()
     if not files:
         raise InputError(f"{path}: no frame has a label yet; run hybridff label again.")
-    parts = [read_npz(file, _NO_UNITS) for file in files]
-    return replace(
-        parts[0],
-        positions=np.concatenate([part.positions for part in parts]),
-        energies=np.concatenate([part.energies for part in parts]),
-        forces=np.concatenate([part.forces for part in parts if part.forces is not None]),
-        name=folder.contents.name,
-        source=path.name,
-    )
+    found = joined([read_npz(file, _NO_UNITS) for file in files])
+    return replace(found, name=folder.contents.name, source=path.name)
 
 
 def _difference(own: Contents, wanted: Contents) -> str:

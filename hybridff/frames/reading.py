@@ -20,7 +20,7 @@ import numpy as np
 
 from hybridff.errors import InputError
 from hybridff.frames.ase_files import read_ase
-from hybridff.frames.dataset import Frames
+from hybridff.frames.dataset import Frames, joined
 from hybridff.frames.file_units import WantedUnits, unit_name
 from hybridff.frames.label_folder import is_label_folder, read_label_folder
 from hybridff.frames.npz_files import read_npz
@@ -94,15 +94,9 @@ def _same_bonds(first: Frames, other: Frames) -> bool:
 
 
 def _joined(first: Frames, second: Frames) -> Frames:
-    forces = None
-    if first.forces is not None and second.forces is not None:
-        forces = np.concatenate([first.forces, second.forces])
     sources = dict.fromkeys([*first.source.split("; "), *second.source.split("; ")])
     return replace(
-        first,
-        positions=np.concatenate([first.positions, second.positions]),
-        energies=np.concatenate([first.energies, second.energies]),
-        forces=forces,
+        joined([first, second]),
         smiles=first.smiles or second.smiles,
         source="; ".join(sources),
         file_units=first.file_units if first.file_units == second.file_units else None,

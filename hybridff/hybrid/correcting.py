@@ -12,7 +12,7 @@ from hybridff.fitting.posterior import Posterior
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.choice import choose
-from hybridff.hybrid.material import CorrectionTask, prepare
+from hybridff.hybrid.material import CorrectionTask, check_uncorrected, prepare
 from hybridff.hybrid.optimum import BestHyperparameters, optimise
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.result import Corrected
@@ -47,6 +47,7 @@ def correct(
     Raises ``FitError`` for a force field that has corrections already, and for frames that cannot train one: see
     ``check_correctable``; ``InputError`` for two kernels on the same atoms, and where the memory of a GPU is too small.
     """
+    check_uncorrected(force_field)
     task = CorrectionTask(
         force_field=force_field,
         frames=frames,
@@ -68,15 +69,19 @@ def correct_stable(
     If nothing passes, the force field is left without kernels, unless these are all there is. ``progress`` is told
     which share of the hyperparameters that may be scored were.
     """
-    stability = (gate or GateOptions()).stability
     say("kernels: how strong they should be …")
-    optimum = optimise(choose(prepare(task), progress), say, progress)
+    return stable(optimise(choose(prepare(task), progress), say, progress), gate, say)
+
+
+def stable(optimum: BestHyperparameters, gate: GateOptions | None, say: Say = quiet) -> Corrected:
+    """Train kernels whose hyperparameters are known, with more noise until the stability gate is passed."""
+    stability, task = (gate or GateOptions()).stability, optimum.material.task
     report = None
     for factor in _NOISIER:
         say("kernels: training …")
         solution = solve(optimum, factor)
         found, optimum = solution.corrected, solution.optimum
-        if stability is None or not found.force_field.corrections:
+        if stability is None or not any(found.n_points):
             return found
         say("stability gate …")
         failed, report = report is not None, _verdict(optimum, found.force_field, stability)

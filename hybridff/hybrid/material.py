@@ -35,7 +35,7 @@ class CorrectionTask:
     """What is to be corrected, by which frames and how."""
 
     force_field: ForceField
-    """Force field without kernels."""
+    """Force field whose terms are corrected; kernels that it has stay as they are."""
     frames: Frames
     """Training frames."""
     validation: Frames | None
@@ -73,6 +73,19 @@ class CorrectionInputs:
 
 
 def check_correctable(name: str, frames: Frames, validation: Frames | None, atoms: Sequence[Sequence[int]]) -> None:
+    """Refuse what no kernels can be trained on and scored by.
+
+    Raises ``FitError`` and ``InputError`` as ``check_trainable`` does, ``FitError`` for too few validation frames.
+    """
+    check_trainable(name, frames, validation, atoms)
+    if validation is None or len(validation) < _LEAST_VALIDATION:
+        raise FitError(
+            f"{name} has {0 if validation is None else len(validation)} validation frames; a correction needs at least "
+            f"{_LEAST_VALIDATION}, which show how strong it should be: set some aside."
+        )
+
+
+def check_trainable(name: str, frames: Frames, validation: Frames | None, atoms: Sequence[Sequence[int]]) -> None:
     """Refuse what no kernels can be trained on.
 
     Raises ``FitError`` for frames without forces or too few of them, ``InputError`` for two kernels on the same atoms.
@@ -84,17 +97,20 @@ def check_correctable(name: str, frames: Frames, validation: Frames | None, atom
             raise FitError(f"the {kind} frames of {name} have no forces; a correction needs them.")
     if len(frames) < 2:
         raise FitError(f"{name} has {len(frames)} training frame; a correction needs at least two, some tens better.")
-    if validation is None or len(validation) < _LEAST_VALIDATION:
-        raise FitError(
-            f"{name} has {0 if validation is None else len(validation)} validation frames; a correction needs at least "
-            f"{_LEAST_VALIDATION}, which show how strong it should be: set some aside."
-        )
 
 
-def prepare(task: CorrectionTask) -> CorrectionInputs:
+def check_uncorrected(force_field: ForceField) -> None:
+    """Raise ``FitError`` for a force field that has kernels already."""
+    if force_field.corrections:
+        raise FitError(f"{force_field.molecule.name} has corrections already; correct the model without them.")
+
+
+def prepare(task: CorrectionTask, validation: Validation | None = None) -> CorrectionInputs:
     """Check a task, predict its frames with the terms, and find what they do not show.
 
-    Raises ``FitError`` for a force field that has corrections already, and as ``check_correctable`` does.
+    ``validation`` are its validation frames with what another fit, which did not see them, leaves of them.
+
+    Raises ``FitError`` and ``InputError`` as ``check_correctable`` does.
     """
     begun = perf_counter()
     if task.posterior is not None:
@@ -102,12 +118,10 @@ def prepare(task: CorrectionTask) -> CorrectionInputs:
     force_field, frames, options = task.force_field, task.frames, task.options
     check_correctable(force_field.molecule.name, frames, task.validation, task.atoms)
     assert task.validation is not None
-    if force_field.corrections:
-        raise FitError(f"{force_field.molecule.name} has corrections already; correct the model without them.")
     device = chosen(options.device)
     atoms = sorted({atom for group in task.atoms for atom in group})
     residual = Residual.of(force_field, frames, atoms, device)
-    validation = Validation.of(force_field, task.validation, atoms, device)
+    validation = validation or Validation.of(force_field, task.validation, atoms, device)
     n_points = points_of_each(task)
     return CorrectionInputs(
         task,

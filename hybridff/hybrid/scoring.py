@@ -25,7 +25,7 @@ def scored(training: TrainingData, state: Hyperparameters, solver: Solver, valid
     found = train(training, state, solver)
     if found.force_field is None:
         return Scored(math.inf, found.training)
-    alone = found.force_field.with_corrections(())
+    alone = found.force_field.with_corrections(training.residual.force_field.corrections)
     if training.posterior is not None and too_poor_alone(validation.score(alone, training.fragments)):
         return Scored(math.inf, found.training)
     return Scored(validation.score(found.force_field, training.fragments), found.training)

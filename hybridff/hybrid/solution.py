@@ -55,7 +55,8 @@ def without_kernels(optimum: BestHyperparameters, *remarks: str) -> Corrected:
 def _corrected(optimum: BestHyperparameters, hybrid: ForceField, state: Hyperparameters) -> Corrected:
     """What is known of a force field with kernels."""
     task, training = optimum.material.task, optimum.training
-    kernels = [term.expansion for term in hybrid.corrections if isinstance(term, KernelTerm)]
+    added = hybrid.corrections[len(task.force_field.corrections) :]
+    kernels = [term.expansion for term in added if isinstance(term, KernelTerm)]
     sizes = iter([int(kernel.force_weights.any(1).sum()) for kernel in kernels])
     points = tuple(next(sizes, 0) if amplitude else 0 for amplitude in state.amplitudes)
     return Corrected(

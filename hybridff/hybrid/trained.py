@@ -39,16 +39,17 @@ class TrainedKernels:
 def train(training: TrainingData, state: Hyperparameters, solver: Solver) -> TrainedKernels:
     """Solve for kernels and coefficients; a coefficient that would leave its bounds is held, and all solved again."""
     force_field = training.residual.force_field
+    given = force_field.corrections
     while True:
         try:
             terms, moves = solver(training, state)
         except InputError as error:
             return TrainedKernels(None, training, str(error))
         if training.posterior is None:
-            return TrainedKernels(force_field.with_corrections(terms), training)
+            return TrainedKernels(force_field.with_corrections([*given, *terms]), training)
         values, out = moved(training, moves)
         if not len(out):
-            return TrainedKernels(force_field.with_values(values).with_corrections(terms), training)
+            return TrainedKernels(force_field.with_values(values).with_corrections([*given, *terms]), training)
         training = training.holding(out)
 
 

@@ -26,7 +26,7 @@ class Validation:
 
     frames: Frames
     left: Float[np.ndarray, " n"]
-    """What the terms leave of all forces [kJ/mol/nm], then of all energies [kJ/mol]."""
+    """What the force field without new kernels leaves of all forces [kJ/mol/nm], then of all energies [kJ/mol]."""
     residual: Residual
     """What the terms leave of the first of the frames."""
 
@@ -53,7 +53,8 @@ class Validation:
 
         Kernels that are switched off may be missing in it.
         """
-        kernels = {term.atoms: term.expansion for term in model.corrections if isinstance(term, KernelTerm)}
+        added = model.corrections[len(self.residual.force_field.corrections) :]
+        kernels = {term.atoms: term.expansion for term in added if isinstance(term, KernelTerm)}
         used = [fragment for fragment in fragments if fragment.atoms in kernels]
         rounding = single_precision(list(kernels.values()), self.residual.projected().points(used))
         return score(self.left, _left(model, self.frames), self.n_forces, rounding)

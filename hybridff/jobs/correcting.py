@@ -13,7 +13,7 @@ from hybridff.frames.accuracy import Errors
 from hybridff.frames.dataset import Split
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.correcting import correct_stable
-from hybridff.hybrid.material import CorrectionTask
+from hybridff.hybrid.material import CorrectionTask, check_uncorrected
 from hybridff.hybrid.result import Corrected
 from hybridff.jobs.fitting import atoms_of_kernels, errors_of_parts, outcome
 from hybridff.jobs.job import CorrectionJob, plain_options
@@ -59,8 +59,10 @@ def correct_data(
     the result, if they are of the same files; other data are split anew. With the ``posterior`` of the model's fit, its
     coefficients are solved for together with the kernels.
 
-    Raises ``InputError`` where no correction is asked for, and where kernels alone would leave atoms out.
+    Raises ``InputError`` where no correction is asked for, and where kernels alone would leave atoms out; ``FitError``
+    for a model that has kernels.
     """
+    check_uncorrected(saved.force_field)
     rows = _rows(saved, data, job, say)
     parts = parts_of(data.frames, rows)
     atoms = atoms_of_kernels(job.correction, data.molecule, parts["train"].positions)

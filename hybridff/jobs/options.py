@@ -74,6 +74,11 @@ class PretrainOptions:
         return is_level_name(self.pretrain) and not Path(self.pretrain).exists()
 
     @property
+    def teaches_kernels(self) -> bool:
+        """Whether kernels are trained on frames of the cheap level, which needs no validation frames of the data."""
+        return self.pretrain != "none" and not (Path(self.pretrain) / FILE_NAME).is_file()
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The file that frames come from, or that a model is in."""
         path = Path(self.pretrain)

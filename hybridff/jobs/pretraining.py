@@ -14,13 +14,17 @@ from hybridff.errors import FitError, InputError
 from hybridff.export.modelfile import FILE_NAME
 from hybridff.fitting.difference import around
 from hybridff.fitting.fits import is_linear
+from hybridff.fitting.posterior import Posterior
 from hybridff.fitting.refit_until_stable import fit_stable
 from hybridff.frames.accuracy import evaluate
 from hybridff.frames.dataset import Frames
 from hybridff.frames.label_folder import is_label_folder
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
+from hybridff.hybrid.correcting import correct_stable
+from hybridff.hybrid.result import Corrected
 from hybridff.jobs.job import FitJob
+from hybridff.jobs.kernels import task_of
 from hybridff.jobs.options import LEVELS
 from hybridff.jobs.reading import read_data
 from hybridff.jobs.starting import form_at_start
@@ -32,10 +36,12 @@ from hybridff.reference.xtb import xtb_is_there
 from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL
 
-_FRAMES = 0.5
-"""Share of the progress that making frames takes; fitting takes the rest."""
-
-
+_FRAMES, _FIT = 0.5, 0.7
+"""What the progress is once frames are made, and once the terms are fitted; kernels take the rest."""
+_KERNEL_FRAMES, _CHOOSING, _LEAST_WEIGHT = 500, 100, 0.5
+"""Most frames of a cheap level that train kernels, most by which their strength is chosen, and the least weight of all
+of these."""
+_NO_GATE = GateOptions(gate="none")
 _FEW = 150
 """Most training frames of a molecule for which ``auto`` takes a cheap level: with 250 of uracil, errors are larger with
 it than without (docs/results/few-labels.md)."""
@@ -50,6 +56,8 @@ class Untaught:
     """Stock GAFF."""
     train: Frames
     """The reference data that the fit after this one is to use."""
+    kernel_atoms: tuple[tuple[int, ...], ...] = ()
+    """Atoms of each kernel that the cheap level is to teach, counted from 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +67,25 @@ class Pretraining:
     source: str
     """The level in words, or the file or model."""
     force_field: ForceField
-    """The fit to the cheap level, with the prior widths of what the reference data may change."""
+    """The fit to the cheap level, with the prior widths of what the reference data may change, and with kernels."""
     n_frames: int | None
     """Number of its frames; None for a model."""
     force_rmse: float | None
     """What the fit leaves of the forces of these frames [kJ/mol/nm]; None for a model."""
     seconds: float
-    """Time for frames and fit [s]."""
+    """Time for frames, fit and kernels [s]."""
+    kernels: Corrected | None = None
+    """Kernels trained on what the fit leaves of the frames; None where none were asked for."""
 
-    def sentence(self) -> str:
-        """Where the fit began."""
+    def sentences(self) -> tuple[str, ...]:
+        """Where the fit began, and what became of the kernels."""
         if self.n_frames is None or self.force_rmse is None:
-            return f"The fit began with the model {self.source}."
-        return (
+            return (f"The fit began with the model {self.source}.",)
+        began = (
             f"The fit began with one to {self.n_frames} frames of {self.source}, which leaves "
             f"{self.force_rmse / FORCE_KCAL:.2f} kcal/mol/Å of their forces ({self.seconds:.0f} s with the frames)."
         )
+        return (began,) if self.kernels is None else (began, *self.kernels.sentences())
 
 
 def with_level(job: FitJob, start: ForceField, n_train: int) -> FitJob:
@@ -106,20 +117,31 @@ def pretrained(
     for force_field, _ in pairs:
         _check_linear(force_field)
     say("fit to the cheap level …")
-    found = fit_stable(
-        pairs, job.fit, gate=GateOptions(gate="none"), progress=part(progress, _FRAMES, 1.0, "fit to the cheap level")
-    ).result
-    seconds = perf_counter() - begin
-    return [
-        Pretraining(
-            cheap.theory or wanted,
-            around(force_field),
-            len(cheap),
-            evaluate(force_field, cheap).force_rmse,
-            seconds,
+    fitting = part(progress, _FRAMES, _FIT, "fit to the cheap level")
+    found = fit_stable(pairs, job.fit, gate=_NO_GATE, progress=fitting).result
+    shares = parts(part(progress, _FIT, 1.0, "kernels of the cheap level"), [1] * len(molecules))
+    made = []
+    for own, force_field, posterior, cheap, share in zip(
+        molecules, found.force_fields, found.posteriors, frames, shares, strict=True
+    ):
+        kernels = _kernels(own, force_field, posterior, cheap, job, say, share) if own.kernel_atoms else None
+        taught = force_field if kernels is None else kernels.force_field
+        rmse = evaluate(taught, cheap).force_rmse
+        made.append(
+            Pretraining(cheap.theory or wanted, around(taught), len(cheap), rmse, perf_counter() - begin, kernels)
         )
-        for force_field, cheap in zip(found.force_fields, frames, strict=True)
-    ]
+    return made
+
+
+def _kernels(
+    own: Untaught, terms: ForceField, posterior: Posterior, cheap: Frames, job: FitJob, say: Say, progress: Progress
+) -> Corrected:
+    """Kernels beside the terms of a fit to a cheap level, trained on frames that count; some choose how strong."""
+    some = cheap if cheap.weights is None else cheap.subset(cheap.weights >= _LEAST_WEIGHT)
+    n_choosing = min(_CHOOSING, len(some) // 6)
+    rows = some.split(min(_KERNEL_FRAMES, len(some) - n_choosing), n_choosing, job.split.seed)
+    task = task_of(job, terms, posterior, some.subset(rows.train), some.subset(rows.validation), own.kernel_atoms)
+    return correct_stable(task, _NO_GATE, say=say, progress=progress)
 
 
 def _frames(own: Untaught, job: FitJob, say: Say, progress: Progress) -> Frames:
@@ -130,7 +152,7 @@ def _frames(own: Untaught, job: FitJob, say: Say, progress: Progress) -> Frames:
         stock = ForceField.build(molecule, own.parameters)
         small = form_at_start(own.molecule, own.parameters, job, own.train.positions)
         _check_linear(small)
-        sampling = LevelSampling(stock, small, own.train.positions, options.pretrain_frames, job.split.seed)
+        sampling = LevelSampling(stock, small, own.train, options.pretrain_frames, job.split.seed)
         return level_frames(sampling, level, say, progress)
     (read,) = read_data([options.pretrain], molecule, job.reading)
     if read.frames.forces is None:
@@ -143,8 +165,6 @@ def _of_model(folder: Path, own: Untaught) -> Pretraining:
     if not (folder / FILE_NAME).is_file():
         raise InputError(f"option pretrain: the folder {folder} has no {FILE_NAME}; name one that fit wrote.")
     model = model_of(folder, own.molecule)
-    if model.corrections:
-        raise InputError(f"option pretrain: {folder} has kernels; name a model without.")
     _check_linear(model)
     return Pretraining(str(folder), around(model), None, None, 0.0)
 

@@ -210,8 +210,13 @@ def _error_sentences(fitted: FittedMolecule, pair: BeforeAfter) -> tuple[str, ..
         f"before, {result.loss_end:.6g} after; residual deviations {result.noise.energy / KCAL_MOL:.2f} kcal/mol and "
         f"{result.noise.force / FORCE_KCAL:.2f} kcal/mol/Å; scale of the priors {result.prior_scale:g}.",
     ]
+    if result.left_out is not None:
+        sentences.append(
+            f"Fits without one of the training frames predict its forces to {result.left_out / FORCE_KCAL:.2f} "
+            "kcal/mol/Å (RMS), which chose the scale of the priors."
+        )
     if fitted.pretraining is not None:
-        sentences.append(fitted.pretraining.sentence())
+        sentences.extend(fitted.pretraining.sentences())
     if not result.converged:
         sentences.append("The fit stopped before it converged; raise --max-iterations.")
     if any(_worse(fitted.before[part], fitted.after[part]) for part in ("validation", "test") if part in fitted.after):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -54,6 +55,17 @@ def test_the_gradient_of_a_quadratic_form_is_that_of_differences() -> None:
         # quadratic: differences have no error but rounding
         slope = (form.value(WEIGHTS + way) - form.value(WEIGHTS - way)) / (2 * step)
         assert 2 * form.half_gradient(WEIGHTS)[i] == pytest.approx(slope, rel=1e-9)
+
+
+def test_a_frame_of_weight_two_counts_as_one_that_is_there_twice_and_one_of_weight_zero_not_at_all() -> None:
+    model, frames = example()
+    twice = of_moves(model, frames.subset(np.array([0, 1, 2, 2, 4])))
+    weighted = of_moves(model, replace(frames, weights=np.array([1.0, 1.0, 2.0, 0.0, 1.0])))
+    close(weighted.force.matrix, twice.force.matrix)
+    close(weighted.force.vector, twice.force.vector)
+    close(weighted.energy.quadratic.matrix, twice.energy.quadratic.matrix)
+    close(weighted.energy.quadratic.vector, twice.energy.quadratic.vector)
+    close(weighted.means[0], twice.means[0])
 
 
 def test_forms_add_up_and_scale() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -16,8 +17,9 @@ from hybridff.fitting.noise import Noise
 def example() -> tuple[FewData, LinearSystem]:
     """The same few frames in both ways."""
     start = class2("propyne")
-    system = system_of(start, data(moved(start, 0.2), 6, energy=1.0, force=30.0))
-    return few_data(system.problem, [frames for _, frames in system.problem.pairs]), system
+    frames = replace(data(moved(start, 0.2), 6, energy=1.0, force=30.0), weights=np.linspace(0.5, 1.5, 6))
+    system = system_of(start, frames)
+    return few_data(system.problem, [frames for _, frames in system.problem.pairs]).with_priors(), system
 
 
 def test_few_data_are_fewer_than_the_coefficients() -> None:

@@ -10,7 +10,7 @@ from hybridff.fitting import equations, nonlinear_fit
 from hybridff.fitting.fits import FitResult, fit, fit_together
 from hybridff.fitting.nonlinear_problem import inactive_quantities
 from hybridff.fitting.options import FitOptions
-from hybridff.frames.accuracy import evaluate, predict
+from hybridff.frames.accuracy import evaluate, predict, what_is_left
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form
@@ -483,7 +483,23 @@ def test_a_molecule_without_parameters_gets_one_sentence() -> None:
         fit(lone_atom(), frames)
 
 
-def test_a_force_field_with_corrections_is_refused() -> None:
+def test_a_linear_fit_leaves_kernels_alone_and_explains_what_they_leave() -> None:
+    plain = force_field("ethanol", form="class2")
+    hybrid = corrected(plain)
+    frames = data(perturbed(hybrid, 0.3), 16, turned=True)  # all angles are seen: no other energies count
+    left = what_is_left(frames, hybrid.corrections)
+    of_terms, of_sum = fit(plain, left), fit(hybrid, frames)
+    assert of_sum.force_field.corrections == hybrid.corrections
+    np.testing.assert_allclose(
+        of_sum.force_field.parameter_table.values, of_terms.force_field.parameter_table.values, rtol=1e-9, atol=1e-9
+    )
+    x = distorted("ethanol", 3, seed=5)
+    kernels = predict(hybrid, x)[0] - predict(plain, x)[0]
+    energies = predict(of_sum.force_field, x)[0] - predict(of_terms.force_field, x)[0]
+    np.testing.assert_allclose(energies, kernels, atol=1e-6)
+
+
+def test_other_fits_refuse_a_force_field_with_corrections() -> None:
     model = corrected(force_field("ethanol"))
     frames = data(model, 4)
     with pytest.raises(FitError, match="has corrections; fit it without them, and correct the result"):

@@ -40,6 +40,7 @@ def test_labels_are_read_as_frames(tmp_path: Path) -> None:
     order = np.argsort(found.energies)
     np.testing.assert_allclose(found.energies[order], np.arange(4.0))
     np.testing.assert_allclose(found.positions[order], FRAMES, rtol=1e-14)
+    assert found.forces is not None
     np.testing.assert_allclose(found.forces, 2 * found.positions, rtol=1e-14)
     assert found.smiles == ETHANOL.smiles
     assert (found.name, found.theory) == ("ethanol", "Some level (version 1)")

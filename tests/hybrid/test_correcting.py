@@ -22,7 +22,7 @@ from hybridff.corrections.term import KernelTerm
 from hybridff.errors import FitError
 from hybridff.export.hot_geometries import hot_geometries
 from hybridff.fitting.conformers import ConformerEnergies, UnseenConformers
-from hybridff.frames.accuracy import predict
+from hybridff.frames.accuracy import predict, what_is_left
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid import optimum
 from hybridff.hybrid.choice import choose
@@ -120,6 +120,30 @@ def test_a_correction_is_deterministic() -> None:
         for _ in "xy"
     )
     assert torch.equal(one, other)
+
+
+def test_a_kernel_beside_another_leaves_that_as_it_is() -> None:
+    given = corrected(force_field("ethanol"))
+    frames, validation = (beside_kernels(given, frames) for frames in (spring_frames(30), validation_frames()))
+    found = correct_stable(
+        replace(spring_task(30), force_field=given, frames=frames, validation=validation), GateOptions(gate="none")
+    )
+    alone = correct_stable(spring_task(30), GateOptions(gate="none"))
+    assert found.force_field.corrections[0] is given.corrections[0]
+    assert len(found.force_field.corrections) == 2
+    assert found.n_points == alone.n_points
+    _, with_both = force_errors(validation, given, found.force_field)
+    _, with_one = force_errors(validation_frames(), force_field("ethanol"), alone.force_field)
+    assert with_both == pytest.approx(with_one, rel=0.1)
+
+
+def beside_kernels(hybrid: ForceField, frames: Frames) -> Frames:
+    """The frames as if the kernels of a force field had been part of the truth."""
+    left = what_is_left(frames, hybrid.corrections)
+    assert frames.forces is not None
+    assert left.forces is not None
+    energies, forces = 2 * frames.energies - left.energies, 2 * frames.forces - left.forces
+    return replace(frames, energies=energies, forces=forces)
 
 
 def test_what_cannot_be_corrected_is_refused() -> None:

@@ -7,6 +7,7 @@ from ethanol import ATOMS, class2_fit, real_frames, spring_frames, spring_task, 
 from models import corrected, force_field
 
 from hybridff.errors import FitError, InputError
+from hybridff.frames.accuracy import predict
 from hybridff.hybrid.material import CorrectionTask, candidates, check_correctable, hot_frames, points_of_each, prepare
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.residual import Residual
@@ -38,9 +39,13 @@ def test_two_corrections_on_the_same_atoms_are_refused() -> None:
         check_correctable("ethanol", spring_frames(10), validation_frames(), [ATOMS, ATOMS[::-1]])
 
 
-def test_a_second_correction_is_refused() -> None:
-    with pytest.raises(FitError, match="ethanol has corrections already; correct the model without them"):
-        prepare(replace(spring_task(10), force_field=corrected(force_field("ethanol"))))
+def test_kernels_that_are_there_belong_to_what_the_force_field_says() -> None:
+    task = spring_task(10)
+    plain, hybrid = force_field("ethanol"), corrected(force_field("ethanol"))
+    one, other = (prepare(replace(task, force_field=model)).residual for model in (plain, hybrid))
+    _, by_terms = predict(plain, one.positions)
+    _, by_sum = predict(hybrid, one.positions)
+    np.testing.assert_allclose(one.forces - other.forces, by_sum - by_terms, atol=1e-8)
 
 
 def test_frames_are_in_the_order_of_the_seed() -> None:

@@ -47,9 +47,24 @@ def test_few_frames_beside_many_of_another_level_predict_better(other_level: str
     assert plain.pretraining is None
     assert taught.pretraining is not None
     assert taught.pretraining.n_frames == 54
-    sentence = taught.model.provenance["pretrained"]
+    (sentence,) = taught.model.provenance["pretrained"]
     assert sentence.startswith("The fit began with one to 54 frames of other level, which leaves ")
     assert "other.npz" in taught.model.provenance["inputs"]
+
+
+def test_kernels_are_taught_by_the_other_level_and_need_no_validation_frames(other_level: str) -> None:
+    plain, hybrid = fitted(other_level), fitted(other_level, correction=["all"])
+    assert hybrid.pretraining is not None
+    assert hybrid.pretraining.kernels is not None
+    assert hybrid.correction is None  # six frames are too few to leave some out
+    kernels = hybrid.pretraining.force_field.corrections
+    assert len(kernels) == 1
+    assert hybrid.model.force_field.corrections == kernels
+    assert hybrid.model.provenance["corrections"] == ["all"]
+    assert "trained on 45 frames" in hybrid.model.provenance["pretrained"][1]
+    assert plain.after["test"].force_rmse is not None
+    assert hybrid.after["test"].force_rmse is not None
+    assert hybrid.after["test"].force_rmse < plain.after["test"].force_rmse
 
 
 def test_a_model_may_be_the_start_of_another(other_level: str) -> None:
@@ -58,7 +73,7 @@ def test_a_model_may_be_the_start_of_another(other_level: str) -> None:
     write_model(first.model, Path("first"))
     second = fitted("first", train=12)
     assert second.pretraining is not None
-    assert second.pretraining.sentence() == "The fit began with the model first."
+    assert second.pretraining.sentences() == ("The fit began with the model first.",)
     widths = {name: kind.prior_width for name, kind in second.model.force_field.parameter_table.kinds.items()}
     assert widths["bond 2"] == FACTOR * (KINDS["bond 2"].prior_width or 0.0)
     assert "model.json" in second.model.provenance["inputs"]

@@ -1,6 +1,8 @@
 import errno
 import json
+import os
 import threading
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,7 @@ def work(folder: LabelFolder) -> list[Frame]:
 class Springs:
     """Labels frames, and remembers which; the rows in ``bad`` fail, but those in ``harder`` only at first."""
 
-    def __init__(self, bad: set[int] = frozenset(), harder: set[int] = frozenset()) -> None:
+    def __init__(self, bad: Container[int] = (), harder: Container[int] = ()) -> None:
         self.asked: list[tuple[int, bool]] = []
         self.bad, self.harder = bad, harder
 
@@ -86,8 +88,6 @@ def test_a_frame_that_ends_one_process_after_the_other_has_failed(folder: LabelF
         path = folder.path / f"{frame.key}.claim.{generation}"
         path.write_text(json.dumps({"host": "elsewhere", "pid": 1}), encoding="utf-8")
         assert label_frame(folder, springs, frame) == "busy"
-        import os
-
         os.utime(path, (0, 0))
     assert label_frame(folder, springs, frame) == "done"
     assert springs.asked == []

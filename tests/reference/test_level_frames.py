@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,10 @@ from models import distorted, force_field
 from hybridff.errors import FitError
 from hybridff.frames.accuracy import predict
 from hybridff.frames.checks import bond_changes
+from hybridff.frames.dataset import Frames
 from hybridff.reference.level import Labeller, Species
-from hybridff.reference.level_frames import LevelSampling, level_frames
+from hybridff.reference.level_frames import LevelSampling, level_frames, temperature
+from hybridff.units import BOLTZMANN
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sampling(given: np.ndarray, wanted: int) -> LevelSampling:
-    return LevelSampling(force_field("ethanol"), force_field("ethanol", form="class2"), given, wanted)
+    frames = StockLevel().frames(force_field("ethanol").molecule, given)
+    return LevelSampling(force_field("ethanol"), force_field("ethanol", form="class2"), frames, wanted)
 
 
 def test_frames_are_the_given_ones_conformers_and_hotter_ones_with_all_bonds() -> None:
@@ -60,3 +63,20 @@ def test_geometries_without_the_bonds_of_the_molecule_are_refused(monkeypatch: p
     monkeypatch.setattr("hybridff.reference.level_frames.hot_geometries", lambda *options: 2 * distorted("ethanol", 40))
     with pytest.raises(FitError, match="only 0 geometries of ethanol have the bonds"):
         level_frames(sampling(2 * distorted("ethanol", 5), 100), StockLevel())
+
+
+def test_the_temperature_is_that_of_harmonic_vibrations() -> None:
+    springs = np.random.default_rng(0).normal(size=(4000, 21))  # 9 atoms have 21 vibrations
+    energies = 0.5 * BOLTZMANN * 450.0 * (springs**2).sum(1)
+    frames = Frames(np.ones(9, dtype=int), np.zeros((4000, 9, 3)), energies, None)
+    assert temperature(frames) == pytest.approx(450.0, rel=0.05)
+    assert temperature(replace(frames, energies=0.0 * energies)) == 200.0
+    assert temperature(replace(frames, energies=100.0 * energies)) == 1000.0
+
+
+def test_frames_near_the_given_ones_count_and_those_that_class_two_misses_there_do_not() -> None:
+    found = level_frames(sampling(distorted("ethanol", 20, width=0.002), 300), StockLevel())
+    assert found.weights is not None
+    assert found.weights[:20].mean() > 0.8
+    assert 0 < found.weights.min() < 0.2
+    assert found.weights.max() == 1.0

@@ -47,8 +47,10 @@ class Springs(Calculator):
         energy = float(np.sum((x - x.mean(0)) ** 2))
         with open("asked", "a") as file:
             file.write(f"{energy:.8f} {os.getpid()}\\n")
-        if os.path.exists("fail") and energy > float(open("fail").read()):
-            raise RuntimeError("too far")
+        if os.path.exists("fail"):
+            with open("fail") as file:
+                if energy > float(file.read()):
+                    raise RuntimeError("too far")
         self.results = {"energy": energy, "forces": -2 * (x - x.mean(0))}
 """
 
