@@ -9,6 +9,7 @@ from hybridff.errors import FitError
 from hybridff.frames.accuracy import predict
 from hybridff.frames.checks import bond_changes
 from hybridff.frames.dataset import Frames
+from hybridff.reference.labelled_frames import labelled_frames
 from hybridff.reference.level import Labeller, Species
 from hybridff.reference.level_frames import LevelSampling, level_frames, temperature
 from hybridff.units import BOLTZMANN
@@ -38,7 +39,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sampling(given: np.ndarray, wanted: int) -> LevelSampling:
-    frames = StockLevel().frames(force_field("ethanol").molecule, given)
+    frames = labelled_frames(StockLevel(), force_field("ethanol").molecule, given)
     return LevelSampling(force_field("ethanol"), force_field("ethanol", form="class2"), frames, wanted)
 
 
