@@ -26,8 +26,10 @@ class StockLevel:
         return self.theory
 
     def prepared(self, species: Species) -> Labeller:
+        stock = force_field("ethanol")
+
         def label(positions: np.ndarray, /, *, careful: bool = False) -> tuple[float, np.ndarray]:
-            energies, forces = predict(force_field("ethanol"), positions[None])
+            energies, forces = predict(stock, positions[None])
             return float(energies[0]), forces[0]
 
         return label
