@@ -44,6 +44,24 @@ def read_npz(path: Path, wanted: WantedUnits) -> Frames:
     )
 
 
+def read_npz_geometries(path: Path, unit: str | None) -> tuple[np.ndarray, np.ndarray, str, str]:
+    """Atomic numbers, positions [nm], name and SMILES ("" for none) of a file that needs no energies.
+
+    ``unit`` is that of its positions where it names none. Raises ``InputError`` for a file of no use.
+    """
+    arrays = _load_npz(path)
+    missing = [key for key in ("z", "R") if key not in arrays]
+    if missing:
+        raise InputError(f"{path}: the file lacks {', '.join(missing)}; geometries are z and R.")
+    count = len(arrays["R"]) if arrays["R"].ndim else 0
+    none = {"E": np.zeros(count), "F": np.zeros((0, 0, 0))}
+    numbers, positions, _, _ = _checked_arrays(path, {**arrays, **none})
+    own_layout = _text(arrays, "theory") and _text(arrays, "smiles")
+    stated = _text(arrays, "r_unit") or (_OWN_LAYOUT[0] if own_layout else "")
+    length = _file_or_wanted(path, "length", stated, unit, LENGTHS)
+    return numbers, positions * LENGTHS[length], _text(arrays, "name") or path.stem, _text(arrays, "smiles")
+
+
 def _load_npz(path: Path) -> dict[str, np.ndarray]:
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: this is not a complete npz file; it is cut off or of another kind.")

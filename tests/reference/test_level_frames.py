@@ -1,4 +1,5 @@
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ from hybridff.errors import FitError
 from hybridff.frames.accuracy import predict
 from hybridff.frames.checks import bond_changes
 from hybridff.frames.dataset import Frames
-from hybridff.molecules.molecule import Molecule
-from hybridff.progress import Progress, silent
+from hybridff.reference.labelled_frames import labelled_frames
+from hybridff.reference.level import Labeller, Species
 from hybridff.reference.level_frames import LevelSampling, level_frames, temperature
 from hybridff.units import BOLTZMANN
 
@@ -20,16 +21,27 @@ class StockLevel:
 
     theory: str = "stock"
 
-    def frames(self, molecule: Molecule, positions: np.ndarray, progress: Progress = silent) -> Frames:
-        progress(1.0)
-        if not len(positions):
-            return Frames(molecule.numbers, positions, np.zeros(0), positions, theory=self.theory)
-        energies, forces = predict(force_field("ethanol"), positions)
-        return Frames(molecule.numbers, positions, energies, forces, theory=self.theory)
+    @property
+    def settings(self) -> str:
+        return self.theory
+
+    def prepared(self, species: Species) -> Labeller:
+        stock = force_field("ethanol")
+
+        def label(positions: np.ndarray, /, *, careful: bool = False) -> tuple[float, np.ndarray]:
+            energies, forces = predict(stock, positions[None])
+            return float(energies[0]), forces[0]
+
+        return label
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path))
 
 
 def sampling(given: np.ndarray, wanted: int) -> LevelSampling:
-    frames = StockLevel().frames(force_field("ethanol").molecule, given)
+    frames = labelled_frames(StockLevel(), force_field("ethanol").molecule, given)
     return LevelSampling(force_field("ethanol"), force_field("ethanol", form="class2"), frames, wanted)
 
 
