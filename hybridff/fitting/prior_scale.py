@@ -37,7 +37,7 @@ class LeftOut:
     force_error: float
     """Root mean square error of the forces of frames that are left out one at a time [kJ/mol/nm]."""
     calibration: float
-    """That error over the one that the posteriors of these fits predict."""
+    """The error of these forces over the one that the posteriors of the fits without them predict."""
 
 
 def best_scale(problem: LinearProblem) -> LeftOut | None:
