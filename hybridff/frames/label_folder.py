@@ -193,7 +193,16 @@ def _difference(own: Contents, wanted: Contents) -> str:
         return f"{own.name}, whose elements are not those of {wanted.name} in the same order"
     if own.charge != wanted.charge:
         return f"the charge {own.charge}, not {wanted.charge}"
-    return "" if own.settings == wanted.settings else f"{own.settings}, not {wanted.settings}"
+    if own.settings != wanted.settings:
+        return f"{own.settings}, not {wanted.settings}"
+    if _name(own) != _name(wanted) or dict(own.options) != dict(wanted.options):  # processes make the level from these
+        return f"the level {own.level} with other options, not {wanted.level}"
+    return ""
+
+
+def _name(contents: Contents) -> str:
+    """Name of a level, in which case matters for classes alone."""
+    return contents.level if ":" in contents.level else contents.level.lower()
 
 
 def _write_once(path: Path, content: Mapping[str, Any]) -> None:

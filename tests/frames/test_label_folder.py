@@ -72,6 +72,13 @@ def test_labels_of_something_else_do_not_go_into_a_folder(change: dict, sentence
         LabelFolder.opened(tmp_path, replace(CONTENTS_OF_ETHANOL, **change))
 
 
+def test_a_folder_cannot_name_another_class_for_the_same_level(tmp_path: Path) -> None:
+    wanted = replace(CONTENTS_OF_ETHANOL, level="package:Class")
+    LabelFolder.opened(tmp_path, replace(wanted, level="other:Class"))
+    with pytest.raises(InputError, match="has labels of the level other:Class with other options, not package:Class"):
+        LabelFolder.opened(tmp_path, wanted)
+
+
 def test_what_is_no_folder_of_labels_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     for path, sentence in [(tmp_path / "file", "a file of that name exists"), (tmp_path, "is not empty")]:
