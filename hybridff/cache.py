@@ -10,12 +10,15 @@ import json
 import os
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from hybridff.arrays import read_arrays
+from hybridff.errors import InputError
+from hybridff.foreign import read_json
 
 
 def cached_json(key: Any, compute: Callable[[], Any]) -> Any:
@@ -25,8 +28,10 @@ def cached_json(key: Any, compute: Callable[[], Any]) -> Any:
     was kept or computed. The key must name the method, its version and all of its input.
     """
     path = cache_folder() / f"{_digest(key)}.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return json.loads(path.read_text(encoding="utf-8"))["value"]
+    with contextlib.suppress(InputError):
+        kept = read_json(path, "a kept result", "delete it")
+        if isinstance(kept, dict) and kept.keys() == {"key", "value"}:
+            return kept["value"]
     entry = json.dumps({"key": key, "value": compute()}, allow_nan=False)
     _keep(path, lambda part: part.write_text(entry, encoding="utf-8"))
     return json.loads(entry)["value"]
@@ -50,9 +55,8 @@ class Checkpoint:
 
     def read(self) -> dict[str, np.ndarray] | None:
         """What was kept last; None where there is nothing."""
-        unreadable = contextlib.suppress(OSError, ValueError, EOFError, zipfile.BadZipFile)
-        with unreadable, self._path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with contextlib.suppress(InputError):
+            return read_arrays(self._path)
         return None
 
     def keep(self, arrays: Mapping[str, Any]) -> None:
@@ -84,7 +88,10 @@ def cache_folder() -> Path:
     """Where results are kept; the folder need not exist."""
     chosen = os.environ.get("HYBRIDFF_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError:
+            raise InputError(f"HYBRIDFF_CACHE is {chosen}, but there is no such user; name another folder.") from None
     return _platform_folder() / "hybridff"
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import odd_inputs as odd
 import openmm
 from openmm import app, unit
 from rdkit import Chem
@@ -296,6 +297,11 @@ def _system(change: Callable[[openmm.System], object]) -> Callable[[], None]:
     return prepare
 
 
+def _nonbonded_of(system: openmm.System) -> openmm.NonbondedForce:
+    (force,) = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
+    return force
+
+
 def _without_bonds(system: openmm.System) -> None:
     (index,) = [i for i, force in enumerate(system.getForces()) if isinstance(force, openmm.HarmonicBondForce)]
     system.removeForce(index)
@@ -378,6 +384,74 @@ COMPARE = "compare model --data ethanol.npz"
 LONG = 'simulate model --temperature 300 --time "1 ps" --out out'
 
 BAD_INPUTS: tuple[BadInput, ...] = (
+    BadInput("structure in nm", "parametrize bad.sdf --out out", "look like nm", lambda: odd.sdf_scaled(0.1)),
+    BadInput(
+        "structure scaled", "parametrize bad.sdf --out out", "are scaled or a drawing", lambda: odd.sdf_scaled(0.5)
+    ),
+    BadInput("an atom far away", "parametrize bad.sdf --out out", "so one atom is far away", lambda: odd.sdf_moved(8)),
+    BadInput("two atoms in one place", "parametrize bad.sdf --out out", "in one place", lambda: odd.sdf_moved(5, 4)),
+    BadInput(
+        "charges in AMBER's units",
+        "parametrize ethanol.sdf --charges bad.txt --out out",
+        "are these AMBER's units, as in a prmtop? Then divide all of them by 18.2223",
+        odd.amber_units,
+    ),
+    BadInput("an isotope", "parametrize '[2H]O[2H]' --charges charges.txt --out out", "is the isotope 2H, whose mass"),
+    BadInput(
+        "six neighbours", "parametrize 'FS(F)(F)(F)(F)F' --charges charges.txt --out out", "has 6 neighbours; GAFF"
+    ),
+    BadInput(
+        "forces all zero",
+        f"fit bad.npz {FIT}",
+        "the forces are zero in all",
+        lambda: save(F=np.zeros_like(load()["F"])),
+    ),
+    BadInput(
+        "energies all equal", f"fit bad.npz {FIT}", "are equal, which forces of", lambda: save(E=np.zeros(N_FRAMES))
+    ),
+    BadInput(
+        "gradients in every second frame",
+        f"fit bad.npz {FIT}",
+        "the forces point uphill in frames 2, 4,",
+        lambda: save(F=load()["F"] * (1 - 2 * (np.arange(N_FRAMES) % 2))[:, None, None]),
+    ),
+    BadInput(
+        "one frame of other forces",
+        f"fit bad.npz {FIT}",
+        "the forces of frame 7 are up to",
+        lambda: save(F=load()["F"] * np.where(np.arange(N_FRAMES) == 6, 30.0, 1.0)[:, None, None]),
+    ),
+    BadInput(
+        "energy and REF_energy differ",
+        f"fit bad.xyz --molecule ethanol.sdf {FIT}",
+        "has energy and REF_energy, which differ",
+        lambda: odd.xyz("Properties=species:S:1:pos:R:3 energy=-1 REF_energy=-2"),
+    ),
+    BadInput(
+        "columns without names",
+        f"fit bad.xyz --molecule ethanol.sdf {FIT}",
+        "the columns 5 to 7 of frame 1 have no names",
+        lambda: odd.xyz("energy=-1", "1 2 3"),
+    ),
+    BadInput(
+        "deuterium in an XYZ file",
+        f"fit bad.xyz --molecule ethanol.sdf {FIT}",
+        "atom 2 of frame 1 is 'D', which is no element; write H",
+        lambda: odd.xyz("Properties=species:S:1:pos:R:3 energy=-1", symbol="D"),
+    ),
+    BadInput(
+        "a frame of 1e12 atoms",
+        f"fit bad.xyz --molecule ethanol.sdf {FIT}",
+        "frame 1 is to have 1e+12 atoms",
+        lambda: odd.xyz("energy=-1", count="999999999999"),
+    ),
+    BadInput("a header that lies", f"fit bad.npz {FIT}", "'E' is to be 1e+11 numbers or texts", odd.lying_header),
+    BadInput(
+        "a negative Lennard-Jones depth",
+        "fit ethanol.npz --start bad.xml --topology ethanol.pdb --out out",
+        "the Lennard-Jones depth of C1 is -0.1",
+        _system(lambda system: _nonbonded_of(system).setParticleParameters(0, 0.0, 0.3, -0.1)),
+    ),
     # data
     BadInput(
         "another element in the data",
@@ -441,7 +515,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput("text called npz", f"fit bad.npz {FIT}", "is not a complete npz file", text("bad.npz", "hello\n")),
     BadInput("empty file", f"fit bad.npz {FIT}", "bad.npz: the file is empty", text("bad.npz", "")),
     BadInput("no such data", f"fit bad.npz {FIT}", "bad.npz: there is no such file"),
-    BadInput("a folder as data", f"fit model {FIT}", "model is a folder; give the data file itself"),
+    BadInput("a folder as data", f"fit model {FIT}", "model is a folder; give the file itself"),
     BadInput("NaN in every frame", f"fit bad.npz {FIT}", "all 60 frames have NaN", _with_nan),
     BadInput(
         "infinite forces in every frame",
@@ -615,7 +689,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "an XML file that is no System",
         "fit ethanol.npz --start bad.xml --topology ethanol.pdb --out out",
-        "OpenMM cannot read the System bad.xml",
+        "bad.xml holds no OpenMM System",
         text("bad.xml", "<hello/>\n"),
     ),
     # options
@@ -844,7 +918,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "something else than a System",
         "mix charges.txt ethanol.pdb model --out mixed.xml",
-        "OpenMM cannot read the System charges.txt",
+        "charges.txt: this is not an OpenMM System that can be read",
     ),
     BadInput(
         "a lambda that is no name",
@@ -910,7 +984,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "a Hessian that is cut off",
         "analyse modes model uff --reference cut.npz",
-        "cut.npz is no file with z, R and hessian (",
+        "cut.npz: this is not a complete npz file",
         lambda: Path("cut.npz").write_bytes(Path("ethanol.npz").read_bytes()[:500]),  # type: ignore[arg-type,return-value]
     ),
     BadInput(
@@ -928,7 +1002,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "a Hessian of another size",
         "analyse modes model uff --reference hessian.npz",
-        "hessian.npz: R has the shape (9, 3) and hessian (9, 9); 9 atoms need (9, 3) and (27, 27), of finite numbers",
+        "hessian.npz: 'hessian' has the shape (9, 9), not 27 × 27",
         lambda: np.savez("hessian.npz", z=load()["z"], R=np.zeros((9, 3)), hessian=np.zeros((9, 9))),
     ),
     BadInput(
@@ -1124,7 +1198,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "options of a method in no file",
         f"{COMPARE} --options none.toml --out out",
-        "none.toml is no TOML file with options of methods (",
+        "none.toml: there is no such file",
     ),
     BadInput(
         "an option that a method does not have",
@@ -1173,7 +1247,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     ),
     # models
     BadInput("no model", "verify old", "no model in old: there is no model.json. Make one", _old_folder),
-    BadInput("model cut off", "verify bad", "bad/model.json is damaged: ", _cut_model),
+    BadInput("model cut off", "verify bad", "bad/model.json: this is not a complete model", _cut_model),
     BadInput(
         "model with an index out of range",
         "verify bad",

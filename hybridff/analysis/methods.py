@@ -1,6 +1,5 @@
 """Methods by name, as calculators of ASE: fitted models and what they are compared with."""
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from hybridff.corrections.term import KernelTerm
 from hybridff.errors import DynamicsError, HybridFFError, InputError, MissingProgramError
 from hybridff.export.calculator import HybridFFCalculator, MoleculeCalculator
 from hybridff.export.modelfile import FILE_NAME, read_model
+from hybridff.foreign import read_toml
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import StartOptions, starting_parameters, stock_of
 from hybridff.molecules.molecule import Molecule, check_same_elements
@@ -84,10 +84,7 @@ def read_options(path: str | Path) -> dict[str, dict[str, Any]]:
 
     Raises ``InputError`` for a file that is not of that form.
     """
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} is no TOML file with options of methods ({error}); correct it.") from None
+    content = read_toml(path, "TOML file with options of methods")
     for name, value in content.items():
         if not isinstance(value, dict):
             raise InputError(

@@ -1,6 +1,5 @@
 """Normal modes: Hessians by central differences of forces, frequencies, and which mode is which."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from hybridff.analysis.methods import running
 from hybridff.analysis.minima import SAME_SHAPE, matching_atom_names, positions_of, rmsd
+from hybridff.arrays import numbers_in, read_arrays
 from hybridff.document.blocks import Table
 from hybridff.document.result import Result
 from hybridff.errors import InputError
@@ -220,18 +220,13 @@ def read_reference(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}, which is to hold a minimum and its Hessian.")
-    try:
-        with path.open("rb") as stream, np.load(stream) as file:
-            numbers = np.asarray(file["z"]).astype(np.int64).ravel()
-            positions, second = (np.asarray(file[key]).astype(np.float64) for key in ("R", "hessian"))
-    except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is no file with z, R and hessian ({error}).") from None
-    n, finite = len(numbers), bool(np.isfinite(positions).all() and np.isfinite(second).all())
-    if positions.shape != (n, 3) or second.shape != (3 * n, 3 * n) or not finite:
-        raise InputError(
-            f"{path}: R has the shape {positions.shape} and hessian {second.shape}; {n} atoms need ({n}, 3) and "
-            f"({3 * n}, {3 * n}), of finite numbers."
-        )
+    arrays = read_arrays(path, ("z", "R", "hessian"))
+    if missing := [key for key in ("z", "R", "hessian") if key not in arrays]:
+        raise InputError(f"{path} is no file with z, R and hessian: it has no '{missing[0]}'.")
+    numbers = numbers_in(path, {"z": arrays["z"].ravel()}, "z", (None,)).astype(np.int64)
+    n = len(numbers)
+    positions = numbers_in(path, arrays, "R", (n, 3)).astype(float)
+    second = numbers_in(path, arrays, "hessian", (3 * n, 3 * n)).astype(float)
     check_same_elements(molecule, numbers, str(path))
     positions, second = positions * ANGSTROM, (second + second.T) / 2 * HESSIAN_KCAL
     _check_bonds(molecule, positions, path)

@@ -20,6 +20,7 @@ from hybridff.export.ase_atoms import FORCE_EV, Relaxation, Turn, energies_at, r
 from hybridff.export.calculator import MoleculeCalculator
 from hybridff.export.context import BIAS_GROUP, minimise, new_context
 from hybridff.molecules.graph import chain_name, far_side
+from hybridff.molecules.limits import bond_angles
 from hybridff.molecules.molecule import Molecule
 from hybridff.plots.curves import lines
 from hybridff.plots.torsions import ColourScale, TorsionGrid, scans, torsion_maps
@@ -34,6 +35,8 @@ _LONGEST_STEP = 0.01
 """How far an atom moves in a step by ASE, at most [nm]."""
 _FARTHEST = 30.0 * DEGREE
 """Angle of a turn, at most, before what is in the way can relax [rad]."""
+_STRAIGHT = 175 * DEGREE
+"""An angle from which on its atoms are in line [rad]."""
 _OFF_GRID = 1.0 * DEGREE
 """How far the angles of a geometry may be from those of a point of the grid [rad]."""
 _HOLD = 2e5
@@ -143,6 +146,7 @@ def torsion_scans(
     """
     found = dict(reference or {})
     begin = positions_of(molecule)
+    _check_bent(molecule, begin, torsions)
     for number, (name, calculator) in enumerate(methods.items()):
         tell = part(progress, number / len(methods), (number + 1) / len(methods), name)
         with running(name):
@@ -151,6 +155,19 @@ def torsion_scans(
             else:
                 found[name] = relaxed_scan(molecule, calculator, torsions, angles, begin=begin, progress=tell)
     return ScanComparison(found, tuple(chain_name(molecule, own) for own in torsions), rigid)
+
+
+def _check_bent(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], torsions: Sequence[Torsion]) -> None:
+    """Raise ``InputError`` for a torsion over three atoms in line, which has no angle."""
+    for torsion in torsions:
+        triples = np.array([torsion[:3], torsion[1:]], dtype=int)
+        for triple, angle in zip(triples, bond_angles(positions, triples), strict=True):
+            if angle > _STRAIGHT:
+                names = chain_name(molecule, tuple(triple.tolist()))
+                raise InputError(
+                    f"the torsion {chain_name(molecule, torsion)} has no angle: {names} are in line; name atoms beside "
+                    "the straight part."
+                )
 
 
 def on_grid(

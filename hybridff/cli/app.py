@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import tomllib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Toml
 
-from hybridff.cli.terminal import error_console
+from hybridff.cli.terminal import console, error_console
 from hybridff.errors import HybridFFError, InputError
+from hybridff.foreign import read_toml
 
 _COMMANDS = {
     "parametrize": ("fitting", "Make the stock force field of a molecule, without data."),
@@ -73,6 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app.meta(sys.argv[1:] if arguments is None else arguments)
+        if console.lost is not None:
+            raise InputError(
+                f"standard output cannot be written ({console.lost}); files that were asked for are there."
+            )
     except HybridFFError as error:
         _fail(str(error), 2)
     except CycloptsError as error:
@@ -95,10 +99,7 @@ def _fail(sentence: str, code: int) -> None:
 def _check_toml(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"there is no TOML file {path}; give --config an existing one.")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} is no TOML file: {error}; correct it.") from None
+    content = read_toml(path)
     commands = [name for name in app if not name.startswith("-")]
     for name, value in content.items():
         if not isinstance(value, dict):

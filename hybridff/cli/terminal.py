@@ -1,9 +1,13 @@
 """What commands print."""
 
+import contextlib
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -11,7 +15,29 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hybridff.document.blocks import Document
 
-console = Console()
+
+class Output(Console):
+    """Standard output that may be closed or full: work goes on without it, so that no result is lost."""
+
+    lost: str | None = None
+    """Why nothing can be written any more; None where it can, or where the reader has seen enough."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, unless that is not possible any more."""
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            self.lost = (error.strerror or str(error)).lower()
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on: ``head`` has closed the pipe, say."""
+        self.quiet = True
+        with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+console = Output()
 error_console = Console(stderr=True)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from hybridff.analysis.torsions import Torsion, angles_of
+from hybridff.arrays import read_arrays
 from hybridff.corrections.select import chosen_atoms
 from hybridff.errors import InputError
 from hybridff.fitting.options import FitOptions
@@ -195,8 +196,7 @@ def read_benchmark_set(path: Path, start: StartOptions | None = None, highest: f
 
 def read_key(path: Path, key: str) -> np.ndarray | None:
     """One more array of an npz file, with a row for each of its frames; None where it has none."""
-    with np.load(path, allow_pickle=False) as file:
-        return file.get(key)
+    return read_arrays(path, (key,)).get(key)
 
 
 def read_unseen_by_temperature(path: Path, known: Path) -> dict[int, Frames]:

@@ -15,6 +15,7 @@ from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import InputError
 from hybridff.expressions.expression import Expression
+from hybridff.foreign import read_json, reason_of
 from hybridff.gaff.classone import NonbondedParameters
 from hybridff.gaff.features import FEATURES, Feature, Parameter
 from hybridff.gaff.forcefield import ForceField, Origin
@@ -70,10 +71,7 @@ def read_model(folder: str | Path) -> SavedModel:
         if several:
             raise InputError(f"{folder} holds the models of {len(several)} molecules; name one: {', '.join(several)}.")
         raise InputError(f"no model in {folder}: there is no {FILE_NAME}. Make one with 'hybridff fit'.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, OSError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: {error}. Restore it, or fit again.") from None
+    content = read_json(path, "a complete model", "it is damaged: restore it, or fit again")
     if not isinstance(content, dict) or content.get("program") != "hybridff":
         raise InputError(f"{path} is not a hybridff model; give the folder that 'hybridff fit' wrote.")
     if content.get("format") not in range(1, FORMAT + 1) or isinstance(content.get("format"), bool):
@@ -89,8 +87,8 @@ def read_model(folder: str | Path) -> SavedModel:
         raise InputError(f"{path} is damaged: {error} is missing. Restore it, or fit again.") from None
     except InputError as error:
         raise InputError(f"{path} is damaged: {str(error).rstrip('.')}. Restore it, or fit again.") from None
-    except (TypeError, ValueError, IndexError, AttributeError, RecursionError, MemoryError) as error:
-        raise InputError(f"{path} is damaged: {error}. Restore it, or fit again.") from None
+    except (TypeError, ValueError, IndexError, AttributeError, RecursionError, MemoryError, OverflowError) as error:
+        raise InputError(f"{path} is damaged: {reason_of(error)}. Restore it, or fit again.") from None
 
 
 def _to_json(model: SavedModel) -> dict[str, Any]:
@@ -383,7 +381,3 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} stands where a name should be")
     return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"it has {name} among its numbers")

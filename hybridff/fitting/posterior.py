@@ -1,7 +1,6 @@
 """What a linear fit knows: deviations of its coefficients, and of the energies and forces that it predicts."""
 
 import math
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import spearmanr
 
+from hybridff.arrays import numbers_in, read_arrays
 from hybridff.errors import InputError
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
@@ -75,13 +75,14 @@ class Posterior:
         Raises ``InputError`` if the file is damaged or of another model.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                fitted, spread, means = file["fitted"], file["spread"].astype(float), file["mean_energies"]
-                scale = float(file["scale"])
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path} cannot be read: {error}; fit again with --keep-posterior.") from None
-        shapes = fitted.shape, spread.shape[1:], means.shape
-        if len(set(shapes)) != 1 or fitted.max(initial=0) >= n_parameters or fitted.min(initial=0) < 0:
+            found = read_arrays(path, ("fitted", "spread", "mean_energies", "scale"))
+            fitted = numbers_in(path, found, "fitted", (None,)).astype(int)
+            spread = numbers_in(path, found, "spread", (None, len(fitted))).astype(float)
+            means = numbers_in(path, found, "mean_energies", (len(fitted),)).astype(float)
+            scale = float(numbers_in(path, found, "scale", ()))
+        except InputError as error:
+            raise InputError(f"{str(error).rstrip('.')}; fit again with --keep-posterior.") from None
+        if fitted.max(initial=0) >= n_parameters or fitted.min(initial=0) < 0 or scale < 0:
             raise InputError(f"{path} belongs to another model; fit again with --keep-posterior.")
         return cls(fitted, spread, means, scale)
 

@@ -1,23 +1,35 @@
 """Frames in extended XYZ files and whatever else ASE reads."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import ase.io
 import numpy as np
 
 from hybridff.errors import InputError
+from hybridff.foreign import check_file, printable, reading
 from hybridff.frames.dataset import Frames
 from hybridff.frames.file_units import WantedUnits
+from hybridff.frames.xyz_files import check_xyz
 from hybridff.molecules.molecule import element_symbol
 from hybridff.units import ENERGIES, LENGTHS
 
 _ASE_UNITS = ("angstrom", "ev")
+_XYZ = (".xyz", ".extxyz")
+
+ENERGY_KEYS: Final = ("energy", "REF_energy", "ref_energy", "DFT_energy", "dft_energy", "free_energy")
+"""Names under which energies are read: ASE's, those of MACE and GAP, and ASE's energy with the electrons' entropy."""
+FORCE_KEYS: Final = ("forces", "REF_forces", "ref_forces", "DFT_forces", "dft_forces", "dft_force", "force")
+"""Names under which forces are read: ASE's, those of MACE, and those of GAP."""
+GRADIENT_KEYS: Final = ("gradients", "gradient")
+"""Names under which minus the forces are read."""
+_OWN: Final = {"numbers", "positions", "momenta", "velocities", "masses", "tags", "initial_charges", "initial_magmoms"}
 
 
 def read_ase(path: Path, wanted: WantedUnits) -> Frames:
     """Read one file by ASE; ``wanted`` are the units of an XYZ file. Raises ``InputError`` for a file of no use."""
-    if path.suffix.lower() in (".xyz", ".extxyz"):
+    if path.suffix.lower() in _XYZ:
         units = wanted.units(*_ASE_UNITS)
     elif any(wanted):
         raise InputError(f"{path}: ASE converts this kind of file to eV and Å itself; leave the unit options out.")
@@ -27,57 +39,125 @@ def read_ase(path: Path, wanted: WantedUnits) -> Frames:
     numbers = images[0].numbers
     for frame, image in enumerate(images):
         _check_same_atoms(path, frame, numbers, image.numbers)
-    energies = [_ase_result(path, frame, image, "energy") for frame, image in enumerate(images)]
-    with_forces = ["forces" in _ase_results(image) for image in images]
-    if any(with_forces) and not all(with_forces):
-        raise InputError(
-            f"{path}: frame {with_forces.index(False) + 1} has no forces but others have; give all or none."
+    energy_key, forces_key = _energy_key(path, images), _forces_key(path, images)
+    energies = [_energy(path, frame, image, energy_key) for frame, image in enumerate(images)]
+    forces = None
+    if forces_key is not None:
+        forces = np.array(
+            [_sign(forces_key) * _vectors(path, frame, image, forces_key) for frame, image in enumerate(images)]
         )
-    forces = (
-        [_ase_result(path, frame, image, "forces") for frame, image in enumerate(images)] if with_forces[0] else None
-    )
     return Frames(
         numbers=numbers.astype(int),
-        positions=_ase_numbers(path, "positions", [image.positions for image in images]) * LENGTHS[units.length],
-        energies=_ase_numbers(path, "energy", energies) * ENERGIES[units.energy],
-        forces=None if forces is None else _ase_numbers(path, "forces", forces) * units.force,
+        positions=np.array([image.positions for image in images], dtype=float) * LENGTHS[units.length],
+        energies=np.array(energies) * ENERGIES[units.energy],
+        forces=None if forces is None else forces * units.force,
         name=path.stem,
         source=path.name,
         file_units=units,
+        notes=_notes(energy_key, forces_key, images[0]),
     )
 
 
-def _ase_numbers(path: Path, key: str, values: list[Any]) -> np.ndarray:
-    try:
-        return np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{path}: '{key}' is not a number everywhere ({error}); write the file again.") from error
-
-
 def _ase_images(path: Path) -> list[Any]:
-    try:
-        images = ase.io.read(path, index=":")
-    except Exception as error:  # the readers of a hundred formats raise whatever a wrong line leads to
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: ASE cannot read this file ({reason}); use npz or extended XYZ.") from error
+    check_file(path)
+    kind = "extxyz" if path.suffix.lower() in _XYZ else None
+    if kind:
+        check_xyz(path)
+    with reading(path, "a file of frames", "ASE cannot read it: use npz or extended XYZ"):
+        images = list(ase.io.read(path, index=":", format=kind))
     if not images:
         raise InputError(f"{path}: the file has no frames.")
-    return list(images)
+    numbers = images[0].numbers
+    if not len(numbers) or numbers.min() < 1 or numbers.max() > 118:
+        raise InputError(f"{path}: frame 1 has no atoms, or an atom that is no element.")
+    return images
 
 
-def _ase_results(image: Any) -> dict[str, Any]:
-    return {} if image.calc is None else image.calc.results
+def _results(image: Any) -> dict[str, Any]:
+    """Numbers of a frame by their names, per frame and per atom."""
+    calculated = {} if image.calc is None else image.calc.results
+    return {**image.info, **{key: value for key, value in image.arrays.items() if key not in _OWN}, **calculated}
 
 
-def _ase_result(path: Path, frame: int, image: Any, key: str) -> Any:
-    results = _ase_results(image)
-    if key not in results:
-        others = sorted({*image.info, *image.arrays} - {"numbers", "positions"})
-        hint = f"; it has {', '.join(others)}" if others else ""
-        raise InputError(
-            f"{path}: frame {frame + 1} has no '{key}'{hint}. Name it 'energy' (and 'forces') and read again."
-        )
-    return results[key]
+def _energy_key(path: Path, images: Sequence[Any]) -> str:
+    key = _one_key(path, images, ENERGY_KEYS)
+    if key is not None:
+        return key
+    found = _results(images[0])
+    if "energies" in found:
+        return "energies"
+    others = sorted(printable(name) for name, value in found.items() if _is_number(value))
+    hint = f"of its numbers ({', '.join(others[:10])}) name the one that it is" if others else "write it as"
+    raise InputError(f"{path}: frame 1 has no 'energy'; {hint} 'energy' and read again.")
+
+
+def _forces_key(path: Path, images: Sequence[Any]) -> str | None:
+    key = _one_key(path, images, (*FORCE_KEYS, *GRADIENT_KEYS))
+    with_forces = [key in _results(image) for image in images]
+    if key is not None and not all(with_forces):
+        frame = with_forces.index(False) + 1
+        raise InputError(f"{path}: frame {frame} has no {key} but others have; give all or none.")
+    return key
+
+
+def _one_key(path: Path, images: Sequence[Any], keys: Sequence[str]) -> str | None:
+    """The first of some names that any frame has; raises ``InputError`` where frame 1 has two that differ."""
+    names = [key for key in keys if any(key in _results(image) for image in images)]
+    first = _results(images[0])
+    for other in names[1:]:
+        if {names[0], other} == {"energy", "free_energy"} or not {names[0], other} <= first.keys():
+            continue
+        with reading(path, "a file of frames", "write the file again"):
+            a, b = (_sign(key) * np.asarray(first[key], dtype=float) for key in (names[0], other))
+            agree = a.shape == b.shape and np.allclose(a, b, rtol=0.0, atol=1e-6)
+        if not agree:
+            raise InputError(f"{path}: frame 1 has {names[0]} and {other}, which differ; keep the one that is meant.")
+    return names[0] if names else None
+
+
+def _sign(key: str) -> float:
+    return -1.0 if key in GRADIENT_KEYS else 1.0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _energy(path: Path, frame: int, image: Any, key: str) -> float:
+    found = _results(image)
+    if key not in found:
+        raise InputError(f"{path}: frame {frame + 1} has no '{key}' but others have; give it to all frames.")
+    value = np.asarray(found[key])
+    if value.dtype.kind not in "iuf" or value.shape not in ((), (1,), (len(image),)):
+        raise InputError(f"{path}: '{key}' of frame {frame + 1} is not a number; write the file again.")
+    if key != "energies" and value.size != 1:
+        raise InputError(f"{path}: '{key}' of frame {frame + 1} is {value.size} numbers, not one.")
+    return float(value.sum())
+
+
+def _vectors(path: Path, frame: int, image: Any, key: str) -> np.ndarray:
+    value = np.asarray(_results(image)[key])
+    if value.dtype.kind not in "iuf" or value.shape != (len(image), 3):
+        raise InputError(f"{path}: '{key}' of frame {frame + 1} is not three numbers for each atom.")
+    return value.astype(float)
+
+
+def _notes(energy_key: str, forces_key: str | None, image: Any) -> tuple[str, ...]:
+    """A sentence where numbers come from elsewhere than ASE's own names."""
+    notes = []
+    if energy_key == "energies":
+        notes.append("the energy of a frame is the sum of its atoms' 'energies'.")
+    elif energy_key != "energy":
+        notes.append(f"the energies are read from '{energy_key}'.")
+    if forces_key in GRADIENT_KEYS:
+        notes.append(f"the forces are minus the '{forces_key}'.")
+    elif forces_key not in (None, "forces"):
+        notes.append(f"the forces are read from '{forces_key}'.")
+    if forces_key is None:
+        shape = (len(image), 3)
+        like = sorted(printable(key) for key, value in _results(image).items() if np.shape(value) == shape)
+        notes += [f"if {' or '.join(like)} are forces, name them 'forces'."] if like else []
+    return tuple(notes)
 
 
 def _check_same_atoms(path: Path, frame: int, first: np.ndarray, other: np.ndarray) -> None:

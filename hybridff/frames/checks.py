@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from hybridff.errors import InputError
 from hybridff.frames.consistency import Consistency, check_consistency
+from hybridff.frames.contradictions import contradiction
 from hybridff.frames.dataset import Frames
 from hybridff.frames.renumbering import Renumbering, renumberings
 from hybridff.molecules.graph import bond_counts
@@ -24,6 +25,8 @@ NOT_BONDED_ABOVE: Final = 1.25
 
 _SAME_POSITION = 1e-5
 """Frames this close are the same calculation written twice [nm]."""
+_LARGEST = 1e15
+"""Numbers of frames above it are as good as infinite [nm, kJ/mol]."""
 _ONE_PLACE = 0.01
 """Two atoms closer than this many sums of their covalent radii are in one place."""
 _NET_FORCE_LIMIT = 0.01
@@ -82,10 +85,12 @@ class DataReport:
     """Forces against energies; None where the data have no forces."""
     problem: str | None = None
     """Why the data cannot be used, or None."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the file said."""
 
     def messages(self) -> tuple[str, ...]:
         """One sentence for each finding, the most serious first."""
-        found = [] if self.problem is None else [self.problem]
+        found = [*([] if self.problem is None else [self.problem]), *self.notes]
         if self.non_finite:
             found.append(f"left out {_frames(self.non_finite)}: NaN, infinite numbers or two atoms in one place.")
         if self.duplicates:
@@ -143,6 +148,7 @@ def usable_frames(
     or the source that the data name.
     """
     found, rows, report = _checked(frames, molecule, keep_bond_changes=keep_bond_changes, highest=highest)
+    report = replace(report, notes=frames.notes)
     where = where or frames.source or frames.name or "the data"
     if report.problem is not None and not accept_problem:
         raise InputError(f"{where}: {report.problem}")
@@ -186,9 +192,10 @@ def _checked(
     consistency, net, torque = None, None, None
     if frames.forces is not None and problem is None:
         net, torque = _net(frames.subset(rows))
+        seen = used if len(used) else rows
         like = frames.subset(_rows_of_one_graph(frames, used)) if len(used) else frames.subset(rows)
         consistency = check_consistency(like)
-        problem = _rotation_problem(torque) or consistency.problem
+        problem = contradiction(frames.subset(seen), seen) or _rotation_problem(torque) or consistency.problem
     report = DataReport(
         n_frames=len(frames),
         n_used=len(used),
@@ -259,9 +266,9 @@ def _distance_ratios(
 
 def _finite(frames: Frames) -> Bool[np.ndarray, " frames"]:
     """Frames of finite numbers whose atoms are in different places."""
-    good = np.isfinite(frames.energies) & np.isfinite(frames.positions).all(axis=(1, 2))
+    good = (np.abs(frames.energies) < _LARGEST) & (np.abs(frames.positions) < _LARGEST).all(axis=(1, 2))
     if frames.forces is not None:
-        good &= np.isfinite(frames.forces).all(axis=(1, 2))
+        good &= (np.abs(frames.forces) < _LARGEST).all(axis=(1, 2))
     for chunk, ratios in _distance_ratios(frames, np.flatnonzero(good)):
         good[chunk] = np.all(ratios > _ONE_PLACE, axis=1)
     return good

@@ -208,7 +208,7 @@ def slips(units: FileUnits | None) -> list[Slip]:
     if units is None:
         guesses = [FileUnits(length, energy, energy, length) for length in LENGTHS for energy in ENERGIES]
         return same + [slip for guess in guesses for slip in slips(guess)[1:]]
-    return same + _energy_slips(units) + _force_slips(units) + _common_slips(units)
+    return same + _energy_slips(units) + _force_slips(units) + _common_slips(units) + _wrong_ways(units)
 
 
 def _energy_slips(units: FileUnits) -> list[Slip]:
@@ -254,6 +254,22 @@ def _common_slips(units: FileUnits) -> list[Slip]:
         for length in LENGTHS
         if meant not in (units.energy, units.force_energy)
     ]
+
+
+def _wrong_ways(units: FileUnits) -> list[Slip]:
+    """Energies and forces converted by the right factor in the wrong direction."""
+    found = []
+    for meant in ENERGIES:
+        factor = ENERGIES[units.energy] / ENERGIES[meant]
+        if meant != units.energy and units.force_energy == units.energy:
+            large, square = max(factor, 1 / factor), max(factor**2, factor**-2)
+            text = (
+                f"energies and forces are {square:.4g} = {large:.4g}² times too {'large' if factor > 1 else 'small'}: "
+                f"they look like {_NAMES[meant]} converted to {_NAMES[units.energy]} in the wrong direction; "
+                f"{'divide' if factor > 1 else 'multiply'} by {square:.4g}."
+            )
+            found.append(Slip(factor**2, factor**2, _TWO_SLIPS, text))
+    return found
 
 
 def _rare(energy: str, length: str) -> float:

@@ -45,6 +45,8 @@ class Frames:
     weights: Float[np.ndarray, " frames"] | None = None
     """How much the squared residuals of each frame count in a fit in closed form; None for all alike. Not written."""
     file_units: FileUnits | None = None
+    notes: tuple[str, ...] = ()
+    """What its reader has to say about the file, in sentences."""
 
     def __len__(self) -> int:
         """Return the number of frames."""

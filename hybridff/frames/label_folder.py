@@ -96,7 +96,7 @@ class LabelFolder:
                 raise InputError(f"{path / CONTENTS} is of another version of hybridff; make the labels again.")
             found["numbers"] = tuple(found["numbers"])
             return cls(path, Contents(**found))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(f"{path} is no folder of labels ({error}); give one that hybridff label wrote.") from None
 
     def key(self, positions: Float[np.ndarray, "atoms 3"]) -> str:

@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from hybridff.errors import InputError
+from hybridff.foreign import check_file
 from hybridff.frames.ase_files import read_ase
 from hybridff.frames.dataset import Frames, joined
 from hybridff.frames.file_units import WantedUnits, unit_name
@@ -26,6 +28,9 @@ from hybridff.frames.label_folder import is_label_folder, read_label_folder
 from hybridff.frames.npz_files import read_npz
 from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.units import ENERGIES, LENGTHS
+
+LARGEST_DATA: Final = 2**33
+"""Size of a data file, at most [bytes]."""
 
 
 def read_frames(
@@ -61,12 +66,7 @@ def read_frames(
 def _read_one(path: Path, wanted: WantedUnits) -> Frames:
     if is_label_folder(path):
         return read_label_folder(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give the data file itself.")
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file.")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty.")
+    check_file(path, LARGEST_DATA)
     return read_npz(path, wanted) if path.suffix.lower() == ".npz" else read_ase(path, wanted)
 
 
@@ -99,5 +99,6 @@ def _joined(first: Frames, second: Frames) -> Frames:
         joined([first, second]),
         smiles=first.smiles or second.smiles,
         source="; ".join(sources),
+        notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
         file_units=first.file_units if first.file_units == second.file_units else None,
     )

@@ -73,6 +73,13 @@ def check_supported(molecule: Molecule) -> None:
                 f"atom {atom + 1} of {molecule.name} is {molecule.symbols[atom]}; GAFF has parameters for "
                 f"{', '.join(_ELEMENTS.values())} only. Start from your own AMBER prmtop or OpenMM System instead."
             )
+    for atom, neighbours in enumerate(molecule.neighbours):
+        if len(neighbours) > 4:
+            raise InputError(
+                f"atom {atom + 1} ({molecule.symbols[atom]}) of {molecule.name} has {len(neighbours)} neighbours; GAFF "
+                "has one value for all angles at an atom, which cannot hold more than four. Start from your own AMBER "
+                "prmtop or OpenMM System instead."
+            )
     for atom in molecule.to_rdkit().GetAtoms():
         if atom.GetNumRadicalElectrons():
             raise InputError(

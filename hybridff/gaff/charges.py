@@ -6,7 +6,7 @@ first.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from rdkit import Chem
 
 from hybridff.cache import cached_json
 from hybridff.errors import InputError
+from hybridff.foreign import read_text
 from hybridff.gaff import resp
 from hybridff.gaff.programs import last_words, run
-from hybridff.molecules.mol2 import atom_rows
+from hybridff.molecules.mol2 import atom_rows, elements_and_bonds
 from hybridff.molecules.molecule import Molecule
 
 METHODS = ("resp", "am1bcc")
@@ -29,6 +30,12 @@ AM1BCC_VERSION = 1
 
 LARGEST_REMAINDER = 0.01
 """Largest difference between the sum of given charges and the molecule's charge [e] that counts as rounding."""
+
+LARGEST, LARGEST_OF_HYDROGEN = 3.0, 1.1
+"""Largest charge of an atom, and of a hydrogen [e]; RESP gives up to 1.5 (phosphorus, sulfur), and 0.5 to hydrogen."""
+
+AMBER_UNIT = 18.2223
+"""Charges in AMBER's files over those in e."""
 
 _RESOLUTION = 1e-5
 """Positions are rounded to this [nm], so that equal molecules are recognised."""
@@ -58,7 +65,21 @@ def assign_charges(molecule: Molecule, method: str | Path) -> Float[np.ndarray, 
         "total charge": molecule.charge,
         "positions": places.tolist(),
     }
-    return np.array(cached_json(key, lambda: calculate(molecule, places * _RESOLUTION).tolist()))
+    charges = np.array(cached_json(key, lambda: calculate(molecule, places * _RESOLUTION).tolist()))
+    check_sizes(charges, molecule.symbols, f"the {method} charges of {molecule.name}")
+    return charges
+
+
+def check_sizes(charges: Float[np.ndarray, " atoms"], symbols: Sequence[str], where: str) -> None:
+    """Raise ``InputError``, which begins with ``where``, for a charge [e] that no atom in a molecule has."""
+    over = np.abs(charges) / np.array([LARGEST_OF_HYDROGEN if symbol == "H" else LARGEST for symbol in symbols])
+    atom = int(over.argmax()) if len(over) else 0
+    if not len(over) or over[atom] <= 1:
+        return
+    text = f"{where}: the charge of atom {atom + 1} ({symbols[atom]}) is {charges[atom]:+.2f} e, which cannot be"
+    if 0.02 * AMBER_UNIT < np.abs(charges).max() < 2 * AMBER_UNIT:
+        text += f"; are these AMBER's units, as in a prmtop? Then divide all of them by {AMBER_UNIT}"
+    raise InputError(f"{text}.")
 
 
 def am1bcc_charges(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, " atoms"]:
@@ -90,10 +111,7 @@ def read_charges(path: str | Path, molecule: Molecule) -> Float[np.ndarray, " at
     files) is spread evenly over all atoms.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the charges cannot be read ({error}).") from error
+    text = read_text(path, any_encoding=path.suffix.lower() == ".mol2")
     charges = _mol2_charges(text, path, molecule) if path.suffix.lower() == ".mol2" else _listed_charges(text, path)
     count = len(molecule.numbers)
     if len(charges) != count:
@@ -103,6 +121,7 @@ def read_charges(path: str | Path, molecule: Molecule) -> Float[np.ndarray, " at
     for atom, charge in enumerate(charges):
         if not np.isfinite(charge):
             raise InputError(f"{path}: the charge of atom {atom + 1} ({molecule.symbols[atom]}) is {charge}.")
+    check_sizes(np.array(charges), molecule.symbols, str(path))
     remainder = molecule.charge - float(np.sum(charges))
     if abs(remainder) > LARGEST_REMAINDER:
         raise InputError(
@@ -132,13 +151,22 @@ def _mol2_charges(text: str, path: Path, molecule: Molecule) -> list[float]:
     charges = []
     for atom, fields in enumerate(rows):
         try:
-            kind, charge = fields[5], float(fields[8])
+            charge = float(fields[8])
         except (IndexError, ValueError):
             raise InputError(f"{path}: atom {atom + 1} has no charge.") from None
-        if atom < len(molecule.symbols) and not kind.lower().startswith(molecule.symbols[atom].lower()):
-            raise InputError(
-                f"{path}: atom {atom + 1} has the type {kind} but is {molecule.symbols[atom]} in {molecule.name}; "
-                "give the charges in the order of the molecule's atoms."
-            )
         charges.append(charge)
+    numbers, bonds = elements_and_bonds(text, str(path))
+    for atom, (number, own) in enumerate(zip(numbers, molecule.numbers.tolist(), strict=False)):
+        if number != own:
+            raise InputError(
+                f"{path}: atom {atom + 1} has the type {rows[atom][5]} but is {molecule.symbols[atom]} in "
+                f"{molecule.name}; give the charges in the order of the molecule's atoms."
+            )
+    others = bonds - {frozenset(bond) for bond in molecule.bonds.tolist()}
+    if others and len(numbers) == len(molecule.numbers):
+        i, j = min(sorted(pair) for pair in others)
+        raise InputError(
+            f"{path}: {molecule.label(i)} and {molecule.label(j)} are bonded in it but not in "
+            f"{molecule.name}; give the charges in the order of the molecule's atoms."
+        )
     return charges

@@ -1,7 +1,6 @@
 """The TOML file of a user's own functional form: strictly read, every mistake named with its table and key."""
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ import torch
 
 from hybridff.errors import InputError
 from hybridff.expressions.expression import bounded_expression
+from hybridff.foreign import read_toml
 from hybridff.gaff.features import Feature, Parameter
 from hybridff.gaff.parameters import Quantity, plain_label
 from hybridff.gaff.patterns import Pattern
@@ -45,12 +45,9 @@ _PLAUSIBLE_REFERENCE = {"bond": 0.12, "angle": 1.9, "pair": 0.3}
 
 def read_form(path: Path) -> UserForm:
     """Read and check a form; raises ``InputError`` that names the file, the table and the key."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"there is no form {path}; name an existing TOML file.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no TOML file: {str(error).rstrip('.')}; correct it.") from None
+    if not path.exists():
+        raise InputError(f"there is no form {path}; name an existing TOML file.")
+    content = read_toml(path)
     top = _Table(str(path), content)
     name, base = top.text("name"), top.one_of("base", ("none", *get_args(Base)))
     if name in ("none", "neural", *get_args(Base)):

@@ -11,6 +11,8 @@ from jaxtyping import Bool
 from openmm import app, unit
 
 from hybridff.errors import InputError
+from hybridff.foreign import reading
+from hybridff.gaff.charges import check_sizes
 from hybridff.gaff.classone import (
     AngleParameters,
     BondParameters,
@@ -43,25 +45,30 @@ def class_one_from_openmm(system: openmm.System, topology: app.Topology) -> Clas
     _refuse_unsupported(system, molecule)
     classes = molecule.equivalent_atoms()
     types = tuple(f"{symbol}{label + 1}" for symbol, label in zip(molecule.symbols, classes.tolist(), strict=True))
-    bonds = _bonds(system)
+    bonds = _bonds(system, molecule)
     _check_bonds(molecule, bonds)
-    return ClassOneParameters(
+    found = ClassOneParameters(
         types=types,
         bonds=bonds,
-        angles=_angles(system),
+        angles=_angles(system, molecule),
         torsions=_torsions(system, molecule),
-        nonbonded=_nonbonded(system),
+        nonbonded=_nonbonded(system, molecule),
         source="an OpenMM System",
     )
+    check_class_one(molecule, found)
+    return found
 
 
 def class_one_from_prmtop(path: str | Path) -> ClassOneParameters:
     """Parameters, atom types and impropers of an AMBER prmtop of one molecule."""
     prmtop = load_prmtop(path)
-    try:
+    with reading(path, "an AMBER prmtop file", "make it again by tleap"):
         system = prmtop.createSystem(constraints=None, rigidWater=False, removeCMMotion=False)
-    except Exception as error:
-        raise InputError(f"{path}: OpenMM cannot make a System of this prmtop ({error}).") from error
+    if any(isinstance(force, openmm.CustomNonbondedForce) for force in system.getForces()):
+        raise InputError(
+            f"{path}: its Lennard-Jones pairs do not follow the Lorentz-Berthelot rule (geometric, NBFIX or 12-6-4 "
+            "pairs), which is not supported; make it with a force field of AMBER's own rule."
+        )
     found = class_one_from_openmm(system, prmtop.topology)
     torsions = found.torsions
     impropers = _marked_impropers(prmtop)
@@ -117,19 +124,28 @@ def _rows(system: openmm.System, kind: type, count: str, get: str, width: int) -
     return np.array(rows, dtype=float).reshape(-1, width)
 
 
-def _bonds(system: openmm.System) -> BondParameters:
+def _atoms(rows: np.ndarray, molecule: Molecule) -> np.ndarray:
+    """Indices of atoms, all of them the molecule's."""
+    if rows.size and not (rows.min() >= 0 and rows.max() < len(molecule.numbers)):
+        raise InputError(
+            f"a term of the System is of atom {int(rows.max()) + 1}, of {len(molecule.numbers)} atoms of its topology."
+        )
+    return rows.astype(int)
+
+
+def _bonds(system: openmm.System, molecule: Molecule) -> BondParameters:
     rows = _rows(system, openmm.HarmonicBondForce, "getNumBonds", "getBondParameters", 4)
-    return BondParameters(atoms=rows[:, :2].astype(int), r0=rows[:, 2], k=rows[:, 3])
+    return BondParameters(atoms=_atoms(rows[:, :2], molecule), r0=rows[:, 2], k=rows[:, 3])
 
 
-def _angles(system: openmm.System) -> AngleParameters:
+def _angles(system: openmm.System, molecule: Molecule) -> AngleParameters:
     rows = _rows(system, openmm.HarmonicAngleForce, "getNumAngles", "getAngleParameters", 5)
-    return AngleParameters(atoms=rows[:, :3].astype(int), theta0=rows[:, 3], k=rows[:, 4])
+    return AngleParameters(atoms=_atoms(rows[:, :3], molecule), theta0=rows[:, 3], k=rows[:, 4])
 
 
 def _torsions(system: openmm.System, molecule: Molecule) -> TorsionParameters:
     rows = _rows(system, openmm.PeriodicTorsionForce, "getNumTorsions", "getTorsionParameters", 7)
-    atoms = rows[:, :4].astype(int)
+    atoms = _atoms(rows[:, :4], molecule)
     return TorsionParameters(
         atoms=atoms,
         periodicity=rows[:, 4].astype(int),
@@ -144,19 +160,21 @@ def _not_chains(atoms: np.ndarray, molecule: Molecule) -> Bool[np.ndarray, " tor
     return ~np.array(chains, dtype=bool).reshape(-1)
 
 
-def _nonbonded(system: openmm.System) -> NonbondedParameters:
+def _nonbonded(system: openmm.System, molecule: Molecule) -> NonbondedParameters:
     (force,) = _forces(system, openmm.NonbondedForce)
     if force.getNumParticleParameterOffsets() or force.getNumExceptionParameterOffsets():
         raise InputError(
             "the System's NonbondedForce has parameter offsets (an alchemical System); create it without them."
         )
     particles = _rows(system, openmm.NonbondedForce, "getNumParticles", "getParticleParameters", 3)
+    if len(particles) != len(molecule.numbers):
+        raise InputError(f"the NonbondedForce has {len(particles)} particles, the System {len(molecule.numbers)}.")
     exceptions = _rows(system, openmm.NonbondedForce, "getNumExceptions", "getExceptionParameters", 5)
     return NonbondedParameters(
         charge=particles[:, 0],
         sigma=particles[:, 1],
         epsilon=particles[:, 2],
-        exceptions=exceptions[:, :2].astype(int),
+        exceptions=_atoms(exceptions[:, :2], molecule),
         exception_charge_product=exceptions[:, 2],
         exception_sigma=exceptions[:, 3],
         exception_epsilon=exceptions[:, 4],
@@ -177,6 +195,33 @@ def _check_bonds(molecule: Molecule, bonds: BondParameters) -> None:
             f"the System has no harmonic bond for {molecule.label(i)}-{molecule.label(j)} of its topology; create it "
             "with constraints=None and rigidWater=False."
         )
+
+
+def check_class_one(molecule: Molecule, found: ClassOneParameters) -> None:
+    """Raise ``InputError`` for parameters that no force field has: they come from a damaged file."""
+    nonbonded, label = found.nonbonded, molecule.label
+    tables = {
+        "length of a bond": (found.bonds.atoms, found.bonds.r0, 0.0, 1.0),
+        "force constant of a bond": (found.bonds.atoms, found.bonds.k, 0.0, 1e8),
+        "value of an angle": (found.angles.atoms, found.angles.theta0, 0.0, 2 * np.pi),
+        "force constant of an angle": (found.angles.atoms, found.angles.k, 0.0, 1e8),
+        "barrier of a torsion": (found.torsions.atoms, found.torsions.k, -1e4, 1e4),
+        "phase of a torsion": (found.torsions.atoms, found.torsions.phase, -100.0, 100.0),
+        "periodicity of a torsion": (found.torsions.atoms, found.torsions.periodicity, 0, 20),
+        "Lennard-Jones distance": (np.arange(len(nonbonded.sigma))[:, None], nonbonded.sigma, 0.0, 10.0),
+        "Lennard-Jones depth": (np.arange(len(nonbonded.epsilon))[:, None], nonbonded.epsilon, 0.0, 1e4),
+        "Lennard-Jones distance of a pair": (nonbonded.exceptions, nonbonded.exception_sigma, 0.0, 10.0),
+        "Lennard-Jones depth of a pair": (nonbonded.exceptions, nonbonded.exception_epsilon, 0.0, 1e4),
+        "product of the charges of a pair": (nonbonded.exceptions, nonbonded.exception_charge_product, -100.0, 100.0),
+    }
+    for what, (atoms, values, lowest, highest) in tables.items():
+        wrong = np.flatnonzero(~((values >= lowest) & (values <= highest)))  # NaN is neither
+        if len(wrong):
+            names = "-".join(label(atom) for atom in atoms[wrong[0]].tolist())
+            raise InputError(f"the {what} of {names} is {values[wrong[0]]:.6g} [nm, kJ/mol, rad], which cannot be.")
+    if not np.isfinite(nonbonded.charge).all():
+        raise InputError("a charge is not a finite number.")
+    check_sizes(nonbonded.charge, molecule.symbols, "the starting force field")
 
 
 def _marked_impropers(prmtop: app.AmberPrmtopFile) -> set[tuple[int, ...]]:

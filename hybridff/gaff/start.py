@@ -16,6 +16,8 @@ from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.openmm_files import read_structure, read_system
 
 DEFAULT_CHARGES = "resp"
+_CHARGE_ROUNDING = 0.05
+"""Charges of a starting force field may add up to the molecule's charge give or take this [e]."""
 PRMTOP_SUFFIXES = (".prmtop", ".parm7")
 
 
@@ -63,11 +65,20 @@ def starting_parameters(molecule: Molecule, options: StartOptions) -> ClassOnePa
         owner, parameters = Molecule.from_prmtop(path), class_one_from_prmtop(path)
     elif path.suffix.lower() == ".xml":
         topology = _read_topology(options.topology, path)
-        owner = Molecule.from_openmm(topology, path.stem)
-        parameters = class_one_from_openmm(read_system(path), topology)
+        owner, system = Molecule.from_openmm(topology, path.stem), read_system(path)
+        try:
+            parameters = class_one_from_openmm(system, topology)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
     else:
         raise InputError(f"the starting force field {path} has to be an AMBER .prmtop or an OpenMM System .xml.")
     _check_same_molecule(molecule, owner, path)
+    total = float(parameters.nonbonded.charge.sum())
+    if abs(total - molecule.charge) > _CHARGE_ROUNDING:
+        raise InputError(
+            f"{path}: its charges add up to {total:+.3f} e, but {molecule.name} has a charge of {molecule.charge:+d} "
+            "e; give the force field of the same molecule, or its own formal charges."
+        )
     return parameters
 
 

@@ -101,9 +101,8 @@ def fit_data(
     for item in data:
         if item.frames.forces is None:
             names = ", ".join(map(str, item.files))
-            raise FitError(
-                f"{names}: the data have no forces, which a fit needs; calculate them at the same level of theory."
-            )
+            notes = item.frames.notes or ("calculate them at the same level of theory.",)
+            raise FitError(f"{names}: the data have no forces, which a fit needs; {notes[-1]}")
     members = [_member(item, job, say) for item in data]
     begin, most = 0.0, max(len(member.split.train) for member in members)
     teaching = with_level(job, members[0].force_field, most)

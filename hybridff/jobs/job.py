@@ -5,7 +5,6 @@ command, the argument of ``of``, and the key under "options" in the provenance o
 """
 
 import difflib
-import tomllib
 import types
 import typing
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from hybridff.errors import InputError
 from hybridff.fitting.options import FitOptions
+from hybridff.foreign import read_toml
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.hybrid.options import CorrectionOptions
@@ -68,10 +68,7 @@ class Job:
 
         Raises ``InputError`` where the file cannot be read, has no such table, or has one with other keys.
         """
-        try:
-            content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InputError(f"{path} is no TOML file that can be read: {error}; correct it.") from None
+        content = read_toml(path)
         if not isinstance(content.get(cls.command), dict):
             raise InputError(f"{path} has no table [{cls.command}]; write the options below that line.")
         return cls.from_options(content[cls.command])

@@ -1,5 +1,6 @@
 """Where a model comes from: versions, input files by their hashes, and how long its fit took."""
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -8,7 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hybridff.errors import InputError
 from hybridff.export.modelfile import SavedModel
+from hybridff.foreign import read_json
 from hybridff.frames.label_folder import LabelFolder
 
 TIMING = "timing.json"
@@ -49,8 +52,8 @@ def write_timing(seconds: float, folder: Path) -> None:
 
 def read_timing(folder: Path) -> float | None:
     """How long the fit of a model took [s]; None where that is not written."""
-    try:
-        found = json.loads((folder / TIMING).read_text(encoding="utf-8"))["fit_seconds"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return float(found) if isinstance(found, int | float) else None
+    with contextlib.suppress(InputError, OverflowError):
+        found = read_json(folder / TIMING, "the time of a fit", "fit again", largest=2**20)
+        seconds = found.get("fit_seconds") if isinstance(found, dict) else None
+        return float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
+    return None

@@ -22,6 +22,9 @@ _BONDS = {
 }
 _NEUTRAL_VALENCE = {1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17: 1, 35: 1, 53: 1}
 _TWO_LETTERS = {"cl": "Cl", "br": "Br", "si": "Si", "se": "Se", "li": "Li", "na": "Na", "zn": "Zn", "mg": "Mg"}
+_TWO_LETTERS |= {"fe": "Fe", "mn": "Mn", "al": "Al"}
+_SHORT_TYPE = re.compile(r"[CNOHSPFcnohspf][A-Za-z0-9*+]?")
+"""Types of AMBER and like ones, which begin with their element's letter."""
 _GAFF_NAMES = """
     br c c1 c2 c3 c5 c6 ca cc cd ce cf cg ch cl cp cq cs cu cv cx cy cz f h1 h2 h3 h4 h5 ha hc hn ho hp hs hw hx i
     n n+ n1 n2 n3 n4 n5 n6 n7 n8 n9 na nb nc nd ne nf nh ni nj nk nl nm nn no np nq ns nt nu nv nx ny nz
@@ -47,8 +50,7 @@ def read_mol2(text: str, where: str) -> Chem.RWMol:
     for fields in atoms:
         if len(fields) < 6 or fields[0] in rows:
             raise InputError(f"{where}: the ATOM line '{' '.join(fields)}' is not complete or repeats a number.")
-        in_gaff = fields[5] in GAFF_TYPES and len(atoms) > 1
-        atom = Chem.Atom(gaff_element(fields[5]) if in_gaff else _element(fields[1], fields[5], where))
+        atom = Chem.Atom(_element_of(fields, len(atoms), where))
         atom.SetNoImplicit(what=True)
         rows[fields[0]] = mol.AddAtom(atom)
     for fields in bonds:
@@ -65,6 +67,22 @@ def read_mol2(text: str, where: str) -> Chem.RWMol:
 def atom_rows(text: str) -> list[list[str]] | None:
     """Fields of each line of the first ATOM section: number, name, x, y, z, type, …; None where there is no section."""
     return next((_fields(lines) for name, lines in _sections(text) if name == "ATOM"), None)
+
+
+def elements_and_bonds(text: str, where: str) -> tuple[list[int], set[frozenset[int]]]:
+    """Atomic numbers of the atoms of the first molecule, and the pairs of rows that have bonds."""
+    sections = dict(reversed(_sections(text)))
+    atoms = [fields for fields in _fields(sections.get("ATOM", [])) if len(fields) > 5]
+    rows = {fields[0]: row for row, fields in enumerate(atoms)}
+    bonds = [fields[1:3] for fields in _fields(sections.get("BOND", [])) if len(fields) > 2]
+    pairs = {frozenset((rows[i], rows[j])) for i, j in bonds if i in rows and j in rows and i != j}
+    return [_element_of(fields, len(atoms), where) for fields in atoms], pairs
+
+
+def _element_of(fields: list[str], n_atoms: int, where: str) -> int:
+    """Atomic number of the atom of a line; a type of GAFF goes before all others, but a single atom is an ion."""
+    in_gaff = fields[5] in GAFF_TYPES and n_atoms > 1
+    return gaff_element(fields[5]) if in_gaff else _element(fields[1], fields[5], where)
 
 
 def _sections(text: str) -> list[tuple[str, list[str]]]:
@@ -95,14 +113,17 @@ def gaff_element(atom_type: str) -> int:
 
 
 def _element(name: str, atom_type: str, where: str) -> int:
-    """Atomic number from a SYBYL type (``C.ar``, ``Cl``), a lower-case symbol, or the atom's name."""
+    """Atomic number from a SYBYL type (``C.ar``, ``Cl``), one of AMBER (``CT``), a lower-case symbol, or the name."""
     table = Chem.GetPeriodicTable()
     head = atom_type.split(".")[0]
     if head in ("Du", "LP", "Any", "Hal", "Het", "Hev"):
         raise InputError(f"{where}: atom {name} is a dummy atom (type {atom_type}); replace it by an element.")
-    letters = re.match(r"[A-Za-z]*", name.strip())
-    candidates = [head, _TWO_LETTERS.get(head, ""), head[:1].upper() if head[:1].islower() else ""]
-    candidates += [letters.group(0).capitalize() if letters else ""]
+    written = re.match(r"[A-Za-z]*", name.strip())
+    letters = written.group(0) if written else ""
+    of_amber = _SHORT_TYPE.fullmatch(head) and head[0].upper() == letters[:1].upper()
+    candidates = [head, _TWO_LETTERS.get(head.lower(), ""), head[0].upper() if of_amber else "", letters]
+    candidates += [_TWO_LETTERS.get(letters[:2].lower(), ""), letters[:1].upper()]
+    candidates += [head[:1].upper() if len(head) == 1 else ""]
     for symbol in candidates:
         if symbol and symbol[0].isupper() and _is_element(symbol):
             return table.GetAtomicNumber(symbol)
@@ -208,6 +229,12 @@ def _leaves_oxygens_open(atom: Chem.Atom) -> bool:
 
 def _assign_charges(mol: Chem.RWMol, partial: list[str], where: str) -> None:
     """Formal charges from the valences, which the partial charges must not contradict."""
+    metal = next((atom for atom in mol.GetAtoms() if atom.GetAtomicNum() not in _NEUTRAL_VALENCE), None)
+    if metal is not None and mol.GetNumAtoms() > 1:
+        raise InputError(
+            f"{where}: atom {metal.GetIdx() + 1} is {metal.GetSymbol()}, whose charge a MOL2 file does not tell; "
+            "GAFF has parameters for H, C, N, O, F, P, S, Cl, Br and I only."
+        )
     for atom in mol.GetAtoms():
         if not atom.GetIsAromatic():
             atom.SetFormalCharge(_formal_charge(atom))

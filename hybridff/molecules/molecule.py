@@ -12,9 +12,10 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
 from hybridff.errors import InputError, MissingProgramError
+from hybridff.foreign import printable, read_text
 from hybridff.molecules.mol2 import read_mol2
 from hybridff.molecules.openmm_files import load_prmtop
-from hybridff.molecules.parsing import is_file, parse_sdf, parse_smiles, rdkit_messages, read_text
+from hybridff.molecules.parsing import is_file, parse_sdf, parse_smiles, rdkit_messages
 from hybridff.molecules.sanitising import (
     BOND_ORDERS,
     check_maps,
@@ -23,6 +24,7 @@ from hybridff.molecules.sanitising import (
     refuse_unsupported,
     sanitised,
 )
+from hybridff.molecules.structure import checked_positions
 from hybridff.units import ANGSTROM
 
 STRUCTURE_SUFFIXES = (".sdf", ".mol", ".mol2", ".prmtop", ".parm7")
@@ -64,7 +66,7 @@ class Molecule:
         """Read a SMILES; atom maps, where there are any, fix the order of all atoms, hydrogens included."""
         smiles = smiles.strip()
         mol = parse_smiles(smiles)
-        where = f"the SMILES '{smiles}'"
+        where = f"the SMILES '{printable(smiles)}'"
         refuse_fragments(mol, where)
         maps = [atom.GetAtomMapNum() for atom in mol.GetAtoms()]
         mol = sanitised(mol, where)
@@ -92,7 +94,7 @@ class Molecule:
             raise InputError(f"{path}: there is no such file.")
         if suffix in (".prmtop", ".parm7"):
             return cls.from_prmtop(path)
-        text = read_text(path)
+        text = read_text(path, any_encoding=True)
         mol = read_mol2(text, str(path)) if suffix == ".mol2" else parse_sdf(text, str(path))
         return _taken_over(complete(mol, str(path)), _file_title(mol) or path.stem, str(path))
 
@@ -132,6 +134,8 @@ class Molecule:
             if atom.element is None:
                 raise InputError(f"atom {atom.index + 1} ({atom.name}) of {name} has no element (a dummy or site).")
         pairs = [(bond[0].index, bond[1].index) for bond in topology.bonds()]
+        if len({frozenset(pair) for pair in pairs}) < len(pairs) or any(i == j for i, j in pairs):
+            raise InputError(f"the topology of {name} has a bond twice, or one from an atom to itself; write it again.")
         orders = [bond.order or 0 for bond in topology.bonds()]
         if any(order not in _TYPES for order in orders):
             orders = [0] * len(orders)
@@ -249,7 +253,9 @@ class Molecule:
 
 
 def element_symbol(number: int) -> str:
-    """Chemical symbol of an atomic number."""
+    """Chemical symbol of an atomic number, or the number itself where it is that of no element."""
+    if not 0 < number < 119:
+        return f"no element ({number})"
     return Chem.GetPeriodicTable().GetElementSymbol(number)
 
 
@@ -297,14 +303,19 @@ def _stereo_graph(molecule: Molecule, smiles: str) -> Chem.RWMol:
 def _taken_over(mol: Chem.Mol, name: str, where: str) -> Molecule:
     """The molecule of an RDKit molecule with all hydrogens; messages name it as ``where``."""
     refuse_unsupported(mol, where)
+    pairs = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
+    bonds = np.array(pairs, dtype=int).reshape(-1, 2)
+    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=int)
     positions = _positions(mol, where)
     if positions is not None:
+        labels = [f"{element_symbol(number)}{atom}" for atom, number in enumerate(numbers.tolist(), start=1)]
+        positions = checked_positions(numbers, bonds, positions, labels, where)
+    if positions is not None:
         Chem.AssignStereochemistryFrom3D(mol)
-    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
     return Molecule(
         name=name,
-        numbers=np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=int),
-        bonds=np.array(bonds, dtype=int).reshape(-1, 2),
+        numbers=numbers,
+        bonds=bonds,
         bond_orders=np.array([BOND_ORDERS[bond.GetBondType()] for bond in mol.GetBonds()], dtype=int),
         formal_charges=np.array([atom.GetFormalCharge() for atom in mol.GetAtoms()], dtype=int),
         positions=positions,
@@ -347,4 +358,4 @@ def _unmapped_smiles(mol: Chem.Mol) -> str:
 
 
 def _file_title(mol: Chem.Mol) -> str:
-    return mol.GetProp("_Name").strip() if mol.HasProp("_Name") else ""
+    return printable(mol.GetProp("_Name").strip()) if mol.HasProp("_Name") else ""

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rdkit import Chem, rdBase
 
 from hybridff.errors import InputError
+from hybridff.foreign import printable, reading
+from hybridff.molecules.structure import is_drawing
+from hybridff.units import ANGSTROM
 
 
 def parse_smiles(smiles: str) -> Chem.Mol:
@@ -25,9 +29,8 @@ def parse_smiles(smiles: str) -> Chem.Mol:
     with rdkit_messages() as messages:
         mol = Chem.MolFromSmiles(smiles, parameters)
     if mol is None:
-        raise InputError(
-            f"'{smiles}' is not a SMILES ({_smiles_problem(messages.getvalue())}), and there is no file of that name."
-        )
+        problem = _smiles_problem(messages.getvalue())
+        raise InputError(f"'{printable(smiles)}' is not a SMILES ({problem}), and there is no file of that name.")
     return mol
 
 
@@ -45,22 +48,36 @@ def parse_sdf(text: str, where: str) -> Chem.Mol:
     if not records:
         raise InputError(f"{where}: the file is empty.")
     if len(records) > 1:
-        titles = ", ".join(record.lstrip("\n").splitlines()[0].strip() or "untitled" for record in records[:3])
         raise InputError(
-            f"{where}: the file holds {len(records)} molecules ({titles}{', ...' if len(records) > 3 else ''}); "
-            "give a file with one."
+            f"{where}: the file holds {len(records)} molecules ({_titles(records)}); give a file with one."
         )
     record = records[0]
-    with rdkit_messages() as messages:
+    with reading(where, "a readable SDF file", "write it again"), rdkit_messages() as messages:
         mol = Chem.MolFromMolBlock(record, sanitize=False, removeHs=False)
     if mol is None:
         reason = messages.getvalue().strip().splitlines()
         detail = re.sub(r"^\[[\d:]+\] ", "", reason[0]) if reason else "RDKit gives no reason"
         raise InputError(f"{where}: this is not a readable SDF file ({detail}).")
     header = record.splitlines()[1] if record.count("\n") > 1 else ""
+    if header[20:22] == "3D" and mol.GetNumConformers() and _is_drawing(mol):
+        flat = record.replace(header, f"{header[:20]}2D{header[22:]}", 1)  # so that wedges count, not positions
+        return parse_sdf(flat, where)
     if mol.GetNumConformers() and header[20:22] != "3D" and not mol.GetConformer().Is3D():
         mol.RemoveAllConformers()
     return mol
+
+
+def _is_drawing(mol: Chem.Mol) -> bool:
+    pairs = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
+    positions = mol.GetConformer().GetPositions()
+    return bool(np.isfinite(positions).all()) and is_drawing(np.array(pairs, int).reshape(-1, 2), positions * ANGSTROM)
+
+
+def _titles(records: list[str]) -> str:
+    """Numbers and titles of the first records; a title is the first line."""
+    lines = [record.removeprefix("\n").split("\n", 1)[0].strip() for record in records[:3]]
+    named = [f"{number}: {printable(line)[:40] or 'untitled'}" for number, line in enumerate(lines, start=1)]
+    return ", ".join([*named, *(["..."] if len(records) > 3 else [])])
 
 
 @contextlib.contextmanager
@@ -83,14 +100,3 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
-
-
-def read_text(path: Path) -> str:
-    """The text of a file; raises ``InputError`` where it is none or empty."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the file cannot be read as text ({error}).") from error
-    if not text.strip():
-        raise InputError(f"{path}: the file is empty.")
-    return text

@@ -6,6 +6,7 @@ from typing import Any
 from rdkit import Chem
 
 from hybridff.errors import InputError
+from hybridff.foreign import reason_of
 from hybridff.molecules.parsing import rdkit_messages
 
 BOND_ORDERS = {Chem.BondType.SINGLE: 1, Chem.BondType.DOUBLE: 2, Chem.BondType.TRIPLE: 3}
@@ -52,8 +53,8 @@ def sanitised(mol: Chem.Mol, where: str) -> Chem.Mol:
             f"{where}: the aromatic bonds fit no structure of single and double bonds; check the ring's hydrogens "
             "(write [nH] for the NH of a pyrrole) and charges."
         ) from error
-    except Chem.MolSanitizeException as error:
-        raise InputError(f"{where}: RDKit refuses the molecule ({error}).") from error
+    except (Chem.MolSanitizeException, RuntimeError) as error:  # RDKit's own assertions are RuntimeErrors
+        raise InputError(f"{where}: RDKit refuses the molecule ({reason_of(error)}).") from error
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
     return mol.GetMol()
 
@@ -64,8 +65,13 @@ def _cause(error: Any) -> Any:
 
 
 def refuse_unsupported(mol: Chem.Mol, where: str) -> None:
-    """Raise ``InputError`` for radicals, and for bonds that are not single, double or triple."""
+    """Raise ``InputError`` for isotopes and radicals, and for bonds that are not single, double or triple."""
     for atom in mol.GetAtoms():
+        if atom.GetIsotope():
+            raise InputError(
+                f"{where}: atom {atom.GetIdx() + 1} is the isotope {atom.GetIsotope()}{atom.GetSymbol()}, whose mass "
+                "is not kept; write the element alone, and set masses in the exported System."
+            )
         if atom.GetNumRadicalElectrons():
             raise InputError(
                 f"{where}: atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) has an open valence: a hydrogen is missing, "

@@ -20,6 +20,7 @@ from hybridff.errors import InputError
 from hybridff.export.ase_atoms import atoms_at
 from hybridff.export.context import new_context
 from hybridff.export.routes import best_route, to_openmm
+from hybridff.foreign import read_json, reading
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.molecule import Molecule
 from hybridff.output import new_file
@@ -79,11 +80,14 @@ def read_minima(molecule: Molecule, path: Path, most: int) -> ReferenceMinima:
     """
     if not path.is_file():
         raise InputError(f"there is no file {path} of minima; scripts/make_minima.py makes it.")
-    content = json.loads(path.read_text(encoding="utf-8"))
-    chosen = content["minima"][:most]
-    energies = np.array([minimum["energy"] for minimum in chosen]) * KCAL_MOL
-    positions = np.array([matching_chirality(molecule, np.array(own["positions"]) * ANGSTROM) for own in chosen])
-    return ReferenceMinima(molecule, content["theory"], positions, energies - energies[0])
+    content = read_json(path, "a file of minima", "make it again by scripts/make_minima.py")
+    with reading(path, "a file of minima", "make it again by scripts/make_minima.py"):
+        chosen, theory = content["minima"][:most], str(content["theory"])
+        energies = np.array([float(minimum["energy"]) for minimum in chosen]) * KCAL_MOL
+        raw = [np.array(own["positions"], dtype=float).reshape(-1, 3) * ANGSTROM for own in chosen]
+        energies -= energies[0]
+    positions = np.array([matching_chirality(molecule, one) for one in raw])
+    return ReferenceMinima(molecule, theory, positions, energies)
 
 
 def write_minima(path: Path, name: str, theory: str, minima: list[dict[str, Any]]) -> None:

@@ -215,7 +215,7 @@ def test_a_truncated_or_damaged_npz_is_refused(tmp_path):
     [
         ("a.npz", "", "file is empty"),
         ("a.npz", "hello", "not a complete npz file"),
-        ("a.xyz", "hello\n", "ASE cannot read"),
+        ("a.xyz", "hello\n", "frame 1 should begin with its number of atoms"),
         ("a.unknown", "hello\n", "ASE cannot read"),
     ],
 )
@@ -243,9 +243,61 @@ def test_xyz_frames_that_differ_are_refused_with_the_frame(tmp_path):
     ase.io.write(tmp_path / "some.xyz", [*images(1), *images(1, forces=False)], format="extxyz")
     with pytest.raises(InputError, match="frame 2 has no forces but others have"):
         read_frames(tmp_path / "some.xyz")
-    ase.io.write(tmp_path / "named.xyz", images(1, forces=False, energy="REF_energy"), format="extxyz")
-    with pytest.raises(InputError, match=r"frame 1 has no 'energy'; it has REF_energy"):
+    ase.io.write(tmp_path / "named.xyz", images(1, forces=False, energy="my_own"), format="extxyz")
+    with pytest.raises(InputError, match=r"frame 1 has no 'energy'; of its numbers \(my_own\) name the one that it is"):
         read_frames(tmp_path / "named.xyz")
+
+
+HEAD = "Properties=species:S:1:pos:R:3"
+
+
+def xyz(path, head=HEAD, columns="", count="2", rows=("O 0 0 0", "H 0 0 0.96")):
+    """One frame of OH with more columns."""
+    path.write_text(f"{count}\n{head}\n" + "".join(f"{row} {columns}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("head", "columns", "sign", "note"),
+    [
+        (f"{HEAD}:REF_forces:R:3 REF_energy=-2", "1 2 3", 1, "the forces are read from 'REF_forces'"),
+        (f"{HEAD}:dft_force:R:3 dft_energy=-2", "1 2 3", 1, "the energies are read from 'dft_energy'"),
+        (f"{HEAD}:force:R:3 energy=-2", "1 2 3", 1, "the forces are read from 'force'"),
+        (f"{HEAD}:gradients:R:3 energy=-2", "1 2 3", -1, "the forces are minus the 'gradients'"),
+        (f"{HEAD}:forces:R:3 free_energy=-2", "1 2 3", 1, "the energies are read from 'free_energy'"),
+        (f"{HEAD}:forces:R:3:energies:R:1", "1 2 3 -1", 1, "the energy of a frame is the sum of its atoms' 'energies'"),
+    ],
+)
+def test_names_of_mace_gap_and_ase_are_read_with_a_word(tmp_path, head, columns, sign, note):
+    frames = read_frames(xyz(tmp_path / "a.xyz", head, columns))
+    assert any(note in text for text in frames.notes)
+    np.testing.assert_allclose(frames.energies, [-2 * EV])
+    np.testing.assert_allclose(frames.forces[0, 1], sign * np.array([1, 2, 3]) * EV / ANGSTROM)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"head": f"{HEAD} energy=-2 REF_energy=-3"}, "has energy and REF_energy, which differ"),
+        ({"head": f"{HEAD}:forces:R:3:gradient:R:3 energy=-2", "columns": "1 2 3 1 2 3"}, "which differ"),
+        ({"head": "energy=-2", "columns": "1 2 3"}, "the columns 5 to 7 of frame 1 have no names"),
+        ({"count": "999999999999"}, "frame 1 is to have 1e\\+12 atoms"),
+        ({"count": "3"}, "frame 1 has 0 columns for atom 3, not 4; it is cut off"),
+        ({"head": f"{HEAD}:forces:R:999999999999 energy=-2"}, "not name:type:columns"),
+        ({"head": f"{HEAD} energy=-2", "rows": ("O 0 0 0", "D 0 0 0.96")}, "'D', which is no element; write H for D"),
+        ({"head": f"{HEAD} config_type=md"}, "frame 1 has no 'energy'; write it as 'energy'"),
+        ({"head": f"{HEAD} energy=abc"}, "'energy' of frame 1 is not a number"),
+    ],
+)
+def test_what_an_xyz_file_cannot_mean_is_refused_before_it_is_read(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        read_frames(xyz(tmp_path / "a.xyz", **changes))
+
+
+def test_columns_that_may_be_forces_are_named_where_there_are_none(tmp_path):
+    frames = read_frames(xyz(tmp_path / "a.xyz", f"{HEAD}:my_f:R:3 energy=-2", "1 2 3"))
+    assert frames.forces is None
+    assert frames.notes == ("if my_f are forces, name them 'forces'.",)
 
 
 @needs_data

@@ -60,7 +60,7 @@ def test_a_small_remainder_is_spread_over_all_atoms(tmp_path):
     ("text", "message"),
     [
         ("0.1\n-0.1\n", "there are 2 charges for the 6 atoms of"),
-        ("", "there are 0 charges for the 6 atoms"),
+        ("# none\n", "there are 0 charges for the 6 atoms"),
         ("0\n0\n0\n0\n0\nnan\n", r"the charge of atom 6 \(H\) is nan"),
         ("0\n0\n0\n0\n0\n0.02\n", r"add up to \+0.0200 e, but .* has a charge of \+0 e"),
         ("0.1\nO -0.1\n", "line 2: 'O -0.1' is not a charge"),

@@ -114,7 +114,7 @@ def test_a_file_that_is_no_job_is_refused(tmp_path: Path, content: str, sentence
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no TOML file that can be read"):
+    with pytest.raises(InputError, match="there is no such file"):
         FitJob.read(tmp_path / "job.toml")
 
 

@@ -192,7 +192,7 @@ def test_a_molecule_that_cannot_be_read_gets_one_clear_sentence(smiles, message,
     [
         ("a.sdf", "", "file is empty"),
         ("a.sdf", "nonsense\n", "not a readable SDF"),
-        ("a.sdf", sdf_of("C") + sdf_of("CC"), r"holds 2 molecules \(thing, thing\)"),
+        ("a.sdf", sdf_of("C") + sdf_of("CC"), r"holds 2 molecules \(1: thing, 2: thing\)"),
         ("a.sdf", sdf_of("CCO", hydrogens=False), r"atom 1 \(C\) lacks 3 hydrogens; add them"),
         ("a.xyz", "1\n\nH 0 0 0\n", "carry no bond orders"),
     ],

@@ -35,10 +35,27 @@ def test_what_is_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "integrator.xml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="holds no OpenMM System but a VerletIntegrator"):
         read_system(tmp_path / "integrator.xml")
-    with pytest.raises(InputError, match="OpenMM cannot read the System"):
+    with pytest.raises(InputError, match="there is no such file"):
         read_system(tmp_path / "none.xml")
     with pytest.raises(InputError, match=r"has to be an existing \.pdb or \.cif file"):
         read_structure(tmp_path / "none.pdb")
     (tmp_path / "bad.pdb").write_text("ATOM  nonsense\n", encoding="utf-8")
-    with pytest.raises(InputError, match="OpenMM cannot read the topology"):
+    with pytest.raises(InputError, match="is not a topology that can be read"):
         read_structure(tmp_path / "bad.pdb")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<a>" * 50_000 + "</a>" * 50_000, "nested more than 40 deep"),
+        ('<?xml version="1.0"?><!DOCTYPE a><System/>', "has no DOCTYPE or ENTITY"),
+        (f'<System openmmVersion="8" e="{"(" * 5000}x"/>', "brackets nested too deeply"),
+        ('<System><Forces><Force p1="99999999999"/></Forces></System>', "Force p1 is 99999999999, which is no number"),
+        ("<html></html>", "holds no OpenMM System"),
+        ("<System", "is not an OpenMM System that can be read"),
+    ],
+)
+def test_what_openmm_would_not_survive_is_refused_before_it_is_asked(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.xml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read_system(tmp_path / "a.xml")

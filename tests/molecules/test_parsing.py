@@ -5,7 +5,8 @@ import pytest
 from rdkit import Chem, rdBase
 
 from hybridff.errors import InputError
-from hybridff.molecules.parsing import is_file, parse_sdf, parse_smiles, rdkit_messages, read_text
+from hybridff.foreign import read_text
+from hybridff.molecules.parsing import is_file, parse_sdf, parse_smiles, rdkit_messages
 
 
 def test_hydrogens_of_a_smiles_stay_and_none_are_added() -> None:

@@ -1,0 +1,94 @@
+"""What an extended XYZ file must be before ASE reads it, which believes what the file says about its size."""
+
+from collections.abc import Iterator
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Final
+
+from ase.data import atomic_numbers
+from ase.io.extxyz import key_val_str_to_dict
+
+from hybridff.errors import InputError
+from hybridff.foreign import printable, reading
+
+MOST_ATOMS: Final = 100_000
+"""Atoms of one frame, at most."""
+_LONGEST_LINE = 1_000_000
+_PLAIN = "species:S:1:pos:R:3"
+_SPECIES = ("species", "symbols", "element", "Species")
+
+
+def check_xyz(path: Path) -> None:
+    """Raise ``InputError`` for frames that are cut off, columns without names, and symbols of no element."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        frame = 0
+        while line := _line(path, file):
+            if not line.strip():
+                continue
+            frame += 1
+            _check_frame(path, frame, _count(path, frame, line), file)
+    if not frame:
+        raise InputError(f"{path}: the file is empty.")
+
+
+def _line(path: Path, file: TextIOWrapper) -> str:
+    line = file.readline(_LONGEST_LINE + 1)
+    if len(line) > _LONGEST_LINE:
+        raise InputError(f"{path}: a line has more than {_LONGEST_LINE} characters, so this is no extended XYZ file.")
+    return line
+
+
+def _count(path: Path, frame: int, line: str) -> int:
+    text = line.strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise InputError(
+            f"{path}: '{printable(text[:30])}' stands where frame {frame} should begin with its number of atoms; check "
+            "the frame before it."
+        )
+    if not 0 < int(text) <= MOST_ATOMS:
+        raise InputError(f"{path}: frame {frame} is to have {int(text):.6g} atoms; 1 to {MOST_ATOMS} are read.")
+    return int(text)
+
+
+def _check_frame(path: Path, frame: int, count: int, file: TextIOWrapper) -> None:
+    comment = _line(path, file)
+    with reading(path, "an extended XYZ file", f"correct the second line of frame {frame}"):
+        columns = key_val_str_to_dict(comment.strip()).get("Properties", "") if comment.strip() else ""
+    widths = dict(_columns(path, frame, str(columns or _PLAIN)))
+    species = next((begin for name, (begin, _) in widths.items() if name in _SPECIES), None)
+    total = sum(width for _, width in widths.values())
+    for atom in range(1, count + 1):
+        fields = _line(path, file).split()
+        if len(fields) < total:
+            raise InputError(
+                f"{path}: frame {frame} has {len(fields)} columns for atom {atom}, not {total}; it is cut off, or its "
+                "number of atoms is wrong."
+            )
+        if species is not None and fields[species].capitalize() not in atomic_numbers:
+            symbol = printable(fields[species][:20])
+            hint = "; write H for D and T" if symbol.upper() in ("D", "T") else ""
+            raise InputError(f"{path}: atom {atom} of frame {frame} is '{symbol}', which is no element{hint}.")
+        if not columns and len(fields) > total + 2:
+            raise InputError(
+                f"{path}: the columns {total + 1} to {len(fields)} of frame {frame} have no names; write, say, "
+                f"Properties={_PLAIN}:forces:R:3 into its second line if they are forces."
+            )
+
+
+def _columns(path: Path, frame: int, text: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Name, place and width of each group of columns."""
+    parts = text.split(":")
+    triples = list(zip(parts[::3], parts[1::3], parts[2::3], strict=False))
+    begin = 0
+    for name, kind, width in triples if len(parts) % 3 == 0 else ():
+        if kind not in ("S", "R", "I", "L") or not (width.isascii() and width.isdigit() and 0 < int(width[:9]) < 1000):
+            break
+        yield name, (begin, int(width))
+        begin += int(width)
+    else:
+        if triples and len(parts) % 3 == 0:
+            return
+    raise InputError(
+        f"{path}: the Properties of frame {frame} are '{printable(text[:60])}', not name:type:columns for each group "
+        "of columns."
+    )
