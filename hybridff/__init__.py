@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hybridff.systems.templates import HybridFFTemplateGenerator
     from hybridff.workflows.corrections import correct_model
     from hybridff.workflows.fits import fit_molecule
+    from hybridff.workflows.labelling import LabelOptions, label_frames
 
     __version__: str
 
@@ -40,6 +41,7 @@ __all__ = [
     "HybridFFCalculator",
     "HybridFFError",
     "HybridFFTemplateGenerator",
+    "LabelOptions",
     "Molecule",
     "SimulationOptions",
     "StabilityOptions",
@@ -49,6 +51,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_molecule",
+    "label_frames",
     "parametrize",
     "read_frames",
     "read_model",
@@ -69,6 +72,7 @@ PLACES = {
     "HybridFFCalculator": "export.calculator",
     "HybridFFError": "errors",
     "HybridFFTemplateGenerator": "systems.templates",
+    "LabelOptions": "workflows.labelling",
     "Molecule": "molecules.molecule",
     "SimulationOptions": "export.dynamics",
     "StabilityOptions": "stability.gate",
@@ -78,6 +82,7 @@ PLACES = {
     "evaluate": "frames.accuracy",
     "fit": "fitting.fits",
     "fit_molecule": "workflows.fits",
+    "label_frames": "workflows.labelling",
     "parametrize": "jobs.stock",
     "read_frames": "frames.reading",
     "read_model": "export.modelfile",

@@ -1,5 +1,6 @@
 """Settings of the whole suite; with this file, ``tests/`` is importable from the folders below it."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,13 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def common_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of this run of the suite, empty at its beginning, that its workers have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "common-cache"
 
 
 @pytest.fixture(scope="session")

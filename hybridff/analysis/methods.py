@@ -1,7 +1,5 @@
 """Methods by name, as calculators of ASE: fitted models and what they are compared with."""
 
-import importlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from jaxtyping import Float
 from rdkit import Chem
 from rdkit.Chem import rdForceFieldHelpers
 
+from hybridff.analysis.programs import XTB_NAMES, calculator_of_class
 from hybridff.corrections.sgdml_file import read_sgdml
 from hybridff.corrections.term import KernelTerm
 from hybridff.errors import DynamicsError, HybridFFError, InputError, MissingProgramError
@@ -25,8 +24,6 @@ from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.progress import Say
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
-XTB_NAMES: Mapping[str, str] = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB"}
-"""Methods that tblite computes, and its names for them."""
 _RDKIT = "uff", "mmff94"
 STOCK = "stock"
 NAMES = (STOCK, *_RDKIT, *XTB_NAMES)
@@ -75,7 +72,7 @@ def method(
     if path.suffix == ".npz" and path.is_file():
         return SGDMLCalculator(path)
     if ":" in name and not path.exists():
-        return _of_class(name, options or {})
+        return calculator_of_class(name, options or {})
     raise InputError(
         f"{name} is no method: give {', '.join(NAMES)}, the folder of a model, a model file of sgdml (.npz), or "
         "module:Class of a calculator of ASE."
@@ -193,21 +190,3 @@ def _xtb(name: str, molecule: Molecule) -> BaseCalculator:
     except ImportError as error:
         raise MissingProgramError(f"{name} needs tblite: pip install hybridff[reference].") from error
     return TBLite(method=name, charge=molecule.charge, verbosity=0)
-
-
-def _of_class(name: str, options: Mapping[str, Any]) -> BaseCalculator:
-    module, _, kind = name.partition(":")
-    sys.path.insert(0, str(Path.cwd()))  # a module of the user's own
-    try:
-        made = getattr(importlib.import_module(module), kind)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise MissingProgramError(f"there is no {name} ({error}); install what it belongs to.") from error
-    finally:
-        sys.path.pop(0)
-    try:
-        found = made(**options)
-    except Exception as error:
-        raise InputError(f"{name} cannot be made with the options {dict(options)}: {error}.") from error
-    if not isinstance(found, BaseCalculator):
-        raise InputError(f"{name} is no calculator of ASE.")
-    return found

@@ -69,8 +69,8 @@ class EnergyRows:
     """What a unit of each weight adds to each energy [kJ/mol]."""
     targets: Float[np.ndarray, " energies"]
     """What the energies should be [kJ/mol]."""
-    roots: Float[np.ndarray, " energies"] | float = 1.0
-    """Square roots of weights that the residuals are still to be multiplied by."""
+    roots: Float[np.ndarray, " energies"] | None = None
+    """Square roots of weights that the residuals are still to be multiplied by; None where they count alike."""
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -90,10 +90,11 @@ class EnergyRows:
 
     def centred(self) -> tuple["EnergyRows", Float[np.ndarray, " n"]]:
         """The same less their weighted mean, times the roots of the weights; and the mean of the rows."""
-        weights = np.broadcast_to(self.roots, len(self)) ** 2
-        share = weights / weights.sum()
-        mean = self.rows @ share
-        rows, targets = self.rows - mean[:, None], self.targets - share @ self.targets
+        if self.roots is None:
+            mean = self.rows.mean(1)
+            return EnergyRows(self.rows - mean[:, None], self.targets - self.targets.mean()), mean
+        mean = np.average(self.rows, axis=1, weights=self.roots**2)
+        rows, targets = self.rows - mean[:, None], self.targets - np.average(self.targets, weights=self.roots**2)
         return EnergyRows(rows * self.roots, targets * self.roots), mean
 
     def in_units_of(self, deviation: float) -> "EnergyRows":
@@ -178,8 +179,8 @@ def normal_equations(
     weights, energies will be once they are centred.
     """
     assert frames.forces is not None
-    roots = np.ones(len(frames)) if frames.weights is None else np.sqrt(frames.weights)
-    forces = frames.forces * roots[:, None, None]
+    roots = None if frames.weights is None else np.sqrt(frames.weights)
+    forces = frames.forces if roots is None else frames.forces * roots[:, None, None]
     design = DesignMatrix.of(table, n_columns, values)
     matrix, vector = np.zeros((n_columns, n_columns)), np.zeros(n_columns)
     rows = np.empty((n_columns, len(frames)))
@@ -187,14 +188,14 @@ def normal_equations(
     for first in range(0, len(frames), size):
         block = slice(first, min(first + size, len(frames)))
         found = design.at(frames.positions[block])
-        if frames.weights is not None:
+        if roots is not None:
             found.forces[:] *= roots[block]
         found.add_force_products(forces[block], matrix, vector)
         rows[:, block] = found.energy
         progress(block.stop / len(frames))
     fill_upper(matrix)
     force_sums = QuadraticForm(matrix, vector, float((forces**2).sum()))
-    energies = EnergyRows(rows, frames.energies, 1.0 if frames.weights is None else roots)
+    energies = EnergyRows(rows, frames.energies, roots)
     return NormalEquations(force_sums, frames.positions.size, energies)
 
 

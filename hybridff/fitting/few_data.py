@@ -66,7 +66,7 @@ class FewData:
 
 @dataclass(frozen=True, eq=False)
 class FewRows:
-    """The same before any prior: rows in units of the moves."""
+    """Rows of these frames and conformers in units of the moves, before any prior."""
 
     rows: Float[np.ndarray, "n data"]
     """What a unit of each move does to forces [kJ/mol/nm], to energies [kJ/mol], then to conformers."""
@@ -162,5 +162,6 @@ def _frame_rows(
     roots = np.ones(len(frames)) if frames.weights is None else np.sqrt(frames.weights)
     columns, targets = found.force * roots[:, None], frames.forces * roots[:, None, None]
     forces = EnergyRows(columns.reshape(len(start), -1), targets.ravel()).from_start(start)
-    energies, _ = EnergyRows(found.energy, frames.energies, roots).from_start(start).centred()
+    weighed = None if frames.weights is None else roots
+    energies, _ = EnergyRows(found.energy, frames.energies, weighed).from_start(start).centred()
     return forces, energies

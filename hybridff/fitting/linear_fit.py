@@ -23,7 +23,7 @@ from hybridff.fitting.linear_problem import LinearProblem, LinearSystem, conform
 from hybridff.fitting.noise import training_loss, weighted
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.posterior import Posterior
-from hybridff.fitting.prior_scale import best_scale
+from hybridff.fitting.prior_scale import LeftOut, best_scale
 from hybridff.fitting.pruning import pruned_system
 from hybridff.fitting.result import FitResult
 from hybridff.frames.accuracy import evaluate
@@ -44,21 +44,30 @@ def fit_linear(
     system = pruned_system(pairs, options, progress)
     options, left_out = with_best_scale(system, options)
     found = estimate(system, learnt_hyperparameters(system, options), options)
-    result = linear_result(system, found, options, validation, perf_counter() - begin)
-    return replace(result, left_out=left_out)
+    return with_left_out(linear_result(system, found, options, validation, perf_counter() - begin), left_out)
 
 
-def with_best_scale(system: LinearSystem, options: FitOptions) -> tuple[FitOptions, float | None]:
+def with_left_out(result: FitResult, left_out: LeftOut | None) -> FitResult:
+    """A result with what is known of frames that were left out; it scales deviations that nothing else has."""
+    if left_out is None:
+        return result
+    posteriors = tuple(
+        replace(own, scale=left_out.calibration) if own.scale == 1.0 else own for own in result.posteriors
+    )
+    return replace(result, left_out=left_out.force_error, posteriors=posteriors)
+
+
+def with_best_scale(system: LinearSystem, options: FitOptions) -> tuple[FitOptions, LeftOut | None]:
     """Options whose scale of the priors is the best for frames that are left out, where they leave it open.
 
-    Also the error of the forces of these frames [kJ/mol/nm]; None where the scale stays as it is.
+    Also what is known of these frames; None where the scale stays as it is.
     """
     if options.prior_scale is not None or options.widths == "learnt":
         return options, None
     found = best_scale(system.problem)
     if found is None:
         return options, None
-    return replace(options, prior_scale=found.prior_scale), found.force_error
+    return replace(options, prior_scale=found.prior_scale), found
 
 
 def learnt_hyperparameters(system: LinearSystem, options: FitOptions) -> Hyperparameters:

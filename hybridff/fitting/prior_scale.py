@@ -22,6 +22,8 @@ _SCALES = (1.0, 0.5, 0.25)
 """Scales that are tried, as long as they get better."""
 _MOST = 3500
 """Most forces and energies that take seconds; of more, nothing is left out."""
+_TINY = 1e-9
+"""Variance that is as good as none, in units of the noise."""
 _FEWEST = 5
 """Fewest frames that tell scales apart."""
 
@@ -34,6 +36,8 @@ class LeftOut:
     """Factor on the widths of all priors."""
     force_error: float
     """Root mean square error of the forces of frames that are left out one at a time [kJ/mol/nm]."""
+    calibration: float
+    """The error of these forces over the one that the posteriors of the fits without them predict."""
 
 
 def best_scale(problem: LinearProblem) -> LeftOut | None:
@@ -47,19 +51,19 @@ def best_scale(problem: LinearProblem) -> LeftOut | None:
         return None
     few = few_data(problem, frames)
     blocks = list(_places([len(own) for own in frames], [own.positions[0].size for own in frames]))
-    noise, best = few.first_noise, LeftOut(1.0, math.inf)
+    noise, best = few.first_noise, LeftOut(1.0, math.inf, 1.0)
     for scale in _SCALES:
         data = few.with_priors(scale)
         noise = learnt_noise(data, noise)
-        found = LeftOut(scale, left_out_error(data, noise, blocks))
+        found = LeftOut(scale, *left_out_errors(data, noise, blocks))
         if found.force_error >= best.force_error:
             break
         best = found
     return best
 
 
-def left_out_error(data: FewData, noise: Noise, blocks: list[Int[np.ndarray, " places"]]) -> float:
-    """Root mean square of what fits without each frame leave of its forces [kJ/mol/nm].
+def left_out_errors(data: FewData, noise: Noise, blocks: list[Int[np.ndarray, " places"]]) -> tuple[float, float]:
+    """Root mean square of what fits without each frame leave of its forces [kJ/mol/nm], and over what they predict.
 
     ``blocks`` are the places of the data of each frame, the energy last.
     """
@@ -67,12 +71,13 @@ def left_out_error(data: FewData, noise: Noise, blocks: list[Int[np.ndarray, " p
     inverse = np.tril(inverse)
     scales = data.scales(noise)
     weights = inverse.T @ (inverse @ (scales * data.targets))
-    square = 0.0
+    left, predicted = 0.0, 0.0
     for places in blocks:
         own = inverse[:, places]
-        left = np.linalg.solve(own.T @ own, weights[places]) / scales[places]
-        square += float((left[:-1] ** 2).sum())
-    return math.sqrt(square / data.counts.forces)
+        covariance = np.linalg.inv(own.T @ own)
+        left += float(((covariance @ weights[places])[:-1] ** 2).sum())
+        predicted += float((covariance.diagonal()[:-1] - 1).sum())
+    return noise.force * math.sqrt(left / data.counts.forces), math.sqrt(left / max(predicted, _TINY))
 
 
 def _places(n_frames: list[int], n_components: list[int]) -> Iterator[Int[np.ndarray, " places"]]:

@@ -12,6 +12,7 @@ from hybridff.errors import InputError
 from hybridff.frames.consistency import Consistency, check_consistency
 from hybridff.frames.contradictions import contradiction
 from hybridff.frames.dataset import Frames
+from hybridff.frames.renumbering import Renumbering, renumberings
 from hybridff.molecules.graph import bond_counts
 from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.molecules.radii import covalent_sums
@@ -70,6 +71,8 @@ class DataReport:
     """Frames with other bonds than the molecule's."""
     bond_changes_kept: bool = False
     """Whether these are used all the same."""
+    renumbered: tuple[Renumbering, ...] = ()
+    """Frames that have the molecule's bonds after a permutation of atoms, and are used so."""
     high: tuple[int, ...] = ()
     """Frames further above the lowest than asked for."""
     net_force: float | None = None
@@ -94,13 +97,20 @@ class DataReport:
             pairs = ", ".join(f"{frame + 1} (= {first + 1})" for frame, first in self.duplicates[:5])
             more = f" and {len(self.duplicates) - 5} more" if len(self.duplicates) > 5 else ""
             found.append(f"left out {_count(len(self.duplicates))} that repeat an earlier one: {pairs}{more}.")
+        if self.renumbered:
+            first, rows = self.renumbered[0], [one.frame for one in self.renumbered]
+            atoms = [f"{i + 1} was {j + 1}" for i, j in enumerate(first.order) if i != j]
+            found.append(
+                f"{_frames(rows)} {'is' if len(rows) == 1 else 'are'} this molecule after renumbering equal atoms and "
+                f"used so (in frame {first.frame + 1}, atom {', '.join(atoms[:4])}{', ...' if len(atoms) > 4 else ''})."
+            )
         if self.bond_changes:
             verb = "kept" if self.bond_changes_kept else "left out"
-            first = self.bond_changes[0]
+            change = self.bond_changes[0]
             found.append(
-                f"{verb} {_frames([change.frame for change in self.bond_changes])}: other bonds than the molecule's "
-                f"(in frame {first.frame + 1}, {first.pair} at {first.distance / ANGSTROM:.2f} Å is "
-                f"{'broken' if first.broken else 'formed'})."
+                f"{verb} {_frames([one.frame for one in self.bond_changes])}: other bonds than the molecule's "
+                f"(in frame {change.frame + 1}, {change.pair} at {change.distance / ANGSTROM:.2f} Å is "
+                f"{'broken' if change.broken else 'formed'})."
             )
         if self.high:
             found.append(f"left out {_frames(self.high)}: further above the lowest in energy than asked for.")
@@ -129,26 +139,31 @@ def usable_frames(
 ) -> tuple[Frames, DataReport]:
     """Frames with finite numbers, each once, with the molecule's bonds (unless these changes are to be kept).
 
-    Frames more than ``highest`` [kJ/mol] above the lowest of these are left out too.
+    A frame that has them after a permutation of atoms, such as one whose proton sits on the other of two equal oxygens,
+    is renumbered (unless changes are to be kept). Frames more than ``highest`` [kJ/mol] above the lowest of these are
+    left out too.
 
     Raises ``InputError`` where the data as a whole are wrong (units, sign of the forces, order of atoms), unless
     ``accept_problem`` says that the user knows better, and where no frame is left. Its message begins with ``where``,
     or the source that the data name.
     """
-    rows, report = _checked(frames, molecule, keep_bond_changes=keep_bond_changes, highest=highest)
+    found, rows, report = _checked(frames, molecule, keep_bond_changes=keep_bond_changes, highest=highest)
     report = replace(report, notes=frames.notes)
     where = where or frames.source or frames.name or "the data"
     if report.problem is not None and not accept_problem:
         raise InputError(f"{where}: {report.problem}")
     if not len(rows):
         raise InputError(f"{where}: no usable frame is left; {' '.join(report.messages())}")
-    return frames.subset(rows), report
+    return found.subset(rows), report
 
 
 def _checked(
     frames: Frames, molecule: Molecule | None, *, keep_bond_changes: bool, highest: float
-) -> tuple[Int[np.ndarray, " used"], DataReport]:
-    """Rows to use, and what was found; raises ``InputError`` only for other elements than the molecule's."""
+) -> tuple[Frames, Int[np.ndarray, " used"], DataReport]:
+    """Frames in the molecule's order, rows to use, and what was found.
+
+    Raises ``InputError`` only for other elements than the molecule's.
+    """
     if molecule is not None:
         check_same_elements(molecule, frames.numbers, frames.source or "the data")
     finite = _finite(frames)
@@ -158,13 +173,16 @@ def _checked(
         all_bad = (
             f"all {len(frames)} frames have NaN, infinite numbers or two atoms in one place; write the data again."
         )
-        return rows, DataReport(len(frames), 0, non_finite, problem=all_bad)
+        return frames, rows, DataReport(len(frames), 0, non_finite, problem=all_bad)
     problem = _length_problem(frames, rows)
     if problem is not None:
-        return rows, DataReport(len(frames), len(rows), non_finite, problem=problem)
+        return frames, rows, DataReport(len(frames), len(rows), non_finite, problem=problem)
     changes = () if molecule is None else bond_changes(frames, molecule, rows)
+    orders: tuple[Renumbering, ...] = ()
     if molecule is not None and changes:
         problem = _order_problem(frames, molecule, rows)
+        if problem is None and not keep_bond_changes:
+            frames, changes, orders = _renumbered(frames, molecule, rows, changes)
     duplicates = _duplicates(frames, rows)
     dropped = {frame for frame, _ in duplicates}
     dropped |= set() if keep_bond_changes else {change.frame for change in changes}
@@ -185,6 +203,7 @@ def _checked(
         duplicates=duplicates,
         bond_changes=changes,
         bond_changes_kept=keep_bond_changes,
+        renumbered=orders,
         high=high,
         net_force=None if net is None or frames.forces is None else net * _size(frames.forces[rows]),
         relative_net_force=None if net is None else net / math.sqrt(len(frames.numbers)),
@@ -192,7 +211,28 @@ def _checked(
         consistency=consistency,
         problem=problem,
     )
-    return used, report
+    return frames, used, report
+
+
+def _renumbered(
+    frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " rows"], changes: tuple[BondChange, ...]
+) -> tuple[Frames, tuple[BondChange, ...], tuple[Renumbering, ...]]:
+    """The frames in the molecule's order as far as there is one, what bonds are still changed, and what was done."""
+    changed = [change.frame for change in changes]
+    sound = np.setdiff1d(rows, changed)
+    tried = renumberings(frames, molecule, changed, sound) if len(sound) else []
+    if not tried:
+        return frames, changes, ()
+    at, orders = np.array([one.frame for one in tried]), np.array([one.order for one in tried])
+    positions, forces = frames.positions.copy(), None if frames.forces is None else frames.forces.copy()
+    positions[at] = frames.positions[at[:, None], orders]
+    if forces is not None and frames.forces is not None:
+        forces[at] = frames.forces[at[:, None], orders]
+    found = replace(frames, positions=positions, forces=forces)
+    still = {change.frame for change in bond_changes(found, molecule, at)}
+    done = tuple(one for one in tried if one.frame not in still)
+    right = {one.frame for one in done}
+    return found, tuple(change for change in changes if change.frame not in right), done
 
 
 def bond_changes(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " rows"]) -> tuple[BondChange, ...]:

@@ -90,6 +90,11 @@ class Frames:
 
     def write(self, path: str | Path) -> None:
         """Write an npz file that ``read_frames`` and sGDML's tools read; an old one is replaced when it is complete."""
+        with new_file(path) as part, part.open("wb") as file:
+            np.savez_compressed(file, **self.arrays())
+
+    def arrays(self) -> dict[str, Any]:
+        """What a file holds: Å, kcal/mol and kcal/mol/Å, in sGDML's layout."""
         no_forces = np.empty((0, len(self.numbers), 3))
         arrays: dict[str, Any] = {
             "type": "d",
@@ -105,8 +110,7 @@ class Frames:
         }
         if self.smiles is not None:
             arrays["smiles"] = self.smiles
-        with new_file(path) as part, part.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+        return arrays
 
 
 def joined(parts: Sequence[Frames]) -> Frames:

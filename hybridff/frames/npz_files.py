@@ -45,6 +45,24 @@ def read_npz(path: Path, wanted: WantedUnits) -> Frames:
     )
 
 
+def read_npz_geometries(path: Path, unit: str | None) -> tuple[np.ndarray, np.ndarray, str, str]:
+    """Atomic numbers, positions [nm], name and SMILES ("" for none) of a file that needs no energies.
+
+    ``unit`` is that of its positions where it names none. Raises ``InputError`` for a file of no use.
+    """
+    arrays = read_arrays(path, _KEYS)
+    missing = [key for key in ("z", "R") if key not in arrays]
+    if missing:
+        raise InputError(f"{path}: the file lacks {', '.join(missing)}; geometries are z and R.")
+    count = len(arrays["R"]) if arrays["R"].ndim else 0
+    none = {"E": np.zeros(count), "F": np.zeros((0, 0, 0))}
+    numbers, positions, _, _ = _checked_arrays(path, {**arrays, **none})
+    own_layout = text_in(arrays, "theory") and text_in(arrays, "smiles")
+    stated = text_in(arrays, "r_unit") or (_OWN_LAYOUT[0] if own_layout else "")
+    length = _file_or_wanted(path, "length", stated, unit, LENGTHS)
+    return numbers, positions * LENGTHS[length], text_in(arrays, "name") or path.stem, text_in(arrays, "smiles")
+
+
 def _checked_arrays(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Any, Any, Any, Any]:
     """Atomic numbers, positions, energies and forces (None for none) in the file's units; shapes and types checked."""
     z, R, E, F = (arrays[key] for key in _NUMBERS)

@@ -6,6 +6,7 @@ Layouts that ``read_frames`` knows, and where their units come from:
 - npz with ``z, R, E, F``, ``theory`` and ``smiles`` but no unit keys (hybridff's own layout): Å, kcal/mol, kcal/mol/Å,
   unless the caller names others.
 - any other npz with ``z, R, E, F``: the caller must name the units.
+- a folder of labels, which ``hybridff label`` wrote: its own units.
 - extended XYZ and whatever else ASE reads: ASE's eV, Å, eV/Å. For XYZ files, which name no units, the caller may name
   others.
 """
@@ -23,6 +24,7 @@ from hybridff.foreign import check_file
 from hybridff.frames.ase_files import read_ase
 from hybridff.frames.dataset import Frames, joined
 from hybridff.frames.file_units import WantedUnits, unit_name
+from hybridff.frames.label_folder import is_label_folder, read_label_folder
 from hybridff.frames.npz_files import read_npz
 from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.units import ENERGIES, LENGTHS
@@ -62,6 +64,8 @@ def read_frames(
 
 
 def _read_one(path: Path, wanted: WantedUnits) -> Frames:
+    if is_label_folder(path):
+        return read_label_folder(path)
     check_file(path, LARGEST_DATA)
     return read_npz(path, wanted) if path.suffix.lower() == ".npz" else read_ase(path, wanted)
 

@@ -88,7 +88,7 @@ def correct_data(
         "corrections": list(job.correction),
         "correction options": plain_options(job.kernels) | {"alone": job.alone},
         "corrected": list(result.sentences()),
-        **outcome(rows, before, after),
+        **outcome(data, rows, before, after),
     }
     if result.report is not None:
         about["stability"] = list(result.report.sentences())

@@ -144,10 +144,15 @@ def errors_of_parts(force_field: ForceField, parts: dict[str, Frames], offset: f
     return {name: evaluate(force_field, frames, offset) for name, frames in parts.items()}
 
 
-def outcome(rows: Split, before: dict[str, Errors], after: dict[str, Errors]) -> dict[str, Any]:
-    """Which frames did what, and the errors, for the provenance."""
+def outcome(data: Data, rows: Split, before: dict[str, Errors], after: dict[str, Errors]) -> dict[str, Any]:
+    """Which frames did what, which were renumbered, and the errors, for the provenance.
+
+    Rows count from 0: those of a split among the usable frames, those that were renumbered among all.
+    """
+    renumbered = [one.frame for one in data.report.renumbered]
     return {
         "frames": {name: sorted(getattr(rows, name).tolist()) for name in rows._fields},
+        **({"renumbered frames": renumbered} if renumbered else {}),
         "errors before": {name: errors.in_field_units() for name, errors in before.items()},
         "errors after": {name: errors.in_field_units() for name, errors in after.items()},
     }
@@ -206,7 +211,7 @@ def _fitted(
         "prior scale": result.prior_scale,
         "theory": member.data.frames.theory,
         "fitted together with": [other.data.molecule.name for other in members if other is not member],
-        **outcome(member.split, before, after),
+        **outcome(member.data, member.split, before, after),
     }
     if correction is not None:
         about["corrected"] = list(correction.sentences())

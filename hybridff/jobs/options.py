@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hybridff.analysis.methods import XTB_NAMES, check_method_names
+from hybridff.analysis.methods import check_method_names
+from hybridff.analysis.programs import XTB_NAMES
 from hybridff.errors import InputError
 from hybridff.export.modelfile import FILE_NAME
+from hybridff.reference.levels import is_level_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,8 @@ class DataOptions:
     """Unit of forces if not energy/length: hartree/bohr, say."""
 
     keep_bond_changes: bool = False
-    """Use frames whose bonds differ from the molecule's; they are left out otherwise."""
+    """Use frames whose bonds differ from the molecule's as they are; otherwise those that have its bonds after
+    renumbering equal atoms are renumbered, and all others left out."""
 
     max_energy: float | None = None
     """Leave out frames whose energy is further above the lowest frame's [kcal/mol]."""
@@ -47,9 +50,10 @@ class PretrainOptions:
     """What the fit knows before it sees the reference data."""
 
     pretrain: str = "none"
-    """Cheap knowledge that a fit in closed form begins with, instead of stock GAFF's: none; gfn2-xtb or gfn1-xtb, whose
-    frames are made; auto, which is gfn2-xtb where that helps (few training frames, tblite installed); a file of frames
-    at another level; or the folder of a model of the molecule, which may be pre-trained itself."""
+    """Cheap knowledge that a fit in closed form begins with, instead of stock GAFF's: none; gfn2-xtb, gfn1-xtb or
+    another level of theory by its name, as for hybridff label, whose frames are made; auto, which is gfn2-xtb where
+    that helps (few training frames, tblite installed); a file or folder of frames at another level; or the folder of a
+    model of the molecule, which may be pre-trained itself."""
 
     pretrain_frames: int = 1000
     """Frames of the level that are made."""
@@ -59,24 +63,29 @@ class PretrainOptions:
             raise InputError(
                 f"option pretrain_frames has to be between {_FEWEST} and {_MOST}, not {self.pretrain_frames}."
             )
-        if self.pretrain not in ("none", "auto", *LEVELS) and not Path(self.pretrain).exists():
+        if self.pretrain not in ("none", "auto") and not self.is_level and not Path(self.pretrain).exists():
             raise InputError(
                 f"option pretrain is {self.pretrain}, which is neither a file nor a folder; give none, auto, "
-                f"{', '.join(LEVELS)}, a file of frames, or the folder of a model."
+                f"{', '.join(LEVELS)}, another level of theory, a file of frames, or the folder of a model."
             )
+
+    @property
+    def is_level(self) -> bool:
+        """Whether a level of theory is named, whose frames are to be made; what lies there as a file comes first."""
+        return is_level_name(self.pretrain) and not Path(self.pretrain).exists()
 
     @property
     def teaches_kernels(self) -> bool:
         """Whether kernels are trained on frames of the cheap level, which needs no validation frames of the data."""
-        return self.pretrain != "none" and not Path(self.pretrain).is_dir()
+        return self.pretrain != "none" and not (Path(self.pretrain) / FILE_NAME).is_file()
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The file that frames come from, or that a model is in."""
         path = Path(self.pretrain)
-        if self.pretrain in ("none", "auto", *LEVELS):
+        if self.pretrain in ("none", "auto") or self.is_level:
             return ()
-        return (path / FILE_NAME,) if path.is_dir() else (path,)
+        return (path / FILE_NAME,) if (path / FILE_NAME).is_file() else (path,)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from hybridff.fitting.posterior import Posterior
 from hybridff.fitting.refit_until_stable import fit_stable
 from hybridff.frames.accuracy import evaluate
 from hybridff.frames.dataset import Frames
+from hybridff.frames.label_folder import is_label_folder
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.correcting import correct_stable
@@ -30,7 +31,8 @@ from hybridff.jobs.starting import form_at_start
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Progress, Say, part, parts, quiet, silent
 from hybridff.reference.level_frames import LevelSampling, level_frames
-from hybridff.reference.xtb import XTBLevel, xtb_is_there
+from hybridff.reference.levels import level_of
+from hybridff.reference.xtb import xtb_is_there
 from hybridff.stability.gate import GateOptions
 from hybridff.units import FORCE_KCAL
 
@@ -104,7 +106,7 @@ def pretrained(
     """
     wanted = job.pretraining.pretrain
     begin = perf_counter()
-    if Path(wanted).is_dir():
+    if Path(wanted).is_dir() and not is_label_folder(Path(wanted)):
         return [_of_model(Path(wanted), own) for own in molecules]
     shares = parts(part(progress, 0.0, _FRAMES, "cheap frames"), [1] * len(molecules))
     frames = [_frames(own, job, say, share) for own, share in zip(molecules, shares, strict=True)]
@@ -145,12 +147,13 @@ def _kernels(
 def _frames(own: Untaught, job: FitJob, say: Say, progress: Progress) -> Frames:
     """Frames of the level, or of the file, that the job names."""
     options, molecule = job.pretraining, own.molecule
-    if options.pretrain in LEVELS:
+    if options.is_level:
+        level = level_of(options.pretrain)
         stock = ForceField.build(molecule, own.parameters)
         small = form_at_start(own.molecule, own.parameters, job, own.train.positions)
         _check_linear(small)
         sampling = LevelSampling(stock, small, own.train, options.pretrain_frames, job.split.seed)
-        return level_frames(sampling, XTBLevel(options.pretrain), say, progress)
+        return level_frames(sampling, level, say, progress)
     (read,) = read_data([options.pretrain], molecule, job.reading)
     if read.frames.forces is None:
         raise FitError(f"{options.pretrain}: the data have no forces, which pre-training needs.")

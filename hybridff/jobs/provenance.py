@@ -12,6 +12,7 @@ from typing import Any
 from hybridff.errors import InputError
 from hybridff.export.modelfile import SavedModel
 from hybridff.foreign import read_json
+from hybridff.frames.label_folder import LabelFolder
 
 TIMING = "timing.json"
 """Name of the file beside a model that holds how long its fit took."""
@@ -25,10 +26,17 @@ def provenance(files: Sequence[Path]) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("numpy", "torch", "openmm", "rdkit")},
         "inputs": {
-            path.name if names.count(path.name) == 1 else str(path): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in dict.fromkeys(files)
+            path.name if names.count(path.name) == 1 else str(path): _digest(path) for path in dict.fromkeys(files)
         },
     }
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, or of those of all labels of a folder."""
+    if not path.is_dir():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    own = [f"{file.name} {_digest(file)}" for file in LabelFolder.read(path).label_files()]
+    return hashlib.sha256("\n".join(own).encode()).hexdigest()
 
 
 def inputs_of(model: SavedModel, files: Sequence[Path]) -> list[str]:

@@ -97,13 +97,13 @@ def split_frames(frames: Frames, options: SplitOptions | None = None) -> Split:
 
 
 def split_of(saved: SavedModel, data: Data) -> Split | None:
-    """The split of the fit, if these are the files that it read."""
+    """The split of the fit, if these are the files that it read and as many of their frames are usable as were then."""
     frames = saved.provenance.get("frames")
     if not isinstance(frames, dict) or set(frames) != set(Split._fields):
         return None
     parts = [np.array(frames[name], dtype=np.int64) for name in Split._fields]
-    same = len(inputs_of(saved, data.files)) == len(data.files) and sum(map(len, parts)) <= len(data.frames)
-    return Split(*parts) if same and max(part.max(initial=0) for part in parts) < len(data.frames) else None
+    same = len(inputs_of(saved, data.files)) == len(data.files)
+    return Split(*parts) if same and sum(map(len, parts)) == len(data.frames) else None
 
 
 def parts_of(frames: Frames, rows: Split) -> dict[str, Frames]:

@@ -10,7 +10,6 @@ these are: a frame counts the less the more a small fit to the level's frames ar
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -26,6 +25,8 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.conformers import embedded_conformers
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Progress, Say, part, quiet, silent
+from hybridff.reference.labelled_frames import labelled_frames
+from hybridff.reference.level import Level
 from hybridff.units import BOLTZMANN
 
 _GIVEN, _CONFORMERS, _BY_STOCK = 100, 40, 60
@@ -40,20 +41,6 @@ _TEMPERATURES = (300.0, 450.0, 600.0, 900.0, 1200.0)
 """Temperatures of the dynamics with the small fit [K]."""
 _LEAST = 30
 """Fewest frames that are of use."""
-
-
-@runtime_checkable
-class Level(Protocol):
-    """A level of theory that labels many frames of a molecule."""
-
-    @property
-    def theory(self) -> str:
-        """The level in words, with all that its energies depend on."""
-
-    def frames(
-        self, molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"], progress: Progress = silent
-    ) -> Frames:
-        """Positions [nm] with energies and forces, without those whose equations have no solution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +74,9 @@ def level_frames(sampling: LevelSampling, level: Level, say: Say = quiet, progre
     given = given[np.random.default_rng(seed).permutation(len(given))[:_GIVEN]]
     starts = np.concatenate([given, embedded_conformers(molecule, _CONFORMERS, seed)])
     mild = hot_geometries(sampling.stock, starts, _BY_STOCK, _MILD, seed)
-    first = level.frames(molecule, _sound(molecule, np.concatenate([starts, mild])), part(progress, 0.0, 0.25))
+    first = labelled_frames(
+        level, molecule, _sound(molecule, np.concatenate([starts, mild])), part(progress, 0.0, 0.25)
+    )
     if len(first) < _LEAST:
         raise FitError(
             f"only {len(first)} geometries of {molecule.name} have the bonds of the molecule and an energy at "
@@ -127,7 +116,7 @@ def _by_dynamics(
     """Frames of dynamics with a small fit to ``known`` frames, so many at each temperature [K]."""
     sampler = fit(sampling.small, known, FitOptions(size="small")).force_fields[0]
     made = [hot_geometries(sampler, starts, n, t, seed + 10 * i) for i, (t, n) in enumerate(wanted.items())]
-    return level.frames(sampling.molecule, _sound(sampling.molecule, np.concatenate(made)), progress)
+    return labelled_frames(level, sampling.molecule, _sound(sampling.molecule, np.concatenate(made)), progress)
 
 
 def _weights(small: ForceField, near: Frames, frames: Frames) -> Float[np.ndarray, " frames"]:

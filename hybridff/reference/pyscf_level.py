@@ -19,6 +19,7 @@ from pyscf.grad import rks as rks_grad
 
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.export.calculator import MoleculeCalculator
+from hybridff.reference.level import with_version
 from hybridff.units import ANGSTROM, BOHR, HARTREE
 
 AUXILIARY_BASIS = "def2-universal-jfit"
@@ -47,24 +48,29 @@ class PySCFLevel:
             raise InputError(f"the functional {self.functional} is no plain GGA, which these forces are made for.")
 
     @property
-    def theory(self) -> str:
-        """The level in words, with all that its energies depend on."""
+    def settings(self) -> str:
+        """The level in words, but for the version of PySCF."""
         return (
             f"{self.functional}{'-D3(BJ)' if self.dispersion else ''}/{self.basis} (restricted Kohn-Sham, Coulomb "
             f"density fitting with {AUXILIARY_BASIS}, integration grid level {self.grid} with grid response in the "
             f"forces, orbital gradient below {self.orbital_gradient:g} Hartree"
-            f"{', two-body D3(BJ)' if self.dispersion else ''}; PySCF {pyscf.__version__})"
+            f"{', two-body D3(BJ)' if self.dispersion else ''})"
         )
+
+    @property
+    def theory(self) -> str:
+        """The level in words, with all that its energies depend on."""
+        return with_version(self.settings, f"PySCF {pyscf.__version__}")
 
 
 def energy_forces(
-    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: PySCFLevel
+    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: PySCFLevel, *, charge: int = 0
 ) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
-    """Energy [kJ/mol] and forces [kJ/mol/nm] at positions [nm].
+    """Energy [kJ/mol] and forces [kJ/mol/nm] at positions [nm], for a total charge [e].
 
     Raises ``InputError`` where the equations do not converge, ``MissingProgramError`` without pyscf-dispersion.
     """
-    mol = _molecule(symbols, positions, level)
+    mol = _molecule(symbols, positions, level, charge)
     mf = _converged(mol, level)
     gradient = _Gradients(mf)
     gradient.grid_response = True
@@ -122,9 +128,11 @@ class PBE(MoleculeCalculator):
         return energy_forces(tuple(self.atoms.symbols), positions, self._level)
 
 
-def _molecule(symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: PySCFLevel) -> gto.Mole:
+def _molecule(
+    symbols: Sequence[str], positions: Float[np.ndarray, "atoms 3"], level: PySCFLevel, charge: int = 0
+) -> gto.Mole:
     atoms = list(zip(symbols, (positions / ANGSTROM).tolist(), strict=True))
-    return gto.M(atom=atoms, basis=level.basis, verbose=0)
+    return gto.M(atom=atoms, basis=level.basis, charge=charge, verbose=0)
 
 
 def _dispersion(mol: gto.Mole, level: PySCFLevel) -> tuple[float, Float[np.ndarray, "atoms 3"]]:

@@ -1,28 +1,25 @@
 """Energies and forces by GFN1-xTB and GFN2-xTB, from the program tblite.
 
 S. Grimme, C. Bannwarth, P. Shushkov, J. Chem. Theory Comput. 13, 1989 (2017); C. Bannwarth, S. Ehlert, S. Grimme, ibid.
-15, 1652 (2019). Needs the extra ``hybridff[reference]``.
+15, 1652 (2019); ALPB: S. Ehlert, M. Stahn, S. Spicher, S. Grimme, ibid. 17, 4250 (2021). Needs the extra
+``hybridff[reference]``.
 """
 
-import hashlib
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from hybridff.analysis.methods import XTB_NAMES
-from hybridff.cache import cached_arrays
+from hybridff.analysis.programs import XTB_NAMES
 from hybridff.errors import InputError, MissingProgramError
-from hybridff.frames.dataset import Frames
-from hybridff.molecules.molecule import Molecule
-from hybridff.progress import Progress, silent
+from hybridff.reference.level import Labeller, Species, with_version
 from hybridff.units import BOHR, HARTREE
 
-_TOGETHER = 25
-"""Frames that are kept in one file of the cache, so that what was stopped goes on."""
+_CAREFUL = {"max-iter": 2000, "mixer-damping": 0.1}
+"""How the equations are solved in a second attempt: in many small steps; the electronic temperature stays."""
 
 
 def xtb_is_there() -> bool:
@@ -38,56 +35,49 @@ class XTBLevel:
     """
 
     name: str
+    solvent: str = ""
+    """Solvent of the ALPB model, by tblite's name; nothing for the gas phase."""
 
     def __post_init__(self) -> None:
         if not xtb_is_there():
             raise MissingProgramError(f"{self.name} needs tblite: pip install hybridff[reference].")
 
     @property
+    def settings(self) -> str:
+        """The level in words."""
+        return XTB_NAMES[self.name] + (f" in {self.solvent} by ALPB" if self.solvent else "")
+
+    @property
     def theory(self) -> str:
         """The level in words, with the version of the program."""
-        return f"{XTB_NAMES[self.name]} (tblite {version('tblite')})"
+        return with_version(self.settings, f"tblite {version('tblite')}")
 
-    def frames(
-        self, molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"], progress: Progress = silent
-    ) -> Frames:
-        """Positions [nm] with their energies and forces; those whose equations do not converge are left out.
+    def prepared(self, species: Species) -> Labeller:
+        """What labels geometries of a species; raises ``InputError`` for elements or a solvent that the level lacks."""
+        far = np.arange(3.0 * len(species.numbers)).reshape(-1, 3)  # nm; only elements are looked at
+        first = self._calculator(species, far)
 
-        What is computed is kept in the cache as it is done. Raises ``InputError`` for elements that the level lacks.
-        """
-        parts = []
-        for first in range(0, len(positions), _TOGETHER):
-            some = positions[first : first + _TOGETHER]
-            key = {
-                "method": self.theory,
-                "numbers": molecule.numbers.tolist(),
-                "charge": molecule.charge,
-                "positions": hashlib.sha256(np.ascontiguousarray(some).data).hexdigest(),
-                "units": "kJ/mol, nm",
-            }
-            parts.append(cached_arrays(key, partial(self._labels, molecule, some)))
-            progress(min(1.0, (first + len(some)) / len(positions)))
-        energies = np.concatenate([part["energies"] for part in parts]) if parts else np.zeros(0)
-        forces = np.concatenate([part["forces"] for part in parts]) if parts else np.zeros_like(positions)
-        done = np.isfinite(energies)
-        found = Frames(molecule.numbers, positions, energies, forces, name=molecule.name, theory=self.theory)
-        return found.subset(done)
+        def label(
+            positions: Float[np.ndarray, "atoms 3"], /, *, careful: bool = False
+        ) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
+            calculator = self._calculator(species, positions) if careful else first
+            for name, value in _CAREFUL.items() if careful else ():
+                calculator.set(name, value)
+            calculator.update(positions / BOHR)
+            found = calculator.singlepoint()
+            return float(found.get("energy")) * HARTREE, -found.get("gradient") * (HARTREE / BOHR)
 
-    def _labels(self, molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]) -> dict[str, np.ndarray]:
-        """Energies [kJ/mol] and forces [kJ/mol/nm]; not a number where the equations do not converge."""
+        return label
+
+    def _calculator(self, species: Species, positions: Float[np.ndarray, "atoms 3"]) -> Any:
+        """The program's own calculator."""
         from tblite.interface import Calculator
 
-        energies, forces = np.full(len(positions), np.nan), np.full(positions.shape, np.nan)
         try:
-            calculator = Calculator(XTB_NAMES[self.name], molecule.numbers, positions[0] / BOHR, molecule.charge)
+            made = Calculator(XTB_NAMES[self.name], species.numbers, positions / BOHR, species.charge)
+            if self.solvent:
+                made.add("alpb-solvation", self.solvent)
         except RuntimeError as error:
-            raise InputError(f"{self.name} cannot compute {molecule.name}: {error} Take another level.") from None
-        calculator.set("verbosity", 0)
-        for i, own in enumerate(positions):
-            try:
-                calculator.update(own / BOHR)
-                found = calculator.singlepoint()
-            except RuntimeError:
-                continue
-            energies[i], forces[i] = found.get("energy") * HARTREE, -found.get("gradient") * (HARTREE / BOHR)
-        return {"energies": energies, "forces": forces}
+            raise InputError(f"{self.name} cannot compute {species.name}: {error} Take another level.") from None
+        made.set("verbosity", 0)
+        return made

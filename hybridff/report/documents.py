@@ -22,6 +22,7 @@ from hybridff.report.drawing import drawing
 from hybridff.report.fitted_parameters import moved_section, undetermined_section
 from hybridff.report.headline import headline
 from hybridff.report.observables import Speed
+from hybridff.report.pretraining import pretraining_section
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 _MOST_LISTED = 12
@@ -53,6 +54,7 @@ def fit_document(fitted: FittedMolecule, page: PageSections | None = None) -> Do
         Section("Errors", (*_error_sentences(fitted, pair), *missing), error_table(fitted), drawn),
         Section("Data", _data_sentences(fitted), more=(_frame_table(fitted),)),
         *page.errors,
+        *([] if fitted.pretraining is None else [pretraining_section(fitted, fitted.pretraining)]),
         *([] if fitted.correction is None else [_correction_section(fitted, fitted.correction)]),
         *page.physics,
         *_stability_sections(fitted),
@@ -215,8 +217,6 @@ def _error_sentences(fitted: FittedMolecule, pair: BeforeAfter) -> tuple[str, ..
             f"Fits without one of the training frames predict its forces to {result.left_out / FORCE_KCAL:.2f} "
             "kcal/mol/Å (RMS), which chose the scale of the priors."
         )
-    if fitted.pretraining is not None:
-        sentences.extend(fitted.pretraining.sentences())
     if not result.converged:
         sentences.append("The fit stopped before it converged; raise --max-iterations.")
     if any(_worse(fitted.before[part], fitted.after[part]) for part in ("validation", "test") if part in fitted.after):
@@ -314,11 +314,15 @@ def _uncertainty_sections(fitted: FittedMolecule) -> list[Section]:
     _, predicted = posterior.deviations(force_field, frames.positions)
     _, forces = predict(force_field, frames.positions)
     actual = np.sqrt(((forces - frames.forces) ** 2).mean((1, 2)))
+    judges = "training frames gave, each by a fit without it"
+    if "validation" in fitted.after:
+        judges = "validation frames gave"
+    scaled = "not scaled" if posterior.scale == 1.0 else f"scaled by {posterior.scale:.2g}, which {judges}"
     sentence = (
         f"The fit predicts a force error of {np.sqrt(np.mean(predicted**2)) / FORCE_KCAL:.2f} kcal/mol/Å on "
         f"{len(frames)} test frames; the rank correlation of predicted and actual errors of frames is "
-        f"{spearmanr(predicted, actual).statistic:.2f}. Predictions are scaled by {posterior.scale:.2g}, which "
-        "validation frames gave. With --keep-posterior, evaluate predicts the errors of other frames."
+        f"{spearmanr(predicted, actual).statistic:.2f}. Predictions are {scaled}. "
+        "With --keep-posterior, evaluate predicts the errors of other frames."
     )
     both = ({"test frames": values / FORCE_KCAL} for values in (predicted, actual))
     drawn, missing = attempted(lambda: (pictures.calibration(*both),))

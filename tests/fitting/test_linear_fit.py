@@ -61,7 +61,8 @@ def test_energies_weigh_what_their_noise_says_times_the_option() -> None:
     found = [estimate(system, learnt, FitOptions(energy_weight=weight)) for weight in weights]
     noises = [each.hyperparameters.noise.energy for each in found]
     assert noises == pytest.approx([learnt.noise.energy, learnt.noise.energy / 2])
-    reported = [fit_linear([(start, frames)], FitOptions(energy_weight=weight)).noise.energy for weight in weights]
+    asked = [FitOptions(energy_weight=weight, prior_scale=1.0) for weight in weights]
+    reported = [fit_linear([(start, frames)], options).noise.energy for options in asked]
     assert reported == pytest.approx([learnt.noise.energy] * 2)
 
 

@@ -10,7 +10,7 @@ from hybridff.fitting.fits import fit
 from hybridff.fitting.linear_problem import LinearProblem
 from hybridff.fitting.noise import Noise
 from hybridff.fitting.options import FitOptions
-from hybridff.fitting.prior_scale import best_scale, left_out_error
+from hybridff.fitting.prior_scale import best_scale, left_out_errors
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 
@@ -36,7 +36,7 @@ def places(frame: int) -> np.ndarray:
 
 @pytest.mark.parametrize("scale", [1.0, 0.25])
 def test_the_error_of_frames_that_are_left_out_is_that_of_fits_without_them(scale: float) -> None:
-    few, noise, square = example(), Noise(2.0, 50.0), 0.0
+    few, noise, square, variance = example(), Noise(2.0, 50.0), 0.0, 0.0
     found = few.with_priors(scale)
     weights = found.scales(noise) ** 2
     prior = np.eye(len(few.rows)) / scale**2
@@ -47,10 +47,13 @@ def test_the_error_of_frames_that_are_left_out_is_that_of_fits_without_them(scal
         out = places(frame)
         rest = np.setdiff1d(np.arange(len(few.targets)), out)
         rows = few.rows[:, rest] * weights[rest]
-        moves = np.linalg.solve(rows @ few.rows[:, rest].T + prior, rows @ few.targets[rest] + wanted)
-        square += ((few.targets[out] - moves @ few.rows[:, out])[:-1] ** 2).sum()
-    error = left_out_error(found, noise, [places(frame) for frame in range(N_FRAMES)])
+        precision, forces = rows @ few.rows[:, rest].T + prior, few.rows[:, out[:-1]]
+        moves = np.linalg.solve(precision, rows @ few.targets[rest] + wanted)
+        square += ((few.targets[out[:-1]] - moves @ forces) ** 2).sum()
+        variance += (forces * np.linalg.solve(precision, forces)).sum()
+    error, calibration = left_out_errors(found, noise, [places(frame) for frame in range(N_FRAMES)])
     assert error == pytest.approx(np.sqrt(square / (N_FRAMES * N_FORCES)), rel=1e-6)
+    assert calibration == pytest.approx(np.sqrt(square / variance), rel=1e-5)
 
 
 def test_small_moves_want_narrow_priors_and_large_ones_those_that_are_shipped() -> None:
@@ -74,5 +77,7 @@ def test_a_fit_says_how_well_it_predicts_frames_that_it_does_not_see_unless_the_
     found, given = fit(start, frames), fit(start, frames, FitOptions(prior_scale=0.5))
     assert found.left_out is not None
     assert found.left_out > found.noise.force
+    assert found.posteriors[0].scale != 1.0
+    assert given.posteriors[0].scale == 1.0
     assert given.left_out is None
     assert given.prior_scale == 0.5

@@ -1,6 +1,5 @@
 import importlib.util
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +38,8 @@ FAST = (
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path / "cache"))
-    yield
+def session_cache(common_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYBRIDFF_CACHE", str(common_cache))
 
 
 def parameters_of(smiles: str, version: str = "gaff-2.2.20") -> ClassOneParameters:

@@ -1,6 +1,5 @@
 """Our force field in torch and in OpenMM against AMBER's prmtops, through no file or code of ours."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +32,8 @@ FAST = [
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path / "cache"))
-    yield
+def session_cache(common_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYBRIDFF_CACHE", str(common_cache))
 
 
 def assert_parity(entry: Reference) -> None:

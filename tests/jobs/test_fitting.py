@@ -12,14 +12,16 @@ from models import write_frames
 from hybridff.errors import FitError, InputError
 from hybridff.fitting.options import FitOptions
 from hybridff.frames.accuracy import evaluate
+from hybridff.frames.checks import DataReport
 from hybridff.frames.dataset import Frames
 from hybridff.frames.reading import read_frames
+from hybridff.frames.renumbering import Renumbering
 from hybridff.gaff.forms import FormOptions
-from hybridff.jobs.fitting import fit_data
+from hybridff.jobs.fitting import fit_data, outcome
 from hybridff.jobs.job import FitJob
 from hybridff.jobs.options import DataOptions, SplitOptions
 from hybridff.jobs.provenance import provenance
-from hybridff.jobs.reading import read_data, split_frames
+from hybridff.jobs.reading import Data, read_data, split_frames, split_of
 from hybridff.jobs.stock import parametrize
 from hybridff.molecules.molecule import Molecule
 from hybridff.stability.gate import GateOptions
@@ -109,15 +111,18 @@ def test_data_that_look_wrong_are_used_only_if_trusted(workplace):
     assert len(item.frames) == 60
 
 
-@pytest.fixture
-def fitted(workplace):
-    with zero_charges():
-        job = FitJob(
-            molecule="ethanol.sdf",
-            split=SplitOptions(train=30, validation=10),
-            form=FormOptions(form="harmonic"),
-            gate=GateOptions(gate="none"),
-        )
+@pytest.fixture(scope="module")
+def fitted(material):
+    """One fit for all tests; those that read its files have ``workplace`` beside it."""
+    job = FitJob(
+        molecule="ethanol.sdf",
+        split=SplitOptions(train=30, validation=10),
+        form=FormOptions(form="harmonic"),
+        gate=GateOptions(gate="none"),
+    )
+    with pytest.MonkeyPatch.context() as patch, zero_charges():
+        patch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
+        patch.chdir(material)
         (result,) = fit_data(read_data([Path("ethanol.npz")]), job)
     return result
 
@@ -137,7 +142,7 @@ def test_a_fit_is_better_on_frames_it_has_not_seen(fitted):
     assert fitted.after["test"].energy_rmse < fitted.before["test"].energy_rmse
 
 
-def test_the_provenance_names_versions_options_inputs_theory_seed_and_errors(fitted):
+def test_the_provenance_names_versions_options_inputs_theory_seed_and_errors(fitted, workplace):
     about = fitted.model.provenance
     assert about["program"] == f"hybridff {version('hybridff')}"
     assert set(about["packages"]) == {"numpy", "torch", "openmm", "rdkit"}
@@ -163,7 +168,7 @@ def test_the_provenance_names_versions_options_inputs_theory_seed_and_errors(fit
     assert about["errors after"]["test"] == fitted.after["test"].in_field_units()
 
 
-def test_errors_before_a_fit_are_those_of_stock_gaff_whatever_the_form(fitted):
+def test_errors_before_a_fit_are_those_of_stock_gaff_whatever_the_form(fitted, workplace):
     with zero_charges():
         stock = parametrize(fitted.start.molecule).force_field
         (rich,) = fit_data([fitted.data], replace(fitted.job, form=FormOptions()))
@@ -182,6 +187,21 @@ def test_the_gates_verdict_and_what_it_took_are_kept(workplace, monkeypatch):
     assert fitted.stability.passed
     assert len(fitted.remarks) == 1
     assert fitted.model.provenance["stability"] == [*fitted.remarks, *fitted.stability.sentences()]
+
+
+def test_the_provenance_names_frames_that_were_renumbered_by_their_rows_in_the_data():
+    report = DataReport(10, 8, renumbered=(Renumbering(2, (1, 0)), Renumbering(9, (1, 0))))
+    data = Data(Molecule.from_smiles("[H][H]"), numbered(8), report, (), DataOptions())
+    assert outcome(data, split_frames(data.frames), {}, {})["renumbered frames"] == [2, 9]
+    assert "renumbered frames" not in outcome(replace(data, report=DataReport(8, 8)), split_frames(data.frames), {}, {})
+
+
+def test_a_split_is_that_of_the_fit_only_where_as_many_frames_are_usable(fitted, workplace):
+    found = split_of(fitted.model, fitted.data)
+    assert found is not None
+    np.testing.assert_array_equal(found.train, np.sort(fitted.split.train))
+    more = replace(fitted.data, frames=fitted.data.frames.subset(np.array([*range(60), 0])))
+    assert split_of(fitted.model, more) is None  # a fit that left out some would have numbered them otherwise
 
 
 def test_two_inputs_of_one_name_keep_their_hashes(tmp_path):

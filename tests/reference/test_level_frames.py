@@ -1,4 +1,6 @@
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +10,8 @@ from hybridff.errors import FitError
 from hybridff.frames.accuracy import predict
 from hybridff.frames.checks import bond_changes
 from hybridff.frames.dataset import Frames
-from hybridff.molecules.molecule import Molecule
-from hybridff.progress import Progress, silent
+from hybridff.reference.labelled_frames import labelled_frames
+from hybridff.reference.level import Labeller, Species
 from hybridff.reference.level_frames import LevelSampling, level_frames, temperature
 from hybridff.units import BOLTZMANN
 
@@ -20,30 +22,45 @@ class StockLevel:
 
     theory: str = "stock"
 
-    def frames(self, molecule: Molecule, positions: np.ndarray, progress: Progress = silent) -> Frames:
-        progress(1.0)
-        if not len(positions):
-            return Frames(molecule.numbers, positions, np.zeros(0), positions, theory=self.theory)
-        energies, forces = predict(force_field("ethanol"), positions)
-        return Frames(molecule.numbers, positions, energies, forces, theory=self.theory)
+    @property
+    def settings(self) -> str:
+        return self.theory
+
+    def prepared(self, species: Species) -> Labeller:
+        stock = force_field("ethanol")
+
+        def label(positions: np.ndarray, /, *, careful: bool = False) -> tuple[float, np.ndarray]:
+            energies, forces = predict(stock, positions[None])
+            return float(energies[0]), forces[0]
+
+        return label
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYBRIDFF_CACHE", str(tmp_path))
 
 
 def sampling(given: np.ndarray, wanted: int) -> LevelSampling:
-    frames = StockLevel().frames(force_field("ethanol").molecule, given)
+    frames = labelled_frames(StockLevel(), force_field("ethanol").molecule, given)
     return LevelSampling(force_field("ethanol"), force_field("ethanol", form="class2"), frames, wanted)
 
 
+@cache
+def made() -> Frames:
+    return level_frames(sampling(distorted("ethanol", 20, width=0.002), 200), StockLevel())
+
+
 def test_frames_are_the_given_ones_conformers_and_hotter_ones_with_all_bonds() -> None:
-    given = distorted("ethanol", 20, width=0.002)
-    found = level_frames(sampling(given, 300), StockLevel())
-    assert 250 < len(found) <= 300
+    given, found = distorted("ethanol", 20, width=0.002), made()
+    assert 150 < len(found) <= 200
     same = (np.abs(found.positions[:, None] - given).max((2, 3)) == 0).any(0)
     assert same.all()
     assert not bond_changes(found, force_field("ethanol").molecule, np.arange(len(found)))
     energies = found.energies - found.energies.min()
     hottest, mild = energies[-30:].mean(), energies[: len(given)].mean()
     assert hottest > 1.3 * mild
-    again = level_frames(sampling(given, 300), StockLevel())
+    again = level_frames(sampling(given, 200), StockLevel())
     np.testing.assert_array_equal(again.positions, found.positions)
 
 
@@ -66,7 +83,7 @@ def test_the_temperature_is_that_of_harmonic_vibrations() -> None:
 
 
 def test_frames_near_the_given_ones_count_and_those_that_class_two_misses_there_do_not() -> None:
-    found = level_frames(sampling(distorted("ethanol", 20, width=0.002), 300), StockLevel())
+    found = made()
     assert found.weights is not None
     assert found.weights[:20].mean() > 0.8
     assert 0 < found.weights.min() < 0.2

@@ -8,6 +8,7 @@ from ethanol import real_frames
 from models import molecule
 
 from hybridff.errors import InputError, MissingProgramError
+from hybridff.reference.labelled_frames import labelled_frames
 from hybridff.reference.xtb import XTBLevel
 
 needs_tblite = pytest.mark.skipif(find_spec("tblite") is None, reason="tblite is not installed")
@@ -25,7 +26,9 @@ def test_forces_are_the_slopes_of_energies(name: str) -> None:
     direction = np.random.default_rng(0).normal(size=x.shape)
     direction /= np.linalg.norm(direction)
     step = 1e-4  # nm
-    found = XTBLevel(name).frames(molecule("ethanol"), np.stack([x, x + step * direction, x - step * direction]))
+    found = labelled_frames(
+        XTBLevel(name), molecule("ethanol"), np.stack([x, x + step * direction, x - step * direction])
+    )
     assert found.forces is not None
     slope = (found.energies[2] - found.energies[1]) / (2 * step)
     # Convergence of the equations to 1e-6 Hartree leaves some 1e-3 kJ/mol over 2e-4 nm.
@@ -41,7 +44,7 @@ def test_labels_are_those_of_the_calculator_of_ase() -> None:
     from hybridff.units import ANGSTROM, HARTREE
 
     frames = real_frames(0, 2)
-    found = XTBLevel("gfn2-xtb").frames(molecule("ethanol"), frames.positions)
+    found = labelled_frames(XTBLevel("gfn2-xtb"), molecule("ethanol"), frames.positions)
     atoms = ase.Atoms(frames.numbers, frames.positions[1] / ANGSTROM, calculator=TBLite(method="GFN2-xTB", verbosity=0))
     assert found.energies[1] == pytest.approx(atoms.get_potential_energy() / Hartree * HARTREE, abs=0.01)
     assert found.theory.startswith("GFN2-xTB (tblite ")
@@ -52,11 +55,11 @@ def test_what_was_computed_is_kept_and_what_does_not_converge_left_out() -> None
     positions = real_frames(0, 30).positions.copy()
     positions[4] = 0.0  # all atoms in one place
     level, calls = XTBLevel("gfn2-xtb"), []
-    found = level.frames(molecule("ethanol"), positions, lambda share, what="": calls.append(share))
+    found = labelled_frames(level, molecule("ethanol"), positions, lambda share, what="": calls.append(share))
     assert len(found) == 29
     assert calls == [25 / 30, 1.0]
-    with mock.patch.object(XTBLevel, "_labels", side_effect=AssertionError("computed again")):
-        again = level.frames(molecule("ethanol"), positions)
+    with mock.patch("hybridff.reference.labelled_frames.label_together", side_effect=AssertionError("computed again")):
+        again = labelled_frames(level, molecule("ethanol"), positions)
     np.testing.assert_array_equal(again.energies, found.energies)
 
 
@@ -65,7 +68,7 @@ def test_an_element_that_the_level_lacks_is_refused() -> None:
     ethanol = molecule("ethanol")
     plutonium = replace(ethanol, numbers=np.where(ethanol.numbers == 8, 94, ethanol.numbers))
     with pytest.raises(InputError, match="gfn2-xtb cannot compute ethanol: No support for elements with Z >86"):
-        XTBLevel("gfn2-xtb").frames(plutonium, real_frames(0, 2).positions)
+        labelled_frames(XTBLevel("gfn2-xtb"), plutonium, real_frames(0, 2).positions)
 
 
 def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

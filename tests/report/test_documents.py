@@ -29,9 +29,9 @@ NEAR_PAIRS, NO_GATE = FormOptions(form="near-pairs"), GateOptions(gate="none")
 
 
 @pytest.fixture(scope="module")
-def fitted(material, tmp_path_factory) -> FittedMolecule:
+def fitted(material) -> FittedMolecule:
     with pytest.MonkeyPatch.context() as patch, zero_charges():
-        patch.setenv("HYBRIDFF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
         data = read_data([material / "ethanol.npz"])
         (result,) = fit_data(data, FitJob(split=SplitOptions(train=30, validation=10), form=NEAR_PAIRS, gate=NO_GATE))
     return result

@@ -17,9 +17,9 @@ from hybridff.stability.gate import GateOptions
 
 
 @pytest.fixture(scope="module")
-def fitted(material, tmp_path_factory) -> FittedMolecule:
+def fitted(material) -> FittedMolecule:
     with pytest.MonkeyPatch.context() as patch, zero_charges():
-        patch.setenv("HYBRIDFF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
         data = read_data([material / "ethanol.npz"])
         split, gate = SplitOptions(train=30, validation=10), GateOptions(gate="none")
         (result,) = fit_data(data, FitJob(split=split, form=FormOptions(form="harmonic"), gate=gate))

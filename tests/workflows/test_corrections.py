@@ -11,13 +11,14 @@ from hybridff.workflows.evaluations import evaluate_model
 from hybridff.workflows.folder import read_posterior
 
 PLAIN = {"train": 40, "validation": 10, "form": "harmonic", "gate": "none", "report": "brief"}
-JOB = hf.CorrectionJob.of(correction=["all"], gate="none", report="brief", descriptor="distances")
+GIVEN = {"kernel_width": 0.4, "kernel_noise": 0.5}  # the search for them is tested in tests/hybrid
+JOB = hf.CorrectionJob.of(correction=["all"], gate="none", report="brief", descriptor="distances", **GIVEN)
 
 
 @pytest.fixture(scope="module")
 def corrected(material: Path, tmp_path_factory: pytest.TempPathFactory) -> CorrectionRun:
     with pytest.MonkeyPatch.context() as patch, zero_charges():
-        patch.setenv("HYBRIDFF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
         folder = tmp_path_factory.mktemp("models") / "plain"
         hf.fit_molecule(material / "ethanol.npz", hf.FitJob.of(**PLAIN)).write(folder)
         return correct_model(folder, material / "ethanol.npz", JOB)

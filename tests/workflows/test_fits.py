@@ -18,13 +18,16 @@ from hybridff.workflows.fits import FitRun, fit_molecule
 JOB = hf.FitJob.of(train=30, validation=10, gate="none", report="brief", keep_posterior=True)
 
 
-@pytest.fixture
-def found(workplace: Path) -> FitRun:
-    with zero_charges():
+@pytest.fixture(scope="module")
+def found(material: Path) -> FitRun:
+    """One fit for all tests; those that write have ``workplace`` beside it."""
+    with pytest.MonkeyPatch.context() as patch, zero_charges():
+        patch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
+        patch.chdir(material)
         return fit_molecule("ethanol.npz", JOB)
 
 
-def test_one_call_reads_checks_fits_and_evaluates(found: FitRun) -> None:
+def test_one_call_reads_checks_fits_and_evaluates(found: FitRun, workplace: Path) -> None:
     after, before = found.errors["test"].force_rmse, found.molecules[0].before["test"].force_rmse
     assert after is not None
     assert before is not None
@@ -39,7 +42,7 @@ def test_the_job_comes_back_from_the_provenance_of_the_model(found: FitRun) -> N
     assert again == replace(JOB, report=again.report, keep_posterior=False)
 
 
-def test_a_fit_is_written_whole_and_read_back(found: FitRun) -> None:
+def test_a_fit_is_written_whole_and_read_back(found: FitRun, workplace: Path) -> None:
     (document,) = found.write("out")
     names = {"model.json", "summary.md", "report.html", "parameters.csv", "timing.json", POSTERIOR}
     assert {path.name for path in Path("out").iterdir()} == names
@@ -50,7 +53,7 @@ def test_a_fit_is_written_whole_and_read_back(found: FitRun) -> None:
     assert "--out out" in document.html()
 
 
-def test_a_folder_that_exists_is_kept_unless_it_may_be_replaced(found: FitRun) -> None:
+def test_a_folder_that_exists_is_kept_unless_it_may_be_replaced(found: FitRun, workplace: Path) -> None:
     found.write("out")
     Path("out/notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="out"):
@@ -60,7 +63,7 @@ def test_a_folder_that_exists_is_kept_unless_it_may_be_replaced(found: FitRun) -
     assert not Path("out/notes.txt").exists()
 
 
-def test_a_report_does_not_need_a_folder(found: FitRun) -> None:
+def test_a_report_does_not_need_a_folder(found: FitRun, workplace: Path) -> None:
     (document,) = found.report()
     assert "Errors" in [section.title for section in document.sections]
     assert not Path("out").exists()
@@ -74,7 +77,7 @@ def test_a_notebook_shows_the_errors_without_a_page_around_them(found: FitRun) -
     assert not any(tag in shown for tag in ("<html", "<script", "<style"))
 
 
-def test_the_command_line_writes_the_same_model(found: FitRun) -> None:
+def test_the_command_line_writes_the_same_model(found: FitRun, workplace: Path) -> None:
     from hybridff.cli.app import app
 
     found.write("python")
