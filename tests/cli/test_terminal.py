@@ -26,3 +26,24 @@ def test_quick_work_shows_no_bar(monkeypatch):
     with terminal.progress("fit") as advance:
         advance(1.0)
     assert screen.getvalue() == ""
+
+
+class Full(io.StringIO):
+    """A file on a full disk."""
+
+    def flush(self) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_output_is_remembered_and_work_goes_on():
+    output = terminal.Output(file=Full())
+    output.print("one")
+    output.print("two")
+    assert output.lost == "no space left on device"
+
+
+def test_a_reader_that_has_seen_enough_ends_nothing():
+    output = terminal.Output(file=io.StringIO())
+    output.on_broken_pipe()
+    output.print("more")
+    assert output.lost is None
