@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Toml
 
-from hybridff.cli.terminal import console, error_console
+from hybridff.cli.terminal import error_console, output
 from hybridff.errors import HybridFFError, InputError
 from hybridff.foreign import read_toml
 
@@ -72,11 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app.meta(sys.argv[1:] if arguments is None else arguments)
-        if console.lost is not None:
-            raise InputError(
-                f"standard output cannot be written ({console.lost}); files that were asked for are there."
-            )
+        _run(sys.argv[1:] if arguments is None else arguments)
     except HybridFFError as error:
         _fail(str(error), 2)
     except CycloptsError as error:
@@ -85,6 +81,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt as error:
         number = error.args[0] if error.args else signal.SIGINT
         _fail("interrupted; nothing was written.", 128 + number)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    """Run a command, which ends the process; raises ``InputError`` where its output was lost."""
+    try:
+        app.meta(arguments)
+    except SystemExit as stop:
+        if stop.code or output.lost is None:
+            raise
+    if output.lost is not None:
+        raise InputError(f"standard output cannot be written ({output.lost}); files that were asked for are there.")
 
 
 def _interrupt(number: int, _: object) -> None:

@@ -1,13 +1,14 @@
 """What commands print."""
 
 import contextlib
+import io
 import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Protocol, cast
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -16,28 +17,56 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from hybridff.document.blocks import Document
 
 
-class Output(Console):
+class Output(io.TextIOBase):
     """Standard output that may be closed or full: work goes on without it, so that no result is lost."""
 
-    lost: str | None = None
-    """Why nothing can be written any more; None where it can, or where the reader has seen enough."""
+    closed_by: OSError | None = None
+    """Why nothing can be written any more."""
 
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Print, unless that is not possible any more."""
+    @property
+    def lost(self) -> str | None:
+        """Why a user has not seen everything; None where the reader itself has seen enough, as ``head`` has."""
+        error = self.closed_by
+        return None if error is None or isinstance(error, BrokenPipeError) else (error.strerror or str(error)).lower()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Encoding of standard output."""
+        return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        """Write, unless that is not possible any more."""
+        if self.closed_by is None and sys.stdout is not None:
+            with self._noticing():
+                sys.stdout.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, unless that is not possible any more."""
+        if self.closed_by is None and sys.stdout is not None:
+            with self._noticing():
+                sys.stdout.flush()
+
+    def isatty(self) -> bool:
+        """Whether standard output is a terminal."""
+        return sys.stdout is not None and sys.stdout.isatty()
+
+    def fileno(self) -> int:
+        """Descriptor of standard output."""
+        return sys.stdout.fileno()
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
         try:
-            super().print(*objects, **options)
+            yield
         except OSError as error:
-            self.lost = (error.strerror or str(error)).lower()
-            self.on_broken_pipe()
-
-    def on_broken_pipe(self) -> None:
-        """Write to nowhere from now on: ``head`` has closed the pipe, say."""
-        self.quiet = True
-        with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            self.closed_by = error
+            with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())  # what is left in its buffer goes there at the end
 
 
-console = Output()
+output = Output()
+console = Console(file=cast(IO[str], output))
 error_console = Console(stderr=True)
 
 

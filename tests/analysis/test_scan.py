@@ -158,3 +158,8 @@ def test_every_method_is_scanned_and_a_reference_comes_first() -> None:
     assert found.labels == ("C1-C2-O3-H9",)
     np.testing.assert_array_equal(found.scans["first"].energies, found.scans["second"].energies)
     assert seen == [(0.25, "first"), (0.5, "first"), (0.75, "second"), (1.0, "second")]
+
+
+def test_a_torsion_over_atoms_in_line_is_refused() -> None:
+    with pytest.raises(InputError, match=r"the torsion H4-C1-C2-C3 has no angle: C1-C2-C3 are in line"):
+        torsion_scans(molecule("propyne"), {"own": calculator()}, [(3, 0, 1, 2)], [np.radians([0.0, 60.0])])

@@ -324,3 +324,12 @@ def test_slips_in_reference_data_are_named(name):
     atomic = KCAL_MOL / HARTREE
     per_bohr = changed(frames, atomic, atomic * BOHR / ANGSTROM)
     assert "like Hartree and the forces like Hartree/bohr" in str(report_on(per_bohr, None).problem)
+
+
+def test_a_conversion_in_the_wrong_direction_is_named_with_its_factor():
+    right = hot_ethanol()
+    assert right.forces is not None
+    factor = (EV / KCAL_MOL) ** 2
+    units = FileUnits("angstrom", "ev", "ev", "angstrom")
+    twice = replace(right, energies=factor * right.energies, forces=factor * right.forces, file_units=units)
+    assert "531.8 = 23.06² times too large" in str(report_on(twice, None).problem)

@@ -142,3 +142,21 @@ def test_what_has_no_atom_types_is_refused_before_charges_are_calculated(monkeyp
     monkeypatch.setattr("hybridff.gaff.start.assign_charges", never)
     with pytest.raises(InputError, match="is B; GAFF has parameters for"):
         starting_parameters(Molecule.from_smiles("CB(O)O"), StartOptions())
+
+
+def test_charges_of_the_start_that_are_not_the_molecules_are_refused(written):
+    text = Path("acetaldehyde.prmtop").read_text(encoding="utf-8")
+    begin = text.index("\n", text.index("%FORMAT", text.index("%FLAG CHARGE"))) + 1
+    first = float(text[begin : begin + 16])
+    Path("plus.prmtop").write_text(f"{text[:begin]}{first + 18.2223:16.8E}{text[begin + 16 :]}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"plus\.prmtop: its charges add up to \+1\.000 e, but .* has a charge of \+0"):
+        starting_parameters(Molecule.from_smiles("CC=O"), StartOptions(start=Path("plus.prmtop")))
+
+
+def test_pairs_of_another_rule_are_refused_with_the_file(written):
+    text = Path("acetaldehyde.prmtop").read_text(encoding="utf-8")
+    begin = text.index("\n", text.index("%FORMAT", text.index("%FLAG LENNARD_JONES_ACOEF"))) + 17
+    changed = 1.5 * float(text[begin : begin + 16]) + 1.0
+    Path("other.prmtop").write_text(f"{text[:begin]}{changed:16.8E}{text[begin + 16 :]}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"other\.prmtop: its Lennard-Jones pairs do not follow the Lorentz-Berthelot"):
+        starting_parameters(Molecule.from_smiles("CC=O"), StartOptions(start=Path("other.prmtop")))

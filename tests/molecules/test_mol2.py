@@ -6,6 +6,7 @@ import pytest
 from rdkit import Chem
 
 from hybridff.errors import InputError
+from hybridff.gaff.charges import read_charges
 from hybridff.molecules.mol2 import GAFF_TYPES, atom_rows, gaff_element
 from hybridff.molecules.molecule import Molecule
 
@@ -242,3 +243,45 @@ def test_rows_of_atoms_are_those_of_the_first_section_without_comments():
 def test_a_section_may_be_empty_or_missing():
     assert atom_rows("@<TRIPOS>MOLECULE\nwater\n@<TRIPOS>ATOM\n@<TRIPOS>BOND\n1 1 2 1\n") == []
     assert atom_rows("nonsense\n") is None
+
+
+OWN = (Path(__file__).parents[1] / "fuzz" / "seeds" / "ethanol.mol2").read_text(encoding="utf-8")
+"""Ethanol with types of GAFF and charges."""
+TYPES = ("c3", "c3", "oh", "hc", "hc", "hc", "h1", "h1", "ho")
+
+
+def with_types(types: list[str]) -> str:
+    lines = OWN.splitlines()
+    begin = lines.index("@<TRIPOS>ATOM") + 1
+    for row, (old, new) in enumerate(zip(TYPES, types, strict=True)):
+        lines[begin + row] = lines[begin + row].replace(f" {old} ", f" {new} ")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        [f"opls_{number}" for number in (135, 157, 154, 140, 140, 140, 156, 156, 155)],
+        ["CT", "CT", "OH", "HC", "HC", "HC", "H1", "H1", "HO"],
+        [f"a{number}" for number in range(9)],
+    ],
+    ids=["OPLS", "AMBER", "numbered"],
+)
+def test_types_of_other_force_fields_leave_the_element_to_the_name(types: list[str], tmp_path: Path):
+    (tmp_path / "a.mol2").write_text(with_types(types), encoding="utf-8")
+    assert Molecule.read(tmp_path / "a.mol2").symbols == ("C", "C", "O", *"HHHHHH")
+    charges = read_charges(tmp_path / "a.mol2", Molecule.read(tmp_path / "a.mol2"))
+    assert charges.tolist() == pytest.approx([-0.15, 0.14, -0.6, *[0.045] * 5, 0.385], abs=1e-9)
+
+
+def test_a_metal_is_named(tmp_path: Path):
+    (tmp_path / "a.mol2").write_text(OWN.replace(" O3 ", " FE ").replace(" oh ", " Fe "), encoding="utf-8")
+    with pytest.raises(InputError, match="atom 3 is Fe, whose charge a MOL2 file does not tell"):
+        Molecule.read(tmp_path / "a.mol2")
+
+
+def test_charges_of_a_molecule_with_other_bonds_are_refused(tmp_path: Path):
+    (tmp_path / "a.mol2").write_text(OWN.replace(" 1 2 1\n", " 1 3 1\n", 1), encoding="utf-8")
+    (tmp_path / "b.mol2").write_text(OWN, encoding="utf-8")
+    with pytest.raises(InputError, match="are bonded in it but not in"):
+        read_charges(tmp_path / "a.mol2", Molecule.read(tmp_path / "b.mol2"))
