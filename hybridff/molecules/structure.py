@@ -17,6 +17,8 @@ SHORTEST_BOND, LONGEST_BOND = 0.6, 1.45
 CLOSEST: Final = 0.75
 """Distance of atoms without a bond over the sum of their covalent radii; 1.2 in bicyclopentane and hydrogen bonds."""
 _ONE_PLACE = 0.1
+_ALWAYS_FLAT = 3
+"""Atoms that lie in one plane wherever they are."""
 _FLAT = 1e-4
 """Largest distance from a plane of the atoms of a drawing [nm]."""
 _SLIPS: Final = {"nm": ANGSTROM, "bohr": ANGSTROM / BOHR, "pm": 100.0}
@@ -42,14 +44,14 @@ def checked_positions(
 ) -> Float[np.ndarray, "atoms 3"] | None:
     """The positions [nm], or None where they are a drawing in the plane; raises ``InputError`` as ``check_structure``.
 
-    A drawing has an atom with four neighbours, or bonds that are none in space.
+    A drawing has an atom with four neighbours, or more than three atoms and bonds that are none in space.
     """
     if is_drawing(bonds, positions):
         return None
     try:
         check_structure(numbers, bonds, positions, labels, where)
     except InputError:
-        if _flat(positions):
+        if len(numbers) > _ALWAYS_FLAT and _flat(positions):
             return None
         raise
     return positions

@@ -67,6 +67,15 @@ def test_a_structure_that_is_not_the_molecules_is_refused_with_the_likely_cause(
     assert sentence.split(" of their")[-1] in str(caught.value)
 
 
+def test_three_atoms_are_no_drawing_though_they_lie_in_a_plane() -> None:
+    water = Molecule.from_smiles("O", "water").with_embedded_positions(seed=1).to_rdkit()
+    places = water.GetConformer().GetPositions()
+    places[2] += [0, 0, 30]
+    water.GetConformer().SetPositions(np.ascontiguousarray(places))
+    with pytest.raises(InputError, match="so one atom is far away"):
+        Molecule.from_rdkit(water)
+
+
 def test_a_drawing_whose_header_says_3d_has_no_positions_and_keeps_its_wedges(tmp_path: Path):
     drawn = Chem.AddHs(Chem.MolFromSmiles("C[C@H](N)O"))
     Chem.rdDepictor.Compute2DCoords(drawn)
