@@ -805,7 +805,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "TOML with an unknown command",
         f"--config bad.toml fit ethanol.npz {FIT}",
-        "bad.toml: [fitt] is no command; known are parametrize, fit, correct, evaluate",
+        "bad.toml: [fitt] is no command; known are parametrize, fit, label, correct, evaluate",
         text("bad.toml", "[fitt]\ntrain = 20\n"),
     ),
     BadInput(
@@ -1304,8 +1304,8 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "pre-training by what there is not",
         "fit ethanol.npz --pretrain gfn3-xtb --charges charges.txt --out out",
-        "option pretrain is gfn3-xtb, which is neither a file nor a folder; give none, auto, gfn2-xtb, gfn1-xtb, a "
-        "file of frames, or the folder of a model",
+        "option pretrain is gfn3-xtb, which is neither a file nor a folder; give none, auto, gfn2-xtb, gfn1-xtb, "
+        "another level of theory, a file of frames, or the folder of a model",
     ),
     BadInput(
         "pre-training of a form that is not linear",

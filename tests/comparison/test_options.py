@@ -58,7 +58,7 @@ def test_what_a_file_cannot_say_is_refused(text: str, sentence: str, tmp_path: P
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.toml is no TOML file"):
+    with pytest.raises(InputError, match=r"none\.toml: there is no such file"):
         read_options(tmp_path / "none.toml", METHODS)
 
 

@@ -44,7 +44,7 @@ def fitted(seed: int) -> tuple[ForceField, FitResult]:
 def test_deviations_are_those_of_the_covariance_by_torchs_own_gradients() -> None:
     start = class2("propyne")
     frames = data(moved(start, 0.2), 10, energy=1.0, force=30.0)
-    result = fit_linear([(start, frames)], FitOptions())
+    result = fit_linear([(start, frames)], FitOptions(prior_scale=1.0))
     (found,) = result.posteriors
     x = Frames(frames.numbers, distorted("propyne", 4, seed=5), np.zeros(4), np.zeros((4, 7, 3)))
     own = start.parameter_table.prior_widths[found.fitted]
@@ -124,7 +124,8 @@ def test_validation_frames_calibrate_a_fit() -> None:
     start = class2("propyne")
     truth = moved(start, 0.2)
     train, validation = data(truth, 20, energy=1.0, force=30.0), data(truth, 10, seed=8, force=300.0)
-    plain, judged = (fit_linear([(start, train)], FitOptions(), v) for v in ((), [validation]))
+    options = FitOptions(prior_scale=1.0)
+    plain, judged = (fit_linear([(start, train)], options, v) for v in ((), [validation]))
     assert plain.posteriors[0].scale == 1.0
     expected = plain.posteriors[0].calibrated(plain.force_field, validation).scale
     assert judged.posteriors[0].scale == pytest.approx(expected, rel=1e-12)
