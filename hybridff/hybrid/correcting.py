@@ -17,6 +17,7 @@ from hybridff.hybrid.optimum import BestHyperparameters, optimise
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.result import Corrected
 from hybridff.hybrid.solution import solve, without_kernels
+from hybridff.hybrid.trained import PrecisionError
 from hybridff.progress import Progress, Say, quiet, silent
 from hybridff.stability.gate import GateOptions, StabilityOptions, StabilityReport, check_stability
 
@@ -76,21 +77,28 @@ def correct_stable(
 def stable(optimum: BestHyperparameters, gate: GateOptions | None, say: Say = quiet) -> Corrected:
     """Train kernels whose hyperparameters are known, with more noise until the stability gate is passed."""
     stability, task = (gate or GateOptions()).stability, optimum.material.task
-    report = None
+    report: StabilityReport | None = None
+    remarks: tuple[str, ...] = ()
     for factor in _NOISIER:
         say("kernels: training …")
-        solution = solve(optimum, factor)
-        found, optimum = solution.corrected, solution.optimum
+        try:
+            solution = solve(optimum, factor)
+        except PrecisionError:
+            if factor == _NOISIER[-1]:
+                raise
+            remarks = ("Double precision failed with less noise than these kernels take.",)
+            continue
+        found, optimum = replace(solution.corrected, remarks=(*solution.corrected.remarks, *remarks)), solution.optimum
         if stability is None or not any(found.n_points):
             return found
         say("stability gate …")
         failed, report = report is not None, _verdict(optimum, found.force_field, stability)
         if not len(found.force_field.table.products):
             fault = () if report.passed else (f"They did not pass the stability gate: {report.failures[0].message}",)
-            return replace(found, report=report, remarks=fault)
+            return replace(found, report=report, remarks=(*fault, *remarks))
         if report.passed:
             remark = f"The plain correction did not pass the stability gate; this one takes {factor:g} times the noise."
-            return replace(found, report=report, remarks=(remark,) if failed else ())
+            return replace(found, report=report, remarks=(remark, *remarks) if failed else remarks)
         say(f"not stable; training again: {report.failures[0].message}")
     assert report is not None
     assert stability is not None

@@ -15,6 +15,10 @@ _OUT = 1e-3
 """How far a coefficient may be moved back into its bounds, in units of its prior deviation."""
 
 
+class PrecisionError(InputError):
+    """Double precision fails for kernels with so little noise."""
+
+
 @dataclass(frozen=True, eq=False)
 class TrainedKernels:
     """What a training came to."""
@@ -29,10 +33,10 @@ class TrainedKernels:
     def hybrid(self) -> ForceField:
         """The force field with kernels.
 
-        Raises ``InputError`` where double precision fails.
+        Raises ``PrecisionError`` where double precision fails.
         """
         if self.force_field is None:
-            raise InputError(self.failure)
+            raise PrecisionError(self.failure)
         return self.force_field
 
 

@@ -19,7 +19,7 @@ from models import corrected, distorted, force_field
 from hybridff import Frames, evaluate, to_openmm
 from hybridff.corrections.hyperparameters import Hyperparameters
 from hybridff.corrections.term import KernelTerm
-from hybridff.errors import FitError
+from hybridff.errors import FitError, InputError
 from hybridff.export.hot_geometries import hot_geometries
 from hybridff.fitting.conformers import ConformerEnergies, UnseenConformers
 from hybridff.frames.accuracy import predict, what_is_left
@@ -32,8 +32,9 @@ from hybridff.hybrid.optimum import optimise
 from hybridff.hybrid.options import CorrectionOptions
 from hybridff.hybrid.result import Corrected
 from hybridff.hybrid.scoring import Scored, scored
-from hybridff.hybrid.solution import solve
+from hybridff.hybrid.solution import Solution, solve
 from hybridff.hybrid.solver import Solver
+from hybridff.hybrid.trained import PrecisionError
 from hybridff.hybrid.training import TrainingData
 from hybridff.hybrid.validation import Validation
 from hybridff.stability.gate import Finding, GateOptions, StabilityOptions, StabilityReport
@@ -111,6 +112,26 @@ def test_a_kernel_that_does_not_help_on_the_validation_frames_is_switched_off() 
     found = correct(force_field("ethanol"), spring_frames(40), validation_frames(-800.0), [ATOMS])
     assert found.force_field.corrections == ()
     assert "switched off" in found.sentences()[-1]
+
+
+def test_kernels_take_more_noise_where_double_precision_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    noises: list[float] = []
+
+    def failing(best: optimum.BestHyperparameters, noise: float) -> Solution:
+        noises.append(noise)
+        if noise < lowest:
+            raise PrecisionError("the kernels' noise is too small")
+        return solve(best, noise)
+
+    monkeypatch.setattr("hybridff.hybrid.correcting.solve", failing)
+    lowest = 3.0
+    found = correct_stable(spring_task(30), GateOptions(gate="none"))
+    assert noises == [1.0, 3.0]
+    assert found.n_points == (30,)
+    assert found.sentences()[-1] == "Double precision failed with less noise than these kernels take."
+    lowest = 100.0
+    with pytest.raises(InputError, match="noise is too small"):
+        correct_stable(spring_task(30), GateOptions(gate="none"))
 
 
 def test_a_correction_is_deterministic() -> None:
