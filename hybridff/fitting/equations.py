@@ -179,7 +179,7 @@ def normal_equations(
     weights, energies will be once they are centred.
     """
     assert frames.forces is not None
-    roots = None if frames.weights is None else np.sqrt(frames.weights)
+    roots = frames.roots_of_weights
     forces = frames.forces if roots is None else frames.forces * roots[:, None, None]
     design = DesignMatrix.of(table, n_columns, values)
     matrix, vector = np.zeros((n_columns, n_columns)), np.zeros(n_columns)

@@ -159,9 +159,9 @@ def _frame_rows(
     table = move_columns(force_field.table, problem, problem.positions[molecule])
     design = DesignMatrix.of(table, len(start), force_field.parameter_table.values)
     found = design.at(frames.positions)
-    roots = np.ones(len(frames)) if frames.weights is None else np.sqrt(frames.weights)
-    columns, targets = found.force * roots[:, None], frames.forces * roots[:, None, None]
+    columns, targets, roots = found.force, frames.forces, frames.roots_of_weights
+    if roots is not None:
+        columns, targets = columns * roots[:, None], targets * roots[:, None, None]
     forces = EnergyRows(columns.reshape(len(start), -1), targets.ravel()).from_start(start)
-    weighed = None if frames.weights is None else roots
-    energies, _ = EnergyRows(found.energy, frames.energies, weighed).from_start(start).centred()
+    energies, _ = EnergyRows(found.energy, frames.energies, roots).from_start(start).centred()
     return forces, energies

@@ -44,17 +44,7 @@ def fit_linear(
     system = pruned_system(pairs, options, progress)
     options, left_out = with_best_scale(system, options)
     found = estimate(system, learnt_hyperparameters(system, options), options)
-    return with_left_out(linear_result(system, found, options, validation, perf_counter() - begin), left_out)
-
-
-def with_left_out(result: FitResult, left_out: LeftOut | None) -> FitResult:
-    """A result with what is known of frames that were left out; it scales deviations that nothing else has."""
-    if left_out is None:
-        return result
-    posteriors = tuple(
-        replace(own, scale=left_out.calibration) if own.scale == 1.0 else own for own in result.posteriors
-    )
-    return replace(result, left_out=left_out.force_error, posteriors=posteriors)
+    return linear_result(system, found, options, validation, perf_counter() - begin, left_out)
 
 
 def with_best_scale(system: LinearSystem, options: FitOptions) -> tuple[FitOptions, LeftOut | None]:
@@ -103,9 +93,14 @@ def estimate(
 
 
 def linear_result(
-    system: LinearSystem, found: Estimate, options: FitOptions, validation: Sequence[Frames], seconds: float
+    system: LinearSystem,
+    found: Estimate,
+    options: FitOptions,
+    validation: Sequence[Frames],
+    seconds: float,
+    left_out: LeftOut | None = None,
 ) -> FitResult:
-    """What an estimate says, its predicted deviations calibrated by ``validation`` frames where there are any."""
+    """What an estimate says, its predicted deviations calibrated by ``validation`` frames or those ``left_out``."""
     problem, noise = system.problem, found.hyperparameters.noise
     force_fields = problem.force_fields(found.moves)
     root = found.covariance.root()
@@ -117,6 +112,8 @@ def linear_result(
             posterior.calibrated(force_field, frames)
             for posterior, force_field, frames in zip(found_posteriors, force_fields, validation, strict=True)
         )
+    elif left_out is not None:
+        found_posteriors = tuple(replace(posterior, scale=left_out.calibration) for posterior in found_posteriors)
     nothing = np.zeros(len(problem.fitted))
     return FitResult(
         force_fields=force_fields,
@@ -136,6 +133,7 @@ def linear_result(
         seconds=seconds,
         posteriors=found_posteriors,
         unseen=tuple(unseen.sentence() for unseen in problem.unseen),
+        left_out=None if left_out is None else left_out.force_error,
     )
 
 

@@ -8,7 +8,7 @@ from hybridff.fitting.equations import NormalEquations
 from hybridff.fitting.estimate import Estimate
 from hybridff.fitting.evidence import learn_noise
 from hybridff.fitting.fits import check_request, fit_together, is_linear
-from hybridff.fitting.linear_fit import estimate, learnt_hyperparameters, linear_result, with_best_scale, with_left_out
+from hybridff.fitting.linear_fit import estimate, learnt_hyperparameters, linear_result, with_best_scale
 from hybridff.fitting.linear_problem import LinearProblem, data_equations
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.pruning import pruned_system
@@ -110,7 +110,7 @@ def _attempts(
     own = options.prior_scale or 1.0
 
     def result(found: Estimate) -> FitResult:
-        return with_left_out(linear_result(system, found, options, validation, perf_counter() - begin), left_out)
+        return linear_result(system, found, options, validation, perf_counter() - begin, left_out)
 
     yield "as wanted", result(estimate(system, learnt_hyperparameters(system, options), options))
     for factor in _GENTLE:

@@ -35,7 +35,7 @@ def read_ase(path: Path, wanted: WantedUnits) -> Frames:
         raise InputError(f"{path}: ASE converts this kind of file to eV and Å itself; leave the unit options out.")
     else:
         units = WantedUnits(None, None, None).units(*_ASE_UNITS)
-    images = _ase_images(path)
+    images = ase_images(path)
     numbers = images[0].numbers
     for frame, image in enumerate(images):
         _check_same_atoms(path, frame, numbers, image.numbers)
@@ -58,7 +58,8 @@ def read_ase(path: Path, wanted: WantedUnits) -> Frames:
     )
 
 
-def _ase_images(path: Path) -> list[Any]:
+def ase_images(path: Path) -> list[Any]:
+    """The frames of a file as ASE reads them, at least one; raises ``InputError`` where it is none of ASE's."""
     check_file(path)
     kind = "extxyz" if path.suffix.lower() in _XYZ else None
     if kind:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from hybridff.errors import InputError
 from hybridff.frames.consistency import Consistency, check_consistency
-from hybridff.frames.contradictions import contradiction
+from hybridff.frames.contradictions import contradiction, first_numbers
 from hybridff.frames.dataset import Frames
 from hybridff.frames.renumbering import Renumbering, renumberings
 from hybridff.molecules.graph import bond_counts
@@ -366,6 +366,4 @@ def _count(number: int) -> str:
 
 
 def _frames(rows: Sequence[int]) -> str:
-    numbers = ", ".join(str(row + 1) for row in rows[:8])
-    more = ", ..." if len(rows) > 8 else ""
-    return f"{_count(len(rows))} ({numbers}{more})"
+    return f"{_count(len(rows))} ({first_numbers(rows)})"

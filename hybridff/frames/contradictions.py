@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from hybridff.frames.dataset import Frames
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
@@ -145,7 +145,11 @@ def _along_bonds(
     return np.array(stretches).reshape(shape).T, np.array(pulls).reshape(shape).T
 
 
-def named(rows: Sequence[int] | Int[np.ndarray, " rows"] | Bool[np.ndarray, " rows"]) -> str:
+def named(rows: Int[np.ndarray, " rows"]) -> str:
     """Frames by their numbers, from 1."""
-    numbers = ", ".join(str(int(row) + 1) for row in rows[:8])
-    return f"frame{'s' if len(rows) > 1 else ''} {numbers}{', ...' if len(rows) > 8 else ''}"
+    return f"frame{'s' if len(rows) > 1 else ''} {first_numbers(rows.tolist())}"
+
+
+def first_numbers(rows: Sequence[int]) -> str:
+    """Numbers of the first of some rows, from 1."""
+    return ", ".join([*(str(row + 1) for row in rows[:8]), *(["..."] if len(rows) > 8 else [])])

@@ -48,6 +48,11 @@ class Frames:
     notes: tuple[str, ...] = ()
     """What its reader has to say about the file, in sentences."""
 
+    @property
+    def roots_of_weights(self) -> Float[np.ndarray, " frames"] | None:
+        """What residuals are multiplied by where they are squared; None for all alike."""
+        return None if self.weights is None else np.sqrt(self.weights)
+
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.energies)

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import ase.io
 import numpy as np
 from jaxtyping import Float, Int
 from rdkit import Chem
 
 from hybridff.errors import InputError
+from hybridff.foreign import LARGEST_STRUCTURE, check_file, reading
+from hybridff.frames.ase_files import ase_images
 from hybridff.frames.file_units import unit_name
 from hybridff.frames.npz_files import read_npz_geometries
 from hybridff.molecules.molecule import Molecule, check_same_elements
@@ -50,10 +50,6 @@ def read_geometries(paths: Sequence[str | Path], length_unit: str | None = None)
 
 
 def _read_one(path: Path, unit: str | None) -> Geometries:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give the file of geometries itself.")
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file.")
     if path.suffix.lower() == ".npz":
         numbers, positions, name, smiles = read_npz_geometries(path, unit)
         molecule = Molecule.from_smiles(smiles, name) if ":" in smiles else None
@@ -62,19 +58,17 @@ def _read_one(path: Path, unit: str | None) -> Geometries:
         return Geometries(numbers, positions, name, molecule)
     if path.suffix.lower() in (".sdf", ".mol"):
         return _read_sdf(path)
-    try:
-        images: Any = ase.io.read(path, index=":")
-    except Exception as error:  # noqa: BLE001 (the readers of a hundred formats raise whatever a wrong line leads to)
-        raise InputError(f"{path}: ASE cannot read this file ({type(error).__name__}: {error}).") from None
-    if not images or any(not np.array_equal(image.numbers, images[0].numbers) for image in images):
-        raise InputError(f"{path} holds no frame, or frames of different atoms; write one molecule in one order.")
+    images = ase_images(path)
+    if any(not np.array_equal(image.numbers, images[0].numbers) for image in images):
+        raise InputError(f"{path} holds frames of different atoms; write one molecule in one order.")
     positions = np.array([image.positions for image in images], dtype=float)
     return Geometries(images[0].numbers.astype(int), positions * LENGTHS[unit or "angstrom"], path.stem)
 
 
 def _read_sdf(path: Path) -> Geometries:
     """Conformers of one molecule, as records of an SDF file."""
-    with rdkit_messages():
+    check_file(path, LARGEST_STRUCTURE)
+    with reading(path, "an SDF file", "write it again"), rdkit_messages():
         records = list(Chem.SDMolSupplier(str(path), removeHs=False))
     if not records or any(record is None or not record.GetNumConformers() for record in records):
         raise InputError(f"{path}: a record of the SDF file cannot be read or has no positions; write it again.")

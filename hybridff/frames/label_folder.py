@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hybridff.errors import InputError
+from hybridff.foreign import read_json
 from hybridff.frames.dataset import Frames, joined
 from hybridff.frames.file_units import WantedUnits
 from hybridff.frames.npz_files import read_npz
@@ -34,6 +35,8 @@ _SAME_PLACE = 1e-8
 """Positions that differ by less have the same key [nm]."""
 _LEFT_OVER = 3600.0
 """Age of a hidden file that nobody writes any more [s]."""
+_LARGEST = 2**24
+"""Size of a JSON file of a folder, at most [bytes]."""
 _NO_UNITS = WantedUnits(None, None, None)
 
 
@@ -91,12 +94,12 @@ class LabelFolder:
     def read(cls, path: Path) -> "LabelFolder":
         """The folder at a path; raises ``InputError`` where there is none."""
         try:
-            found = json.loads((path / CONTENTS).read_text(encoding="utf-8"))
+            found = _content(path / CONTENTS)
             if found.pop("format") != _FORMAT:
                 raise InputError(f"{path / CONTENTS} is of another version of hybridff; make the labels again.")
             found["numbers"] = tuple(found["numbers"])
             return cls(path, Contents(**found))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path} is no folder of labels ({error}); give one that hybridff label wrote.") from None
 
     def key(self, positions: Float[np.ndarray, "atoms 3"]) -> str:
@@ -148,9 +151,8 @@ class LabelFolder:
     def reasons(self, key: str) -> tuple[str, ...]:
         """Why a frame has no label, attempt by attempt."""
         try:
-            found = json.loads((self.path / f"{key}{_FAILURE}").read_text(encoding="utf-8"))
-            return tuple(map(str, found["reasons"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            return tuple(map(str, _content(self.path / f"{key}{_FAILURE}")["reasons"]))
+        except (ValueError, KeyError, TypeError):
             return ("unknown",)
 
     def forget_failure(self, key: str) -> None:
@@ -167,6 +169,14 @@ class LabelFolder:
     def label_files(self) -> tuple[Path, ...]:
         """The labels in the order of their keys."""
         return tuple(self.path / f"{key}{_LABEL}" for key in sorted(self.done()[0]))
+
+
+def _content(path: Path) -> Any:
+    """What a JSON file of a folder says; raises ``ValueError`` for one that cannot be read."""
+    try:
+        return read_json(path, "a file of a folder of labels", "run hybridff label again", largest=_LARGEST)
+    except InputError as error:
+        raise ValueError(str(error).rstrip(".")) from None
 
 
 def is_label_folder(path: Path) -> bool:

@@ -22,10 +22,11 @@ def check_kernels(
 
     Raises ``FitError`` and ``InputError`` as ``check_correctable`` does, or ``check_enough`` without validation frames.
     """
-    check_trainable(name, train, validation, atoms)
     if len(validation):
         check_correctable(name, train, validation, atoms)
-    elif not taught:
+        return
+    check_trainable(name, train, validation, atoms)
+    if not taught:
         check_enough(name, len(train))
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from models import distorted
+from models import corrected, distorted, force_field
 from synthetic import class2, data, moved
 from systems import system_of
 
@@ -112,3 +112,13 @@ def test_a_system_knows_the_conformers_that_its_frames_do_not_show() -> None:
     again = linear_system(fewer.problem, [frames for _, frames in fewer.problem.pairs])
     np.testing.assert_allclose(fewer.data.force.matrix, again.data.force.matrix, rtol=1e-9, atol=1e-3)
     assert data_equations(fewer.problem, [system.problem.pairs[0][1]]).n_forces == system.data.n_forces
+
+
+def test_wanted_energies_of_conformers_are_those_of_terms_and_kernels_together() -> None:
+    hybrid = corrected(force_field("ethanol", form="class2"))
+    x, references = distorted("ethanol", 3, seed=1), distorted("ethanol", 4, seed=2)
+    problem = LinearProblem.of([(hybrid, data(hybrid, 2))], [])
+    wanted = np.array([1.0, 20.0, 300.0])
+    rows = conformer_rows(problem, [ConformerEnergies(x, references, wanted)])
+    above = predict(hybrid, x)[0] - predict(hybrid, references)[0].mean()
+    np.testing.assert_allclose(rows.targets, (wanted - above) / DEVIATION, rtol=0, atol=1e-9)

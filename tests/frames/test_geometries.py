@@ -59,10 +59,12 @@ def test_other_molecules_and_missing_files_are_refused() -> None:
     ase.io.write("a.xyz", ase.Atoms("OHH", np.eye(3)))
     ase.io.write("b.xyz", ase.Atoms("HOH", np.eye(3)))
     Path("c.xyz").write_text("nothing", encoding="utf-8")
+    Path("huge.xyz").write_text("1000000000000\n\nH 0 0 0\n", encoding="utf-8")
     for files, sentence in [
         (["a.xyz", "b.xyz"], "b.xyz holds other atoms"),
         (["none.xyz"], "there is no such file"),
-        (["c.xyz"], "ASE cannot read this file"),
+        (["c.xyz"], "'nothing' stands where frame 1 should begin with its number of atoms"),
+        (["huge.xyz"], "frame 1 is to have 1e\\+12 atoms"),
         (["."], "is a folder"),
         ([], "no file of geometries"),
     ]:

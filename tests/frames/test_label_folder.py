@@ -45,6 +45,9 @@ def test_labels_are_read_as_frames(tmp_path: Path) -> None:
     assert found.smiles == ETHANOL.smiles
     assert (found.name, found.theory) == ("ethanol", "Some level (version 1)")
     assert folder.reasons("failed") == ("why",)
+    (folder.path / "odd.failed.json").write_text("[" * 100_000, encoding="utf-8")
+    assert folder.reasons("odd") == ("unknown",)
+    (folder.path / "odd.failed.json").unlink()
     keys, failed = folder.done()
     assert (len(keys), failed) == (4, {"failed"})
 
