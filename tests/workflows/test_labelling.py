@@ -1,6 +1,5 @@
 """Labels by processes and clusters; the level is a calculator that writes down what it is asked."""
 
-import glob
 import json
 import os
 import re
@@ -72,9 +71,9 @@ def asked() -> list[str]:
     return [line.split()[0] for line in Path("asked").read_text(encoding="utf-8").splitlines()]
 
 
-def finished(folder: str = "out") -> list[str]:
+def finished(folder: str = "out") -> list[Path]:
     """Files of labels that are whole; the hidden ones are being written."""
-    return glob.glob(f"{folder}/*.npz")
+    return [path for path in Path(folder).glob("*.npz") if not path.name.startswith(".")]
 
 
 def owners(folder: str = "out") -> list[int]:
