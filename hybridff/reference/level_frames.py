@@ -1,7 +1,8 @@
 """Frames of a molecule at a level that is cheap enough for hundreds of them: what a fit may be pre-trained on.
 
-The geometries are those of the reference data and of dynamics around them, as hot as these are, conformers of RDKit,
-and dynamics at several temperatures: first with stock GAFF, then with small fits to what the level says of all these.
+The geometries are those of the reference data and of dynamics around them, as hot as these are, conformers of RDKit
+and others at angles of rotors that none of these shows, and dynamics at several temperatures: first with stock GAFF,
+then with small fits to what the level says of all these.
 
 Class II does not describe all of them equally well, and what the reference data are to change has to be right where
 these are: a frame counts the less the more a small fit to the level's frames around the reference data leaves of it.
@@ -16,6 +17,7 @@ from jaxtyping import Bool, Float
 
 from hybridff.errors import FitError
 from hybridff.export.hot_geometries import hot_geometries
+from hybridff.fitting.conformers import find_unseen_conformers
 from hybridff.fitting.fits import fit
 from hybridff.fitting.options import FitOptions
 from hybridff.frames.accuracy import what_is_left
@@ -29,8 +31,9 @@ from hybridff.reference.labelled_frames import labelled_frames
 from hybridff.reference.level import Level
 from hybridff.units import BOLTZMANN
 
-_GIVEN, _CONFORMERS, _BY_STOCK = 100, 40, 60
-"""Most geometries that are given, conformers of RDKit, and geometries of dynamics with stock GAFF at ``_MILD``."""
+_GIVEN, _CONFORMERS, _TURNED, _BY_STOCK = 100, 40, 40, 60
+"""Most geometries that are given, conformers of RDKit, others at angles of rotors that none of these shows, relaxed by
+stock GAFF, and geometries of its dynamics at ``_MILD``."""
 _NEAR, _FIRST_NEAR = 0.5, 0.15
 """Shares of all frames that dynamics around the given geometries makes: with the second fit, and with the first."""
 _COLDEST, _HOTTEST = 200.0, 1000.0
@@ -71,8 +74,11 @@ def level_frames(sampling: LevelSampling, level: Level, say: Say = quiet, progre
     """
     molecule, seed, given = sampling.molecule, sampling.seed, sampling.given.positions
     say(f"{molecule.name}: frames of {level.theory} …")
-    given = given[np.random.default_rng(seed).permutation(len(given))[:_GIVEN]]
+    random = np.random.default_rng(seed)
+    given = given[random.permutation(len(given))[:_GIVEN]]
     starts = np.concatenate([given, embedded_conformers(molecule, _CONFORMERS, seed)])
+    turned = find_unseen_conformers(sampling.stock, starts).conformers
+    starts = np.concatenate([starts, turned[random.permutation(len(turned))[:_TURNED]]])
     mild = hot_geometries(sampling.stock, starts, _BY_STOCK, _MILD, seed)
     first = labelled_frames(
         level, molecule, _sound(molecule, np.concatenate([starts, mild])), part(progress, 0.0, 0.25)

@@ -1,12 +1,14 @@
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from models import distorted, force_field
 
 from hybridff.errors import FitError
+from hybridff.fitting.conformers import unseen_angles
 from hybridff.frames.accuracy import predict
 from hybridff.frames.checks import bond_changes
 from hybridff.frames.dataset import Frames
@@ -64,9 +66,30 @@ def test_frames_are_the_given_ones_conformers_and_hotter_ones_with_all_bonds() -
     np.testing.assert_array_equal(again.positions, found.positions)
 
 
+def test_angles_of_rotors_that_no_data_and_no_conformer_show_are_among_the_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "hybridff.reference.level_frames.embedded_conformers", lambda molecule, wanted, seed: np.zeros((0, 9, 3))
+    )
+    monkeypatch.setattr(
+        "hybridff.reference.level_frames.hot_geometries", lambda model, starts, wanted, *_: starts[:wanted]
+    )
+    given = distorted("ethanol", 20, width=0.002)
+    missing = unseen_angles(force_field("ethanol").molecule, given)
+    assert missing
+    found = level_frames(sampling(given, 100), StockLevel())
+    left = unseen_angles(force_field("ethanol").molecule, found.positions)
+    assert sum(map(len, left.values())) < 0.3 * sum(map(len, missing.values()))
+
+
 def test_geometries_without_the_bonds_of_the_molecule_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "hybridff.reference.level_frames.embedded_conformers", lambda molecule, wanted, seed: np.zeros((0, 9, 3))
+    )
+    monkeypatch.setattr(
+        "hybridff.reference.level_frames.find_unseen_conformers",
+        lambda start, frames: SimpleNamespace(conformers=frames[:0]),
     )
     monkeypatch.setattr("hybridff.reference.level_frames.hot_geometries", lambda *options: 2 * distorted("ethanol", 40))
     with pytest.raises(FitError, match="only 0 geometries of ethanol have the bonds"):
