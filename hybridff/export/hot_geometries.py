@@ -1,7 +1,7 @@
 """Geometries of Langevin dynamics: of any System from any starts, and of hot dynamics with a force field."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import openmm
@@ -47,7 +47,7 @@ class BrokenRun:
 
     reason: str
     """The reason in words."""
-    failure: openmm.OpenMMException | None = None
+    failure: Exception | None = None
     """What a program that OpenMM calls has failed with; None where numbers are no longer finite."""
 
 
@@ -65,21 +65,35 @@ def walked(
     integrator = langevin(walk.temperature, walk.friction, walk.step, walk.seed)
     context = new_context(system, integrator)
     for run, (start, count) in enumerate(zip(starts, counts, strict=True)):
-        context.setPositions(start)
-        for number in range(count):
-            try:
-                if number == 0:
-                    context.setVelocitiesToTemperature(walk.temperature, openmm_seed(walk.seed + run))
-                    integrator.step(walk.warm)
-                integrator.step(walk.apart)
-                positions = positions_in(context.getState(getPositions=True))
-            except openmm.OpenMMException as error:
-                yield _broken(error)
-                break
-            if not np.isfinite(positions).all():
-                yield BrokenRun(_NO_NUMBERS)
-                break
-            yield positions
+        yield from one_run(context, start, count, replace(walk, seed=walk.seed + run), integrator.step)
+
+
+def one_run(
+    context: openmm.Context,
+    start: Float[np.ndarray, "atoms 3"],
+    count: int,
+    walk: Walk,
+    advance: Callable[[int], None],
+) -> Iterator[Float[np.ndarray, "atoms 3"] | BrokenRun]:
+    """So many geometries [nm] of a run from a start [nm]; ``advance`` takes steps in the context.
+
+    What cannot go on ends in a ``BrokenRun``.
+    """
+    context.setPositions(start)
+    for number in range(count):
+        try:
+            if number == 0:
+                context.setVelocitiesToTemperature(walk.temperature, openmm_seed(walk.seed))
+                advance(walk.warm)
+            advance(walk.apart)
+            positions = positions_in(context.getState(getPositions=True))
+        except (openmm.OpenMMException, ValueError) as error:
+            yield _broken(error)
+            return
+        if not np.isfinite(positions).all():
+            yield BrokenRun(_NO_NUMBERS)
+            return
+        yield positions
 
 
 def hot_geometries(
@@ -106,11 +120,11 @@ def hot_geometries(
     return np.array(found).reshape(-1, *starts.shape[1:])
 
 
-def _broken(error: openmm.OpenMMException) -> BrokenRun:
+def _broken(error: Exception) -> BrokenRun:
     """Why a run cannot go on; an interruption is raised again."""
     raise_interruption(error)
     try:
         raise_unless_nan(error)
-    except openmm.OpenMMException:
+    except (openmm.OpenMMException, ValueError):
         return BrokenRun((str(error).strip().splitlines() or ["unknown"])[-1], error)
     return BrokenRun(_NO_NUMBERS)

@@ -61,14 +61,7 @@ def dynamics(
     runs = min(len(starts), max(1, wanted // _FEWEST))
     counts = [wanted // runs + (1 if run < wanted % runs else 0) for run in range(runs)]
     chosen = np.linspace(0, len(starts) - 1, runs).astype(int)
-    walk = Walk(
-        temperature=options.temperature,
-        apart=max(1, round(options.apart / options.step)),
-        warm=round(options.warm / options.step),
-        friction=FRICTION,
-        step=options.step,
-        seed=options.seed,
-    )
+    walk = walk_of(options, options.apart, options.seed)
     found, broken = [], []
     for own in walked(system_of(calculator, molecule), starts[chosen], counts, walk):
         if isinstance(own, BrokenRun):
@@ -77,3 +70,15 @@ def dynamics(
             found.append(own)
         progress(min(1.0, len(found) / wanted))
     return Visited(np.array(found).reshape(-1, *starts.shape[1:]), tuple(broken))
+
+
+def walk_of(options: DynamicsOptions, apart: float, seed: int) -> Walk:
+    """Runs of such dynamics whose geometries are so far apart [ps]."""
+    return Walk(
+        temperature=options.temperature,
+        apart=max(1, round(apart / options.step)),
+        warm=round(options.warm / options.step),
+        friction=FRICTION,
+        step=options.step,
+        seed=seed,
+    )
