@@ -132,5 +132,6 @@ def _by_level(molecule: Molecule, level: Level, asked: AskedSampler, say: Say) -
     try:
         atoms_at(molecule.numbers, molecule.positions, calculator).get_forces()
     except CalculationFailed as error:
-        raise InputError(f"{asked.method} fails for the first geometry of {molecule.name}: {error}") from error
+        reason = str(error).rstrip(".")
+        raise InputError(f"{asked.method} fails for the first geometry of {molecule.name}: {reason}.") from error
     return Sampler(molecule, calculator, level.settings, screened=bool(getattr(level, "solvent", "")))
