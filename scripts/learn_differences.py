@@ -8,7 +8,7 @@ Usage: python scripts/learn_differences.py [--molecules 40] [--frames 400] [--ro
 """
 
 from common import options_of, table
-from difference_widths import Moves, learnt, mean, taught_systems
+from learnt_widths import Moves, learnt, mean, systems_of_qm7x
 
 from hybridff.fitting.difference import FACTOR
 from hybridff.gaff.class2 import KINDS
@@ -28,8 +28,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    systems = list(taught_systems(options.molecules, options.frames, options.seed))
-    found = learnt(systems, options.rounds)
+    systems = list(systems_of_qm7x(options.molecules, options.frames, options.seed))
+    found = learnt(systems, options.rounds, FACTOR)
     print(f"\nGeometric mean of the factors: {mean([factor for factor, _ in found.values()]):.2f}; in use: {FACTOR}.\n")
     header = ["family", "shipped width [kcal/mol]", "factor", "rows", "determined"]
     table(header, (cells(family, *own) for family, own in found.items()))

@@ -5,6 +5,9 @@ linear (``hybridff fit --correction all``); sgdml is a kernel of inverse distanc
 ridge of its authors' program (1e-10/Å²), length scale by the validation frames (S. Chmiela et al., Nat. Commun. 9, 3887
 (2018)) - the same numbers as that program gives, see the tests.
 
+"class2 after gfn2-xtb", or "class2 + kernel after gfn2-xtb", is a form that a cheap level teaches first (``hybridff fit
+--pretrain``); with ``--validation 0`` frames that are left out of a first fit choose how strong kernels are.
+
 Every measurement is a line of a CSV file; those that are there already are not made again. Kernels on more than 22000
 force components do not fit into memory at once: sgdml has no points there, and kernels beside a form have fewer points
 than frames.
@@ -31,7 +34,7 @@ LEAST_TEST = 80
 def main() -> None:
     parser = options_of(__doc__)
     parser.add_argument("--sets", nargs="*", default=SETS)
-    parser.add_argument("--methods", nargs="+", choices=(*lc.METHODS, *lc.FORMS), default=lc.METHODS)
+    parser.add_argument("--methods", nargs="+", default=lc.METHODS)
     parser.add_argument("--train", nargs="+", type=int, default=TRAIN)
     parser.add_argument("--validation", type=int, default=50)
     parser.add_argument("--test", type=int, default=500, help="test frames at most")

@@ -22,6 +22,8 @@ from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 KERNEL = " + kernel"
 """What the name of a form with one kernel on all atoms ends with."""
+TAUGHT = " after "
+"""What stands before the cheap level that a form is pre-trained on, at the end of its method's name."""
 METHODS = ("harmonic", "morse", "class2", f"harmonic{KERNEL}", f"class2{KERNEL}", SGDML)
 """Methods that are compared if no others are named."""
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -67,9 +69,10 @@ def trained(data: BenchmarkSet, split: Split, method: str, seed: int) -> EnergyM
     """A form, a form with a kernel on all atoms, or sgdml, without stability gate; None where it is too large."""
     if method == SGDML:
         return train_sgdml(data, data.frames.subset(split.train), data.frames.subset(split.validation))
-    form: Form = method.removesuffix(KERNEL)  # type: ignore[assignment]
-    correction = "all" if method.endswith(KERNEL) else None
-    how = BenchmarkFit(form=form, correction=correction, gate=GateOptions(gate="none"), seed=seed)
+    name, _, level = method.partition(TAUGHT)
+    form: Form = name.removesuffix(KERNEL)  # type: ignore[assignment]
+    correction, no_gate = "all" if name.endswith(KERNEL) else None, GateOptions(gate="none")
+    how = BenchmarkFit(form=form, correction=correction, gate=no_gate, pretrain=level or "none", seed=seed)
     return fit_as_the_command_does(data, split, how).force_field
 
 
@@ -85,7 +88,7 @@ def force_errors(points: Sequence[CurvePoint]) -> dict[str, dict[str, dict[int, 
     """Force errors of the splits [kcal/mol/Å] by set, method and number of training frames."""
     found: dict[str, dict[str, dict[int, list[float]]]] = {point.set: {} for point in points}
     for name, methods in found.items():
-        for method in METHODS:
+        for method in dict.fromkeys([*METHODS, *(point.method for point in points)]):
             own = [point for point in points if (point.set, point.method) == (name, method)]
             if own:
                 sizes = sorted({point.train for point in own})

@@ -30,6 +30,9 @@ _MIXED = (0.2, 0.8)
 """Share of frames with forces of the other sign that is neither noise nor all of them."""
 _SURE = 0.75
 """Correlation of stretch and force along bonds to hydrogen from which on their sign is sure in each frame."""
+_TELLING = 0.2
+"""Work of the forces on these bonds, over its root mean square in all frames, below which its sign says nothing: frames
+that another program has relaxed have bonds of the same lengths."""
 _BOND = 0.125
 """Longest bond to hydrogen [nm]."""
 
@@ -112,8 +115,10 @@ def _mixed_signs(frames: Frames, rows: Int[np.ndarray, " frames"]) -> str | None
     if stretch.shape[1] < 3:
         return None
     work = np.sum(stretch * pull, axis=1)
+    telling = np.abs(work) > _TELLING * math.sqrt(float(np.mean(work**2)))
+    stretch, pull, work, rows = stretch[telling], pull[telling], work[telling], rows[telling]
     uphill = work > 0
-    share = float(np.mean(uphill))
+    share = float(np.mean(uphill)) if len(uphill) >= _FEWEST else 0.0
     signed = np.where(uphill, -1.0, 1.0)[:, None] * pull
     scale = math.sqrt(float(np.mean(stretch**2) * np.mean(signed**2)))
     if not _MIXED[0] < share < _MIXED[1] or scale == 0 or -float(np.mean(stretch * signed)) < _SURE * scale:

@@ -1,10 +1,13 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from benchmark import benchmark_set
 
 from hybridff.comparison import learning_curves as lc
+from hybridff.comparison.benchmark_sets import BenchmarkFit, BenchmarkSet
 from hybridff.comparison.learning_curves import CurvePoint
+from hybridff.frames.dataset import Split
 
 
 def point(method: str, train: int, seed: int, force: float = 1.0, set_: str = "ethanol") -> CurvePoint:
@@ -49,6 +52,26 @@ def test_every_kind_of_method_is_measured_on_unseen_frames(method: str) -> None:
     assert found is not None
     assert (found.set, found.method, found.train, found.seed, found.n_test) == ("ethanol", method, 20, 1, 30)
     assert 0 < found.force_rmse < 200  # kcal/mol/Å: such frames are far from any form
+
+
+def test_what_a_level_teaches_first_is_a_method_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    stock = (data := benchmark_set(40)).stock
+
+    def fit(data: BenchmarkSet, split: Split, how: BenchmarkFit) -> SimpleNamespace:
+        asked.append((how.form, how.correction, how.pretrain, how.seed))
+        return SimpleNamespace(force_field=stock)
+
+    monkeypatch.setattr(lc, "fit_as_the_command_does", fit)
+    for method in ("class2", "class2 after gfn2-xtb", "class2 + kernel after gfn2-xtb"):
+        assert lc.trained(data, data.split(20, 0, 10, 0), method, 3) is stock
+    assert asked == [
+        ("class2", None, "none", 3),
+        ("class2", None, "gfn2-xtb", 3),
+        ("class2", "all", "gfn2-xtb", 3),
+    ]
+    points = [point("class2 after gfn2-xtb", 10, 0, 1.0), point("class2", 10, 0, 2.0)]
+    assert [row[1] for row in lc.curve_table(points).rows] == ["class2", "class2 after gfn2-xtb"]
 
 
 def test_what_does_not_fit_into_memory_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:

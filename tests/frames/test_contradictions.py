@@ -71,6 +71,20 @@ def test_gradients_throughout_and_few_frames_are_left_to_other_checks():
     assert found(GOOD.subset(np.arange(3))) is None
 
 
+def test_frames_that_another_program_has_relaxed_beside_dynamics_are_no_contradiction():
+    still = GOOD.positions[:1] + np.random.default_rng(0).normal(scale=1e-5, size=(40, *GOOD.positions.shape[1:]))
+    pushed = np.random.default_rng(1).normal(
+        scale=20.0, size=still.shape
+    )  # what is left of one level at another's minimum
+    mixed = replace(
+        GOOD,
+        positions=np.concatenate([still, GOOD.positions]),
+        energies=np.concatenate([np.full(40, GOOD.energies.min()), GOOD.energies]),
+        forces=np.concatenate([pushed, forces()]),
+    )
+    assert contradiction(mixed, np.arange(100)) is None
+
+
 @needs_data
 @pytest.mark.parametrize("name", ["tropolone_b3lyp", "decane_b3lyp", "butane_b3lyp", "acac_600k", "3bpa_mixedt"])
 def test_right_data_of_wide_energies_are_no_contradiction(name):

@@ -71,6 +71,11 @@ def asked() -> list[str]:
     return [line.split()[0] for line in Path("asked").read_text(encoding="utf-8").splitlines()]
 
 
+def finished(folder: str = "out") -> list[Path]:
+    """Files of labels that are whole; the hidden ones are being written."""
+    return [path for path in Path(folder).glob("*.npz") if not path.name.startswith(".")]
+
+
 def owners(folder: str = "out") -> list[int]:
     """Processes that have a claim."""
     found = []
@@ -138,7 +143,7 @@ def test_two_runs_at_once_share_the_frames_and_a_third_finds_them_there() -> Non
 
 def test_an_interrupted_run_says_what_it_keeps_and_leaves_no_claim() -> None:
     def interrupt() -> None:
-        while len(list(Path().glob("out/*.npz"))) < 3:
+        while len(finished()) < 3:
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -153,7 +158,7 @@ def test_an_interrupted_run_says_what_it_keeps_and_leaves_no_claim() -> None:
         "interrupted; labels that are done are kept in out: the same command goes on."
     )
     assert owners() == []
-    kept = len(list(Path().glob("out/*.npz")))
+    kept = len(finished())
     assert kept == 3
     found = label_frames("e.npz", LEVEL, "out", LabelOptions(processes=1))
     assert (found.labelled, found.there) == (COUNT - kept, kept)
