@@ -1170,6 +1170,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "1,10 is no pair of atoms of CCO: give two numbers from 1 to 9, such as 1,2",
     ),
     BadInput("sampling of no molecule", "sample none.sdf --out e.xyz", "none.sdf: there is no such file"),
+    BadInput("sampling of an atom", "sample '[Ar]' --out e.xyz", "[Ar] is a single atom, of which there is nothing"),
     BadInput(
         "sampling by nothing that samples",
         "sample CCO --with uff --out e.xyz",
@@ -1209,7 +1210,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "sampling by a model of another molecule",
         "sample CCC --with model --out e.xyz",
-        "atom 3 is C in the molecule CCC but O in model",
+        "the model model is of CCO, not of CCC; take another model, or gaff",
     ),
     BadInput(
         "charges beside those of a prmtop",

@@ -49,6 +49,13 @@ def leaves_stereochemistry_open(molecule: Molecule) -> bool:
     return any(own.specified == Chem.StereoSpecified.Unspecified for own in found)
 
 
+def are_same(one: Molecule, other: Molecule, *, stereochemistry: bool) -> bool:
+    """Whether two molecules with bond orders are one, their atoms in any order; ``stereochemistry`` counts or not."""
+    first, second = one.to_rdkit(), other.to_rdkit()
+    same_size = first.GetNumAtoms() == second.GetNumAtoms() and first.GetNumBonds() == second.GetNumBonds()
+    return same_size and first.HasSubstructMatch(second, useChirality=stereochemistry)
+
+
 def plain_smiles(molecule: Molecule) -> str:
     """The SMILES of a molecule as people write it, without hydrogens and atom map."""
     with rdkit_messages():

@@ -127,7 +127,7 @@ def _of_kind(task: _Task, kind: Kind, count: int, say: Say, progress: Progress) 
             say(f"Note: {len(visited.broken)} runs of {name} ended early: {visited.broken[0]}.")
         positions = _without_changes(task.molecule, visited.positions, name, say)
         if not len(visited.positions) and not visited.broken:
-            say(f"Note: {task.molecule.name} has no {name}, whose share goes to what is made after it.")
+            say(f"Note: no {name} of {task.molecule.name} were made; the share goes to the kinds after it.")
         found.append(Sampled(kind, kelvin, positions))
     return found
 

@@ -5,15 +5,16 @@ from pathlib import Path
 
 from ase.calculators.calculator import BaseCalculator, CalculationFailed
 
-from hybridff.analysis.methods import model_of, read_options
+from hybridff.analysis.methods import read_options
 from hybridff.errors import InputError
 from hybridff.export.ase_atoms import atoms_at
 from hybridff.export.calculator import HybridFFCalculator
-from hybridff.export.modelfile import FILE_NAME
+from hybridff.export.modelfile import FILE_NAME, read_model
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import StartOptions, starting_parameters
 from hybridff.jobs.reading import Structure, read_structure
 from hybridff.molecules.completing import (
+    are_same,
     leaves_stereochemistry_open,
     plain_smiles,
     with_bond_orders,
@@ -75,6 +76,8 @@ def sampler_of(molecule: str | Path | Molecule, asked: AskedSampler, say: Say, p
     _check_method(asked.method)
     start = StartOptions(charges=asked.charges)
     given = Structure(molecule, start, ()) if isinstance(molecule, Molecule) else read_structure(str(molecule), start)
+    if len(given.molecule.numbers) < 2:
+        raise InputError(f"{given.molecule.name} is a single atom, of which there is nothing to sample.")
     read = with_bond_orders(given.molecule)
     found = with_stereochemistry(read)
     if leaves_stereochemistry_open(read):
@@ -83,10 +86,15 @@ def sampler_of(molecule: str | Path | Molecule, asked: AskedSampler, say: Say, p
         force_field = ForceField.build(found, starting_parameters(found, given.start))
         return _by_force_field(found, force_field, force_field.source, asked, scaled=has_ions(found))
     if (Path(asked.method) / FILE_NAME).is_file():
-        model = model_of(Path(asked.method), found)
+        model = read_model(asked.method).force_field
+        known = with_stereochemistry(with_bond_orders(model.molecule))
+        if not are_same(known, found, stereochemistry=not leaves_stereochemistry_open(read)):
+            raise InputError(
+                f"the model {asked.method} is of {plain_smiles(known)}, not of {plain_smiles(found)}; take another "
+                "model, or gaff."
+            )
         if asked.check:
             _check_stable(model, asked.method, progress)
-        known = with_stereochemistry(model.molecule)  # kernels know equal atoms by the names that they have there
         return _by_force_field(known, model, f"the model {asked.method}", asked, scaled=False)
     own = {} if asked.options is None else read_options(asked.options).get(asked.method, {})
     return _by_level(found, level_of(asked.method, own), asked, say)

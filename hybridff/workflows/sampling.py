@@ -40,7 +40,7 @@ class SampleOptions:
     """Solvent against the collapse of ions and zwitterions, such as water: ALPB for xTB, scaled charges for force
     fields. auto is water where there are ions, and none elsewhere; none is vacuum."""
 
-    charge_scale: float = 0.5
+    charge_scale: float = 0.25
     """What charges of force fields are multiplied with in a solvent."""
 
     charges: str = DEFAULT_CHARGES
@@ -113,9 +113,9 @@ def sample_frames(
     """Sample a molecule, as ``hybridff sample`` does, into a file of geometries that ``label_frames`` reads.
 
     ``molecule`` is a SMILES, the name of an SDF, MOL2 or prmtop file, or was read already; ``method`` is ``gaff``, the
-    folder of a model, or the name of a level such as ``gfn2-xtb``. ``out`` ends in .npz, .xyz or .extxyz, and is
-    written whole or not at all. The same for a seed. ``say`` is told what a user should know, ``progress`` how far the
-    work is.
+    folder of a model, whose order of atoms the geometries have, or the name of a level such as ``gfn2-xtb``. ``out``
+    ends in .npz, .xyz or .extxyz, and is written whole or not at all. The same for a seed. ``say`` is told what a user
+    should know, ``progress`` how far the work is.
 
     Raises ``InputError`` for what cannot be used, for a model that fails the gate and where no geometry keeps the bonds
     of the molecule; ``MissingProgramError`` without the program of a level.

@@ -32,7 +32,7 @@ def test_a_molecule_without_bonds_that_turn_has_no_torsions_to_drive() -> None:
     said: list[str] = []
     kinds = counts("benzene", Wanted(frames=10, kinds=("torsions", "dynamics"), temperatures=(300.0,)), said)
     assert kinds == {("dynamics", 300.0): 10}
-    assert said == ["Note: benzene has no torsions, whose share goes to what is made after it."]
+    assert said == ["Note: no torsions of benzene were made; the share goes to the kinds after it."]
 
 
 def test_geometries_with_other_bonds_are_left_out_and_told() -> None:

@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hybridff.export.modelfile import SavedModel, read_model, write_model
 from hybridff.frames.geometries import read_geometries
 from hybridff.frames.reading import read_frames
 from hybridff.molecules.molecule import Molecule
+from hybridff.progress import Say, quiet, silent
 from hybridff.stability.gate import SHORT, Finding, StabilityReport
 from hybridff.workflows.labelling import LabelOptions, label_frames
 from hybridff.workflows.samplers import AskedSampler, Sampler, sampler_of
@@ -31,9 +33,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_model(SavedModel(force_field("ethanol"), None), Path("model"))
 
 
-def sampler(of: str | Molecule, method: str, said: list[str] | None = None, **options: str) -> Sampler:
-    asked = {"solvent": "auto", "charge_scale": 0.5, "charges": "am1bcc", "options": None, "check": False, **options}
-    return sampler_of(of, AskedSampler(method=method, **asked), [].append if said is None else said.append, print)
+def sampler(of: str | Molecule, method: str, say: Say = quiet, **options: Any) -> Sampler:
+    asked: dict[str, Any] = {"solvent": "auto", "charge_scale": 0.25, "charges": "am1bcc", "options": None}
+    return sampler_of(of, AskedSampler(method=method, check=False, **asked | options), say, silent)
 
 
 def test_labelling_needs_nothing_but_the_file() -> None:
@@ -95,7 +97,7 @@ def test_the_solvent_is_that_of_the_name_or_of_the_option_and_water_for_ions_alo
 
 def test_a_level_without_solvent_is_told_of_ions() -> None:
     said: list[str] = []
-    assert not sampler("C[NH3+]", "ase.calculators.lj:LennardJones", said).screened
+    assert not sampler("C[NH3+]", "ase.calculators.lj:LennardJones", said.append).screened
     assert "has ions, and ase.calculators.lj:LennardJones no solvent" in said[0]
     with pytest.raises(InputError, match="has no solvent here"):
         sampler("CO", "ase.calculators.lj:LennardJones", solvent="water")
@@ -105,11 +107,15 @@ def test_a_model_is_screened_where_the_user_says_so() -> None:
     assert not sampler(molecule("ethanol"), "model").screened
     own = sampler(molecule("ethanol"), "model", solvent="water")
     assert own.screened
-    assert own.words == "the model model with charges times 0.5, as a solvent screens them"
+    assert own.words == "the model model with charges times 0.25, as a solvent screens them"
+
+
+def test_the_order_of_atoms_is_that_of_the_model() -> None:
+    assert sampler("[H]OC([H])([H])C([H])([H])[H]", "model").molecule.numbers[:3].tolist() == [6, 6, 8]
 
 
 def test_stereochemistry_that_is_open_is_told() -> None:
     said: list[str] = []
-    found = sampler("OC(F)Cl", "ase.calculators.lj:LennardJones", said).molecule
+    found = sampler("OC(F)Cl", "ase.calculators.lj:LennardJones", said.append).molecule
     assert "@" in str(found.smiles)
     assert said[0].startswith("Note: nothing says which stereoisomer OC(F)Cl is; O[C@")
