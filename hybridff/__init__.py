@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hybridff.workflows.corrections import correct_model
     from hybridff.workflows.fits import fit_molecule
     from hybridff.workflows.labelling import LabelOptions, label_frames
+    from hybridff.workflows.sampling import SampleOptions, sample_frames
 
     __version__: str
 
@@ -43,6 +44,7 @@ __all__ = [
     "HybridFFTemplateGenerator",
     "LabelOptions",
     "Molecule",
+    "SampleOptions",
     "SimulationOptions",
     "StabilityOptions",
     "add_hybrid",
@@ -55,6 +57,7 @@ __all__ = [
     "parametrize",
     "read_frames",
     "read_model",
+    "sample_frames",
     "simulate",
     "to_openmm",
     "verify",
@@ -74,6 +77,7 @@ PLACES = {
     "HybridFFTemplateGenerator": "systems.templates",
     "LabelOptions": "workflows.labelling",
     "Molecule": "molecules.molecule",
+    "SampleOptions": "workflows.sampling",
     "SimulationOptions": "export.dynamics",
     "StabilityOptions": "stability.gate",
     "add_hybrid": "systems.mixed",
@@ -86,6 +90,7 @@ PLACES = {
     "parametrize": "jobs.stock",
     "read_frames": "frames.reading",
     "read_model": "export.modelfile",
+    "sample_frames": "workflows.sampling",
     "simulate": "export.dynamics",
     "to_openmm": "export.routes",
     "verify": "export.agreement",

@@ -1,7 +1,7 @@
 """Make the reference data that the package ships: ``hybridff/data/<name>.npz``.
 
 Geometries come from hot Langevin dynamics with GFN2-xTB, labels from PBE-D3(BJ)/def2-SVP. Every label is a file in DIR,
-so an interrupted run goes on where it stopped. Needs the extra ``hybridff[reference]``.
+so an interrupted run goes on where it stopped. (The shipped frames are of ASE's dynamics.) Needs hybridff[reference].
 
 Usage: python scripts/make_bundled_data.py ethanol --work DIR
        python scripts/make_bundled_data.py malonaldehyde --work DIR --out docs/data   # propanedial, for its two rotors
@@ -15,10 +15,16 @@ from pathlib import Path
 import numpy as np
 from common import kept_arrays, options_of, write_arrays
 
+from hybridff.frames.checks import changed_geometries
+from hybridff.frames.dataset import Frames
+from hybridff.molecules.molecule import Molecule
 from hybridff.reference.labels import label_arrays, slopes
+from hybridff.reference.level_calculator import LevelCalculator
 from hybridff.reference.pyscf_level import PySCFLevel
-from hybridff.reference.sampling import HotOptions, bonds_are_whole, hot_frames, mapped_molecule
-from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
+from hybridff.reference.xtb import XTBLevel
+from hybridff.sampling.conformers import relaxed_conformers
+from hybridff.sampling.dynamics import DynamicsOptions, dynamics
+from hybridff.units import FORCE_KCAL
 
 DATA, LEVEL = Path(__file__).resolve().parents[1] / "hybridff" / "data", PySCFLevel()
 MOLECULES = {
@@ -31,9 +37,8 @@ MOLECULES = {
     "malonaldehyde": ("keto-malonaldehyde", "[C:1]([C:2](=[O:4])[H:8])([C:3](=[O:5])[H:9])([H:6])[H:7]", 400),
 }
 """Name, atom-mapped SMILES and sampled frames."""
-CITATION = "hybridff; PySCF: Sun et al., J. Chem. Phys. 153, 024109 (2020); "
-CITATION += "D3(BJ): Grimme et al., J. Comput. Chem. 32, 1456 (2011)"
-UNITS = {"r_unit": "Ang", "e_unit": "kcal/mol"}
+HOW, RUNS = DynamicsOptions(temperature=600.0, apart=0.06, warm=1.0, seed=2024), 8
+CITATION = "hybridff; PySCF: J. Chem. Phys. 153, 024109 (2020); D3(BJ): J. Comput. Chem. 32, 1456 (2011)"
 
 
 def main() -> None:
@@ -44,34 +49,31 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=300, help="label and write so many of the shuffled frames")
     parser.add_argument("--check", type=int, metavar="FRAME", help="only compare forces with energy differences")
     options = parser.parse_args()
-    from tblite.ase import TBLite
-
     (title, smiles, wanted), work = MOLECULES[options.name], options.work / options.name
     work.mkdir(parents=True, exist_ok=True)
-    mol, how = mapped_molecule(smiles), HotOptions(frames=wanted, runs=8)
-    symbols = tuple(atom.GetSymbol() for atom in mol.GetAtoms())
-    xtb = TBLite(method="GFN2-xTB", verbosity=0)
-    frames = kept_arrays(work / "frames.npz", lambda: {"R": hot_frames(mol, xtb, how) / ANGSTROM})["R"]
-    frames = frames[: options.frames] * ANGSTROM
+    molecule = Molecule.from_smiles(smiles, title)
+    frames = kept_arrays(work / "frames.npz", lambda: {"nm": hot_frames(molecule, wanted)})["nm"][: options.frames]
     if options.check is not None:
-        found = np.array(list(slopes(symbols, frames[options.check], LEVEL))) / FORCE_KCAL
-        for slope, expected in found:
-            print(f"{slope:.6f} from energies, {expected:.6f} from forces, kcal/mol/Å", flush=True)
-        print(f"largest difference {np.abs(found[:, 0] - found[:, 1]).max():.1e} kcal/mol/Å")
+        for slope, expected in slopes(molecule.symbols, frames[options.check], LEVEL):
+            print(f"{slope / FORCE_KCAL:.6f} from energies, {expected / FORCE_KCAL:.6f} from forces, kcal/mol/Å")
         return
-    plans = [(work / f"labels-{i:04d}.npz", partial(label_arrays, symbols, x, LEVEL)) for i, x in enumerate(frames)]
-    labels = [kept_arrays(path, label) for path, label in plans]
-    forces = np.array([own["forces"] for own in labels]) / FORCE_KCAL
-    runs = f"{how.runs} runs of GFN2-xTB Langevin dynamics at {how.temperature:g} K (tblite {version('tblite')})"
-    source = f"scripts/make_bundled_data.py of hybridff; geometries: {runs}, a frame every {how.spacing:g} fs, "
-    about = {"name": title, "theory": LEVEL.theory, "source": source + "in random order", "license": "CC0-1.0"}
-    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int8)
-    energies, whole = np.array([own["energy"] for own in labels]) / KCAL_MOL, bonds_are_whole(mol, frames)
-    arrays = {"z": numbers, "R": frames / ANGSTROM, "E": energies, "F": forces.astype(np.float32), **UNITS, **about}
-    arrays |= {"citation": CITATION, "smiles": smiles, "topo_ok": whole}
-    write_arrays(options.out / f"{options.name}.npz", **arrays)
-    worst = np.abs(forces.sum(axis=1)).max()
-    print(f"wrote {options.out / options.name}.npz: {len(frames)} frames, largest net force {worst:.1e} kcal/mol/Å")
+    plans = [partial(label_arrays, molecule.symbols, own, LEVEL) for own in frames]
+    labels = [kept_arrays(work / f"labels-{row:04d}.npz", plan) for row, plan in enumerate(plans)]
+    energies, forces = (np.array([own[key] for own in labels]) for key in ("energy", "forces"))
+    runs = f"{RUNS} runs of GFN2-xTB Langevin dynamics at {HOW.temperature:g} K (tblite {version('tblite')})"
+    source = f"scripts/make_bundled_data.py of hybridff; geometries: {runs}, every {HOW.apart:g} ps, in random order"
+    made = Frames(molecule.numbers, frames, energies, forces, title, smiles, LEVEL.theory, source)
+    changed = [change.frame for change in changed_geometries(molecule, frames)]
+    about = {"license": "CC0-1.0", "citation": CITATION, "topo_ok": ~np.isin(np.arange(len(frames)), changed)}
+    write_arrays(options.out / f"{options.name}.npz", **made.arrays(), **about)
+    print(f"wrote {options.out / options.name}.npz: {len(frames)} frames")
+
+
+def hot_frames(molecule: Molecule, wanted: int) -> np.ndarray:
+    """Geometries of hot dynamics from conformers, in random order [nm]."""
+    xtb = LevelCalculator(XTBLevel("gfn2-xtb"), molecule)
+    found = dynamics(molecule, xtb, relaxed_conformers(molecule, xtb)[:RUNS], wanted, HOW).positions
+    return found[np.random.default_rng(HOW.seed).permutation(len(found))]
 
 
 if __name__ == "__main__":

@@ -805,7 +805,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "TOML with an unknown command",
         f"--config bad.toml fit ethanol.npz {FIT}",
-        "bad.toml: [fitt] is no command; known are parametrize, fit, label, correct, evaluate",
+        "bad.toml: [fitt] is no command; known are parametrize, fit, sample, label, correct",
         text("bad.toml", "[fitt]\ntrain = 20\n"),
     ),
     BadInput(
@@ -1168,6 +1168,64 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "a distance of an atom that is not there",
         "analyse distances model uff --pair 1,10",
         "1,10 is no pair of atoms of CCO: give two numbers from 1 to 9, such as 1,2",
+    ),
+    BadInput("sampling of no molecule", "sample none.sdf --out e.xyz", "none.sdf: there is no such file"),
+    BadInput("sampling of an atom", "sample '[Ar]' --out e.xyz", "[Ar] is a single atom, of which there is nothing"),
+    BadInput(
+        "sampling by nothing that samples",
+        "sample CCO --with uff --out e.xyz",
+        "uff is nothing that samples: give gaff, the folder of a model, or a level: METHOD/BASIS of PySCF",
+    ),
+    BadInput(
+        "sampling by a kind that is none",
+        "sample CCO --by conformers umbrella --out e.xyz",
+        'Invalid value "umbrella" for --by',
+    ),
+    BadInput(
+        "sampling at no temperature",
+        "sample CCO --temperature 300 -5 --out e.xyz",
+        "option temperature has to be of positive numbers, not (300.0, -5.0)",
+    ),
+    BadInput("no geometries", "sample CCO --frames 0 --out e.xyz", "option frames has to be at least 1, not 0"),
+    BadInput(
+        "geometries closer in time than a step",
+        "sample CCO --step '2 fs' --spacing '1 fs' --out e.xyz",
+        "a geometry every 1 fs does not go with steps of 2 fs",
+    ),
+    BadInput(
+        "charges that are turned round",
+        "sample CCO --charge-scale -1 --out e.xyz",
+        "option charge_scale has to be above 0 and at most 1, not -1",
+    ),
+    BadInput(
+        "geometries in a file of another kind",
+        "sample CCO --out e.pdb",
+        "cannot write geometries as e.pdb: its name has to end in .npz, .xyz, .extxyz",
+    ),
+    BadInput(
+        "geometries in a folder that is not there",
+        "sample CCO --out none/e.xyz",
+        "cannot write none/e.xyz: the folder none does not exist; make it first",
+    ),
+    BadInput(
+        "sampling by a model of another molecule",
+        "sample CCC --with model --out e.xyz",
+        "the model model is of CCO, not of CCC; take another model, or gaff",
+    ),
+    BadInput(
+        "charges beside those of a prmtop",
+        "sample ethanol.prmtop --charges am1bcc --out e.xyz",
+        "ethanol.prmtop brings its own parameters; leave the options gaff and charges out",
+    ),
+    BadInput(
+        "a solvent that the level has not",
+        "sample CCO --with hf/sto-3g --solvent water --out e.xyz",
+        "hf/sto-3g has no solvent here; take gfn2-xtb, or leave option solvent out",
+    ),
+    BadInput(
+        "a level that fails at once",
+        "sample CCl --with ase.calculators.emt:EMT --out e.xyz",
+        "ase.calculators.emt:EMT fails for the first geometry of CCl: No EMT-potential for Cl",
     ),
     BadInput(
         "own frames labelled by no method",

@@ -22,6 +22,7 @@ FOLDERS = (
     "fitting",
     "hybrid",
     "analysis",
+    "sampling",
     "reference",
     "jobs",
     "comparison",

@@ -9,7 +9,7 @@ import numpy as np
 from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float, Int
 from rdkit import Chem
-from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
+from rdkit.Chem import rdDistGeom, rdMolAlign
 from scipy.spatial.transform import Rotation
 
 from hybridff.analysis.methods import running
@@ -19,6 +19,7 @@ from hybridff.errors import InputError
 from hybridff.export.ase_atoms import FORCE_EV, Relaxation, relaxed_positions
 from hybridff.export.calculator import MoleculeCalculator
 from hybridff.frames.dataset import Frames
+from hybridff.molecules.conformers import relax_by_rdkit
 from hybridff.molecules.molecule import Molecule
 from hybridff.plots.landscape import energies_of_minima
 from hybridff.progress import Progress, part, silent
@@ -132,11 +133,12 @@ def minima_of(molecule: Molecule, frames: Frames) -> list[Minimum]:
     ]
 
 
-def guesses(molecule: Molecule, wanted: int = 100, seed: int = 1) -> list[Minimum]:
+def guesses(molecule: Molecule, wanted: int = 100, seed: int = 1, *, charged: bool = True) -> list[Minimum]:
     """Different conformers by distance geometry and MMFF94 (UFF where that has no parameters), lowest first.
 
     Torsions are not drawn towards those of crystals, so that rare conformers are among them. Equal atoms are named as
-    in the molecule's own positions (see ``matching_chirality``). Raises ``InputError`` where there is none.
+    in the molecule's own positions (see ``matching_chirality``). Without ``charged``, MMFF94 goes without its
+    electrostatics, which in vacuum draw ions of one molecule together. Raises ``InputError`` where there is none.
     """
     mol = molecule.to_rdkit()
     mol.RemoveAllConformers()
@@ -146,15 +148,12 @@ def guesses(molecule: Molecule, wanted: int = 100, seed: int = 1) -> list[Minimu
     rdDistGeom.EmbedMultipleConfs(mol, wanted, how)
     if not mol.GetNumConformers():
         raise InputError(f"RDKit finds no 3D geometry for {molecule.name}.")
-    if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
-        relaxed = rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, maxIters=5000)
-    else:
-        relaxed = rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, maxIters=5000)
+    energies = relax_by_rdkit(mol, 5000, charged=charged)
     found = distinct_minima(
         molecule,
         [
-            Minimum(energy * KCAL_MOL, conformer.GetPositions() * ANGSTROM)
-            for (_, energy), conformer in zip(relaxed, mol.GetConformers(), strict=True)
+            Minimum(energy, conformer.GetPositions() * ANGSTROM)
+            for energy, conformer in zip(energies.tolist(), mol.GetConformers(), strict=True)
         ],
     )
     return [Minimum(own.energy, matching_chirality(molecule, own.positions)) for own in found]

@@ -41,7 +41,7 @@ _SOFTEST, _STIFFEST = 200.0, 6000.0
 """The highest frequency of any molecule lies between [1/cm]."""
 _LINEAR = 1e-3
 """Least moment of inertia of a molecule that turns about three axes, over the largest."""
-_PER_CM = 1 / (2 * np.pi * 0.0299792458)
+PER_CM = 1 / (2 * np.pi * 0.0299792458)
 """Wave number [1/cm] of an angular frequency of 1/ps, which is the root of 1 kJ/mol/(nm² Da); c is 0.02998 cm/ps."""
 
 
@@ -178,7 +178,7 @@ def normal_modes(
     roots = np.repeat(np.sqrt(atomic_weights(numbers)), 3)
     inner = _inner(atomic_weights(numbers), positions)
     values, vectors = np.linalg.eigh(inner @ (second / np.outer(roots, roots)) @ inner.T)
-    frequencies = np.sign(values) * np.sqrt(np.abs(values)) * _PER_CM
+    frequencies = np.sign(values) * np.sqrt(np.abs(values)) * PER_CM
     return Modes(frequencies, vectors.T @ inner, positions.copy())
 
 

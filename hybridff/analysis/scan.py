@@ -1,25 +1,22 @@
 """Energies along torsions: relaxed and rigid scans of one or two of them, by one method or several."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-import openmm
 from ase.calculators.calculator import BaseCalculator
 from jaxtyping import Float
 
+from hybridff.analysis.held_torsions import held_relaxation, relaxed_at, turned_to
 from hybridff.analysis.methods import running
 from hybridff.analysis.minima import positions_of
 from hybridff.analysis.torsions import Torsion, angles_of, wrapped
-from hybridff.analysis.trajectories import system_of
 from hybridff.document.blocks import Table
 from hybridff.document.result import Result
 from hybridff.errors import InputError
-from hybridff.export.ase_atoms import FORCE_EV, Relaxation, Turn, energies_at, relaxed_but_torsions, turned
-from hybridff.export.calculator import MoleculeCalculator
-from hybridff.export.context import BIAS_GROUP, minimise, new_context
-from hybridff.molecules.graph import chain_name, far_side
+from hybridff.export.ase_atoms import energies_at
+from hybridff.molecules.graph import chain_name
 from hybridff.molecules.limits import bond_angles
 from hybridff.molecules.molecule import Molecule
 from hybridff.plots.curves import lines
@@ -27,24 +24,10 @@ from hybridff.plots.torsions import ColourScale, TorsionGrid, scans, torsion_map
 from hybridff.progress import Progress, part, silent
 from hybridff.units import DEGREE, KCAL_MOL
 
-LARGEST_FORCE = 2e-3 * FORCE_EV
-"""Largest force on an atom of a relaxed geometry, along what may relax [kJ/mol/nm]."""
-_MOST_STEPS = 500
-"""Steps of a relaxation, at most."""
-_LONGEST_STEP = 0.01
-"""How far an atom moves in a step by ASE, at most [nm]."""
-_FARTHEST = 30.0 * DEGREE
-"""Angle of a turn, at most, before what is in the way can relax [rad]."""
 _STRAIGHT = 175 * DEGREE
 """An angle from which on its atoms are in line [rad]."""
 _OFF_GRID = 1.0 * DEGREE
 """How far the angles of a geometry may be from those of a point of the grid [rad]."""
-_HOLD = 2e5
-"""Strength of the force that holds torsions while OpenMM relaxes the rest [kJ/mol]."""
-_TOLERANCE = 1.0
-"""Root mean square force at which OpenMM's minimiser ends [kJ/mol/nm]."""
-Relax = Callable[[Float[np.ndarray, "atoms 3"], Turn], tuple[Float[np.ndarray, "atoms 3"], float] | None]
-"""Positions [nm] relaxed with torsions held, and their energy [kJ/mol]; None where the relaxation does not end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +200,7 @@ def rigid_scan(
     energies, positions = np.empty(shape), np.zeros((*shape, *begin.shape))
     for number, place in enumerate(np.ndindex(*shape)):
         turn = [(own, float(grid[i])) for own, grid, i in zip(torsions, angles, place, strict=True)]
-        positions[place] = _turned(molecule, begin, turn)
+        positions[place] = turned_to(molecule, begin, turn)
         energies[place] = energies_at(molecule.numbers, positions[place][None], calculator)[0]
         progress((number + 1) / energies.size)
     return _above_lowest(angles, energies, positions)
@@ -240,14 +223,14 @@ def relaxed_scan(
     begin = positions_of(molecule) if begin is None else begin
     shape = tuple(map(len, angles))
     energies, positions = np.full(shape, np.inf), np.zeros((*shape, *begin.shape))
-    relax = _relaxation(molecule, calculator, torsions)
+    relax = held_relaxation(molecule, calculator, torsions)
     way = _serpentine(shape)
     done = 0
     for sweep in (way, way[::-1]):
         last = begin
         for place in sweep:
             wanted = np.array([float(grid[i]) for grid, i in zip(angles, place, strict=True)])
-            found = _relaxed(molecule, last, torsions, wanted, relax)
+            found = relaxed_at(molecule, last, torsions, wanted, relax)
             done += 1
             progress(done / (2 * len(way)))
             if found is None:
@@ -275,74 +258,3 @@ def _serpentine(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
     if len(shape) == 1:
         return places
     return sorted(places, key=lambda place: (place[0], place[1] if place[0] % 2 == 0 else -place[1]))
-
-
-def _relaxed(
-    molecule: Molecule,
-    begin: Float[np.ndarray, "atoms 3"],
-    torsions: Sequence[Torsion],
-    wanted: Float[np.ndarray, " torsions"],
-    relax: Relax,
-) -> tuple[Float[np.ndarray, "atoms 3"], float] | None:
-    """Relaxed at some angles [rad], and the energy [kJ/mol]; None where a relaxation on the way does not end."""
-    found, energy = begin, np.nan
-    for turn in _steps(begin, torsions, wanted):
-        ended = relax(_turned(molecule, found, turn), turn)
-        if ended is None:
-            return None
-        found, energy = ended
-    return found, energy
-
-
-def _steps(
-    positions: Float[np.ndarray, "atoms 3"], torsions: Sequence[Torsion], wanted: Float[np.ndarray, " torsions"]
-) -> list[Turn]:
-    """Ways to some angles, none further than what is in the way can relax after."""
-    ways = wrapped(wanted - angles_of(positions[None], torsions)[0])
-    n_steps = max(1, int(np.ceil(np.abs(ways).max() / _FARTHEST)))
-    return [
-        list(zip(torsions, (wanted - ways * left / n_steps).tolist(), strict=True)) for left in reversed(range(n_steps))
-    ]
-
-
-def _turned(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], turn: Turn) -> Float[np.ndarray, "atoms 3"]:
-    """With torsions at some angles, all else as it is."""
-    for own, angle in turn:
-        positions = turned(positions, own, angle, far_side(molecule, own[1], own[2]))
-    return positions
-
-
-def _relaxation(molecule: Molecule, calculator: BaseCalculator, torsions: Sequence[Torsion]) -> Relax:
-    """By OpenMM where it can call the method and its long first steps do no harm, by ASE elsewhere."""
-    if isinstance(calculator, MoleculeCalculator) and hasattr(openmm, "PythonForce"):
-        return _by_openmm(molecule, calculator, torsions)
-    how = Relaxation(LARGEST_FORCE, _MOST_STEPS, _LONGEST_STEP)
-    return lambda positions, turn: relaxed_but_torsions(molecule.numbers, positions, calculator, how, turn)
-
-
-def _by_openmm(molecule: Molecule, calculator: BaseCalculator, torsions: Sequence[Torsion]) -> Relax:
-    """OpenMM's minimiser with a stiff force on the torsions: some hundred times as fast as ASE's.
-
-    The torsion gives way by δ, some thousandths of a degree; the energy is put back by δ times the force's torque.
-    """
-    hold = openmm.CustomTorsionForce(f"{_HOLD}*(1-cos(theta-theta0))")
-    hold.addPerTorsionParameter("theta0")
-    hold.setForceGroup(BIAS_GROUP)
-    for own in torsions:
-        hold.addTorsion(*own, [0.0])
-    system = system_of(calculator, molecule)
-    system.addForce(hold)
-    context = new_context(system, openmm.VerletIntegrator(0.001))
-
-    def relax(positions: Float[np.ndarray, "atoms 3"], turn: Turn) -> tuple[Float[np.ndarray, "atoms 3"], float] | None:
-        for row, (own, angle) in enumerate(turn):
-            hold.setTorsionParameters(row, *own, [angle])
-        hold.updateParametersInContext(context)
-        context.setPositions(positions)
-        found, energy = minimise(context, _TOLERANCE, _MOST_STEPS)
-        if not np.isfinite(energy):
-            return None
-        off = wrapped(angles_of(found[None], torsions)[0] - np.array([angle for _, angle in turn]))
-        return found, float(energy + _HOLD * (off**2).sum())
-
-    return relax

@@ -7,7 +7,7 @@ from typing import Any
 import ase
 import numpy as np
 from ase.build import minimize_rotation_and_translation
-from ase.calculators.calculator import BaseCalculator
+from ase.calculators.calculator import BaseCalculator, CalculationFailed
 from ase.constraints import FixInternals
 from ase.data import atomic_masses, covalent_radii
 from ase.mep import NEB
@@ -125,7 +125,10 @@ def relaxed_but_torsions(
 
 def _ended(atoms: ase.Atoms, how: Relaxation) -> tuple[Float[np.ndarray, "atoms 3"], float] | None:
     search = BFGS(atoms, logfile=None, maxstep=how.longest_step / ANGSTROM)
-    if not search.run(fmax=how.largest_force / FORCE_EV, steps=how.most_steps):
+    try:
+        if not search.run(fmax=how.largest_force / FORCE_EV, steps=how.most_steps):
+            return None
+    except CalculationFailed:
         return None
     return atoms.positions * ANGSTROM, energy_of(atoms)
 

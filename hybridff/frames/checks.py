@@ -252,6 +252,12 @@ def bond_changes(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " row
     return tuple(found)
 
 
+def changed_geometries(molecule: Molecule, positions: Float[np.ndarray, "frames atoms 3"]) -> tuple[BondChange, ...]:
+    """First changed pair of each geometry [nm] whose bonds are not the molecule's."""
+    frames = Frames(molecule.numbers, positions, np.zeros(len(positions)), None)
+    return bond_changes(frames, molecule, np.arange(len(positions)))
+
+
 def _distance_ratios(
     frames: Frames, rows: Int[np.ndarray, " rows"]
 ) -> Iterator[tuple[Int[np.ndarray, " chunk"], Float[np.ndarray, "chunk pairs"]]]:

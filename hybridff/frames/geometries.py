@@ -52,17 +52,26 @@ def read_geometries(paths: Sequence[str | Path], length_unit: str | None = None)
 def _read_one(path: Path, unit: str | None) -> Geometries:
     if path.suffix.lower() == ".npz":
         numbers, positions, name, smiles = read_npz_geometries(path, unit)
-        molecule = Molecule.from_smiles(smiles, name) if ":" in smiles else None
-        if molecule is not None:
-            check_same_elements(molecule, numbers, f"the atomic numbers of {path}")
-        return Geometries(numbers, positions, name, molecule)
+        return Geometries(numbers, positions, name, _molecule(path, numbers, smiles, name))
     if path.suffix.lower() in (".sdf", ".mol"):
         return _read_sdf(path)
     images = ase_images(path)
     if any(not np.array_equal(image.numbers, images[0].numbers) for image in images):
         raise InputError(f"{path} holds frames of different atoms; write one molecule in one order.")
     positions = np.array([image.positions for image in images], dtype=float)
-    return Geometries(images[0].numbers.astype(int), positions * LENGTHS[unit or "angstrom"], path.stem)
+    numbers, about = images[0].numbers.astype(int), images[0].info
+    name = str(about.get("name", path.stem))
+    molecule = _molecule(path, numbers, str(about.get("smiles", "")), name)
+    return Geometries(numbers, positions * LENGTHS[unit or "angstrom"], name, molecule)
+
+
+def _molecule(path: Path, numbers: Int[np.ndarray, " atoms"], smiles: str, name: str) -> Molecule | None:
+    """The molecule of a file's SMILES, where that has an atom map."""
+    if ":" not in smiles:
+        return None
+    molecule = Molecule.from_smiles(smiles, name)
+    check_same_elements(molecule, numbers, f"the atomic numbers of {path}")
+    return molecule
 
 
 def _read_sdf(path: Path) -> Geometries:

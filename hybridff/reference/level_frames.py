@@ -21,7 +21,7 @@ from hybridff.fitting.conformers import find_unseen_conformers
 from hybridff.fitting.fits import fit
 from hybridff.fitting.options import FitOptions
 from hybridff.frames.accuracy import what_is_left
-from hybridff.frames.checks import bond_changes
+from hybridff.frames.checks import changed_geometries
 from hybridff.frames.dataset import Frames, joined
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.conformers import embedded_conformers
@@ -149,6 +149,4 @@ def _among(
 
 def _sound(molecule: Molecule, positions: Float[np.ndarray, "some atoms 3"]) -> Float[np.ndarray, "sound atoms 3"]:
     """Geometries with the bonds of the molecule."""
-    frames = Frames(molecule.numbers, positions, np.zeros(len(positions)), None)
-    broken = {change.frame for change in bond_changes(frames, molecule, np.arange(len(positions)))}
-    return positions[[row for row in range(len(positions)) if row not in broken]]
+    return np.delete(positions, [change.frame for change in changed_geometries(molecule, positions)], axis=0)

@@ -9,9 +9,8 @@ import numpy as np
 
 from hybridff.analysis.methods import read_options
 from hybridff.errors import InputError
-from hybridff.frames.checks import bond_changes
+from hybridff.frames.checks import changed_geometries
 from hybridff.frames.claims import remove_claims
-from hybridff.frames.dataset import Frames
 from hybridff.frames.geometries import Geometries, read_geometries
 from hybridff.frames.label_folder import Contents, LabelFolder
 from hybridff.molecules.molecule import Molecule, check_same_elements
@@ -177,8 +176,7 @@ def _say_of_bonds(given: Geometries, molecule: Molecule | None, say: Say) -> Non
     """Say which frames are not the molecule any more."""
     if molecule is None:
         return
-    frames = Frames(given.numbers, given.positions, np.zeros(len(given.positions)), None)
-    changes = bond_changes(frames, molecule, np.arange(len(frames)))
+    changes = changed_geometries(molecule, given.positions)
     for change in changes[:_SHOWN]:
         verb = "broken" if change.broken else "formed"
         say(

@@ -73,7 +73,7 @@ def test_deviations_are_those_after_the_best_shift() -> None:
 
 
 def test_a_scan_in_which_nothing_relaxes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hybridff.analysis.scan._MOST_STEPS", 1)
+    monkeypatch.setattr("hybridff.analysis.held_torsions._MOST_STEPS", 1)
     with pytest.raises(InputError, match="no relaxation of the scan ended"):
         relaxed_scan(ETHANOL, _Plain(calculator()), [HYDROXYL], [np.radians([0.0, 90.0])])
 

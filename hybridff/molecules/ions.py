@@ -1,0 +1,22 @@
+"""Ions and zwitterions: formal charges that no bonded neighbour cancels."""
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from hybridff.molecules.molecule import Molecule
+
+
+def has_ions(molecule: Molecule) -> bool:
+    """Whether any group of bonded atoms with formal charges has a charge as a whole.
+
+    Ammonium and carboxylate groups have; nitro groups, N-oxides and azides do not. A molecule whose formal charges are
+    unknown has ions if it is charged.
+    """
+    if molecule.total_charge is not None:
+        return molecule.total_charge != 0
+    charged, n = molecule.formal_charges != 0, len(molecule.numbers)
+    bonds = molecule.bonds[charged[molecule.bonds].all(1)]
+    graph = csr_array((np.ones(len(bonds)), (bonds[:, 0], bonds[:, 1])), shape=(n, n))
+    _, groups = connected_components(graph, directed=False)
+    return bool(np.any(np.bincount(groups, weights=molecule.formal_charges)))
