@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hybridff.systems.mixed import add_hybrid
     from hybridff.systems.templates import HybridFFTemplateGenerator
     from hybridff.workflows.corrections import correct_model
+    from hybridff.workflows.extending import extend_force_field
     from hybridff.workflows.fits import fit_molecule
     from hybridff.workflows.labelling import LabelOptions, label_frames
     from hybridff.workflows.making import make_force_field
@@ -55,6 +56,7 @@ __all__ = [
     "check_stability",
     "correct_model",
     "evaluate",
+    "extend_force_field",
     "fit",
     "fit_molecule",
     "label_frames",
@@ -91,6 +93,7 @@ PLACES = {
     "check_stability": "stability.gate",
     "correct_model": "workflows.corrections",
     "evaluate": "frames.accuracy",
+    "extend_force_field": "workflows.extending",
     "fit": "fitting.fits",
     "fit_molecule": "workflows.fits",
     "label_frames": "workflows.labelling",

@@ -14,6 +14,7 @@ from hybridff.document.blocks import Document, Section
 from hybridff.making.job import ChoosingOptions, LevelOptions, MakeJob
 from hybridff.molecules.lists import listed_molecules
 from hybridff.reference.levels import KNOWN
+from hybridff.workflows.extending import extend_force_field
 from hybridff.workflows.making import make_force_field
 from hybridff.workflows.making_several import make_force_fields
 
@@ -50,6 +51,26 @@ def make(
     show(Document("Force fields made", (Section(f"At {level}", table=found.table()),)))
     if found.failures:
         raise SystemExit(1)
+
+
+def extend(
+    folder: Path,
+    /,
+    *,
+    budget: Annotated[int, Parameter(help="Labels at most that are added.")] = 20,
+) -> None:
+    """Label conformers that a force field of make does not know, with frames around them, and fit again.
+
+    What is done is kept, whatever ends the command: the same command goes on.
+
+    Parameters
+    ----------
+    folder
+        Folder in which make has ended.
+    """
+    with progress("extend") as advance, _kept(folder):
+        say(extend_force_field(folder, budget, say=say, progress=advance).summary.sentence)
+    say(f"Written to {folder}.")
 
 
 @contextmanager

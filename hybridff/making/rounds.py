@@ -163,6 +163,36 @@ def keep(path: Path, content: Mapping[str, Any]) -> None:
         raise InputError(f"cannot write {path} ({reason}); make room, then run the same command again.") from None
 
 
+@dataclass(frozen=True)
+class Extension:
+    """Rounds that label conformers which no label showed, after all others."""
+
+    first: int
+    """Number of the first of these rounds, counted from 1."""
+    budget: int
+    """Labels at most."""
+
+
+def write_extension(folder: Path, extension: Extension) -> Extension:
+    """Remember an extension unless one begins with the same round; that which does."""
+    path = folder / ROUNDS / f"{extension.first:02d}-extension.json"
+    keep(path, asdict(extension))
+    return _extension(path)
+
+
+def read_extensions(folder: Path) -> list[Extension]:
+    """All extensions of a folder, in their order; raises ``InputError`` for a damaged file."""
+    return [_extension(path) for path in sorted((folder / ROUNDS).glob("*-extension.json"))]
+
+
+def _extension(path: Path) -> Extension:
+    content = _content(path)
+    try:
+        return Extension(int(content["first"]), int(content["budget"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}); remove it, and extend again.") from None
+
+
 def _content(path: Path) -> Any:
     return read_json(path, "a file of a round", "remove it, and make goes on from the round before", largest=_LARGEST)
 

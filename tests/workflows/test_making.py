@@ -11,15 +11,18 @@ from bad_inputs import run, zero_charges
 from models import force_field, perturbed
 
 import hybridff as hf
+from hybridff.analysis.torsions import angles_of
 from hybridff.errors import InputError
 from hybridff.export.modelfile import SavedModel, write_model
 from hybridff.frames.label_folder import read_label_folder
 from hybridff.making import sampling
 from hybridff.units import FORCE_KCAL
-from hybridff.workflows import making
-from hybridff.workflows.making import Made
+from hybridff.workflows import making_rounds
+from hybridff.workflows.making_rounds import Made
 
 LEVEL = "hybridff.export.calculator:HybridFFCalculator"
+HYDROXYL = (2, 1, 0, 3)
+"""The torsion of formic acid about its single bond, which does not turn at 300 K."""
 JOB = hf.MakeJob.of(
     options="level.toml", budget=16, batch=7, target=0.0, pretrain="none", gate="none", report="brief", processes=1
 )
@@ -35,11 +38,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(sampling, "_EMBEDDED", 4)
         patch.setattr(sampling, "_HOT", {300.0: 20, 600.0: 20})
         patch.setattr(sampling, "_TARGETS", 20)
-        truth = perturbed(force_field("ethanol"), 0.5)
-        Path("truth").mkdir()
-        write_model(SavedModel(truth, None), Path("truth"))
-        Path("level.toml").write_text(f'["{LEVEL}"]\nmodel = "{folder / "truth"}"\n', encoding="utf-8")
+        write_level("level", force_field("ethanol"))
+        write_level("acid", hf.parametrize("OC=O").force_field)
         yield folder
+
+
+def write_level(name: str, stock: hf.ForceField) -> None:
+    """Write the options of the level: the truth is a force field whose parameters are others."""
+    truth = Path(f"truth of {name}")
+    truth.mkdir()
+    write_model(SavedModel(perturbed(stock, 0.5), None), truth)
+    Path(f"{name}.toml").write_text(f'["{LEVEL}"]\nmodel = "{truth.resolve()}"\n', encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +96,7 @@ def test_the_report_shows_the_rounds(made: Made) -> None:
 
 
 def test_what_is_done_is_not_done_again(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "learnt_from", None)
+    monkeypatch.setattr(making_rounds, "learnt_from", None)
     assert hf.make_force_field("CCO", LEVEL, "made", JOB).summary == made.summary
 
 
@@ -142,3 +151,37 @@ def test_several_molecules_are_made_and_one_that_fails_is_a_row(made: Made) -> N
     assert [row.split(",")[0] for row in rows] == ["molecule", "ethanol", "no_GAFF", "xyz"]
     assert rows[1].startswith("ethanol,14 + 2,")
     assert "SMILES" in rows[3]
+
+
+def test_a_conformer_without_labels_is_made_relaxed_and_labelled(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "embedded_conformers", lambda molecule, *_: np.zeros((0, len(molecule.numbers), 3)))
+    monkeypatch.setattr(sampling, "_HOT", {300.0: 20})
+    job = hf.MakeJob.of(**{**JOB.changed(), "options": "acid.toml", "budget": 12, "batch": 10})
+    before = hf.make_force_field("OC=O", LEVEL, "extended", job)
+    found = hf.extend_force_field("extended", 5)
+    assert found.summary.n_train == before.summary.n_train + 5
+    assert found.summary.n_test == before.summary.n_test
+    *_, first, second = [own for own, _ in found.rounds]
+    assert first.origins[0].startswith("a conformer without labels")
+    assert second.origins[0].startswith("a conformer without labels")
+    assert len(first) + len(second) == 5
+    old = np.concatenate([own.positions for own, _ in before.rounds])
+    assert (np.cos(angles_of(old, [HYDROXYL])) * np.cos(angles_of(first.positions[:1], [HYDROXYL])) < 0).all()
+    unknown = found.rounds[-2][1].batch_actual
+    after = hf.evaluate(found.model.force_field, read_label_folder(Path("extended/labels"))).force_rmse
+    assert unknown is not None
+    assert after is not None
+    assert after < 0.5 * unknown
+
+
+def test_a_folder_that_make_did_not_finish_is_not_extended(made: Made) -> None:
+    shutil.copytree("made", "unfinished")
+    Path("unfinished/made.json").unlink()
+    for folder, sentence in (
+        ("unfinished", "no finished force field"),
+        ("truth of acid", "no folder of hybridff make"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            hf.extend_force_field(folder)
+    with pytest.raises(InputError, match="budget has to be at least 5, not 4"):
+        hf.extend_force_field("made", 4)
