@@ -111,12 +111,19 @@ class MakeJob(Job):
     pretrain_frames: int = 1000
     """Frames of the cheap level that are made."""
 
+    correction: tuple[str, ...] = ()
+    """Atoms that sGDML kernels are on, which the cheap level teaches beside the terms: all, local, auto, n-pi-star, or
+    numbers such as 1,2,8. Give it several times for several kernels. They make small molecules more accurate, and
+    sampling slower."""
+
     report: Literal["full", "brief"] = "full"
     """What report.html shows: full also has torsion scans, frequencies, free energies and speed, which take up to half
     a minute; brief leaves out what has to be computed after the fit."""
 
     def __post_init__(self) -> None:
-        _ = PretrainOptions(pretrain=self.pretrain, pretrain_frames=self.pretrain_frames)
+        given = PretrainOptions(pretrain=self.pretrain, pretrain_frames=self.pretrain_frames)
+        if self.correction and not given.teaches_kernels:
+            raise InputError("option correction is for a cheap level that teaches kernels; give pretrain such a level.")
 
     def pretraining(self, level: str) -> PretrainOptions:
         """What the fits begin with, where labels are of a level."""

@@ -66,6 +66,8 @@ class Outcome:
     """Predicted force error of dynamics at 300 K (RMSE of components) [kJ/mol/nm]."""
     predicted_energy: float
     """Predicted energy error of these [kJ/mol]."""
+    predicted_torsions: float | None
+    """Predicted error of energies along driven torsions [kJ/mol]; None where nothing turns."""
     left_out: float
     """Force error of training frames, each by a fit without it [kJ/mol/nm]."""
     scale: float
@@ -155,9 +157,14 @@ def read_rounds(folder: Path) -> list[tuple[Chosen, Outcome | None]]:
 
 def keep(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file, whole, unless it is there; raises ``InputError`` where it cannot be written."""
+    write_text_once(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def write_text_once(path: Path, text: str) -> None:
+    """Write a file, whole, unless it is there; raises ``InputError`` where it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_once(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+        write_once(path, text)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"cannot write {path} ({reason}); make room, then run the same command again.") from None

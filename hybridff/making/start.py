@@ -7,29 +7,31 @@ from time import perf_counter
 import numpy as np
 
 from hybridff.analysis.methods import model_of
-from hybridff.export.hot_geometries import hot_geometries
+from hybridff.errors import InputError
 from hybridff.export.modelfile import FILE_NAME, SavedModel, write_model
 from hybridff.fitting.difference import around
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import StartOptions, starting_parameters
+from hybridff.jobs.fitting import atoms_of_kernels
 from hybridff.jobs.job import FitJob
 from hybridff.jobs.options import PretrainOptions
 from hybridff.jobs.pretraining import Untaught, pretrained
 from hybridff.jobs.provenance import provenance
 from hybridff.jobs.starting import form_at_start
 from hybridff.making.job import MakeJob
-from hybridff.making.sampling import conformers_of, with_bonds
+from hybridff.making.rounds import write_text_once
+from hybridff.making.sampling import TEMPERATURE, conformers_of, dynamics_of
 from hybridff.molecules.molecule import Molecule
-from hybridff.output import new_file, new_folder
+from hybridff.output import new_folder
 from hybridff.progress import Progress, Say, quiet, silent
 from hybridff.reference.labelled_frames import labelled_frames
 from hybridff.reference.levels import level_of
 
 _CHARGES, _TAUGHT = "charges.txt", "pretrained"
 """Names of the file of charges, and of the folder of what the cheap level taught."""
-_MILD, _GIVEN = 300.0, 100
-"""Temperature of the dynamics with stock GAFF around which frames of the cheap level are made [K], and their number."""
+_GIVEN = 100
+"""Geometries of dynamics with stock GAFF around which frames of the cheap level are made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,10 @@ def prepared_start(
 
     Raises ``InputError`` where GAFF or the cheap level cannot describe the molecule, and for a damaged folder.
     """
+    if job.correction and pretraining.pretrain == "none":
+        raise InputError(
+            "option correction is for kernels that a cheap level teaches, and there is none: give pretrain."
+        )
     placed, options = molecule.placed(), job.start
     folder.mkdir(parents=True, exist_ok=True)
     if options.start is None:
@@ -72,7 +78,7 @@ def prepared_start(
     fit_job = FitJob(start=options, fit=job.fit, gate=job.gate)
     if pretraining.pretrain == "none":
         conformers = conformers_of(stock, job.choosing.seed)
-        around_these = hot_geometries(stock, conformers, _GIVEN, _MILD, job.choosing.seed)
+        around_these = dynamics_of(stock, conformers, _GIVEN, TEMPERATURE, job.choosing.seed)
         return Start(placed, stock, form_at_start(placed, parameters, fit_job, around_these), fit_job)
     taught = folder / _TAUGHT
     if not (taught / FILE_NAME).is_file():
@@ -90,8 +96,7 @@ def _with_own_charges(molecule: Molecule, options: StartOptions, path: Path, say
     if not path.is_file():
         say(f"{molecule.name}: charges and atom types …")
         charges = starting_parameters(molecule, options).nonbonded.charge
-        with new_file(path) as part:
-            part.write_text("".join(f"{charge!r}\n" for charge in charges.tolist()), encoding="utf-8")
+        write_text_once(path, "".join(f"{charge!r}\n" for charge in charges.tolist()))
     return replace(options, charges=str(path))
 
 
@@ -99,11 +104,14 @@ def _taught(start: Start, job: MakeJob, say: Say, progress: Progress) -> SavedMo
     """What a cheap level teaches, from frames around dynamics of stock GAFF where frames are to be made."""
     pretraining, molecule, seed = start.fit_job.pretraining, start.molecule, job.choosing.seed
     conformers = conformers_of(start.stock, seed)
-    geometries = with_bonds(molecule, hot_geometries(start.stock, conformers, _GIVEN, _MILD, seed))
+    geometries = dynamics_of(start.stock, conformers, _GIVEN, TEMPERATURE, seed)
     given = Frames(molecule.numbers, geometries, np.zeros(len(geometries)), None)
     if pretraining.is_level:
         given = labelled_frames(level_of(pretraining.pretrain), molecule, geometries)
     parameters = starting_parameters(molecule, start.fit_job.start)
-    (found,) = pretrained([Untaught(molecule, parameters, given)], start.fit_job, say, progress)
+    atoms = tuple(atoms_of_kernels(job.correction, molecule, geometries))
+    (found,) = pretrained(
+        [Untaught(molecule, parameters, given, atoms)], replace(start.fit_job, correction=job.correction), say, progress
+    )
     about = {**provenance(pretraining.files), "pretrained": list(found.sentences())}
     return SavedModel(found.force_field, None, about)

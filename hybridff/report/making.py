@@ -40,6 +40,7 @@ def _round_table(rounds: Sequence[tuple[Chosen, Outcome]]) -> Table:
                 _counted(chosen.origins),
                 batch,
                 f"{outcome.predicted_force / FORCE_KCAL:.2f}",
+                "–" if outcome.predicted_torsions is None else f"{outcome.predicted_torsions / KCAL_MOL:.2f}",
                 f"{outcome.left_out / FORCE_KCAL:.2f}",
                 {True: "stable", False: "not stable", None: "not tested"}[outcome.stable],
                 f"{outcome.wall_seconds:.0f} / {outcome.other_seconds:.0f}",
@@ -51,13 +52,15 @@ def _round_table(rounds: Sequence[tuple[Chosen, Outcome]]) -> Table:
         "chosen",
         "new labels: predicted / actual",
         "predicted at 300 K",
+        "predicted for torsions [kcal/mol]",
         "left out",
         "stability",
         "labels / rest [s]",
     )
     caption = (
         "Force errors (RMSE) in kcal/mol/Å: of each round's geometries by the fit before, of dynamics at 300 K by the "
-        "fit after, and of training frames by fits without them."
+        "fit after, and of training frames by fits without them. Energy errors of geometries with torsions driven to "
+        "angles, by the fit after."
     )
     return Table(header, tuple(rows), caption)
 

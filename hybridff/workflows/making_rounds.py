@@ -191,9 +191,10 @@ class Rounds:
 
     def _outcome(self, number: int, chosen: Chosen, before: Learnt | None, run: LabelRun) -> Outcome:
         """What came of a round, but for its times."""
-        learnt, targets = self.learnt(number), self.sampled(number).targets
+        learnt, visited = self.learnt(number), self.sampled(number)
         assert learnt is not None
-        energy, force = learnt.predicted_errors(targets)
+        energy, force = learnt.predicted_errors(visited.targets)
+        torsions = learnt.predicted_errors(visited.torsions)[0] if len(visited.torsions) else None
         own, label_seconds = labels_of(self.folder.labels, chosen.positions, fewest=0)
         predicted = actual = None
         if before is not None and len(own):
@@ -204,6 +205,7 @@ class Rounds:
             n_failed=len(run.failures),
             predicted_force=force,
             predicted_energy=energy,
+            predicted_torsions=torsions,
             left_out=learnt.left_out.actual,
             scale=learnt.left_out.scale,
             batch_predicted=predicted,

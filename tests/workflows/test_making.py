@@ -27,6 +27,17 @@ JOB = hf.MakeJob.of(
     options="level.toml", budget=16, batch=7, target=0.0, pretrain="none", gate="none", report="brief", processes=1
 )
 
+UNRELIABLE = """
+from hybridff.export.calculator import HybridFFCalculator
+
+class Model(HybridFFCalculator):
+    def energy_forces(self, positions):
+        energy, forces = super().energy_forces(positions)
+        if int(1e6 * energy) % 3 == 0:
+            raise RuntimeError("no convergence")
+        return energy, forces
+"""
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -34,8 +45,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("making")
     with pytest.MonkeyPatch.context() as patch, zero_charges():
         patch.chdir(folder)
+        patch.syspath_prepend(str(folder))
         patch.setenv("HYBRIDFF_CACHE", str(folder / "cache"))
-        patch.setattr(sampling, "_EMBEDDED", 4)
+        patch.setattr(sampling, "_CONFORMERS", 2)
+        patch.setattr(sampling, "_DRIVEN", 4)
         patch.setattr(sampling, "_HOT", {300.0: 20, 600.0: 20})
         patch.setattr(sampling, "_TARGETS", 20)
         write_level("level", force_field("ethanol"))
@@ -100,23 +113,39 @@ def test_what_is_done_is_not_done_again(made: Made, monkeypatch: pytest.MonkeyPa
     assert hf.make_force_field("CCO", LEVEL, "made", JOB).summary == made.summary
 
 
-def test_a_run_that_is_stopped_again_and_again_ends_with_the_same_numbers(made: Made) -> None:
+def test_a_run_that_is_stopped_or_shared_ends_with_the_same_numbers(made: Made) -> None:
     def stopped_at(word: str) -> None:
         def stop(sentence: str) -> None:
             if word in sentence:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            hf.make_force_field("CCO", LEVEL, "stopped", JOB, say=stop)
-        assert not Path("stopped/model.json").exists()
+            hf.make_force_field("CCO", LEVEL, "shared", JOB, say=stop)
+        assert not Path("shared/model.json").exists()
+
+    def other_run(sentence: str) -> None:
+        if "round 2: fit to" in sentence:  # another one goes on meanwhile, is stopped, and comes to the end
+            stopped_at("report")
+            hf.make_force_field("CCO", LEVEL, "shared", JOB)
 
     stopped_at("geometries to label")
-    stopped_at("round 2: fit to")
-    stopped_at("report")
-    hf.make_force_field("CCO", LEVEL, "stopped", JOB)
-    assert numbers("stopped") == numbers("made")
-    ours, other = (hf.read_model(name).force_field.parameter_table.values for name in ("stopped", "made"))
+    found = hf.make_force_field("CCO", LEVEL, "shared", JOB, say=other_run)
+    assert numbers("shared") == numbers("made")
+    assert found.summary.actual_force == made.summary.actual_force
+    ours, other = (hf.read_model(name).force_field.parameter_table.values for name in ("shared", "made"))
     np.testing.assert_array_equal(ours, other)
+
+
+def test_a_level_that_fails_for_some_geometries_costs_these_alone(place: Path) -> None:
+    Path("unreliable.py").write_text(UNRELIABLE, encoding="utf-8")
+    options = Path("level.toml").read_text(encoding="utf-8").replace(LEVEL, "unreliable:Model")
+    Path("unreliable.toml").write_text(options, encoding="utf-8")
+    job = hf.MakeJob.of(**{**JOB.changed(), "options": "unreliable.toml"})
+    found = hf.make_force_field("CCO", "unreliable:Model", "some", job)
+    failed = len(list(Path("some/labels").glob("*.failed.json")))
+    assert failed > 0
+    assert sum(after.n_failed for _, after in found.rounds) == failed
+    assert found.summary.n_train == 14 - failed
 
 
 def test_a_larger_budget_goes_on_and_the_test_stays(made: Made) -> None:
@@ -154,7 +183,8 @@ def test_several_molecules_are_made_and_one_that_fails_is_a_row(made: Made) -> N
 
 
 def test_a_conformer_without_labels_is_made_relaxed_and_labelled(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "embedded_conformers", lambda molecule, *_: np.zeros((0, len(molecule.numbers), 3)))
+    monkeypatch.setattr(sampling, "relaxed_conformers", lambda molecule, *_: molecule.positions[None])
+    monkeypatch.setattr(sampling, "_DRIVEN", 0)
     monkeypatch.setattr(sampling, "_HOT", {300.0: 20})
     job = hf.MakeJob.of(**{**JOB.changed(), "options": "acid.toml", "budget": 12, "batch": 10})
     before = hf.make_force_field("OC=O", LEVEL, "extended", job)
