@@ -33,7 +33,8 @@ class ChoosingOptions:
     """Labels at most, those of the test at the end among them."""
 
     target: float = 1.0
-    """Stop when the predicted force error (RMSE) of dynamics at 300 K is below this [kcal/mol/Å]."""
+    """Stop when the predicted force error (RMSE) of dynamics at 300 K is below this [kcal/mol/Å], and labels that a fit
+    had not seen confirm what it predicts: not before the second round."""
 
     choose: Literal["posterior", "farthest", "random"] = "posterior"
     """How geometries are chosen: those that tell the fit most about the forces of dynamics at 300 K, those that are

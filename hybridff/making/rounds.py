@@ -85,6 +85,16 @@ class Outcome:
     other_seconds: float
     """Time that sampling, choice and fit took [s]."""
 
+    @property
+    def confirmed_force(self) -> float | None:
+        """Predicted force error of dynamics at 300 K [kJ/mol/nm], as far as new labels confirm such predictions.
+
+        Where the fit before had predicted too little for these labels, it is as much larger; None without any.
+        """
+        if self.batch_predicted is None or self.batch_actual is None:
+            return None
+        return self.predicted_force * max(1.0, self.batch_actual / self.batch_predicted)
+
 
 def chosen_file(folder: Path, number: int) -> Path:
     """The file of the choice of a round, counted from 1."""

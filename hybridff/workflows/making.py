@@ -63,7 +63,8 @@ def _next(rounds: Rounds, number: int) -> Chosen | None:
     choosing, known = rounds.job.choosing, rounds.positions(number - 1)
     if number > 1:
         last = read_outcome(outcome_file(rounds.path, number - 1))
-        if last.predicted_force < choosing.target * FORCE_KCAL and last.stable is not False:
+        error = last.confirmed_force
+        if error is not None and error < choosing.target * FORCE_KCAL and last.stable is not False:
             return None
     wanted = min(choosing.n_batch, choosing.budget - choosing.n_test - len(known))
     if wanted < 1:
