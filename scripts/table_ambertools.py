@@ -27,14 +27,15 @@ def main() -> None:
     parser = options_of(__doc__)
     parser.add_argument("what", choices=("run", "compare"))
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--bin", nargs="*", default=(), help="folder of the programs, from the root")
+    parser.add_argument("--bin", type=Path, help="folder of the programs")
     parser.add_argument("--charges", help="also charges of this kind, by these programs")
     options = parser.parse_args()
     found = [read(path) if path.is_file() else {} for path in options.files]
     if options.what == "compare":
         compare(*found)
         return
-    os.environ["PATH"] = os.pathsep.join([*options.bin, os.environ["PATH"]])
+    if options.bin:
+        os.environ["PATH"] = os.pathsep.join([str(options.bin.resolve()), os.environ["PATH"]])
     (path,), (done,) = options.files, found
     lines = [line.split() for line in MOLECULES.read_text(encoding="utf-8").splitlines() if line.strip()]
     molecules = [Molecule.from_smiles(smiles, name) for smiles, name in lines if name not in done]
