@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import hybridff
 from hybridff.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -100,6 +101,17 @@ def test_every_page_stands_in_the_navigation_once() -> None:
 
     named = pages(yaml.safe_load(configuration)["nav"])
     assert sorted(named) == sorted(path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md"))
+
+
+def test_every_public_name_that_pages_use_exists() -> None:
+    for page in PAGES:
+        for name in re.findall(r"\bhf\.(\w+)|^::: hybridff\.(\w+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+            assert "".join(name) in hybridff.__all__, f"{page.name}: {name}"
+
+
+def test_the_page_on_python_has_every_public_name() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^::: hybridff\.(\w+)", text, re.MULTILINE)) == set(hybridff.__all__)
 
 
 def test_a_wrong_option_would_be_noticed() -> None:
