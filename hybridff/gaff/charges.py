@@ -28,6 +28,10 @@ METHODS = ("resp", "am1bcc", "abcg2", "nagl")
 CORRECTIONS = {"am1bcc": "bcc", "abcg2": "abcg2"}
 """Charges by AM1 and bond charge corrections, and what ``antechamber -c`` calls them."""
 
+SQM_KEYWORDS = "qm_theory='AM1', grms_tol=0.0005, scfconv=1.d-10, ndiis_attempts=700, diag_routine=1, pseudo_diag=1"
+"""antechamber's own keywords for sqm, and which routine diagonalises. Left alone, sqm times its routines and takes the
+fastest, another one on a busy machine; without pseudo-diagonalisation its relaxations may end after a step."""
+
 AM1_VERSION = 2
 """Changes whenever charges by AM1 may; part of the key under which they are kept."""
 
@@ -128,6 +132,7 @@ def _corrected_am1(molecule: Molecule, positions: np.ndarray, method: str) -> np
     arguments = [
         "-i", "in.sdf", "-fi", "sdf", "-o", "out.mol2", "-fo", "mol2", "-c", CORRECTIONS[method],
         "-nc", str(molecule.charge), "-at", "gaff2", "-j", "5", "-dr", "no", "-s", "2", "-pf", "n",
+        "-ek", SQM_KEYWORDS,
     ]
     # fmt: on
     with tempfile.TemporaryDirectory() as name:

@@ -153,6 +153,14 @@ def test_am1bcc_charges_sum_up_and_are_equal_for_equivalent_atoms(smiles):
 
 
 @needs_sqm
+@pytest.mark.slow
+def test_am1bcc_charges_of_an_anion_belong_to_the_relaxed_geometry():
+    """Where sqm chooses its own routines, as its timings say, it may leave the start after a step: -0.323 on carbon."""
+    found = assign_charges(Molecule.from_smiles("CS(=O)(=O)[O-]"), "am1bcc")
+    assert np.abs(found[:2] - [-0.3344, 1.4277]).max() < 2e-3  # rounding of Mulliken charges, on either build
+
+
+@needs_sqm
 def test_abcg2_differs_from_am1bcc_by_the_corrections_of_polar_bonds_alone():
     """c3-oh and oh-ho: the hydrogens of the methyl group have the same charge in both, as their bonds have."""
     try:
