@@ -309,7 +309,7 @@ def _without_bonds(system: openmm.System) -> None:
 
 @contextlib.contextmanager
 def no_programs() -> Iterator[None]:
-    """Neither PATH, nor the acpype wheel, nor the cache has anything."""
+    """Neither PATH, nor this environment, nor the acpype wheel, nor the cache has anything."""
     found = importlib.util.find_spec
 
     def without_acpype(name: str, package: str | None = None) -> object:
@@ -319,6 +319,7 @@ def no_programs() -> Iterator[None]:
         tempfile.TemporaryDirectory() as empty,
         mock.patch.dict(os.environ, {"PATH": empty, "HYBRIDFF_CACHE": empty}),
         mock.patch("importlib.util.find_spec", without_acpype),
+        mock.patch("hybridff.gaff.programs._scripts_folder", lambda: Path(empty)),
     ):
         yield
 
@@ -631,7 +632,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "no such charges",
         "parametrize CCO --charges none.txt --out out",
-        "'none.txt' is no kind of charges: give resp, am1bcc or the name of a file",
+        "'none.txt' is no kind of charges: give resp, am1bcc, abcg2, nagl or the name of a file",
     ),
     # the user's own force field
     BadInput(

@@ -344,6 +344,7 @@ def _provenance_section(model: SavedModel) -> Section:
     about = model.provenance
     rows = [("program", str(about["program"])), ("python", str(about["python"]))]
     rows += [(name, str(value)) for name, value in about["packages"].items()]
+    rows += [(name, f"{own['from']}, SHA-256 {own['sha256']}") for name, own in about.get("programs", {}).items()]
     rows += [(f"SHA-256 of {name}", value) for name, value in about["inputs"].items()]
     rows += [(f"option {name}", str(value)) for name, value in about["options"].items()]
     rows += [(f"correction: option {name}", str(value)) for name, value in about.get("correction options", {}).items()]
