@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from hybridff.gaff.forcefield import ForceField
     from hybridff.jobs.job import CorrectionJob, FitJob
     from hybridff.jobs.stock import parametrize
+    from hybridff.making.job import MakeJob
     from hybridff.molecules.molecule import Molecule
     from hybridff.stability.gate import StabilityOptions, check_stability
     from hybridff.systems.mixed import add_hybrid
     from hybridff.systems.templates import HybridFFTemplateGenerator
     from hybridff.workflows.corrections import correct_model
+    from hybridff.workflows.extending import extend_force_field
     from hybridff.workflows.fits import fit_molecule
     from hybridff.workflows.labelling import LabelOptions, label_frames
+    from hybridff.workflows.making import make_force_field
+    from hybridff.workflows.making_several import make_force_fields
     from hybridff.workflows.sampling import SampleOptions, sample_frames
 
     __version__: str
@@ -43,6 +47,7 @@ __all__ = [
     "HybridFFError",
     "HybridFFTemplateGenerator",
     "LabelOptions",
+    "MakeJob",
     "Molecule",
     "SampleOptions",
     "SimulationOptions",
@@ -51,9 +56,12 @@ __all__ = [
     "check_stability",
     "correct_model",
     "evaluate",
+    "extend_force_field",
     "fit",
     "fit_molecule",
     "label_frames",
+    "make_force_field",
+    "make_force_fields",
     "parametrize",
     "read_frames",
     "read_model",
@@ -76,6 +84,7 @@ PLACES = {
     "HybridFFError": "errors",
     "HybridFFTemplateGenerator": "systems.templates",
     "LabelOptions": "workflows.labelling",
+    "MakeJob": "making.job",
     "Molecule": "molecules.molecule",
     "SampleOptions": "workflows.sampling",
     "SimulationOptions": "export.dynamics",
@@ -84,9 +93,12 @@ PLACES = {
     "check_stability": "stability.gate",
     "correct_model": "workflows.corrections",
     "evaluate": "frames.accuracy",
+    "extend_force_field": "workflows.extending",
     "fit": "fitting.fits",
     "fit_molecule": "workflows.fits",
     "label_frames": "workflows.labelling",
+    "make_force_field": "workflows.making",
+    "make_force_fields": "workflows.making_several",
     "parametrize": "jobs.stock",
     "read_frames": "frames.reading",
     "read_model": "export.modelfile",

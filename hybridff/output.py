@@ -31,6 +31,25 @@ def new_file(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_once(path: Path, text: str) -> None:
+    """Write a file, whole, unless it is there, as one of several processes that try at the same time.
+
+    Raises ``OSError`` where it cannot be written.
+    """
+    if path.exists():
+        return
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        temporary.chmod(0o644)
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary folder beside ``path``; it takes its place when the block ends without an error.

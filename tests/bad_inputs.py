@@ -309,7 +309,7 @@ def _without_bonds(system: openmm.System) -> None:
 
 @contextlib.contextmanager
 def no_programs() -> Iterator[None]:
-    """Neither PATH, nor the acpype wheel, nor the cache has anything."""
+    """Neither PATH, nor this environment, nor the acpype wheel, nor the cache has anything."""
     found = importlib.util.find_spec
 
     def without_acpype(name: str, package: str | None = None) -> object:
@@ -319,6 +319,7 @@ def no_programs() -> Iterator[None]:
         tempfile.TemporaryDirectory() as empty,
         mock.patch.dict(os.environ, {"PATH": empty, "HYBRIDFF_CACHE": empty}),
         mock.patch("importlib.util.find_spec", without_acpype),
+        mock.patch("hybridff.gaff.programs._scripts_folder", lambda: Path(empty)),
     ):
         yield
 
@@ -631,7 +632,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "no such charges",
         "parametrize CCO --charges none.txt --out out",
-        "'none.txt' is no kind of charges: give resp, am1bcc or the name of a file",
+        "'none.txt' is no kind of charges: give resp, am1bcc, abcg2, nagl or the name of a file",
     ),
     # the user's own force field
     BadInput(
@@ -1168,6 +1169,34 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "a distance of an atom that is not there",
         "analyse distances model uff --pair 1,10",
         "1,10 is no pair of atoms of CCO: give two numbers from 1 to 9, such as 1,2",
+    ),
+    BadInput(
+        "a force field of no molecules", "make none.smi --level gfn2-xtb --out m", "none.smi: there is no such file"
+    ),
+    BadInput(
+        "a force field at a level that is none",
+        "make CCO --level nonsense --out m",
+        "nonsense is no level of theory: give METHOD/BASIS of PySCF",
+    ),
+    BadInput(
+        "a force field of hardly any labels",
+        "make CCO --level gfn2-xtb --budget 3 --out m",
+        "option budget has to be at least 8, not 3",
+    ),
+    BadInput(
+        "a force field in a folder of something else",
+        "make CCO --level gfn2-xtb --out model",
+        "model is no folder of hybridff make and is not empty; choose another folder",
+    ),
+    BadInput(
+        "kernels that no cheap level teaches",
+        "make CCO --level gfn2-xtb --pretrain none --correction all --out m",
+        "option correction is for a cheap level that teaches kernels",
+    ),
+    BadInput(
+        "the extension of a model that make did not make",
+        "extend model",
+        "model is no folder of hybridff make: there is no make.json in it",
     ),
     BadInput("sampling of no molecule", "sample none.sdf --out e.xyz", "none.sdf: there is no such file"),
     BadInput("sampling of an atom", "sample '[Ar]' --out e.xyz", "[Ar] is a single atom, of which there is nothing"),

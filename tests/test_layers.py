@@ -25,6 +25,7 @@ FOLDERS = (
     "sampling",
     "reference",
     "jobs",
+    "making",
     "comparison",
     "report",
     "workflows",

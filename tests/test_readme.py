@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands."""
+"""The README's Python runs as it stands, its commands are CI's, and it stays short."""
 
 import os
 import re
@@ -30,3 +30,13 @@ def test_the_commands_for_installing_and_testing_are_marked_for_ci() -> None:
     for marker, command in (("install", "hybridff demo"), ("test", "pytest")):
         (block,) = re.findall(rf"<!-- {marker} -->\n```bash\n(.*?)\n```\n<!-- end -->", text, re.DOTALL)
         assert command in block
+
+
+def test_the_readme_is_read_in_two_minutes() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 110
+
+
+def test_files_that_the_readme_links_to_exist() -> None:
+    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(links) > 10
+    assert [link for link in links if not (ROOT / link).exists()] == []

@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 
 from hybridff.arrays import numbers_in, read_arrays
 from hybridff.errors import InputError
+from hybridff.fitting.noise import Noise
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.design_matrix import DesignMatrix
@@ -58,6 +59,52 @@ class Posterior:
             force[part] = np.sqrt(np.einsum("rfc,rfc->f", forces, forces) / forces.shape[2])
         return self.scale * energy, self.scale * force
 
+    @classmethod
+    def of_priors(cls, force_field: ForceField) -> "Posterior":
+        """What is known of the coefficients of a force field before there are data: their priors."""
+        parameters = force_field.parameter_table
+        fitted = np.flatnonzero(parameters.adjustable)
+        return cls(fitted, np.diag(parameters.prior_widths[fitted].astype(np.float32)), np.zeros(len(fitted)))
+
+    def whitened(
+        self, force_field: ForceField, noise: Noise, positions: Float[np.ndarray, "frames atoms 3"]
+    ) -> Float[np.ndarray, "rank frames data"]:
+        """Forces and, last, the energy of frames [nm] as functions of independent numbers of unit variance.
+
+        In units of the ``noise``, before any scale, in single precision.
+        """
+        n_parameters, n_frames, size = len(force_field.parameter_table), len(positions), 3 * positions.shape[1]
+        design = DesignMatrix.of(force_field.table, n_parameters, force_field.parameter_table.values)
+        by_parameter = np.zeros((n_parameters, len(self.spread)), dtype=np.float32)
+        by_parameter[self.fitted] = self.spread.T
+        found = np.empty((len(self.spread), n_frames, size + 1), dtype=np.float32)
+        block = max(1, _BLOCK_BYTES // (8 * len(self.spread) * size))
+        for first in range(0, n_frames, block):
+            part = slice(first, first + block)
+            columns = design.at(positions[part])
+            energies = columns.energy[self.fitted] - self.mean_energies[:, None]
+            found[:, part, :size] = columns.combined_forces(by_parameter.T) / np.float32(noise.force)
+            found[:, part, size] = self.spread @ energies.astype(self.spread.dtype) / noise.energy
+        return found
+
+    def probes(
+        self, force_field: ForceField, positions: Float[np.ndarray, "frames atoms 3"]
+    ) -> Float[np.ndarray, "rank probes"]:
+        """Random sums of the forces of frames [nm] as functions of independent numbers of unit variance.
+
+        The sum of their squares is the mean variance of a force component before any scale [(kJ/mol/nm)²], good to a
+        per cent or two (M. F. Hutchinson, Commun. Stat. Simul. Comput. 18, 1059 (1989)).
+        """
+        design = DesignMatrix.of(
+            force_field.table, len(force_field.parameter_table), force_field.parameter_table.values
+        )
+        random, total = np.random.default_rng(0), np.zeros((design.n_columns, _PROBES))
+        block = design.frames_of(_BLOCK_BYTES)
+        for first in range(0, len(positions), block):
+            some = positions[first : first + block]
+            total += design.at(some).force_sums(random.choice((-1.0, 1.0), (*some.shape, _PROBES)))
+        return self.spread @ total[self.fitted].astype(self.spread.dtype) / math.sqrt(_PROBES * positions.size)
+
     def write(self, path: Path) -> None:
         """Write as npz, single precision."""
         np.savez_compressed(
@@ -95,23 +142,8 @@ class Posterior:
         assert frames.forces is not None
         _, forces = predict(force_field, frames.positions)
         actual = float(((forces - frames.forces) ** 2).mean())
-        return replace(self, scale=math.sqrt(actual / self._mean_square(force_field, frames.positions)))
-
-    def _mean_square(self, force_field: ForceField, positions: Float[np.ndarray, "frames atoms 3"]) -> float:
-        """Mean variance of all force components before any scale [(kJ/mol/nm)²].
-
-        By random signs (M. F. Hutchinson, Commun. Stat. Simul. Comput. 18, 1059 (1989)), good to a per cent or two.
-        """
-        design = DesignMatrix.of(
-            force_field.table, len(force_field.parameter_table), force_field.parameter_table.values
-        )
-        random, total = np.random.default_rng(0), np.zeros((design.n_columns, _PROBES))
-        block = design.frames_of(_BLOCK_BYTES)
-        for first in range(0, len(positions), block):
-            some = positions[first : first + block]
-            total += design.at(some).force_sums(random.choice((-1.0, 1.0), (*some.shape, _PROBES)))
-        sums = self.spread @ total[self.fitted].astype(self.spread.dtype)
-        return float((sums**2).sum()) / _PROBES / positions.size
+        predicted = float((self.probes(force_field, frames.positions).astype(float) ** 2).sum())
+        return replace(self, scale=math.sqrt(actual / predicted))
 
 
 def predicted_errors(posterior: Posterior, force_field: ForceField, frames: Frames) -> dict[str, float]:

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,12 +18,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from hybridff.arrays import read_arrays
 from hybridff.errors import InputError
 from hybridff.foreign import read_json
 from hybridff.frames.dataset import Frames, joined
 from hybridff.frames.file_units import WantedUnits
 from hybridff.frames.npz_files import read_npz
-from hybridff.output import new_file
+from hybridff.output import new_file, write_once
 from hybridff.units import ANGSTROM
 
 CONTENTS = "labels.json"
@@ -81,7 +81,7 @@ class LabelFolder:
             raise InputError(f"{path} is no folder of labels and is not empty; choose another folder.")
         try:
             path.mkdir(parents=True, exist_ok=True)
-            _write_once(path / CONTENTS, {"format": _FORMAT, **asdict(contents)})
+            write_once(path / CONTENTS, json.dumps({"format": _FORMAT, **asdict(contents)}, indent=1) + "\n")
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"cannot write {path} ({reason}); make room or choose another place.") from None
@@ -197,6 +197,17 @@ def read_label_folder(path: Path) -> Frames:
     return replace(found, name=folder.contents.name, source=path.name)
 
 
+def read_labels(folder: LabelFolder, keys: Sequence[str]) -> tuple[Frames, float]:
+    """Labels of some keys as frames, in that order, and the time that they took [s].
+
+    Raises ``InputError`` where one is missing or damaged.
+    """
+    files = [folder.path / f"{key}{_LABEL}" for key in keys]
+    seconds = [float(read_arrays(file, ("seconds",)).get("seconds", np.zeros(()))) for file in files]
+    found = joined([read_npz(file, _NO_UNITS) for file in files])
+    return replace(found, name=folder.contents.name, source=folder.path.name), sum(seconds)
+
+
 def _difference(own: Contents, wanted: Contents) -> str:
     """What the labels of a folder are of, and what is wanted instead; nothing where these are the same."""
     if own.numbers != wanted.numbers:
@@ -213,19 +224,3 @@ def _difference(own: Contents, wanted: Contents) -> str:
 def _name(contents: Contents) -> str:
     """Name of a level, in which case matters for classes alone."""
     return contents.level if ":" in contents.level else contents.level.lower()
-
-
-def _write_once(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file unless it is there, as one of many processes that try at the same time; raises ``OSError``."""
-    if path.exists():
-        return
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(content, indent=1) + "\n")
-        temporary.chmod(0o644)
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

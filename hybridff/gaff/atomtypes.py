@@ -15,7 +15,7 @@ from rdkit.Chem import rdDepictor
 
 from hybridff.cache import cached_json
 from hybridff.errors import InputError
-from hybridff.gaff.programs import last_words, run
+from hybridff.gaff.programs import find_program, last_words, run
 from hybridff.gaff.table import ParameterTable, gaff_file
 from hybridff.molecules.mol2 import atom_rows
 from hybridff.molecules.molecule import Molecule
@@ -36,10 +36,8 @@ def assign_types(molecule: Molecule, version: str = DEFAULT_VERSION) -> tuple[st
     check_supported(molecule)
     mol2 = _mol2(molecule, [symbol.lower() for symbol in molecule.symbols])
     family = _PARAMETER_SETS[_major(version)]
-    types = cached_json(
-        ("antechamber types", 1, family, molecule.charge, mol2), lambda: _run_antechamber(mol2, molecule, family)
-    )
-    return tuple(types)
+    key = ("antechamber types", 2, find_program("antechamber").identity(), family, molecule.charge, mol2)
+    return tuple(cached_json(key, lambda: _run_antechamber(mol2, molecule, family)))
 
 
 def estimate_missing(molecule: Molecule, types: Sequence[str], version: str = DEFAULT_VERSION) -> ParameterTable:
@@ -50,7 +48,7 @@ def estimate_missing(molecule: Molecule, types: Sequence[str], version: str = DE
     """
     mol2 = _mol2(molecule, types)
     digest = hashlib.sha256(gaff_file(version).read_bytes()).hexdigest()
-    key = ("parmchk2", 1, _major(version), digest, mol2)
+    key = ("parmchk2", 2, find_program("parmchk2").identity(), _major(version), digest, mol2)
     frcmod = cached_json(key, lambda: _run_parmchk2(mol2, molecule, version))
     found = "\n".join(line for line in frcmod.splitlines() if "ATTN" not in line)
     return ParameterTable.parse(found, f"parmchk2's frcmod for {molecule.name}")

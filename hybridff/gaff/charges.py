@@ -1,8 +1,8 @@
-"""Partial charges: RESP (``resp.py``), AM1-BCC by AmberTools' ``antechamber`` and ``sqm``, or the user's own.
+"""Partial charges: RESP (``resp.py``), AM1-BCC and ABCG2 by AmberTools, a network (``nagl.py``), or the user's own.
 
 Calculated charges are kept on disk (``hybridff.cache``) and belong to one geometry: that of the molecule, or where it
-has none the one that ``Molecule.with_embedded_positions`` makes. RESP takes the geometry as it is; AM1-BCC relaxes it
-first.
+has none the one that ``Molecule.with_embedded_positions`` makes. RESP takes the geometry as it is; AM1-BCC and ABCG2
+relax it first; the network looks at bonds alone.
 """
 
 import tempfile
@@ -15,18 +15,25 @@ from jaxtyping import Float
 from rdkit import Chem
 
 from hybridff.cache import cached_json
-from hybridff.errors import InputError
+from hybridff.errors import InputError, MissingProgramError
 from hybridff.foreign import read_text
-from hybridff.gaff import resp
-from hybridff.gaff.programs import last_words, run
+from hybridff.gaff import nagl, resp
+from hybridff.gaff.programs import WHEEL, find_program, last_words, run
 from hybridff.molecules.mol2 import atom_rows, elements_and_bonds
 from hybridff.molecules.molecule import Molecule
 
-METHODS = ("resp", "am1bcc")
+METHODS = ("resp", "am1bcc", "abcg2", "nagl")
 """Names of calculations; anything else is a file."""
 
-AM1BCC_VERSION = 1
-"""Changes whenever AM1-BCC charges may; part of the key under which they are kept."""
+CORRECTIONS = {"am1bcc": "bcc", "abcg2": "abcg2"}
+"""Charges by AM1 and bond charge corrections, and what ``antechamber -c`` calls them."""
+
+SQM_KEYWORDS = "qm_theory='AM1', grms_tol=0.0005, scfconv=1.d-10, ndiis_attempts=700, diag_routine=1, pseudo_diag=1"
+"""antechamber's own keywords for sqm, and which routine diagonalises. Left alone, sqm times its routines and takes the
+fastest, another one on a busy machine; without pseudo-diagonalisation its relaxations may end after a step."""
+
+AM1_VERSION = 2
+"""Changes whenever charges by AM1 may; part of the key under which they are kept."""
 
 LARGEST_REMAINDER = 0.01
 """Largest difference between the sum of given charges and the molecule's charge [e] that counts as rounding."""
@@ -42,22 +49,31 @@ _RESOLUTION = 1e-5
 
 
 def assign_charges(molecule: Molecule, method: str | Path) -> Float[np.ndarray, " atoms"]:
-    """Charges [e] by ``"resp"``, ``"am1bcc"`` or from a file (``read_charges``)."""
+    """Charges [e] by one of ``METHODS`` or from a file (``read_charges``).
+
+    Raises ``InputError`` for anything else, and what the method raises.
+    """
+    name = str(method)
+    if name not in METHODS:
+        if not Path(method).is_file():
+            raise InputError(
+                f"'{method}' is no kind of charges: give {', '.join(METHODS)} or the name of a file with charges."
+            )
+        return read_charges(method, molecule)
     calculations: dict[str, tuple[int, Callable[..., np.ndarray]]] = {
         "resp": (resp.VERSION, resp.resp_charges),
-        "am1bcc": (AM1BCC_VERSION, am1bcc_charges),
+        "am1bcc": (AM1_VERSION, am1bcc_charges),
+        "abcg2": (AM1_VERSION, abcg2_charges),
+        "nagl": (nagl.VERSION, nagl.nagl_charges),
     }
-    if str(method) not in calculations:
-        if not Path(method).is_file():
-            raise InputError(f"'{method}' is no kind of charges: give resp, am1bcc or the name of a file with charges.")
-        return read_charges(method, molecule)
-    version, calculate = calculations[str(method)]
+    version, calculate = calculations[name]
     placed = molecule.placed()
     assert placed.positions is not None
     places = np.rint(placed.positions / _RESOLUTION).astype(int)
     key = {
-        "charges": str(method),
+        "charges": name,
         "version": version,
+        "by": made_by(name),
         "numbers": molecule.numbers.tolist(),
         "bonds": molecule.bonds.tolist(),
         "bond orders": molecule.bond_orders.tolist(),
@@ -82,25 +98,57 @@ def check_sizes(charges: Float[np.ndarray, " atoms"], symbols: Sequence[str], wh
     raise InputError(f"{text}.")
 
 
+def made_by(method: str) -> dict[str, dict[str, str]]:
+    """What makes charges of a kind, apart from hybridff and PySCF: programs or a network, with version and SHA-256.
+
+    Raises ``MissingProgramError`` where it is not installed.
+    """
+    if method in CORRECTIONS:
+        return {name: find_program(name).identity() for name in ("antechamber", "sqm")}
+    return nagl.identity() if method == "nagl" else {}
+
+
 def am1bcc_charges(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, " atoms"]:
     """AM1-BCC charges [e] of Jakalian, Jack and Bayly, J. Comput. Chem. 23, 1623 (2002), from a geometry [nm].
 
     The bond orders are the molecule's own; the geometry is relaxed with AM1. Raises ``InputError`` where the programs
     give up and ``MissingProgramError`` where they or their libraries are not installed.
     """
+    return _corrected_am1(molecule, positions, "am1bcc")
+
+
+def abcg2_charges(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, " atoms"]:
+    """ABCG2 charges [e] of He, Man, Yang, Lee and Wang, J. Chem. Phys. 153, 114502 (2020), from a geometry [nm].
+
+    AM1 charges with corrections that were fitted to hydration free energies with GAFF2 in TIP3P water. Raises as
+    ``am1bcc_charges``, and ``MissingProgramError`` where AmberTools is older than these charges.
+    """
+    return _corrected_am1(molecule, positions, "abcg2")
+
+
+def _corrected_am1(molecule: Molecule, positions: np.ndarray, method: str) -> np.ndarray:
     structure = Chem.MolToMolBlock(replace(molecule, positions=positions).to_rdkit())
     # fmt: off
     arguments = [
-        "-i", "in.sdf", "-fi", "sdf", "-o", "out.mol2", "-fo", "mol2", "-c", "bcc", "-nc", str(molecule.charge),
-        "-at", "gaff2", "-j", "5", "-dr", "no", "-s", "2", "-pf", "n",
+        "-i", "in.sdf", "-fi", "sdf", "-o", "out.mol2", "-fo", "mol2", "-c", CORRECTIONS[method],
+        "-nc", str(molecule.charge), "-at", "gaff2", "-j", "5", "-dr", "no", "-s", "2", "-pf", "n",
+        "-ek", SQM_KEYWORDS,
     ]
     # fmt: on
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "in.sdf").write_text(structure, encoding="utf-8")
-        output = run("antechamber", arguments, folder)
+        try:
+            output = run("antechamber", arguments, folder)
+        except InputError as error:
+            if "Unknown charge method" not in str(error):
+                raise
+            raise MissingProgramError(
+                f"this antechamber ({find_program('antechamber').identity()['from']}) has no {method} charges; install "
+                f"a newer AmberTools with: pip install {WHEEL}, or choose other charges."
+            ) from error
         if not (folder / "out.mol2").is_file():
-            raise InputError(f"no AM1-BCC charges for {molecule.name}: antechamber says: {last_words(output)}")
+            raise InputError(f"no {method} charges for {molecule.name}: antechamber says: {last_words(output)}")
         return read_charges(folder / "out.mol2", molecule)
 
 

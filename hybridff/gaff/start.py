@@ -8,10 +8,11 @@ from openmm import app
 from hybridff.errors import InputError
 from hybridff.gaff.assign import gaff_parameters
 from hybridff.gaff.atomtypes import DEFAULT_VERSION, assign_types
-from hybridff.gaff.charges import METHODS, assign_charges
+from hybridff.gaff.charges import METHODS, assign_charges, made_by
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.openmm_source import class_one_from_openmm, class_one_from_prmtop
+from hybridff.gaff.programs import find_program
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.openmm_files import read_structure, read_system
 
@@ -29,7 +30,7 @@ class StartOptions:
     """Version of GAFF."""
 
     charges: str = DEFAULT_CHARGES
-    """Partial charges: resp (HF/6-31G*), am1bcc, or a file with one charge per line or a MOL2."""
+    """Partial charges: resp (HF/6-31G*), am1bcc, abcg2, nagl, or a file with one charge per line or a MOL2."""
 
     start: Path | None = None
     """Your own starting force field: an AMBER prmtop, or an OpenMM System as XML (with ``topology``)."""
@@ -80,6 +81,17 @@ def starting_parameters(molecule: Molecule, options: StartOptions) -> ClassOnePa
             "e; give the force field of the same molecule, or its own formal charges."
         )
     return parameters
+
+
+def programs_of(options: StartOptions) -> dict[str, dict[str, str]]:
+    """What made atom types, missing parameters and charges, by name: the package it is ``from``, and its ``sha256``.
+
+    Nothing for a start of the user's own. Raises ``MissingProgramError`` where a program is not installed any more.
+    """
+    if options.start is not None:
+        return {}
+    own = {name: find_program(name).identity() for name in ("antechamber", "parmchk2")}
+    return own | (made_by(options.charges) if options.charges in METHODS else {})
 
 
 def stock_of(model: ForceField, version: str = DEFAULT_VERSION) -> ForceField:

@@ -18,7 +18,7 @@ from hybridff.frames.accuracy import Errors, evaluate
 from hybridff.frames.dataset import Frames, Split
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.start import starting_parameters
+from hybridff.gaff.start import programs_of, starting_parameters
 from hybridff.hybrid.result import Corrected
 from hybridff.jobs.job import FitJob
 from hybridff.jobs.kernels import check_kernels, kernels_beside, task_of
@@ -207,6 +207,7 @@ def _fitted(
     after = errors_of_parts(force_field, member.parts, offset)
     about = {
         **provenance(_files(members, job)),
+        "programs": programs_of(job.starting),
         "options": job.model_options(),
         "prior scale": result.prior_scale,
         "theory": member.data.frames.theory,

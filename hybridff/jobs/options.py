@@ -101,6 +101,10 @@ class SplitOptions:
     seed: int = 0
     """Seed of the random split."""
 
+    in_order: bool = False
+    """No random split: the first frames of the files, in the order in which these are named, train, the next validate,
+    and the rest test."""
+
     def __post_init__(self) -> None:
         limits = {"train": 2, "validation": 0, "seed": 0}
         for name, lowest in limits.items():

@@ -93,7 +93,10 @@ def split_frames(frames: Frames, options: SplitOptions | None = None) -> Split:
     train = min(max(2, int(_TRAIN_FRACTION * n)), n) if options.train is None else options.train
     rest = max(n - train, 0)
     validation = min(int(_VALIDATION_FRACTION * n), rest) if options.validation is None else options.validation
-    return frames.split(train, validation, options.seed)
+    found = frames.split(train, validation, options.seed)
+    if not options.in_order:
+        return found
+    return Split(*np.split(np.arange(n), [train, train + validation]))
 
 
 def split_of(saved: SavedModel, data: Data) -> Split | None:

@@ -2,7 +2,7 @@
 
 from hybridff.export.modelfile import SavedModel
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.start import StartOptions, starting_parameters
+from hybridff.gaff.start import StartOptions, programs_of, starting_parameters
 from hybridff.jobs.job import plain_options
 from hybridff.jobs.provenance import provenance
 from hybridff.jobs.reading import Structure, read_structure
@@ -22,5 +22,9 @@ def parametrize(molecule: str | Molecule, start: StartOptions | None = None) -> 
     if placed.positions is None and (placed.bond_orders > 0).all():
         placed = placed.with_embedded_positions()
     force_field = ForceField.build(placed, starting_parameters(placed, found.start))
-    about = {**provenance([*found.files, *found.start.files]), "options": plain_options(found.start)}
+    about = {
+        **provenance([*found.files, *found.start.files]),
+        "programs": programs_of(found.start),
+        "options": plain_options(found.start),
+    }
     return SavedModel(force_field, None, about)

@@ -207,7 +207,9 @@ class Molecule:
         try:
             from openff.toolkit import Molecule as OpenFFMolecule
         except ImportError as error:
-            raise MissingProgramError("openff-toolkit is not installed; it is needed to make its Molecule.") from error
+            raise MissingProgramError(
+                'openff-toolkit is not installed; get it with: pip install "hybridff[openff]"'
+            ) from error
         return OpenFFMolecule.from_rdkit(self.to_rdkit(), allow_undefined_stereo=True, hydrogens_are_explicit=True)
 
     def to_openmm_topology(self, residue: str = "MOL") -> app.Topology:

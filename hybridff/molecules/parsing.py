@@ -42,9 +42,14 @@ def _smiles_problem(messages: str) -> str:
     return f"{problem} near character {position.group(1)}" if position else problem
 
 
+def sdf_records(text: str) -> list[str]:
+    """The records of an SDF file."""
+    return [record for record in re.split(r"^\$\$\$\$.*\n?", text, flags=re.MULTILINE) if record.strip()]
+
+
 def parse_sdf(text: str, where: str) -> Chem.Mol:
     """Parse a file with one molecule without sanitising; a drawing in the plane gives no positions."""
-    records = [record for record in re.split(r"^\$\$\$\$.*$", text, flags=re.MULTILINE) if record.strip()]
+    records = sdf_records(text)
     if not records:
         raise InputError(f"{where}: the file is empty.")
     if len(records) > 1:

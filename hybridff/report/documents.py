@@ -241,10 +241,13 @@ def _split_sentence(fitted: FittedMolecule) -> str:
     if "test" in fitted.after:
         n_test = fitted.after["test"].n_frames
         few = " They are few: the last digits mean little." if n_test < _FEW else ""
-        sentences.append(
-            "Frames were split at random; test frames were never used in the fit. Neighbouring frames of a trajectory "
-            f"may stand on both sides of the split, which flatters the test.{few}"
+        how = (
+            "Frames were taken in the order of their files; test frames were never used in the fit."
+            if fitted.job.split.in_order
+            else "Frames were split at random; test frames were never used in the fit. Neighbouring frames of a "
+            "trajectory may stand on both sides of the split, which flatters the test."
         )
+        sentences.append(f"{how}{few}")
     else:
         sentences.append("There are no test frames: nothing here says how well the fit predicts.")
     if "validation" in fitted.after and fitted.posterior is not None:
@@ -341,6 +344,7 @@ def _provenance_section(model: SavedModel) -> Section:
     about = model.provenance
     rows = [("program", str(about["program"])), ("python", str(about["python"]))]
     rows += [(name, str(value)) for name, value in about["packages"].items()]
+    rows += [(name, f"{own['from']}, SHA-256 {own['sha256']}") for name, own in about.get("programs", {}).items()]
     rows += [(f"SHA-256 of {name}", value) for name, value in about["inputs"].items()]
     rows += [(f"option {name}", str(value)) for name, value in about["options"].items()]
     rows += [(f"correction: option {name}", str(value)) for name, value in about.get("correction options", {}).items()]

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,11 +100,26 @@ def label_frames(
     """
     options = options or LabelOptions()
     given = read_geometries([files] if isinstance(files, str | Path) else files, options.length_unit)
-    molecule = given.molecule if options.molecule is None else Molecule.read(options.molecule)
+    if options.molecule is not None:
+        given = replace(given, molecule=Molecule.read(options.molecule))
+    return label_geometries(given, level, out, options, say=say, progress=progress)
+
+
+def label_geometries(
+    given: Geometries,
+    level: str,
+    out: str | Path,
+    options: LabelOptions | None = None,
+    *,
+    say: Say = quiet,
+    progress: Progress = silent,
+) -> LabelRun:
+    """Label geometries as ``label_frames`` does, which reads them from files; raises as it does."""
+    options, molecule = options or LabelOptions(), given.molecule
     if molecule is not None:
         check_same_elements(molecule, given.numbers, "the file of geometries")
     species = _species(given, molecule, options.charge, say)
-    own = {} if options.options is None else read_options(options.options).get(level, {})
+    own = level_options(level, options.options)
     wanted = level_of(level, own)
     label = labeller_of(wanted, species)
     folder = LabelFolder.opened(Path(out), _contents(level, own, wanted, species, molecule))
@@ -119,6 +135,11 @@ def label_frames(
     if left:
         _label(folder, label, left, options, _Watch(folder, frozenset(own.key for own in left), say, progress))
     return _run(folder, frames, labelled, say)
+
+
+def level_options(level: str, file: Path | None) -> dict[str, Any]:
+    """Options of a level from a TOML file, where there is one; raises ``InputError`` for a file that is none."""
+    return {} if file is None else read_options(file).get(level, {})
 
 
 def _label(folder: LabelFolder, label: Labeller, left: list[Frame], options: LabelOptions, watch: "_Watch") -> None:

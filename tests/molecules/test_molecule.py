@@ -132,7 +132,7 @@ def test_unknown_bond_orders_are_zero_and_said_to_be_unknown():
 
 
 def test_an_openff_molecule_is_taken_and_given_back():
-    toolkit = pytest.importorskip("openff.toolkit", reason="openff-toolkit is not on PyPI; see docs to install it")
+    toolkit = pytest.importorskip("openff.toolkit", reason="pip install 'hybridff[openff]'")
     given = toolkit.Molecule.from_smiles("CC(=O)[O-]")
     given.name = "acetate"
     molecule = Molecule.from_openff(given)
