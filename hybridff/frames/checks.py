@@ -258,6 +258,11 @@ def changed_geometries(molecule: Molecule, positions: Float[np.ndarray, "frames 
     return bond_changes(frames, molecule, np.arange(len(positions)))
 
 
+def with_bonds(molecule: Molecule, positions: Float[np.ndarray, "some atoms 3"]) -> Float[np.ndarray, "kept atoms 3"]:
+    """Geometries [nm] that have the bonds of a molecule."""
+    return np.delete(positions, [change.frame for change in changed_geometries(molecule, positions)], axis=0)
+
+
 def _distance_ratios(
     frames: Frames, rows: Int[np.ndarray, " rows"]
 ) -> Iterator[tuple[Int[np.ndarray, " chunk"], Float[np.ndarray, "chunk pairs"]]]:

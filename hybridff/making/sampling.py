@@ -7,9 +7,8 @@ from jaxtyping import Float
 
 from hybridff.errors import FitError, InputError
 from hybridff.export.calculator import HybridFFCalculator
-from hybridff.frames.checks import changed_geometries
+from hybridff.frames.checks import with_bonds
 from hybridff.gaff.forcefield import ForceField
-from hybridff.molecules.molecule import Molecule
 from hybridff.sampling.conformers import relaxed_conformers
 from hybridff.sampling.dynamics import DynamicsOptions, dynamics
 from hybridff.sampling.torsions import driven_torsions
@@ -101,11 +100,6 @@ def conformers_of(force_field: ForceField, seed: int) -> Float[np.ndarray, "conf
         return molecule.positions[None]
     kept = with_bonds(molecule, found)
     return kept if len(kept) else molecule.positions[None]
-
-
-def with_bonds(molecule: Molecule, positions: Float[np.ndarray, "some atoms 3"]) -> Float[np.ndarray, "kept atoms 3"]:
-    """Geometries [nm] that have the bonds of a molecule."""
-    return np.delete(positions, [change.frame for change in changed_geometries(molecule, positions)], axis=0)
 
 
 def _driven(

@@ -11,9 +11,10 @@ from jaxtyping import Float
 
 from hybridff.fitting.conformers import find_unseen_conformers
 from hybridff.fitting.relaxation import relaxation_of
+from hybridff.frames.checks import with_bonds
 from hybridff.making.learning import Learnt
 from hybridff.making.rounds import Chosen
-from hybridff.making.sampling import TEMPERATURE, dynamics_of, with_bonds
+from hybridff.making.sampling import TEMPERATURE, dynamics_of
 from hybridff.making.start import Start
 from hybridff.units import KCAL_MOL
 

@@ -21,7 +21,7 @@ from hybridff.fitting.conformers import find_unseen_conformers
 from hybridff.fitting.fits import fit
 from hybridff.fitting.options import FitOptions
 from hybridff.frames.accuracy import what_is_left
-from hybridff.frames.checks import changed_geometries
+from hybridff.frames.checks import with_bonds
 from hybridff.frames.dataset import Frames, joined
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.conformers import embedded_conformers
@@ -81,7 +81,7 @@ def level_frames(sampling: LevelSampling, level: Level, say: Say = quiet, progre
     starts = np.concatenate([starts, turned[random.permutation(len(turned))[:_TURNED]]])
     mild = hot_geometries(sampling.stock, starts, _BY_STOCK, _MILD, seed)
     first = labelled_frames(
-        level, molecule, _sound(molecule, np.concatenate([starts, mild])), part(progress, 0.0, 0.25)
+        level, molecule, with_bonds(molecule, np.concatenate([starts, mild])), part(progress, 0.0, 0.25)
     )
     if len(first) < _LEAST:
         raise FitError(
@@ -122,7 +122,7 @@ def _by_dynamics(
     """Frames of dynamics with a small fit to ``known`` frames, so many at each temperature [K]."""
     sampler = fit(sampling.small, known, FitOptions(size="small")).force_fields[0]
     made = [hot_geometries(sampler, starts, n, t, seed + 10 * i) for i, (t, n) in enumerate(wanted.items())]
-    return labelled_frames(level, sampling.molecule, _sound(sampling.molecule, np.concatenate(made)), progress)
+    return labelled_frames(level, sampling.molecule, with_bonds(sampling.molecule, np.concatenate(made)), progress)
 
 
 def _weights(small: ForceField, near: Frames, frames: Frames) -> Float[np.ndarray, " frames"]:
@@ -145,8 +145,3 @@ def _among(
     """Which geometries are some of the given ones."""
     known = {one.tobytes() for one in given}
     return np.array([one.tobytes() in known for one in positions], dtype=bool)
-
-
-def _sound(molecule: Molecule, positions: Float[np.ndarray, "some atoms 3"]) -> Float[np.ndarray, "sound atoms 3"]:
-    """Geometries with the bonds of the molecule."""
-    return np.delete(positions, [change.frame for change in changed_geometries(molecule, positions)], axis=0)
