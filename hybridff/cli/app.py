@@ -17,6 +17,7 @@ from hybridff.foreign import read_toml
 _COMMANDS = {
     "parametrize": ("fitting", "Make the stock force field of a molecule, without data."),
     "fit": ("fitting", "Refit a force field to reference energies and forces, and show the errors before and after."),
+    "apply": ("fitting", "Make a model of a molecule without data by a parameter set."),
     "label": ("labelling", "Energies and forces of geometries at a level of theory, into a folder that fit reads."),
     "correct": ("fitting", "Add an sGDML kernel on some or all atoms to a model, trained on what its terms leave."),
     "evaluate": ("fitting", "Errors of a model against reference data."),

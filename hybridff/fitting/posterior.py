@@ -12,7 +12,7 @@ from hybridff.arrays import numbers_in, read_arrays
 from hybridff.errors import InputError
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.design_matrix import DesignMatrix
+from hybridff.gaff.design_matrix import DesignMatrix, columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
@@ -57,6 +57,12 @@ class Posterior:
             forces = found.combined_forces(by_parameter.T)
             force[part] = np.sqrt(np.einsum("rfc,rfc->f", forces, forces) / forces.shape[2])
         return self.scale * energy, self.scale * force
+
+    def about(self, force_field: ForceField, positions: Float[np.ndarray, "frames atoms 3"]) -> "Posterior":
+        """The same with energies that count from their mean over some geometries [nm]."""
+        parameters = force_field.parameter_table
+        found = columns(force_field.table, len(parameters), parameters.values, positions)
+        return replace(self, mean_energies=found.energy[self.fitted].mean(1))
 
     def write(self, path: Path) -> None:
         """Write as npz, single precision."""
