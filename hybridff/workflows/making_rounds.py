@@ -169,7 +169,7 @@ class Rounds:
         seconds, begin = perf_counter() - begin, perf_counter()
         self.label(chosen, self.folder.test, n_rounds)
         wall, begin = perf_counter() - begin, perf_counter()
-        test, label_seconds = labels_of(self.folder.test, chosen.positions)
+        test, label_seconds = labels_of(self.folder.test, chosen.positions, fewest=1)
         fitted = self._judged(learnt, test)
         summary = Summary(
             name=self.folder.molecule.name,
