@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hybridff.frames.reading import read_frames
     from hybridff.gaff.forcefield import ForceField
     from hybridff.jobs.job import CorrectionJob, FitJob
+    from hybridff.jobs.parameter_sets import apply_parameter_set
     from hybridff.jobs.stock import parametrize
     from hybridff.making.job import MakeJob
     from hybridff.molecules.molecule import Molecule
@@ -53,6 +54,7 @@ __all__ = [
     "SimulationOptions",
     "StabilityOptions",
     "add_hybrid",
+    "apply_parameter_set",
     "check_stability",
     "correct_model",
     "evaluate",
@@ -90,6 +92,7 @@ PLACES = {
     "SimulationOptions": "export.dynamics",
     "StabilityOptions": "stability.gate",
     "add_hybrid": "systems.mixed",
+    "apply_parameter_set": "jobs.parameter_sets",
     "check_stability": "stability.gate",
     "correct_model": "workflows.corrections",
     "evaluate": "frames.accuracy",

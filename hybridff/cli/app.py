@@ -18,6 +18,7 @@ _COMMANDS = {
     "parametrize": ("fitting", "Make the stock force field of a molecule, without data."),
     "fit": ("fitting", "Refit a force field to reference energies and forces, and show the errors before and after."),
     "sample": ("sample_command", "Geometries of a molecule without data, by GAFF, a model or a level, for label."),
+    "apply": ("fitting", "Make a model of a molecule without data by a parameter set."),
     "label": ("labelling", "Energies and forces of geometries at a level of theory, into a folder that fit reads."),
     "make": ("making", "A force field from a molecule alone, by labels that are chosen and computed on the way."),
     "extend": ("making", "Label conformers that a force field of make does not know, and fit again."),

@@ -1,4 +1,4 @@
-"""Commands that make force fields and judge them: parametrize, fit, correct, evaluate, demo."""
+"""Commands that make force fields and judge them: parametrize, fit, apply, correct, evaluate, demo."""
 
 import json
 from dataclasses import replace
@@ -14,6 +14,8 @@ from hybridff.cli.terminal import console, progress, say, show
 from hybridff.gaff.start import StartOptions
 from hybridff.jobs.job import CorrectionJob, FitJob
 from hybridff.jobs.options import DataOptions, ReportOptions
+from hybridff.jobs.parameter_sets import apply_parameter_set
+from hybridff.jobs.set_files import SET
 from hybridff.jobs.stock import parametrize as make_stock
 from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
 from hybridff.report.documents import simulation_section, stock_document
@@ -22,6 +24,7 @@ from hybridff.workflows.corrections import correct_model
 from hybridff.workflows.evaluations import evaluate_model
 from hybridff.workflows.fits import FitRun, fit_molecule, write_fitted
 from hybridff.workflows.folder import write_documented
+from hybridff.workflows.parameter_sets import write_applied
 
 
 def parametrize(
@@ -72,7 +75,37 @@ def fit(
     _say_of_posterior(found)
     for document in documents:
         show(document.without("Provenance", "Data"))
-    say(f"Written to {out}: model.json, summary.md, report.html, {PARAMETERS}.")
+    also = f", and the parameter set {SET} of all" if found.makes_set else ""
+    say(f"Written to {out}: model.json, summary.md, report.html, {PARAMETERS}{also}.")
+
+
+def apply(
+    parameter_set: Path,
+    molecule: str,
+    /,
+    *,
+    out: Out,
+    overwrite: Overwrite = False,
+    keep_posterior: Annotated[bool, Parameter(negative="")] = False,
+    start: Annotated[StartOptions | None, Flat] = None,
+) -> None:
+    """Make a model of a molecule without data by a parameter set.
+
+    Parameters
+    ----------
+    parameter_set
+        Folder that fit --share environment wrote.
+    molecule
+        SMILES, or an SDF, MOL2 or prmtop file.
+    keep_posterior
+        Write the posterior beside the model, by which evaluate predicts errors.
+    """
+    check_new_folder(out, overwrite=overwrite)
+    with console.status("charges, atom types and rows …"):
+        found = apply_parameter_set(parameter_set, molecule, start)
+    document = write_applied(found, out, keep_posterior=keep_posterior, overwrite=overwrite)
+    show(document.without("Provenance"))
+    say(f"Written to {out}.")
 
 
 def correct(

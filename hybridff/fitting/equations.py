@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy import sparse
 
 from hybridff.fitting.noise import Squares
 from hybridff.frames.dataset import Frames
@@ -151,6 +152,12 @@ class NormalEquations:
             energy=self.energy.subset(kept),
             means=tuple(mean[kept] for mean in self.means),
         )
+
+    def transformed(self, root: sparse.csr_array) -> "NormalEquations":
+        """As functions of other weights, which the root of a covariance makes these of; means stay those of these."""
+        matrix = (root.T @ (root.T @ self.force.matrix).T).T
+        force = QuadraticForm(np.ascontiguousarray(matrix), root.T @ self.force.vector, self.force.constant)
+        return replace(self, force=force, energy=replace(self.energy, rows=root.T @ self.energy.rows))
 
     def forces_alone(self, weight: float) -> "NormalEquations":
         """Without the energies, and with the squared forces weighted."""

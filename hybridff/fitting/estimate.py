@@ -196,23 +196,35 @@ def with_conformers(free: Estimate, more: EnergyRows) -> Estimate:
     return replace(free, moves=moves, covariance=covariance, conformers=free.conformers + more)
 
 
-def within_bounds(found: Estimate, limits: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]) -> Estimate:
-    """With the most probable moves within their bounds, from the posterior of the bounded ones alone."""
+def within_bounds(
+    found: Estimate,
+    limits: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]],
+    root: sparse.csr_array | None = None,
+) -> Estimate:
+    """With the most probable changes within their bounds, from the posterior of the bounded ones alone.
+
+    Changes are the moves themselves, or a ``root`` times these.
+    """
     lower, upper = limits
     bounded = np.flatnonzero(np.isfinite(lower) | np.isfinite(upper))
     if not len(bounded):
         return found
     unit = np.zeros((len(found.moves), len(bounded)))
-    unit[bounded, np.arange(len(bounded))] = 1.0
+    if root is None:
+        unit[bounded, np.arange(len(bounded))] = 1.0
+    else:
+        unit[:] = root[bounded].toarray().T
+    changes = found.moves if root is None else root @ found.moves
     own = found.covariance.whitened(unit)
     inverse = solve_triangular(np.linalg.qr(own, mode="r"), np.eye(len(bounded)))
     precision = inverse @ inverse.T
-    below, above = lower[bounded] - found.moves[bounded], upper[bounded] - found.moves[bounded]
+    below, above = lower[bounded] - changes[bounded], upper[bounded] - changes[bounded]
     shift = bounded_quadratic(precision, np.zeros(len(bounded)), below, above)
     moves = found.moves + found.covariance.from_whitened(own @ (precision @ shift))
-    moves[bounded] = np.select(
-        [shift <= below, shift >= above], [lower[bounded], upper[bounded]], found.moves[bounded] + shift
-    )
+    if root is None:
+        moves[bounded] = np.select(
+            [shift <= below, shift >= above], [lower[bounded], upper[bounded]], found.moves[bounded] + shift
+        )
     return replace(found, moves=moves)
 
 

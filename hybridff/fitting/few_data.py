@@ -6,7 +6,7 @@ Williams, Gaussian Processes for Machine Learning (2006), section 2.1).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -164,4 +164,4 @@ def _frame_rows(
         columns, targets = columns * roots[:, None], targets * roots[:, None, None]
     forces = EnergyRows(columns.reshape(len(start), -1), targets.ravel()).from_start(start)
     energies, _ = EnergyRows(found.energy, frames.energies, roots).from_start(start).centred()
-    return forces, energies
+    return replace(forces, rows=problem.of_moves(forces.rows)), replace(energies, rows=problem.of_moves(energies.rows))

@@ -81,14 +81,14 @@ def estimate(
         system = replace(system, data=stiff_labels + system.data)
     problem = system.problem
     free = solve(system, hyperparameters)
-    found = within_bounds(free, problem.limits)
+    found = within_bounds(free, problem.limits, problem.root)
     for _ in range(SEARCHES):
         force_fields = problem.force_fields(found.moves)
         wanted = [false_minima(unseen, fitted) for unseen, fitted in zip(problem.unseen, force_fields, strict=True)]
         if not any(wanted):
             break
         free = with_conformers(free, conformer_rows(problem, wanted))
-        found = within_bounds(free, problem.limits)
+        found = within_bounds(free, problem.limits, problem.root)
     return found
 
 
@@ -104,8 +104,13 @@ def linear_result(
     problem, noise = system.problem, found.hyperparameters.noise
     force_fields = problem.force_fields(found.moves)
     root = found.covariance.root()
+    if problem.root is not None:
+        root = (problem.root.astype(root.dtype) @ root.T).T
     deviations = np.zeros(len(problem.start))
     deviations[problem.fitted] = np.sqrt(column_squares(root)) * problem.widths
+    shared = (
+        Posterior(problem.fitted, root * problem.widths, np.zeros(len(root.T))) if problem.root is not None else None
+    )
     found_posteriors = posteriors(system, root)
     if validation and all(len(frames) and frames.forces is not None for frames in validation):
         found_posteriors = tuple(
@@ -134,11 +139,21 @@ def linear_result(
         posteriors=found_posteriors,
         unseen=tuple(unseen.sentence() for unseen in problem.unseen),
         left_out=None if left_out is None else left_out.force_error,
+        shared=shared if shared is None else replace(shared, scale=_scale_of(found_posteriors)),
+        shares=problem.shares,
     )
 
 
+def _scale_of(several: Sequence[Posterior]) -> float:
+    """One scale for several posteriors: the root of the mean of their squares."""
+    return math.sqrt(sum(posterior.scale**2 for posterior in several) / len(several))
+
+
 def posteriors(system: LinearSystem, root: Float[np.ndarray, "n n"]) -> tuple[Posterior, ...]:
-    """What is known of each molecule's coefficients, from a root of the covariance of all; may overwrite it."""
+    """What is known of each molecule's coefficients, from a root of the covariance of the changes of all.
+
+    May overwrite it.
+    """
     problem, column = system.problem, system.problem.column_of
     made = []
     for position, means in zip(problem.positions, system.data.means, strict=True):

@@ -1,11 +1,14 @@
 """Fits that are linear in everything fitted: what is fitted, and what data and prior knowledge say of it.
 
-Everything is in *moves*: changes of the fitted coefficients from the start in units of their prior widths.
+Everything is in *moves*: changes of the fitted coefficients from the start in units of their prior widths. Where rows
+have relatives, whose coefficients are similar before there are data, changes in these units are a root of their
+covariance times moves that are independent (``related_priors``).
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -14,6 +17,7 @@ from scipy import sparse
 from hybridff.fitting.conformers import DEVIATION, ConformerEnergies, UnseenConformers
 from hybridff.fitting.equations import EnergyRows, NormalEquations, normal_equations
 from hybridff.fitting.noise import LEAST, Noise, Squares
+from hybridff.fitting.related_priors import SHARES, Shares, prior_root
 from hybridff.fitting.shared_parameters import common_parameters
 from hybridff.frames.accuracy import predict, what_is_left
 from hybridff.frames.dataset import Frames
@@ -42,6 +46,8 @@ class LinearProblem:
     """Where each molecule's parameters stand in it."""
     fitted: Int[np.ndarray, " n"]
     """Which of them move."""
+    shares: Shares | None = None
+    """What relatives have in common before there are data; None where every coefficient has a prior of its own."""
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[ForceField, Frames]], unseen: Sequence[UnseenConformers]) -> "LinearProblem":
@@ -55,8 +61,30 @@ class LinearProblem:
         return self.start.prior_widths[self.fitted]
 
     @property
+    def has_relatives(self) -> bool:
+        """Whether rows are labelled by environments, so that some are relatives."""
+        return any(force_field.share == "environment" for force_field, _ in self.pairs)
+
+    def with_relatives(self) -> "LinearProblem":
+        """The problem with priors in which the coefficients of relatives are similar."""
+        return replace(self, shares=SHARES)
+
+    @cached_property
+    def root(self) -> sparse.csr_array | None:
+        """What a unit of each move does to each fitted coefficient in units of its prior width; None for the same."""
+        return None if self.shares is None else prior_root(self.start, self.fitted, self.shares)
+
+    def changes(self, moves: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """What some moves do to the fitted coefficients, in units of their prior widths."""
+        return moves if self.root is None else self.root @ moves
+
+    def of_moves(self, rows: Float[np.ndarray, "n data"]) -> Float[np.ndarray, "n data"]:
+        """What moves do to data, from what coefficients do to them in units of their prior widths."""
+        return rows if self.root is None else self.root.T @ rows
+
+    @property
     def limits(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-        """Bounds of the moves."""
+        """Bounds of the changes of the fitted coefficients, in units of their prior widths."""
         lower, upper = self.start.bounds
         values = self.start.values[self.fitted]
         return (lower[self.fitted] - values) / self.widths, (upper[self.fitted] - values) / self.widths
@@ -92,7 +120,9 @@ class LinearProblem:
     def parameters(self, moves: Float[np.ndarray, " n"]) -> Parameters:
         """The common parameters after some moves."""
         values = self.start.values.copy()
-        values[self.fitted] += moves * self.widths
+        values[self.fitted] += self.changes(moves) * self.widths
+        if self.root is not None:  # bounds are met but for rounding
+            values = np.clip(values, *self.start.bounds)
         return self.start.with_values(values)
 
     def force_fields(self, moves: Float[np.ndarray, " n"]) -> tuple[ForceField, ...]:
@@ -135,6 +165,12 @@ class LinearSystem:
         at_start = [unseen.at_start for unseen in problem.unseen]
         return cls(problem, data, restraint_rows(problem), conformer_rows(problem, at_start), noise)
 
+    def with_relatives(self) -> "LinearSystem":
+        """The system with priors in which the coefficients of relatives are similar."""
+        problem = self.problem.with_relatives()
+        assert problem.root is not None
+        return LinearSystem.of(problem, self.data.transformed(problem.root), self.noise)
+
     def without(self, dropped: Bool[np.ndarray, " n"]) -> "LinearSystem":
         """The system with the terms of some fitted coefficients left out, which have no value at the start."""
         problem = self.problem.without(dropped)
@@ -168,7 +204,7 @@ def data_equations(
     total = found[0]
     for one in found[1:]:
         total = total + one
-    return total
+    return total if problem.root is None else total.transformed(problem.root)
 
 
 def first_noise(data: NormalEquations) -> Noise:
@@ -212,9 +248,8 @@ def restraint_rows(problem: LinearProblem) -> RestraintRows:
             targets.append(target / restraint.deviation)
     rows, places, values = zip(*entries, strict=True) if entries else ((), (), ())
     shape = (len(targets), len(problem.fitted))
-    return RestraintRows(
-        sparse.csr_array((np.array(values, dtype=float), (rows, places)), shape=shape), np.array(targets)
-    )
+    weights = sparse.csr_array((np.array(values, dtype=float), (rows, places)), shape=shape)
+    return RestraintRows(weights if problem.root is None else weights @ problem.root, np.array(targets))
 
 
 def conformer_rows(problem: LinearProblem, wanted: Sequence[ConformerEnergies | None]) -> EnergyRows:
@@ -230,7 +265,7 @@ def conformer_rows(problem: LinearProblem, wanted: Sequence[ConformerEnergies | 
         rows = energy - zero.mean(1, keepdims=True)
         targets = start @ rows if own.energies is None else own.energies - _by_kernels(force_field, own)
         total = total + EnergyRows(rows, targets).from_start(start).in_units_of(DEVIATION)
-    return total
+    return replace(total, rows=problem.of_moves(total.rows))
 
 
 def _by_kernels(force_field: ForceField, own: ConformerEnergies) -> Float[np.ndarray, " conformers"]:

@@ -13,7 +13,7 @@ from hybridff.errors import InputError
 from hybridff.fitting.noise import Noise
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
-from hybridff.gaff.design_matrix import DesignMatrix
+from hybridff.gaff.design_matrix import DesignMatrix, columns
 from hybridff.gaff.forcefield import ForceField
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
@@ -104,6 +104,12 @@ class Posterior:
             some = positions[first : first + block]
             total += design.at(some).force_sums(random.choice((-1.0, 1.0), (*some.shape, _PROBES)))
         return self.spread @ total[self.fitted].astype(self.spread.dtype) / math.sqrt(_PROBES * positions.size)
+
+    def about(self, force_field: ForceField, positions: Float[np.ndarray, "frames atoms 3"]) -> "Posterior":
+        """The same with energies that count from their mean over some geometries [nm]."""
+        parameters = force_field.parameter_table
+        found = columns(force_field.table, len(parameters), parameters.values, positions)
+        return replace(self, mean_energies=found.energy[self.fitted].mean(1))
 
     def write(self, path: Path) -> None:
         """Write as npz, single precision."""

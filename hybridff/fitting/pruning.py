@@ -55,11 +55,13 @@ def pruned_system(
     unseen = [find_unseen_conformers(force_field, frames.positions) for force_field, frames in pairs]
     problem = with_most_significant(LinearProblem.of(pairs, unseen), _MOST)
     limit = sum(options.most_rows(len(force_field.molecule.numbers)) for force_field, _ in pairs)
-    problem, noise = determined(problem) if len(problem.fitted) > _MANY else (problem, None)
+    preview = len(problem.fitted) > _MANY and not problem.has_relatives  # data on relatives tell of a row, too
+    problem, noise = determined(problem) if preview else (problem, None)
     system = linear_system(problem, [frames for _, frames in pairs], progress)
     if noise is not None:
         system = replace(system, noise=Noise(system.noise.energy, noise.force))
-    return pruned(system, limit)
+    system = pruned(system, limit)
+    return system.with_relatives() if problem.has_relatives else system
 
 
 def with_most_significant(problem: LinearProblem, most: int) -> LinearProblem:

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 
 from hybridff.fitting.noise import Noise
 from hybridff.fitting.posterior import Posterior
+from hybridff.fitting.related_priors import Shares
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Parameters
 
@@ -46,6 +47,11 @@ class FitResult:
     """Time in the solver [s]."""
     posteriors: tuple[Posterior, ...] = ()
     """What is known of each molecule's coefficients, where the fit is linear."""
+    shared: Posterior | None = None
+    """What is known of all molecules' coefficients together, in the order of the start and without means of energies,
+    where rows are shared by environment."""
+    shares: Shares | None = None
+    """What relatives among these had in common before there were data."""
     unseen: tuple[str, ...] = ()
     """A sentence for each molecule on conformers that no training frame shows; empty where there are none."""
     left_out: float | None = None

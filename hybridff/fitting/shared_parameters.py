@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from hybridff.errors import FitError
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels, plain_label
+from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels, plain_label, same_value
 
 _Key = tuple[str, str, float, int, int]
 
@@ -33,8 +33,11 @@ def common_parameters(
         np.array([index.setdefault(key, len(index)) for key in _keys(force_field, i)], dtype=np.int64)
         for i, force_field in enumerate(force_fields)
     )
-    quantities, labels, values, *_ = zip(*index, strict=True)
-    return Parameters(np.array(values), tuple(quantities), numbered_labels(quantities, labels), kinds), positions
+    quantities, labels, *_ = zip(*index, strict=True)
+    values = np.empty(len(index))
+    for force_field, own in zip(reversed(force_fields), reversed(positions), strict=True):
+        values[own] = force_field.parameter_table.values
+    return Parameters(values, tuple(quantities), numbered_labels(quantities, labels), kinds), positions
 
 
 def _keys(force_field: ForceField, molecule: int) -> Iterator[_Key]:
@@ -43,7 +46,8 @@ def _keys(force_field: ForceField, molecule: int) -> Iterator[_Key]:
     Parameters that are shared by symmetry belong to their molecule alone.
     """
     table, seen = force_field.parameter_table, Counter[tuple[str, str, float]]()
-    owner = -1 if force_field.share == "types" else molecule
-    for key in zip(table.quantities, map(plain_label, table.labels), table.values.tolist(), strict=True):
+    owner = molecule if force_field.share == "symmetry" else -1
+    values = map(same_value, table.values.tolist())
+    for key in zip(table.quantities, map(plain_label, table.labels), values, strict=True):
         yield *key, seen[key], owner
         seen[key] += 1

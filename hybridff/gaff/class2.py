@@ -10,6 +10,7 @@ the bond's own energy, but fade, and leave a bond that takes too little to break
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -18,10 +19,11 @@ from jaxtyping import Float
 from rdkit.Chem import GetPeriodicTable
 
 from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.environments import EnvironmentLabels
 from hybridff.gaff.features import FEATURES, MORSE_RANGE
 from hybridff.gaff.nonbonded import all_pairs
-from hybridff.gaff.parameters import Parameters, Quantity
-from hybridff.gaff.products import Factor, ProductRow, product_table
+from hybridff.gaff.parameters import Parameters, Quantity, Share
+from hybridff.gaff.products import Factor, Label, ProductRow, product_table, type_label
 from hybridff.gaff.rest_geometry import Reference, reference_of, start_values
 from hybridff.gaff.terms import TermTable
 from hybridff.gaff.topology import Topology
@@ -43,18 +45,23 @@ def class2_form(
     start: ClassOneParameters,
     geometries: Float[np.ndarray, "frames atoms 3"] | None,
     *,
-    by_type: bool = False,
+    share: Share = "symmetry",
 ) -> tuple[TermTable, Parameters]:
     """All rows of the class II form, with the bonds, angles and torsions of ``start`` as starting values.
 
     Impropers and torsions of more than four periods have no rows of their own: out-of-plane terms start from zero.
 
     Reference lengths and angles are means over ``geometries``, or those of ``start`` where there are none or where rows
-    of equal atom types share their coefficients (``by_type``), which then have the same reference in every molecule.
+    of several molecules ``share`` their coefficients, which then have the same reference in every molecule.
     """
-    rows = Class2Rows.of(molecule, start, geometries, by_type=by_type)
+    rows = Class2Rows.of(molecule, start, geometries, share=share)
     every = [*rows.baseline(), *rows.diagonal(), *rows.couplings()]
-    return product_table(rows.topology, every, KINDS, start.types if by_type else None)
+    shared: Label | None = None
+    if share == "types":
+        shared = partial(type_label, rows.topology, start.types)
+    elif share == "environment":
+        shared = EnvironmentLabels(rows.topology, start.types)
+    return product_table(rows.topology, every, KINDS, shared)
 
 
 def _kind(width: float | None, lower: float = -math.inf, unit: str = "kcal/mol") -> Quantity:
@@ -153,11 +160,11 @@ class Class2Rows:
         start: ClassOneParameters,
         geometries: Float[np.ndarray, "frames atoms 3"] | None,
         *,
-        by_type: bool,
+        share: Share,
     ) -> "Class2Rows":
         """The rows of a molecule, whose references are means over ``geometries`` (see ``class2_form``)."""
         topology = Topology(molecule)
-        rest = reference_of(topology, molecule, start, geometries, by_type=by_type)
+        rest = reference_of(topology, molecule, start, geometries, share=share)
         bonds, angles = start_values(topology, start)
         return cls(
             molecule,

@@ -33,7 +33,9 @@ class FormOptions:
     adds a small network to every bond, angle and torsion; or a TOML file with a form of your own."""
 
     share: Share = "symmetry"
-    """Which parameters are one: those of equivalent atoms of the molecule, or those of equal atom types."""
+    """Which parameters are one: those of equivalent atoms of the molecule, those of equal atom types, or those of equal
+    environments, which several molecules share; parameters of like environments are similar then, and the fit writes
+    a parameter set for other molecules (class2 only)."""
 
     fourier: int = 0
     """Add torsion terms n = 1 … FOURIER where GAFF has none; 0 keeps GAFF's."""
@@ -47,6 +49,8 @@ class FormOptions:
                 )
         elif self.fourier and self.form == "class2":
             raise InputError("option fourier adds to GAFF's torsions, which class2 does not have; leave it out.")
+        if self.share == "environment" and self.form != "class2":
+            raise InputError(f"option share environment is for the form class2, not for {self.form}; choose types.")
         if not 0 <= self.fourier <= _MOST_FOURIER:
             raise InputError(f"option fourier has to be from 0 to {_MOST_FOURIER}, not {self.fourier}.")
 
@@ -98,7 +102,8 @@ def build_form(
     A form of the user's own adds its rows to those of another form.
 
     ``share`` says which rows have their parameters in common: those whose atoms are equivalent in the molecular graph
-    ("symmetry"), or those whose atoms have the same types ("types"). Rows that start from different values never share.
+    ("symmetry"), those whose atoms have the same types ("types"), or those whose atoms have the same environments
+    ("environment", of "class2" alone, see ``EnvironmentLabels``). Rows that start from different values never share.
     ``fourier`` adds, with amplitude zero, the torsion terms n = 1 … ``fourier`` that GAFF does not have.
 
     Torsions without amplitude about a linear group of atoms are left out: they have no defined angle.
@@ -107,9 +112,9 @@ def build_form(
         base = None
         if form.base is not None:
             base = build_form(form.base, molecule, start, share=share, fourier=fourier, geometries=geometries)
-        return form.joined(base, molecule, start, geometries, by_type=share == "types")
+        return form.joined(base, molecule, start, geometries, share=share)
     if form == "class2":
-        return class2_form(molecule, start, geometries, by_type=share == "types")
+        return class2_form(molecule, start, geometries, share=share)
     rows = ClassOneBuilder(molecule, start, share)
     anharmonic = form in ("morse", "neural")
     if anharmonic:

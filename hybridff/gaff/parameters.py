@@ -5,11 +5,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
+
+Share = Literal["symmetry", "types", "environment"]
+"""What rows have in common that share their parameters."""
 
 
 @dataclass(frozen=True)
@@ -125,3 +129,8 @@ def numbered_labels(quantities: Sequence[str], labels: Sequence[str]) -> tuple[s
 def plain_label(label: str) -> str:
     """A label without the number that ``numbered_labels`` added."""
     return label.partition(" #")[0]
+
+
+def same_value(value: float) -> float:
+    """A value without what rounding makes of it: rows of equal atoms whose values differ in it alone share them."""
+    return float(f"{value:.9g}")

@@ -1,6 +1,6 @@
 """Term tables of products, each summed over the symmetries of the molecule."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations, product
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool
 
 from hybridff.gaff.features import Feature
-from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels
+from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels, same_value
 from hybridff.gaff.terms import FeatureRows, Term, TermTable, integers, term_table
 from hybridff.gaff.topology import Topology
 from hybridff.units import ANGSTROM
@@ -105,16 +105,19 @@ class _Products:
         return {} if vanishes else signs
 
 
+Label = Callable[[Sequence[Factor]], tuple[str, int]]
+"""The label of a product, whose rows share a coefficient, and the sign with which they have it."""
+
+
 def product_table(
-    topology: Topology, rows: Sequence[ProductRow], kinds: Mapping[str, Quantity], types: Sequence[str] | None = None
+    topology: Topology, rows: Sequence[ProductRow], kinds: Mapping[str, Quantity], shared: Label | None = None
 ) -> tuple[TermTable, Parameters]:
     """The table of some rows and all their images under the symmetries of the molecule.
 
     Rows that are images of an earlier one, or that vanish by symmetry, are left out. The coefficients are labelled by
     the atoms of the row that was given first.
 
-    With atom ``types`` rows of the same types, joined in the same way, share their coefficient too, in this molecule
-    and, by their labels, in others. Signed coordinates stay with their molecule.
+    Rows of the same ``shared`` label share their coefficient too, in this molecule and, by their labels, in others.
     """
     products = _Products(topology)
     index: dict[tuple, int] = {}
@@ -131,10 +134,10 @@ def product_table(
         seen.update((row.quantity, image) for image in (orbit or {factors: 1}))
         if not orbit:
             continue
-        label = _label(topology, row.factors) if types is None else _type_label(topology, row.factors, types)
-        key = len(names) if types is None else (row.quantity, label, row.value)
+        label, own = (numbered_label(topology, row.factors), 1) if shared is None else shared(row.factors)
+        key = len(names) if shared is None else (row.quantity, label, same_value(row.value))
         coefficient = index.setdefault((key,), len(names))
-        terms += [Term(image, coefficient, row.group, sign) for image, sign in orbit.items()]
+        terms += [Term(image, coefficient, row.group, own * sign) for image, sign in orbit.items()]
         if coefficient == len(names):
             names.append(row.quantity)
             labels.append(label)
@@ -207,18 +210,19 @@ def _assemble(products: _Products, terms: Sequence[Term], coefficients: Paramete
     return table, Parameters(values, quantities, numbered_labels(quantities, labels), coefficients.kinds)
 
 
-def _label(topology: Topology, factors: Sequence[Factor]) -> str:
+def numbered_label(topology: Topology, factors: Sequence[Factor]) -> str:
     """Atoms of every factor, and its constants where they are not the coordinate's own: "C1-O3 · C2-C1-O3-H9 n=2"."""
     symbols = topology.molecule.symbols
     parts = []
     for factor in factors:
         kind = factor.feature.coordinate
         text = "-".join(f"{symbols[atom]}{atom + 1}" for atom in topology.atoms[kind][factor.coordinate])
-        parts.append(text + _constants(factor))
+        parts.append(text + constants_text(factor))
     return " · ".join(parts)
 
 
-def _constants(factor: Factor) -> str:
+def constants_text(factor: Factor) -> str:
+    """Constants of a factor that are not its coordinate's own, as labels have them."""
     text = ""
     for (name, parameter), value in zip(factor.feature.parameters.items(), factor.constants, strict=True):
         if name == "mean":
@@ -230,13 +234,13 @@ def _constants(factor: Factor) -> str:
     return text
 
 
-def _type_label(topology: Topology, factors: Sequence[Factor], types: Sequence[str]) -> str:
+def type_label(topology: Topology, types: Sequence[str], factors: Sequence[Factor]) -> tuple[str, int]:
     """Types of every factor's atoms and which of them are one: "c3-oh (1-2) · c3-c3-oh n=1 (3-1-2)".
 
-    The least of all ways to write it, so that it is the same in every molecule.
+    The least of all ways to write it, so that it is the same in every molecule. Signed coordinates stay with theirs.
     """
     if any(factor.feature.coordinate == "out_of_plane" for factor in factors):
-        return _label(topology, factors)
+        return numbered_label(topology, factors), 1
     ways = []
     for factor in factors:
         atoms = topology.atoms[factor.feature.coordinate][factor.coordinate]
@@ -249,8 +253,9 @@ def _type_label(topology: Topology, factors: Sequence[Factor], types: Sequence[s
             found = tuple((name, own, tuple(first.setdefault(a, len(first)) for a in way)) for name, own, way in chosen)
             least = found if least is None else min(least, found)
     assert least is not None
-    constants = {(factor.feature.name, factor.constants): _constants(factor) for factor in factors}
-    return " · ".join(
+    constants = {(factor.feature.name, factor.constants): constants_text(factor) for factor in factors}
+    text = " · ".join(
         f"{'-'.join(own)}{constants[name]} ({'-'.join(str(place + 1) for place in places)})"
         for name, own, places in least
     )
+    return text, 1

@@ -1,12 +1,15 @@
 """The reference geometry of a molecule: where its coordinates rest, which have no defined value, who meets whom."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations, pairwise
 
 import numpy as np
 from jaxtyping import Float
 
 from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.parameters import Share
 from hybridff.gaff.topology import Topology, canonical
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import DEGREE
@@ -17,6 +20,8 @@ LINEAR = 175 * DEGREE
 """Rest of an angle from which on its atoms count as in line."""
 _CLOSE = 0.05
 """Share of the frames in which a pair has to come close."""
+_NEAR = 4
+"""Most bonds between the atoms of pairs that count as close whatever geometries there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +42,14 @@ def reference_of(
     start: ClassOneParameters,
     geometries: Float[np.ndarray, "frames atoms 3"] | None,
     *,
-    by_type: bool = False,
+    share: Share = "symmetry",
 ) -> Reference:
     """Means over ``geometries``; of bonds and angles those of ``start`` where there are none.
 
-    Where rows of equal atom types share their coefficients (``by_type``), bonds and angles have those of ``start`` too,
-    which are the same in every molecule. Without geometries, pairs have the distances of the molecule's own positions.
+    Where rows of several molecules ``share`` their coefficients, bonds and angles have those of ``start`` too, which
+    are the same in every molecule. Of rows shared by "environment", so have pairs, whatever geometries there are: of
+    those up to ``_NEAR`` bonds apart the distance is that of a chain with free rotation about its bonds. Otherwise,
+    without geometries, pairs have the distances of the molecule's own positions.
     """
     if geometries is None:
         placed = molecule.placed()
@@ -53,14 +60,17 @@ def reference_of(
     values = {kind: topology.means(kind, variable, frames) for kind, variable in VARIABLES.items()}
     bonds, angles = start_values(topology, start)
     rests = {"bond": [r0 for r0, _ in bonds], "angle": [theta0 for theta0, _ in angles]}
-    if geometries is None or by_type:
+    if geometries is None or share != "symmetry":
         values |= {kind: topology.shared(kind, rest) for kind, rest in rests.items()}
     lines = {atoms for atoms, theta0 in zip(topology.atoms["angle"], rests["angle"], strict=True) if theta0 > LINEAR}
     linear = [
         bool(lines & {canonical("angle", part)[0] for part in (torsion[:3], torsion[1:])})
         for torsion in topology.atoms["torsion"]
     ]
-    return Reference(values, topology.quantiles("pair", "r", frames, _CLOSE), linear)
+    contacts = topology.quantiles("pair", "r", frames, _CLOSE)
+    if share == "environment":
+        values["pair"], contacts = _by_chains(topology, values)
+    return Reference(values, contacts, linear)
 
 
 def start_values(
@@ -81,3 +91,43 @@ def start_values(
         [bonds[frozenset(bond)] for bond in topology.atoms["bond"]],
         [angles[j, frozenset((i, k))] for i, j, k in topology.atoms["angle"]],
     )
+
+
+def _by_chains(topology: Topology, rests: Mapping[str, list[float]]) -> tuple[list[float], list[float]]:
+    """Reference distance of every pair, and the one that it comes below, by the bonds between its atoms alone [nm].
+
+    Of several shortest chains the one that brings the atoms nearest counts; far pairs have no distance.
+    """
+    values, contacts = [], []
+    for i, j in topology.atoms["pair"]:
+        near = int(topology.distances[i, j]) <= _NEAR
+        chains = _shortest_chains(topology, (i,), j) if near else ()
+        values.append(min((_free_rotation(topology, rests, chain) for chain in chains), default=math.inf))
+        contacts.append(0.0 if near else math.inf)
+    return values, contacts
+
+
+def _shortest_chains(topology: Topology, begin: tuple[int, ...], end: int) -> Iterator[tuple[int, ...]]:
+    """All shortest ways along bonds that go on from some atoms to another atom."""
+    left = topology.distances[begin[-1], end]
+    if left == 0:
+        yield begin
+    for atom in topology.molecule.neighbours[begin[-1]]:
+        if topology.distances[atom, end] == left - 1:
+            yield from _shortest_chains(topology, (*begin, atom), end)
+
+
+def _free_rotation(topology: Topology, rests: Mapping[str, list[float]], chain: tuple[int, ...]) -> float:
+    """Root mean square distance of the ends of a chain of fixed bonds and angles that rotates freely [nm].
+
+    P. J. Flory, Statistical Mechanics of Chain Molecules (1969), chapter I.
+    """
+    bonds = [rests["bond"][topology.index["bond"][canonical("bond", part)[0]]] for part in pairwise(chain)]
+    turns = [
+        -math.cos(rests["angle"][topology.index["angle"][canonical("angle", part)[0]]])
+        for part in zip(chain, chain[1:], chain[2:], strict=False)
+    ]
+    square = sum(length**2 for length in bonds)
+    for i, j in combinations(range(len(bonds)), 2):
+        square += 2 * bonds[i] * bonds[j] * math.prod(turns[i:j])
+    return math.sqrt(square)

@@ -2,20 +2,18 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.features import FEATURES
 from hybridff.gaff.nonbonded import all_pairs
-from hybridff.gaff.parameters import Parameters, numbered_labels
+from hybridff.gaff.parameters import Parameters, Share, numbered_labels
 from hybridff.gaff.rest_geometry import LINEAR
 from hybridff.gaff.terms import FeatureRows, Term, TermTable, integers, term_table
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import DEGREE
-
-Share = Literal["symmetry", "types"]
 
 _BARE_SIGMA = 0.2
 """Pairs with a smaller sigma [nm], those of hydroxyl hydrogens, have no wall that holds stronger charges apart."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -12,9 +13,9 @@ from jaxtyping import Float
 from hybridff.errors import InputError
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.features import Feature
-from hybridff.gaff.parameters import Parameters, Quantity, numbered_labels, plain_label
+from hybridff.gaff.parameters import Parameters, Quantity, Share, numbered_labels, plain_label
 from hybridff.gaff.patterns import Pattern, Site, places
-from hybridff.gaff.products import Factor, ProductRow, product_table
+from hybridff.gaff.products import Factor, ProductRow, product_table, type_label
 from hybridff.gaff.rest_geometry import reference_of
 from hybridff.gaff.terms import FeatureRows, TermTable
 from hybridff.gaff.topology import Topology
@@ -74,18 +75,18 @@ class UserForm:
         start: ClassOneParameters,
         geometries: Float[np.ndarray, "frames atoms 3"] | None,
         *,
-        by_type: bool = False,
+        share: Share = "symmetry",
     ) -> tuple[TermTable, Parameters]:
         """The rows of the base and its own, for one molecule.
 
         Reference values are means over ``geometries``, or those of ``start`` where there are none. Rows of equal atom
-        types share their coefficients ``by_type``, and then have the references of ``start`` in every molecule. Raises
+        types ``share`` their coefficients where "types" do, and then have the references of ``start``. Raises
         ``InputError`` when nothing fits the molecule, or a row has the name of a quantity of the base.
         """
         topology = Topology(molecule)
-        rest = reference_of(topology, molecule, start, geometries, by_type=by_type)
+        rest = reference_of(topology, molecule, start, geometries, share=share)
         site = Site(topology, start.types, np.array(rest.contacts), np.array(rest.linear, dtype=bool))
-        types = start.types if by_type else None
+        shared = partial(type_label, topology, start.types) if share == "types" else None
         kinds: dict[str, Quantity] = {"constant": Quantity("1", 1.0, None)}
         rows = []
         for row in self.rows:
@@ -95,13 +96,13 @@ class UserForm:
         if base is None:
             if not rows:
                 raise InputError(f"{self.path}: none of its rows fits {molecule.name}; change their patterns.")
-            return product_table(site.topology, rows, kinds, types)
+            return product_table(site.topology, rows, kinds, shared)
         taken = sorted((set(kinds) - {"constant"}) & set(base[1].quantities))
         if taken:
             raise InputError(
                 f"{self.path}: the form {self.base} has a {taken[0]!r} itself; give that row another name."
             )
-        return _together(base, product_table(site.topology, rows, kinds, types))
+        return _together(base, product_table(site.topology, rows, kinds, shared))
 
     def unmatched(self, parameters: Parameters) -> list[str]:
         """Names of the rows that have no coefficient among some parameters."""

@@ -150,10 +150,14 @@ def _frame_table(fitted: FittedMolecule) -> Table:
 
 def stock_document(model: SavedModel) -> Document:
     """What a force field without a fit is made of."""
-    force_field = model.force_field
-    sections = (_start_section(force_field), _charge_section(force_field), _provenance_section(model))
+    force_field, sections = model.force_field, model_sections(model)
     title = f"{force_field.molecule.name}: {force_field.source}"
     return Document(title, sections, drawing=molecule_drawing(force_field.molecule))
+
+
+def model_sections(model: SavedModel) -> tuple[Section, ...]:
+    """Start, charges and provenance of a model without data."""
+    return (_start_section(model.force_field), _charge_section(model.force_field), _provenance_section(model))
 
 
 def simulation_section(result: SimulationResult, temperature: float, platform: str) -> Section:

@@ -12,8 +12,10 @@ from hybridff.frames.accuracy import Errors
 from hybridff.gaff.forcefield import ForceField
 from hybridff.jobs.fitting import FittedMolecule, fit_data
 from hybridff.jobs.job import FitJob
+from hybridff.jobs.parameter_sets import set_of
 from hybridff.jobs.provenance import write_timing
 from hybridff.jobs.reading import read_data, read_structure
+from hybridff.jobs.set_files import write_set
 from hybridff.output import check_new_folder, new_folder
 from hybridff.progress import Progress, Say, quiet, silent
 from hybridff.report.documents import fit_document
@@ -75,6 +77,8 @@ class FitRun:
     def write(self, folder: str | Path, *, overwrite: bool = False, progress: Progress = silent) -> list[Document]:
         """Write model, report, parameters and, where the job asks for it, the posterior; a folder for each molecule.
 
+        A fit with rows shared by environment leaves its parameter set in the folder, too.
+
         The folder is written whole or not at all. Returns the reports.
 
         Raises ``InputError`` for a folder that exists, unless ``overwrite`` is set.
@@ -86,7 +90,14 @@ class FitRun:
             for item, document, name in zip(self.molecules, documents, self.folder_names(), strict=True):
                 (place / name).mkdir(exist_ok=True)
                 write_fitted(item, document, place / name)
+            if self.makes_set:
+                write_set(set_of(self.molecules), place)
         return documents
+
+    @property
+    def makes_set(self) -> bool:
+        """Whether the fit gives a parameter set for other molecules: rows are shared by environment."""
+        return self.job.form.share == "environment"
 
     def folder_names(self) -> list[str]:
         """One molecule goes into the folder itself, several go into folders of their names."""

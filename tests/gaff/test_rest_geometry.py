@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from models import class_one_of, distorted, molecule
 
+from hybridff.gaff.parameters import Share
 from hybridff.gaff.rest_geometry import reference_of, start_values
 from hybridff.gaff.topology import Topology
 
@@ -16,16 +17,16 @@ def test_reference_values_are_means_over_frames_and_equivalent_coordinates() -> 
     np.testing.assert_allclose([found.values["bond"][i] for i in methyl], np.mean(lengths), rtol=1e-12)
 
 
-@pytest.mark.parametrize(("frames", "by_type"), [(None, False), (5, True)])
+@pytest.mark.parametrize(("frames", "share"), [(None, "symmetry"), (5, "types")])
 def test_without_frames_and_for_shared_types_bonds_and_angles_rest_where_the_start_has_them(
     frames: int | None,
     *,
-    by_type: bool,
+    share: Share,
 ) -> None:
     ethanol, start = molecule("ethanol"), class_one_of("ethanol")
     topology = Topology(ethanol)
     x = None if frames is None else distorted("ethanol", frames)
-    found = reference_of(topology, ethanol, start, x, by_type=by_type)
+    found = reference_of(topology, ethanol, start, x, share=share)
     rests = dict(zip(map(frozenset, start.bonds.atoms.tolist()), start.bonds.r0, strict=True))
     expected = [rests[frozenset(bond)] for bond in topology.atoms["bond"]]
     np.testing.assert_allclose(found.values["bond"], expected, rtol=1e-12)

@@ -1,0 +1,131 @@
+"""Parameter sets: made of fits of several molecules, applied to molecules without data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hybridff.errors import InputError
+from hybridff.export.hot_geometries import hot_geometries
+from hybridff.export.modelfile import SavedModel
+from hybridff.fitting.parameter_set import Applied, ParameterSet
+from hybridff.fitting.posterior import Posterior
+from hybridff.gaff.charges import METHODS
+from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.environments import LEVELS
+from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.start import StartOptions, starting_parameters
+from hybridff.jobs.fitting import FittedMolecule
+from hybridff.jobs.job import plain_options
+from hybridff.jobs.provenance import provenance
+from hybridff.jobs.reading import Structure, read_structure
+from hybridff.jobs.set_files import SET, SavedSet, read_set
+from hybridff.molecules.molecule import Molecule
+from hybridff.units import FORCE_KCAL, KCAL_MOL
+
+TEMPERATURE = 300.0
+"""Temperature of the geometries on which deviations are reported [K]."""
+_GEOMETRIES = 20
+"""Number of these."""
+
+
+@dataclass(frozen=True, eq=False)
+class AppliedSet:
+    """A molecule's model by a parameter set, without any data of its own."""
+
+    model: SavedModel
+    """The model, as ``fit`` makes it."""
+    applied: Applied
+    """Its rows, on which level the set knows each, and their posterior."""
+    energy_deviation: float
+    """Posterior deviation of energies, the root of the mean square over geometries of dynamics at 300 K [kJ/mol]."""
+    force_deviation: float
+    """Posterior deviation of force components on these geometries [kJ/mol/nm]."""
+
+    @property
+    def posterior(self) -> Posterior:
+        """The posterior of the model's coefficients."""
+        return self.applied.posterior
+
+    def sentences(self) -> tuple[str, ...]:
+        """How many rows the set knows, backs off for and does not know, and the deviations that follow."""
+        counts = self.applied.counts
+        known, *wider = LEVELS[::-1]
+        backed = ", ".join(f"{counts[level]} to {level}" for level in wider)
+        return (
+            f"{sum(counts.values())} rows: {counts[known]} known, "
+            f"{sum(counts[level] for level in wider)} backed off ({backed}), {counts['guessed']} guessed.",
+            f"Posterior deviation on {_GEOMETRIES} geometries of dynamics at {TEMPERATURE:.0f} K: energy "
+            f"{self.energy_deviation / KCAL_MOL:.2f} kcal/mol, forces {self.force_deviation / FORCE_KCAL:.2f} "
+            "kcal/mol/Å.",
+            "No data of the molecule itself were used, and no stability gate was passed: see 'hybridff evaluate' and "
+            "'hybridff simulate'.",
+        )
+
+
+def set_of(molecules: Sequence[FittedMolecule]) -> SavedSet:
+    """The set that a fit of some molecules with rows shared by environment makes.
+
+    Raises ``FitError`` for other fits.
+    """
+    first = molecules[0]
+    start = first.job.start
+    names = {item.data.molecule.name: item.data.molecule.smiles for item in molecules}
+    about = {**first.model.provenance, "molecules": names}
+    for key in ("frames", "renumbered frames", "errors before", "errors after", "stability", "fitted together with"):
+        about.pop(key, None)
+    return SavedSet(ParameterSet.of_fit(first.result), start.gaff, start.charges, about)
+
+
+def apply_parameter_set(folder: str | Path, molecule: str | Molecule, start: StartOptions | None = None) -> AppliedSet:
+    """The model that a parameter set gives a molecule without data.
+
+    ``folder`` is one that ``fit`` wrote with rows shared by environment. ``molecule`` is a SMILES, the name of an SDF,
+    MOL2 or prmtop file, or a molecule that was read already; it gets a geometry unless it has one. Charges and types
+    are made as for ``parametrize``, by default as those of the set were.
+
+    Raises ``InputError`` for a folder that is no set, for text that is no molecule, for what GAFF has no types or
+    parameters of, and where more rows would be guessed than the set knows on any level.
+    """
+    saved = read_set(folder)
+    start = _start_of(saved, start, folder)
+    found = read_structure(molecule, start) if isinstance(molecule, str) else Structure(molecule, start, ())
+    placed = found.molecule.placed()
+    applied = applied_to(saved, placed, starting_parameters(placed, found.start))
+    counts = applied.counts
+    if 2 * counts["guessed"] > sum(counts.values()):
+        raise InputError(
+            f"{placed.name}: the set {folder} knows {sum(counts.values()) - counts['guessed']} of its rows, and "
+            f"{counts['guessed']} would be guessed; fit the molecule, or a set with molecules like it."
+        )
+    assert placed.positions is not None
+    hot = hot_geometries(applied.force_field, placed.positions[None], _GEOMETRIES, TEMPERATURE)
+    positions = hot if len(hot) else placed.positions[None]
+    applied = replace(applied, posterior=applied.posterior.about(applied.force_field, positions))
+    energies, forces = applied.posterior.deviations(applied.force_field, positions)
+    about = {
+        **provenance([*found.files, *found.start.files, Path(folder) / SET]),
+        "options": plain_options(found.start),
+        "parameter set": str(saved.provenance.get("molecules", "")),
+        "rows": counts,
+    }
+    model = SavedModel(applied.force_field, None, about)
+    return AppliedSet(model, applied, float(np.sqrt(np.mean(energies**2))), float(np.sqrt(np.mean(forces**2))))
+
+
+def applied_to(saved: SavedSet, molecule: Molecule, parameters: ClassOneParameters) -> Applied:
+    """What a set says of a molecule that has a geometry and stock parameters."""
+    force_field = ForceField.build(molecule, parameters, form="class2", share="environment")
+    assert molecule.positions is not None
+    return saved.parameters.apply(force_field, molecule.positions[None])
+
+
+def _start_of(saved: SavedSet, start: StartOptions | None, folder: str | Path) -> StartOptions:
+    """Options of the user, or those of the set."""
+    if start is None:
+        charges = saved.charges if saved.charges in METHODS else StartOptions().charges
+        return StartOptions(gaff=saved.gaff, charges=charges)
+    if start.start is None and start.gaff != saved.gaff:
+        raise InputError(f"the set {folder} has the types of {saved.gaff}, not of {start.gaff}; give that version.")
+    return start
