@@ -98,12 +98,10 @@ class ParameterSet:
             own = [rows[place] for place in members]
             quantity, levels = own[0]
             places = families.get((quantity, levels[0]), []) if levels else []
-            if not places:
-                roots.append((members, np.diag(widths[members])))
-                continue
             weight, open_part = _given([self.rows[place] for place in places], own, self.shares)
-            entries.append((np.array(places), np.array(members), weight))
-            roots.append((members, self.widths[quantity] * open_part))
+            entries.append((np.array(places, dtype=np.int64), np.array(members), weight))
+            width = self.widths[quantity] if places else widths[members[0]]
+            roots.append((members, width * open_part))
         return _matrix(entries, (len(self.rows), len(rows))), _stacked(roots, len(rows))
 
 

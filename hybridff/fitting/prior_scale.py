@@ -62,7 +62,7 @@ def best_scale(problem: LinearProblem) -> LeftOut | None:
     return best
 
 
-def left_out_errors(data: FewData, noise: Noise, blocks: list[Int[np.ndarray, " places"]]) -> tuple[float, float]:
+def left_out_errors(data: FewData, noise: Noise, blocks: list[Int[np.ndarray, " _"]]) -> tuple[float, float]:
     """Root mean square of what fits without each frame leave of its forces [kJ/mol/nm], and over what they predict.
 
     ``blocks`` are the places of the data of each frame, the energy last.

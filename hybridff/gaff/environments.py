@@ -31,6 +31,20 @@ def levels_of(label: str) -> tuple[str, ...]:
     return tuple(_BETWEEN.join(parts[: n + 1]) for n in range(len(parts)))
 
 
+def short_label(label: str) -> str:
+    """A label for people: features with the types of their atoms, such as "local_stretch c3-c3 (1-2)"."""
+    parts = label.split(_BETWEEN)
+    if len(parts) < 2:
+        return label
+    words = parts[1].split("-")
+    factors = []
+    for factor in parts[0].split(" · "):
+        name, _, places = factor.rpartition(" (")
+        types = "-".join(words[int(place) - 1] for place in places.rstrip(")").split("-"))
+        factors.append(f"{name.rpartition(' ')[0]} {types} ({places}")
+    return " · ".join(factors)
+
+
 @dataclass(frozen=True, eq=False)
 class EnvironmentLabels:
     """Labels of rows by the environments of their atoms."""

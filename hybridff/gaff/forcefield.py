@@ -132,6 +132,11 @@ class ForceField(EnergyModel):
         """A copy whose quantities have other prior widths or bounds."""
         return self._with(self.table, replace(self.parameter_table, kinds=kinds))
 
+    def with_parameters(self, parameters: Parameters, share: Share) -> "ForceField":
+        """A copy with other names, values or priors of its parameters, and another rule of which molecules share."""
+        origin = replace(self.origin, share=share)
+        return ForceField(self.molecule, self.table, parameters, self.nonbonded, origin, self.corrections)
+
     def with_corrections(self, corrections: Sequence[Correction]) -> "ForceField":
         """A copy with these corrections in place of its own."""
         return self._with(self.table, self.parameter_table, tuple(corrections))

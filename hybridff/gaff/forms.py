@@ -49,8 +49,7 @@ class FormOptions:
                 )
         elif self.fourier and self.form == "class2":
             raise InputError("option fourier adds to GAFF's torsions, which class2 does not have; leave it out.")
-        if self.share == "environment" and self.form != "class2":
-            raise InputError(f"option share environment is for the form class2, not for {self.form}; choose types.")
+        _check_share(self.form, self.share)
         if not 0 <= self.fourier <= _MOST_FOURIER:
             raise InputError(f"option fourier has to be from 0 to {_MOST_FOURIER}, not {self.fourier}.")
 
@@ -108,6 +107,7 @@ def build_form(
 
     Torsions without amplitude about a linear group of atoms are left out: they have no defined angle.
     """
+    _check_share(form.name if isinstance(form, UserForm) else form, share)
     if isinstance(form, UserForm):
         base = None
         if form.base is not None:
@@ -130,3 +130,8 @@ def build_form(
         networks(rows)
     table, parameters = rows.builder.build()
     return table, replace(parameters, kinds=KINDS) if anharmonic else parameters
+
+
+def _check_share(form: str | Path, share: Share) -> None:
+    if share == "environment" and form != "class2":
+        raise InputError(f"option share environment is for the form class2, not for {form}; choose symmetry or types.")

@@ -20,7 +20,7 @@ LINEAR = 175 * DEGREE
 """Rest of an angle from which on its atoms count as in line."""
 _CLOSE = 0.05
 """Share of the frames in which a pair has to come close."""
-_NEAR = 4
+_NEAR = 3
 """Most bonds between the atoms of pairs that count as close whatever geometries there are."""
 
 

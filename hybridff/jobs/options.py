@@ -8,6 +8,7 @@ from hybridff.analysis.methods import check_method_names
 from hybridff.analysis.programs import XTB_NAMES
 from hybridff.errors import InputError
 from hybridff.export.modelfile import FILE_NAME
+from hybridff.jobs.set_files import SET
 from hybridff.reference.levels import is_level_name
 
 
@@ -52,8 +53,8 @@ class PretrainOptions:
     pretrain: str = "none"
     """Cheap knowledge that a fit in closed form begins with, instead of stock GAFF's: none; gfn2-xtb, gfn1-xtb or
     another level of theory by its name, as for hybridff label, whose frames are made; auto, which is gfn2-xtb where
-    that helps (few training frames, tblite installed); a file or folder of frames at another level; or the folder of a
-    model of the molecule, which may be pre-trained itself."""
+    that helps (few training frames, tblite installed); a file or folder of frames at another level; the folder of a
+    model of the molecule, which may be pre-trained itself; or a parameter set, whose rows give the prior means."""
 
     pretrain_frames: int = 1000
     """Frames of the level that are made."""
@@ -77,15 +78,21 @@ class PretrainOptions:
     @property
     def teaches_kernels(self) -> bool:
         """Whether kernels are trained on frames of the cheap level, which needs no validation frames of the data."""
-        return self.pretrain != "none" and not (Path(self.pretrain) / FILE_NAME).is_file()
+        return self.pretrain != "none" and self._file is None
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The file that frames come from, or that a model is in."""
+        """The file that frames come from, or that a model or a parameter set is in."""
         path = Path(self.pretrain)
         if self.pretrain in ("none", "auto") or self.is_level:
             return ()
-        return (path / FILE_NAME,) if (path / FILE_NAME).is_file() else (path,)
+        return (path if self._file is None else self._file,)
+
+    @property
+    def _file(self) -> Path | None:
+        """The file of a parameter set, or else of a model, in the folder that is named; None for anything else."""
+        found = (Path(self.pretrain) / name for name in (SET, FILE_NAME))
+        return next((path for path in found if path.is_file()), None)
 
 
 @dataclass(frozen=True, kw_only=True)

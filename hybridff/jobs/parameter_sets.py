@@ -1,6 +1,5 @@
-"""Parameter sets: made of fits of several molecules, applied to molecules without data."""
+"""Parameter sets applied to molecules without data."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,14 +8,13 @@ import numpy as np
 from hybridff.errors import InputError
 from hybridff.export.hot_geometries import hot_geometries
 from hybridff.export.modelfile import SavedModel
-from hybridff.fitting.parameter_set import Applied, ParameterSet
+from hybridff.fitting.parameter_set import Applied
 from hybridff.fitting.posterior import Posterior
 from hybridff.gaff.charges import METHODS
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.environments import LEVELS
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import StartOptions, starting_parameters
-from hybridff.jobs.fitting import FittedMolecule
 from hybridff.jobs.job import plain_options
 from hybridff.jobs.provenance import provenance
 from hybridff.jobs.reading import Structure, read_structure
@@ -64,20 +62,6 @@ class AppliedSet:
         )
 
 
-def set_of(molecules: Sequence[FittedMolecule]) -> SavedSet:
-    """The set that a fit of some molecules with rows shared by environment makes.
-
-    Raises ``FitError`` for other fits.
-    """
-    first = molecules[0]
-    start = first.job.start
-    names = {item.data.molecule.name: item.data.molecule.smiles for item in molecules}
-    about = {**first.model.provenance, "molecules": names}
-    for key in ("frames", "renumbered frames", "errors before", "errors after", "stability", "fitted together with"):
-        about.pop(key, None)
-    return SavedSet(ParameterSet.of_fit(first.result), start.gaff, start.charges, about)
-
-
 def apply_parameter_set(folder: str | Path, molecule: str | Molecule, start: StartOptions | None = None) -> AppliedSet:
     """The model that a parameter set gives a molecule without data.
 
@@ -121,11 +105,18 @@ def applied_to(saved: SavedSet, molecule: Molecule, parameters: ClassOneParamete
     return saved.parameters.apply(force_field, molecule.positions[None])
 
 
+def check_version(saved: SavedSet, start: StartOptions, folder: str | Path) -> None:
+    """Raise ``InputError`` where atom types are to be those of another version of GAFF than the set's."""
+    if start.start is None and start.gaff != saved.gaff:
+        raise InputError(
+            f"the set {folder} has the types of {saved.gaff}, not of {start.gaff}; give --gaff {saved.gaff}."
+        )
+
+
 def _start_of(saved: SavedSet, start: StartOptions | None, folder: str | Path) -> StartOptions:
     """Options of the user, or those of the set."""
     if start is None:
         charges = saved.charges if saved.charges in METHODS else StartOptions().charges
         return StartOptions(gaff=saved.gaff, charges=charges)
-    if start.start is None and start.gaff != saved.gaff:
-        raise InputError(f"the set {folder} has the types of {saved.gaff}, not of {start.gaff}; give that version.")
+    check_version(saved, start, folder)
     return start

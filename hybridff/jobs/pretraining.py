@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
+
 from hybridff.analysis.methods import model_of
 from hybridff.errors import FitError, InputError
 from hybridff.export.modelfile import FILE_NAME
@@ -19,6 +21,7 @@ from hybridff.fitting.refit_until_stable import fit_stable
 from hybridff.frames.accuracy import evaluate
 from hybridff.frames.dataset import Frames
 from hybridff.frames.label_folder import is_label_folder
+from hybridff.gaff.class2 import KINDS
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.correcting import correct_stable
@@ -26,7 +29,9 @@ from hybridff.hybrid.result import Corrected
 from hybridff.jobs.job import FitJob
 from hybridff.jobs.kernels import task_of
 from hybridff.jobs.options import LEVELS
+from hybridff.jobs.parameter_sets import applied_to, check_version
 from hybridff.jobs.reading import read_data
+from hybridff.jobs.set_files import SavedSet, is_set, read_set
 from hybridff.jobs.starting import form_at_start
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Progress, Say, part, parts, quiet, silent
@@ -65,13 +70,13 @@ class Pretraining:
     """What a cheap level has taught one molecule."""
 
     source: str
-    """The level in words, or the file or model."""
+    """The level in words, or the file, model or parameter set."""
     force_field: ForceField
     """The fit to the cheap level, with the prior widths of what the reference data may change, and with kernels."""
     n_frames: int | None
-    """Number of its frames; None for a model."""
+    """Number of its frames; None for a model or a set."""
     force_rmse: float | None
-    """What the fit leaves of the forces of these frames [kJ/mol/nm]; None for a model."""
+    """What the fit leaves of the forces of these frames [kJ/mol/nm]; None for a model or a set."""
     seconds: float
     """Time for frames, fit and kernels [s]."""
     kernels: Corrected | None = None
@@ -80,7 +85,7 @@ class Pretraining:
     def sentences(self) -> tuple[str, ...]:
         """Where the fit began, and what became of the kernels."""
         if self.n_frames is None or self.force_rmse is None:
-            return (f"The fit began with the model {self.source}.",)
+            return (f"The fit began with {self.source}.",)
         began = (
             f"The fit began with one to {self.n_frames} frames of {self.source}, which leaves "
             f"{self.force_rmse / FORCE_KCAL:.2f} kcal/mol/Å of their forces ({self.seconds:.0f} s with the frames)."
@@ -106,6 +111,9 @@ def pretrained(
     """
     wanted = job.pretraining.pretrain
     begin = perf_counter()
+    if is_set(wanted):
+        saved = read_set(wanted)
+        return [_of_set(saved, wanted, job, own) for own in molecules]
     if Path(wanted).is_dir() and not is_label_folder(Path(wanted)):
         return [_of_model(Path(wanted), own) for own in molecules]
     shares = parts(part(progress, 0.0, _FRAMES, "cheap frames"), [1] * len(molecules))
@@ -166,7 +174,31 @@ def _of_model(folder: Path, own: Untaught) -> Pretraining:
         raise InputError(f"option pretrain: the folder {folder} has no {FILE_NAME}; name one that fit wrote.")
     model = model_of(folder, own.molecule)
     _check_linear(model)
-    return Pretraining(str(folder), around(model), None, None, 0.0)
+    return Pretraining(f"the model {folder}", around(model), None, None, 0.0)
+
+
+def _of_set(saved: SavedSet, folder: str, job: FitJob, own: Untaught) -> Pretraining:
+    """What a parameter set says of the molecule as the start, by rows that the set has.
+
+    Rows that the set knows nothing of keep their own prior widths, as quantities of their own.
+    """
+    if job.form.form != "class2":
+        raise InputError(f"option pretrain: the set {folder} is of the form class2; leave the option form out.")
+    if own.kernel_atoms:
+        raise InputError(f"option pretrain: the set {folder} knows no kernels; leave correction out.")
+    check_version(saved, job.start, folder)
+    applied = applied_to(saved, own.molecule, own.parameters)
+    found = around(applied.force_field)
+    table = found.parameter_table
+    quantities, kinds = list(table.quantities), dict(table.kinds)
+    for place in np.flatnonzero(table.adjustable)[applied.levels < 0]:
+        name = f"{quantities[place]}, guessed"
+        kinds[name] = KINDS[quantities[place]]
+        quantities[place] = name
+    start = found.with_parameters(replace(table, quantities=tuple(quantities), kinds=kinds), share="symmetry")
+    counts = applied.counts
+    words = f"the parameter set {folder}, which knows {sum(counts.values()) - counts['guessed']} of "
+    return Pretraining(f"{words}{sum(counts.values())} rows", start, None, None, 0.0)
 
 
 def _check_linear(force_field: ForceField) -> None:

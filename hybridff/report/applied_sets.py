@@ -3,7 +3,7 @@
 from collections import Counter
 
 from hybridff.document.blocks import Document, Fact, Section, Table
-from hybridff.gaff.environments import LEVELS
+from hybridff.gaff.environments import LEVELS, short_label
 from hybridff.jobs.parameter_sets import AppliedSet
 from hybridff.report.documents import model_sections, molecule_drawing
 from hybridff.units import FORCE_KCAL, KCAL_MOL
@@ -51,7 +51,7 @@ def _names(found: AppliedSet, *, guessed: bool) -> Counter[tuple[str, str, str]]
     names: Counter[tuple[str, str, str]] = Counter()
     for (quantity, levels), level in zip(found.applied.rows, found.applied.levels.tolist(), strict=True):
         if level < len(LEVELS) - 1 and (level < 0 or not guessed):
-            kind = levels[1] if levels else "signed by the numbering of the molecule"
+            kind = short_label(levels[1]) if levels else "one whose sign is its molecule's own"
             names[quantity, kind, LEVELS[level] if level >= 0 else "guessed"] += 1
     return names
 
@@ -60,7 +60,7 @@ def _other_rows(found: AppliedSet) -> Table:
     """All rows that are backed off for or guessed."""
     rows = tuple((*name, str(number)) for name, number in sorted(_names(found, guessed=False).items()))
     caption = "Rows that the set does not know themselves"
-    return Table(("quantity", "row, by elements and types", "level", "rows"), rows, caption, folded=True)
+    return Table(("quantity", "row, by atom types", "level", "rows"), rows, caption, folded=True)
 
 
 def _guessed(found: AppliedSet) -> tuple[str, ...]:

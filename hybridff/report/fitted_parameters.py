@@ -8,6 +8,7 @@ import numpy as np
 
 from hybridff.document.blocks import Section, Table
 from hybridff.fitting.result import FitResult
+from hybridff.gaff.environments import short_label
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.parameters import Quantity, plain_label
 
@@ -57,7 +58,7 @@ def undetermined_section(result: FitResult, force_field: ForceField) -> Section:
         return Section(title, (f"None of the {fitted} fitted parameters.",))
     kinds: dict[str, list[str]] = {}
     for i in undetermined:
-        kinds.setdefault(result.start.quantities[i], []).append(result.start.labels[i])
+        kinds.setdefault(result.start.quantities[i], []).append(short_label(result.start.labels[i]))
     sentences = [
         f"{len(undetermined)} of {fitted} fitted parameters: their posterior is more than half as wide as their prior. "
         "Those that hardly moved are what they were at the start; the others count only in combination."
@@ -115,7 +116,7 @@ def parameter_csv(result: FitResult, force_field: ForceField) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("parameter", "of", "start", "value", "posterior deviation", "prior width", "unit", "remark"))
-    rows = _Rows(result, digits=8)
+    rows = _Rows(result, exact=True)
     for i in _own_rows(result, force_field):
         name, label, start, value, deviation, unit, remark = rows(i)
         width = rows.width(i)
@@ -130,8 +131,8 @@ def _own_rows(result: FitResult, force_field: ForceField) -> Sequence[int]:
 class _Rows:
     """Parameters in words; what is known of all of them is worked out once, as there may be thousands."""
 
-    def __init__(self, result: FitResult, digits: int = 4) -> None:
-        self._result, self._digits = result, digits
+    def __init__(self, result: FitResult, *, exact: bool = False) -> None:
+        self._result, self._exact, self._digits = result, exact, 8 if exact else 4
         self.undetermined, self.at_bound = result.undetermined & (result.deviations > 0), result.at_bound
         self._widths = result.start.prior_widths
 
@@ -140,7 +141,7 @@ class _Rows:
         marks = {_AT_BOUND: self.at_bound[i], _NOT_DETERMINED: self.undetermined[i]}
         return (
             result.start.quantities[i],
-            result.start.labels[i],
+            result.start.labels[i] if self._exact else short_label(result.start.labels[i]),
             *(self._number(i, values[i]) for values in (result.start.values, result.end.values)),
             self._number(i, result.deviations[i]) if result.deviations[i] > 0 else "",
             self._kind(i).unit,

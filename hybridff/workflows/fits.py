@@ -12,7 +12,6 @@ from hybridff.frames.accuracy import Errors
 from hybridff.gaff.forcefield import ForceField
 from hybridff.jobs.fitting import FittedMolecule, fit_data
 from hybridff.jobs.job import FitJob
-from hybridff.jobs.parameter_sets import set_of
 from hybridff.jobs.provenance import write_timing
 from hybridff.jobs.reading import read_data, read_structure
 from hybridff.jobs.set_files import write_set
@@ -22,6 +21,7 @@ from hybridff.report.documents import fit_document
 from hybridff.report.fitted_parameters import PARAMETERS, parameter_csv
 from hybridff.report.sections import fit_page_sections
 from hybridff.workflows.folder import write_documented
+from hybridff.workflows.parameter_sets import set_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,13 +1,31 @@
-"""The folder of a model by a parameter set: what a fit leaves of a molecule, without what needs data."""
+"""Parameter sets made of fits, and the folders of models that they give molecules without data."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hybridff.document.blocks import Document
+from hybridff.fitting.parameter_set import ParameterSet
 from hybridff.fitting.posterior import POSTERIOR
+from hybridff.jobs.fitting import FittedMolecule
 from hybridff.jobs.parameter_sets import AppliedSet
+from hybridff.jobs.set_files import SavedSet
 from hybridff.output import new_folder
 from hybridff.report.applied_sets import applied_document
 from hybridff.workflows.folder import write_documented
+
+
+def set_of(molecules: Sequence[FittedMolecule]) -> SavedSet:
+    """The set that a fit of some molecules with rows shared by environment makes.
+
+    Raises ``FitError`` for other fits.
+    """
+    first = molecules[0]
+    start = first.job.start
+    names = {item.data.molecule.name: item.data.molecule.smiles for item in molecules}
+    about = {**first.model.provenance, "molecules": names}
+    for key in ("frames", "renumbered frames", "errors before", "errors after", "stability", "fitted together with"):
+        about.pop(key, None)
+    return SavedSet(ParameterSet.of_fit(first.result), start.gaff, start.charges, about)
 
 
 def write_applied(
