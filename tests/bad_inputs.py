@@ -453,6 +453,33 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "the Lennard-Jones depth of C1 is -0.1",
         _system(lambda system: _nonbonded_of(system).setParticleParameters(0, 0.0, 0.3, -0.1)),
     ),
+    # parameter sets
+    BadInput(
+        "a folder without a parameter set", "apply model CCO --out out", "is no parameter set: it has no set.json"
+    ),
+    BadInput(
+        "a parameter set that is cut off",
+        "apply bad CCO --out out",
+        "this is not a complete parameter set",
+        lambda: odd.parameter_set(cut=True),
+    ),
+    BadInput(
+        "a molecule that a set knows nothing of",
+        "apply bad CCO --charges charges.txt --out out",
+        "would be guessed; fit the molecule, or a set",
+        odd.parameter_set,
+    ),
+    BadInput(
+        "another version of GAFF than the set's",
+        "apply bad CCO --gaff gaff-1.81 --out out",
+        "the set bad has the types of gaff-2.2.20, not of gaff-1.81",
+        odd.parameter_set,
+    ),
+    BadInput(
+        "rows by environment of another form",
+        f"fit ethanol.npz --form harmonic --share environment {FIT}",
+        "share environment is for the form class2, not for harmonic",
+    ),
     # data
     BadInput(
         "another element in the data",

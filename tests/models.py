@@ -8,6 +8,8 @@ import torch
 from hybridff.corrections.descriptor import Descriptor
 from hybridff.corrections.kernel import KernelExpansion
 from hybridff.corrections.term import KernelTerm
+from hybridff.fitting.parameter_set import ParameterSet
+from hybridff.fitting.related_priors import SHARES
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.assign import class_one
@@ -18,9 +20,11 @@ from hybridff.gaff.classone import (
     NonbondedParameters,
     TorsionParameters,
 )
+from hybridff.gaff.environments import levels_of
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import Form, Share
 from hybridff.gaff.table import gaff_table
+from hybridff.jobs.set_files import SavedSet
 from hybridff.molecules.molecule import Molecule
 
 # SMILES, GAFF types and charges [e], hydrogens in RDKit's order.
@@ -118,3 +122,12 @@ def write_frames(name: str, path: str, count: int = 50) -> Frames:
     )
     frames.write(path)
     return frames
+
+
+def small_set() -> SavedSet:
+    """A parameter set of two coefficients."""
+    labels = (f"morse C4-{other} (1-2) | c3-{other} | x | y" for other in ("H1", "C4"))
+    rows = tuple(("bond 1", levels_of(label)) for label in labels)
+    spread = np.array([[1.0, 0.5], [0.0, 0.25]])
+    own = ParameterSet(rows, np.array([1.5, -2.0]), spread, {"bond 1": 46.0}, 2.0, SHARES)
+    return SavedSet(own, "gaff-2.2.20", "resp", {"molecules": {"ethane": "CC"}})

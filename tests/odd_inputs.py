@@ -4,7 +4,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from models import small_set
 from rdkit import Chem
+
+from hybridff.jobs.set_files import SET, write_set
 
 
 def sdf_scaled(factor: float) -> None:
@@ -44,3 +47,12 @@ def lying_header() -> None:
                 claimed = content[:128].replace(b"(60,)", b"(99999999999,)")
                 content = claimed[:127].rstrip(b" \n").ljust(127) + b"\n" + content[128:]
             bad.writestr(name, content)
+
+
+def parameter_set(*, cut: bool = False) -> None:
+    """Write ``bad``: a parameter set of two rows, whole or cut off."""
+    Path("bad").mkdir()
+    write_set(small_set(), Path("bad"))
+    if cut:
+        text = Path("bad", SET).read_text(encoding="utf-8")
+        Path("bad", SET).write_text(text[: len(text) // 2], encoding="utf-8")

@@ -11,7 +11,7 @@ import ase.io
 import numpy as np
 import openmm
 from ase.calculators.singlepoint import SinglePointCalculator
-from models import class_one_of, force_field, molecule
+from models import class_one_of, force_field, molecule, small_set
 from mutations import JSON, NPZ, TEXT, XML, Mutation, mutated
 from openmm import app
 from rdkit import Chem
@@ -30,6 +30,7 @@ from hybridff.gaff.formfile import read_form
 from hybridff.gaff.openmm_source import class_one_from_openmm, class_one_from_prmtop
 from hybridff.jobs.job import FitJob
 from hybridff.jobs.provenance import TIMING, read_timing
+from hybridff.jobs.set_files import SET, read_set, write_set
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.openmm_files import read_structure, read_system
 
@@ -155,6 +156,9 @@ READERS = {
     ),
     "System": Reader("a.xml", write_system, system_of, XML, 30),
     "model": Reader("model.json", write_model_file, read_model, JSON, 30),
+    "parameter set": Reader(
+        SET, lambda path: write_set(small_set(), path.parent), lambda path: read_set(path.parent), JSON, 30
+    ),
     "timing": Reader(TIMING, text(json.dumps({"fit_seconds": 1.5})), lambda path: read_timing(path.parent), JSON, 40),
     "form": Reader("f.toml", lambda path: path.write_bytes(FORM.read_bytes()), read_form),
     "job": Reader("j.toml", text(JOB), FitJob.read),

@@ -4,26 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from models import small_set
 
 from hybridff.errors import InputError
-from hybridff.fitting.parameter_set import ParameterSet
 from hybridff.fitting.related_priors import SHARES
-from hybridff.gaff.environments import levels_of
-from hybridff.jobs.set_files import SET, SavedSet, is_set, read_set, write_set
-
-ROWS = tuple(("bond 1", levels_of(f"morse C4-{other} (1-2) | c3-{other} | x | y")) for other in ("H1", "C4"))
-
-
-def saved() -> SavedSet:
-    own = ParameterSet(ROWS, np.array([1.5, -2.0]), np.array([[1.0, 0.5], [0.0, 0.25]]), {"bond 1": 46.0}, 2.0, SHARES)
-    return SavedSet(own, "gaff-2.2.20", "resp", {"molecules": {"ethane": "CC"}})
+from hybridff.jobs.set_files import SET, is_set, read_set, write_set
 
 
 def test_a_set_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert not is_set(tmp_path)
-    write_set(saved(), tmp_path)
+    write_set(small_set(), tmp_path)
     assert is_set(tmp_path)
-    found, own = read_set(tmp_path), saved()
+    found, own = read_set(tmp_path), small_set()
     assert (found.gaff, found.charges, found.provenance) == (own.gaff, own.charges, own.provenance)
     assert found.parameters.rows == own.parameters.rows
     assert found.parameters.widths == own.parameters.widths
@@ -49,7 +41,7 @@ def test_a_set_comes_back_as_it_was_written(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_set_is_refused_in_a_sentence(tmp_path: Path, change: Callable[[dict], object], words: str) -> None:
-    write_set(saved(), tmp_path)
+    write_set(small_set(), tmp_path)
     content = json.loads((tmp_path / SET).read_text(encoding="utf-8"))
     change(content)
     (tmp_path / SET).write_text(json.dumps(content), encoding="utf-8")
@@ -58,7 +50,7 @@ def test_a_damaged_set_is_refused_in_a_sentence(tmp_path: Path, change: Callable
 
 
 def test_a_posterior_of_another_set_is_refused(tmp_path: Path) -> None:
-    write_set(saved(), tmp_path)
+    write_set(small_set(), tmp_path)
     np.savez(tmp_path / "set.npz", spread=np.eye(3))
     with pytest.raises(InputError, match="not n × 2; restore it"):
         read_set(tmp_path)
@@ -67,7 +59,7 @@ def test_a_posterior_of_another_set_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"it has no set\.json; make one with 'hybridff fit … --share environment'"):
         read_set(tmp_path)
-    write_set(saved(), tmp_path)
+    write_set(small_set(), tmp_path)
     (tmp_path / SET).write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="complete parameter set"):
         read_set(tmp_path)
