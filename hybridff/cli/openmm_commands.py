@@ -11,7 +11,7 @@ from openmm import unit
 
 from hybridff.cli.common import Flat, Out, Overwrite
 from hybridff.cli.terminal import progress, say
-from hybridff.errors import InputError
+from hybridff.errors import DynamicsError, InputError
 from hybridff.export.agreement import Agreement, openmm_energies_forces, verify_system
 from hybridff.export.agreement import verify as verify_model
 from hybridff.export.dynamics import SimulationOptions, SimulationResult, get_platform
@@ -145,14 +145,23 @@ def simulate(
     overwrite: Overwrite = False,
     options: Annotated[SimulationOptions | None, Flat] = None,
 ) -> None:
-    """Minimise, then run dynamics of the isolated molecule."""
+    """Minimise, then run dynamics of the isolated molecule.
+
+    A run whose temperature, bonds or contacts cannot be is stopped; OUT then holds it up to the last sound frame.
+    """
     check_new_folder(out, overwrite=overwrite)
     saved = read_model(model)
     get_platform(platform)
     chosen = chosen_route(saved.force_field, route, platform)
     say(f"Route: {chosen}, {_ROUTES[chosen]}.")
     with new_folder(out, overwrite=overwrite) as folder:
-        result = run(saved, folder, temperature, time, platform, options, chosen)
+        try:
+            result = run(saved, folder, temperature, time, platform, options, chosen)
+        except DynamicsError as error:
+            result = None
+            reason = str(error)
+    if result is None:
+        raise DynamicsError(f"{reason} {out} has the run up to the last sound frame.")
     for sentence in simulation_section(result, temperature, platform).sentences:
         say(sentence)
     say(f"Written to {out}.")
@@ -212,6 +221,7 @@ def run(
             options=options,
             progress=advance,
             distance=force_field.distance if force_field.corrections else None,
+            molecule=force_field.molecule,
         )
 
 

@@ -94,7 +94,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 def test_a_method_that_is_neither_known_nor_a_file_is_refused():
     with pytest.raises(
         InputError,
-        match="'am1-bcc' is no kind of charges: give resp, am1bcc, am1bcc-unrelaxed, abcg2, nagl or the name of a file",
+        match="'am1-bcc' is no kind of charges: give resp, am1bcc, am1bcc-unrelaxed, abcg2, nagl or",
     ):
         assign_charges(METHANOL, "am1-bcc")
 
