@@ -22,8 +22,9 @@ from hybridff.export.routes import (
     RouteOption,
     best_route,
     chosen_route,
+    structure_file,
+    system_file,
     to_openmm,
-    write_structure,
     write_system,
 )
 from hybridff.gaff.forcefield import ForceField
@@ -71,15 +72,12 @@ def export(
     for path in (amber, gromacs, ffxml):
         if path is not None:
             engines |= files_for_engine(force_field, _positions(force_field.molecule), path)
-    # all that can be refused was, but for the structure, which comes first
     if structure is not None:
-        write_structure(force_field.molecule, _positions(force_field.molecule), structure)
-    written = [*write_files(engines), *([] if structure is None else [structure])]
-    advice = ""
+        engines[structure] = structure_file(force_field.molecule, _positions(force_field.molecule), structure)
     if system is not None:
-        write_system(to_openmm(force_field), system)
-        written.append(system)
-        advice = f"\n{_advice(system, force_field)}"
+        engines[system] = system_file(to_openmm(force_field), system)
+    written = write_files(engines)
+    advice = "" if system is None else f"\n{_advice(system, force_field)}"
     say(f"Written: {', '.join(map(str, written))}.{advice}")
 
 

@@ -58,12 +58,15 @@ def rises(pairs: Sequence[tuple[ForceField, Frames]], fitted: Sequence[ForceFiel
 def rise_sentences(pairs: Sequence[tuple[ForceField, Frames]], fitted: Sequence[ForceField]) -> list[str]:
     """What to say of errors on the frames that have risen."""
     units = {"energies": (KCAL_MOL, "kcal/mol"), "forces": (FORCE_KCAL, "kcal/mol/Å")}
-    return [
-        f"{rise.molecule}: the fit makes the {rise.kind} of its own training frames worse than the start has them "
-        f"(RMSE {rise.before / units[rise.kind][0]:.2f} → {rise.after / units[rise.kind][0]:.2f} {units[rise.kind][1]}), "
-        "so energies and forces contradict each other, or the frames are too few."
-        for rise in rises(pairs, fitted)
-    ]
+    found = []
+    for rise in rises(pairs, fitted):
+        size, unit = units[rise.kind]
+        found.append(
+            f"{rise.molecule}: the fit makes the {rise.kind} of its own training frames worse than the start has them "
+            f"(RMSE {rise.before / size:.2f} → {rise.after / size:.2f} {unit}), so energies and forces contradict each "
+            "other, or the frames are too few."
+        )
+    return found
 
 
 def fit_both(
