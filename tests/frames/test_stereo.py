@@ -64,8 +64,9 @@ def test_data_of_the_other_isomer_are_refused_where_they_are_read(tmp_path: Path
     lengths = np.linalg.norm(lines, axis=-1)
     stretched = lengths - np.linalg.norm(rest[i] - rest[j], axis=-1)
     pulls, forces = stiff * (stretched / lengths)[..., None] * lines, np.zeros_like(x)
-    np.add.at(forces, (slice(None), i), -pulls)
-    np.add.at(forces, (slice(None), j), pulls)
+    for pair, (one, other) in enumerate(zip(i.tolist(), j.tolist(), strict=True)):
+        forces[:, one] -= pulls[:, pair]
+        forces[:, other] += pulls[:, pair]
     energies = 0.5 * stiff * (stretched**2).sum(1)
     Frames(E.numbers, x, energies, forces, "trial", None, "springs").write(tmp_path / "data.npz")
     assert len(read_data([tmp_path / "data.npz"], E)[0].frames) == 20
