@@ -49,6 +49,19 @@ def torsion(x: Float[Tensor, "*rows 4 3"]) -> Float[Tensor, "*rows"]:
     return torch.atan2(torch.where(undefined, 0.0, sine), torch.where(undefined, 1.0, cosine))
 
 
+def bend_product(x: Float[Tensor, "*rows 4 3"]) -> Float[Tensor, "*rows"]:
+    """Scalar product ``(e1 × e2) · (e2 × e3)`` of the unit vectors along the chain of four atoms.
+
+    It is ``sin(theta1) sin(theta2) cos(phi)``, as ``(e1 · e2)(e2 · e3) - e1 · e3``, which has every derivative wherever
+    no two neighbours meet. Where the last three atoms are in line it is to first order the component of their bend
+    towards the first atom, times its distance from the line.
+    """
+    first, second, third, fourth = x.unbind(-2)
+    chain = (second - first, third - second, fourth - third)
+    e1, e2, e3 = (torch.nn.functional.normalize(own, dim=-1) for own in chain)
+    return (e1 * e2).sum(-1) * (e2 * e3).sum(-1) - (e1 * e3).sum(-1)
+
+
 def out_of_plane(x: Float[Tensor, "*rows 4 3"]) -> Float[Tensor, "*rows"]:
     """Displacement of the first atom out of the plane of three neighbours, ``e1 · (e2 × e3)`` of unit vectors.
 
@@ -104,6 +117,16 @@ COORDINATES: Mapping[str, Coordinate] = MappingProxyType(
             phi=Variable("rad", (0, 1, 2, 3), torsion, "dihedral({0},{1},{2},{3})"),
             theta1=_angle(0, 1, 2),
             theta2=_angle(1, 2, 3),
+            bends=Variable(
+                "1",
+                (0, 1, 2, 3),
+                bend_product,
+                "(0.25*(distance({0},{1})^2+distance({1},{2})^2-distance({0},{2})^2)"
+                "*(distance({1},{2})^2+distance({2},{3})^2-distance({1},{3})^2)"
+                "/(distance({0},{1})*distance({1},{2})^2*distance({2},{3}))"
+                "-0.5*(distance({0},{3})^2+distance({1},{2})^2-distance({0},{2})^2-distance({1},{3})^2)"
+                "/(distance({0},{1})*distance({2},{3})))",
+            ),
         ),
         "out_of_plane": _coordinate(
             4,

@@ -1,13 +1,35 @@
 """Outputs are written whole or not at all."""
 
 import contextlib
+import ctypes
+import glob
 import os
 import shutil
+import signal
+import socket
+import sys
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 from hybridff.errors import InputError
+
+_HERE = -100
+"""``AT_FDCWD`` of Linux: paths count from the current folder."""
+_EXCHANGE = 2
+"""``RENAME_EXCHANGE`` of Linux: two names change places in one step."""
+
+
+@contextlib.contextmanager
+def new_files(paths: Sequence[str | Path]) -> Iterator[list[Path]]:
+    """Give a temporary path beside each of ``paths``; all take their places when the block ends, or none.
+
+    Raises ``InputError`` as ``new_file`` does.
+    """
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(new_file(path)) for path in paths]
 
 
 @contextlib.contextmanager
@@ -20,7 +42,9 @@ def new_file(path: str | Path) -> Iterator[Path]:
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; give the name of a file.")
     with _sentence(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        _remove_leftovers(path.parent, path.stem)
+        prefix = f"{_prefix(path.stem)}{os.getpid()}-"
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -28,7 +52,8 @@ def new_file(path: str | Path) -> Iterator[Path]:
             temporary.chmod(0o644)
             temporary.replace(path)
         finally:
-            temporary.unlink(missing_ok=True)
+            with _undisturbed():
+                temporary.unlink(missing_ok=True)
 
 
 def write_once(path: Path, text: str) -> None:
@@ -55,24 +80,93 @@ def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary folder beside ``path``; it takes its place when the block ends without an error.
 
     Raises ``InputError`` when ``path`` exists and is not empty (unless ``overwrite``), or cannot be written to, or the
-    disk is full.
+    disk is full. What another process has written there meanwhile stays, and the new folder gets a number.
     """
     named, path = Path(path), Path(path).absolute()
     check_new_folder(named, overwrite=overwrite)
     with _sentence(named), _parents(path):
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+        _remove_leftovers(path.parent, path.name)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{_prefix(path.name)}{os.getpid()}-"))
         try:
             yield temporary
             temporary.chmod(0o755)
+            if path.is_dir() and any(path.iterdir()) and not overwrite:
+                free = _free_name(path)
+                temporary.rename(free)
+                raise InputError(
+                    f"{named} was written by another process meanwhile; the results of this one are in {free}."
+                )
             _exchange(temporary, path)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            with _undisturbed():
+                shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _free_name(path: Path) -> Path:
+    """The path with the first number that no other has."""
+    return next(own for i in count(2) if not (own := path.with_name(f"{path.name}-{i}")).exists())
+
+
+def _prefix(name: str) -> str:
+    """How names of temporary files for ``name`` begin where processes are numbered as here; the number follows."""
+    place = socket.gethostname()
+    with contextlib.suppress(OSError):  # containers of one machine may share its name
+        place += f" {Path('/proc/self/ns/pid').stat().st_ino}"
+    return f".{name}-{zlib.crc32(place.encode()):08x}-"
+
+
+def _remove_leftovers(folder: Path, name: str) -> None:
+    """Remove what processes of this machine that are no more have left of ``name``, in the middle of their writing."""
+    begin = _prefix(name)
+    for path in folder.glob(glob.escape(begin) + "*"):
+        number = path.name.removeprefix(begin).partition("-")[0]
+        if not number.isdecimal() or _is_running(int(number)):
+            continue
+        if path.name.endswith("-old") and not (folder / name).exists():  # killed between two renamings
+            path.rename(folder / name)
+        elif path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let signals that end the process wait until the block has ended."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _swapped(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step, where the system can do that: what is killed leaves both whole."""
+    if sys.platform != "linux":
+        return False
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    return renameat2 is not None and renameat2(_HERE, bytes(one), _HERE, bytes(other), _EXCHANGE) == 0
 
 
 def _exchange(new: Path, path: Path) -> None:
     """Put a folder in the place of another, or leave the other where it is."""
     if not path.exists():
         new.rename(path)
+        return
+    if _swapped(new, path):
         return
     old = new.with_name(new.name + "-old")
     path.rename(old)

@@ -11,7 +11,7 @@ from common import options_of, table
 from learnt_widths import Moves, learnt, mean, systems_of_qm7x
 
 from hybridff.fitting.difference import FACTOR
-from hybridff.gaff.class2 import KINDS
+from hybridff.gaff.class2_kinds import KINDS
 from hybridff.units import KCAL_MOL
 
 

@@ -15,7 +15,7 @@ from common import options_of, read_set, table
 from learnt_widths import Moves, learnt, mean, system_around, system_of_level
 
 from hybridff.fitting.linear_problem import LinearSystem
-from hybridff.gaff.class2 import KINDS
+from hybridff.gaff.class2_kinds import KINDS
 from hybridff.units import KCAL_MOL
 
 SETS = ("alanine_dipeptide_wb97x", "hexane_b3lyp", "butane_b3lyp")

@@ -20,7 +20,7 @@ from hybridff.fitting.linear_problem import LinearSystem
 from hybridff.fitting.pruning import pruned_system
 from hybridff.frames.checks import usable_frames
 from hybridff.gaff.assign import gaff_parameters
-from hybridff.gaff.class2 import KINDS
+from hybridff.gaff.class2_kinds import KINDS
 from hybridff.molecules.conformers import embedded_conformers
 from hybridff.reference.labelled_frames import labelled_frames
 from hybridff.reference.level_frames import LevelSampling, level_frames

@@ -659,7 +659,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "no such charges",
         "parametrize CCO --charges none.txt --out out",
-        "'none.txt' is no kind of charges: give resp, am1bcc, abcg2, nagl or the name of a file",
+        "'none.txt' is no kind of charges: give resp, am1bcc, am1bcc-unrelaxed, abcg2, nagl or the name",
     ),
     # the user's own force field
     BadInput(
@@ -1488,11 +1488,6 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "negative friction", f"{LONG} --friction -1", "option friction has to be a number of at least 0, not -1.0"
     ),
     BadInput("seed too large", f"{LONG} --seed 99999999999", "option seed has to be from 0 to 2147483646"),
-    BadInput(
-        "time step far too long",
-        'simulate model --temperature 300 --time "100 ps" --step "20 fs" --out runs/out',
-        "the simulation blew up before",
-    ),
     BadInput("Ctrl-C", LONG, "interrupted; nothing was written", patch=signalled(signal.SIGINT), code=130),
     BadInput("killed", LONG, "interrupted; nothing was written", patch=signalled(signal.SIGTERM), code=143),
 )

@@ -8,16 +8,16 @@ import torch
 from helpers import openmm_energy_forces
 from torch import Tensor
 
-from hybridff.geometry import COORDINATES, angle, distance, out_of_plane, torsion
+from hybridff.geometry import COORDINATES, angle, bend_product, distance, out_of_plane, torsion
 
-FUNCTIONS = {"bond": distance, "angle": angle, "torsion": torsion, "out_of_plane": out_of_plane}
+FUNCTIONS = {"bond": distance, "angle": angle, "torsion": torsion, "out_of_plane": out_of_plane, "bends": bend_product}
 KINDS = tuple(FUNCTIONS)
 VARIABLES = [(kind, name) for kind, coordinate in COORDINATES.items() for name in coordinate.variables]
 
 
 def random_atoms(kind: str, n: int = 20, dtype: torch.dtype = torch.float64) -> Tensor:
     generator = torch.Generator().manual_seed(3)
-    shape = (n, COORDINATES[kind].n_atoms, 3)
+    shape = (n, COORDINATES[kind].n_atoms if kind in COORDINATES else 4, 3)
     return 0.2 * torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
 
 
@@ -123,6 +123,27 @@ def test_a_torsion_about_atoms_in_line_is_zero_with_zero_derivatives() -> None:
     assert not gradient.any()
     hessian = torch.autograd.functional.hessian(lambda y: 1 + torch.cos(3 * torsion(y) - 1.0), x.detach())
     assert not hessian.any()
+
+
+def test_the_product_of_bends_is_that_of_their_sines_and_the_cosine_of_the_torsion() -> None:
+    x = random_atoms("torsion")
+    own = {name: variable.of(x) for name, variable in COORDINATES["torsion"].variables.items()}
+    expected = torch.sin(own["theta1"]) * torch.sin(own["theta2"]) * torch.cos(own["phi"])
+    torch.testing.assert_close(own["bends"], expected, rtol=1e-12, atol=1e-14)
+
+
+def test_the_product_of_bends_has_its_derivatives_where_all_atoms_are_in_line() -> None:
+    """Four atoms in line, 0.1 nm apart: the product of two perpendicular moves over the bonds, in either direction."""
+    x = torch.tensor([[0.0, 0.0, 0.1 * i] for i in range(4)], dtype=torch.float64)
+    hessian = torch.autograd.functional.hessian(bend_product, x)
+    for axis in (0, 1):
+        levers = torch.tensor([[1.0, -2.0, 1.0, 0.0], [0.0, 1.0, -2.0, 1.0]], dtype=torch.float64) / 0.1
+        expected = torch.outer(levers[0], levers[1])
+        torch.testing.assert_close(hessian[:, axis, :, axis], expected + expected.T, rtol=1e-12, atol=1e-10)
+    third = torch.autograd.functional.jacobian(
+        lambda y: torch.autograd.functional.hessian(bend_product, y, create_graph=True), x
+    )
+    assert torch.isfinite(third).all()
 
 
 def linear_hessian() -> np.ndarray:

@@ -1,10 +1,15 @@
+import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from hybridff import output
 from hybridff.errors import InputError
-from hybridff.output import check_new_file, check_new_folder, new_file, new_folder
+from hybridff.output import check_new_file, check_new_folder, new_file, new_files, new_folder
 
 STOPS = (RuntimeError, KeyboardInterrupt, SystemExit)
 
@@ -96,12 +101,82 @@ def test_a_failing_exchange_leaves_the_old_folder(tmp_path: Path, monkeypatch: p
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", failing)
+    monkeypatch.setattr(output, "_swapped", lambda one, other: False)
     with (
         pytest.raises(InputError, match="no space left on device"),
         new_folder(tmp_path / "out", overwrite=True) as temporary,
     ):
         (temporary / "a").write_text("new", encoding="utf-8")
     assert contents(tmp_path) == {"out/a": "old"}
+
+
+def killed_while_writing(code: str, folder: Path) -> None:
+    """Run some lines of Python, which kill themselves."""
+    lines = "import os\nfrom pathlib import Path\nfrom hybridff import output\nfrom hybridff.output import *\n" + code
+    done = subprocess.run([sys.executable, "-c", lines], cwd=folder, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+_KILL = "os.kill(os.getpid(), 9)"
+
+
+def test_what_a_killed_process_has_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    old(tmp_path / "out")
+    killed_while_writing(f"with new_folder('out', overwrite=True) as new: {_KILL}", tmp_path)
+    killed_while_writing(f"with new_file('a.txt') as new: new.write_text('half', encoding='utf-8'); {_KILL}", tmp_path)
+    assert contents(tmp_path / "out") == {"a": "old"}
+    assert len(list(tmp_path.iterdir())) == 3
+    with new_folder(tmp_path / "out", overwrite=True) as temporary:
+        (temporary / "b").write_text("new", encoding="utf-8")
+    with new_file(tmp_path / "a.txt") as part:
+        part.write_text("new", encoding="utf-8")
+    assert contents(tmp_path) == {"out/b": "new", "a.txt": "new"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "out"]
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_a_folder_is_whole_whenever_its_exchange_is_killed(tmp_path: Path, *, in_one_step: bool) -> None:
+    """Killed before the second renaming, which a system without exchanges needs: the next run puts the old one back."""
+    old(tmp_path / "out")
+    without = "" if in_one_step else "output._swapped = lambda one, other: False\n"
+    rename = "rename, n = Path.rename, []\ndef once(self, target):\n    n.append(0)\n    "
+    rename += f"{_KILL} if len(n) > 1 else None\n    return rename(self, target)\nPath.rename = once\n"
+    write = "with new_folder('out', overwrite=True) as new:\n    (new / 'b').write_text('new', encoding='utf-8')\n"
+    remove = f"    output.shutil.rmtree = lambda *a, **k: {_KILL}\n"
+    killed_while_writing(without + rename + write + remove, tmp_path)
+    if in_one_step:
+        assert contents(tmp_path / "out") == {"b": "new"}
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "out", overwrite=True):
+        raise RuntimeError
+    assert contents(tmp_path) == ({"out/b": "new"} if in_one_step else {"out/a": "old"})
+
+
+def test_what_a_running_process_writes_stays(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "out") as first:
+        (first / "a").write_text("first", encoding="utf-8")
+        with (
+            pytest.raises(InputError, match=r"written by another process meanwhile; the results .* are in .*out-2\."),
+            new_folder(tmp_path / "out") as second,
+        ):
+            (second / "a").write_text("second", encoding="utf-8")
+            (tmp_path / "out").mkdir()
+            (tmp_path / "out" / "a").write_text("third", encoding="utf-8")
+        assert first.is_dir()
+        shutil.rmtree(tmp_path / "out")
+    assert contents(tmp_path) == {"out/a": "first", "out-2/a": "second"}
+
+
+def test_several_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    with pytest.raises(RuntimeError), new_files(paths) as temporaries:
+        temporaries[0].write_text("half", encoding="utf-8")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with new_files(paths) as temporaries:
+        for temporary in temporaries:
+            temporary.write_text("new", encoding="utf-8")
+        assert not any(path.exists() for path in paths)
+    assert contents(tmp_path) == {"a.txt": "new", "b.txt": "new"}
 
 
 def test_overwriting_replaces_the_whole_folder(tmp_path: Path) -> None:

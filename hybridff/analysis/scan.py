@@ -24,8 +24,8 @@ from hybridff.plots.torsions import ColourScale, TorsionGrid, scans, torsion_map
 from hybridff.progress import Progress, part, silent
 from hybridff.units import DEGREE, KCAL_MOL
 
-_STRAIGHT = 175 * DEGREE
-"""An angle from which on its atoms are in line [rad]."""
+_STRAIGHT = 165 * DEGREE
+"""An angle from which on its atoms count as in line, but for heat [rad]."""
 _OFF_GRID = 1.0 * DEGREE
 """How far the angles of a geometry may be from those of a point of the grid [rad]."""
 

@@ -11,7 +11,7 @@ from openmm import unit
 
 from hybridff.cli.common import Flat, Out, Overwrite
 from hybridff.cli.terminal import progress, say
-from hybridff.errors import InputError
+from hybridff.errors import DynamicsError, InputError
 from hybridff.export.agreement import Agreement, openmm_energies_forces, verify_system
 from hybridff.export.agreement import verify as verify_model
 from hybridff.export.dynamics import SimulationOptions, SimulationResult, get_platform
@@ -22,8 +22,9 @@ from hybridff.export.routes import (
     RouteOption,
     best_route,
     chosen_route,
+    structure_file,
+    system_file,
     to_openmm,
-    write_structure,
     write_system,
 )
 from hybridff.gaff.forcefield import ForceField
@@ -71,15 +72,12 @@ def export(
     for path in (amber, gromacs, ffxml):
         if path is not None:
             engines |= files_for_engine(force_field, _positions(force_field.molecule), path)
-    # all that can be refused was, but for the structure, which comes first
     if structure is not None:
-        write_structure(force_field.molecule, _positions(force_field.molecule), structure)
-    written = [*write_files(engines), *([] if structure is None else [structure])]
-    advice = ""
+        engines[structure] = structure_file(force_field.molecule, _positions(force_field.molecule), structure)
     if system is not None:
-        write_system(to_openmm(force_field), system)
-        written.append(system)
-        advice = f"\n{_advice(system, force_field)}"
+        engines[system] = system_file(to_openmm(force_field), system)
+    written = write_files(engines)
+    advice = "" if system is None else f"\n{_advice(system, force_field)}"
     say(f"Written: {', '.join(map(str, written))}.{advice}")
 
 
@@ -145,14 +143,23 @@ def simulate(
     overwrite: Overwrite = False,
     options: Annotated[SimulationOptions | None, Flat] = None,
 ) -> None:
-    """Minimise, then run dynamics of the isolated molecule."""
+    """Minimise, then run dynamics of the isolated molecule.
+
+    A run whose temperature, bonds or contacts cannot be is stopped; OUT then holds it up to the last sound frame.
+    """
     check_new_folder(out, overwrite=overwrite)
     saved = read_model(model)
     get_platform(platform)
     chosen = chosen_route(saved.force_field, route, platform)
     say(f"Route: {chosen}, {_ROUTES[chosen]}.")
     with new_folder(out, overwrite=overwrite) as folder:
-        result = run(saved, folder, temperature, time, platform, options, chosen)
+        try:
+            result = run(saved, folder, temperature, time, platform, options, chosen)
+        except DynamicsError as error:
+            result = None
+            reason = str(error)
+    if result is None:
+        raise DynamicsError(f"{reason} {out} has the run up to the last sound frame.")
     for sentence in simulation_section(result, temperature, platform).sentences:
         say(sentence)
     say(f"Written to {out}.")
@@ -212,6 +219,7 @@ def run(
             options=options,
             progress=advance,
             distance=force_field.distance if force_field.corrections else None,
+            molecule=force_field.molecule,
         )
 
 

@@ -16,6 +16,9 @@ from openmm import app, unit
 
 from hybridff.errors import DynamicsError, InputError
 from hybridff.export.context import energy_in, langevin, positions_in, raise_unless_nan
+from hybridff.export.guard import Guard
+from hybridff.molecules.limits import hot_limits
+from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Progress
 
 _TIMES = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6, "µs": 1e6}
@@ -118,12 +121,16 @@ def simulate(  # noqa: PLR0913 (six of them have names and most have defaults)
     options: SimulationOptions | None = None,
     progress: Progress | None = None,
     distance: Distance | None = None,
+    molecule: Molecule | None = None,
 ) -> SimulationResult:
     """Minimise, then run dynamics at ``temperature`` [K] from ``positions`` [nm]; writes into ``folder``.
 
+    Each frame has to have a temperature that can be, and that of a ``molecule``, whose atoms are all that there are,
+    its bonds and no others.
+
     Files: ``trajectory.dcd`` (or ``.xtc``), ``log.csv``, ``minimised.pdb``, ``final.pdb``, ``checkpoint.xml`` to go on
-    from, and with ``distance`` also ``distance.csv``, a line for each frame. Raises ``DynamicsError`` when the energy
-    is no longer finite, with the time of the failure.
+    from, and with ``distance`` also ``distance.csv``, a line for each frame. Raises ``DynamicsError`` with the time
+    and the reason when a frame cannot be or the energy is no longer finite; files then end with the last sound frame.
     """
     options = options or SimulationOptions()
     if not 0 < temperature < math.inf:
@@ -132,17 +139,25 @@ def simulate(  # noqa: PLR0913 (six of them have names and most have defaults)
     integrator = _integrator(options, temperature, plan.step)
     simulation = app.Simulation(topology, system, integrator, get_platform(platform))
     simulation.context.setPositions(positions)
-    simulation.minimizeEnergy()
+    relaxed = _minimised(simulation)
     _write_pdb(simulation, folder / "minimised.pdb")
     simulation.context.setVelocitiesToTemperature(temperature, options.seed)
+    limits = None if molecule is None else hot_limits(molecule, relaxed)
+    guard = Guard(simulation, plan.every, temperature, limits)
+    simulation.reporters.append(guard)
     _add_reporters(simulation, folder, plan.every, options.trajectory)
     begin = time.perf_counter()
-    with _watching(simulation, folder / "distance.csv", plan.every, distance, options.stop_beyond) as watch:
-        steps = _run(simulation, plan, watch, progress)
-    seconds = time.perf_counter() - begin
-    _write_pdb(simulation, folder / "final.pdb")
-    simulation.saveState(str(folder / "checkpoint.xml"))
-    simulation.reporters.clear()
+    try:
+        with _watching(simulation, folder / "distance.csv", plan.every, distance, options.stop_beyond) as watch:
+            steps = _run(simulation, plan, watch, progress)
+        seconds = time.perf_counter() - begin
+    except DynamicsError:
+        guard.go_back()
+        raise
+    finally:
+        _write_pdb(simulation, folder / "final.pdb")
+        simulation.saveState(str(folder / "checkpoint.xml"))
+        simulation.reporters.clear()
     return SimulationResult(
         steps=steps,
         time=steps * plan.step,
@@ -262,6 +277,15 @@ def _advance(simulation: app.Simulation, target: int) -> None:
             f"the simulation blew up before {now:.3g} ps: the energy is no longer finite. Use a smaller --step or a "
             "lower temperature; if it goes on, the force field has a hole."
         )
+
+
+def _minimised(simulation: app.Simulation) -> Float[np.ndarray, "atoms 3"]:
+    """Relax a simulation; its positions [nm]."""
+    simulation.minimizeEnergy()
+    found = positions_in(simulation.context.getState(positions=True))
+    if not np.isfinite(found).all():
+        raise DynamicsError("the minimisation broke down: the force field has a hole where the molecule starts.")
+    return found
 
 
 def _write_pdb(simulation: app.Simulation, path: Path) -> None:

@@ -80,9 +80,9 @@ def read_model(folder: str | Path) -> SavedModel:
             "Update hybridff, or fit again."
         )
     try:
-        if content["format"] == 1:
-            content = _upgrade_1_to_2(content)
-        return _from_json(content if content["format"] == FORMAT else {**content, "corrections": []})
+        for upgrade in _UPGRADES[content["format"] - 1 :]:
+            content = upgrade(content)
+        return _from_json(content)
     except KeyError as error:
         raise InputError(f"{path} is damaged: {error} is missing. Restore it, or fit again.") from None
     except InputError as error:
@@ -315,6 +315,15 @@ def _upgrade_1_to_2(content: Mapping[str, Any]) -> dict[str, Any]:
         "coordinates": {**content["coordinates"], "out_of_plane": []},
         "terms": {**terms, "multipliers": [1.0] * len(terms["coefficients"])},
     }
+
+
+def _upgrade_2_to_3(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Format 2 had no corrections."""
+    return {**content, "corrections": []}
+
+
+_UPGRADES = (_upgrade_1_to_2, _upgrade_2_to_3)
+"""What makes the content of each format that of the next one."""
 
 
 def _check_lengths(model: ForceField) -> None:

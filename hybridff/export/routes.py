@@ -1,5 +1,6 @@
 """A force field as an ``openmm.System``, its XML, and a structure file."""
 
+import io
 import logging
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -90,18 +91,32 @@ def custom_terms(force_field: ForceField) -> list[str]:
 
 def write_system(system: openmm.System, path: str | Path) -> None:
     """Write a System as OpenMM's XML."""
+    content = system_file(system, path)
+    with new_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def system_file(system: openmm.System, path: str | Path) -> bytes:
+    """A System as OpenMM's XML, as ``write_system`` writes it to a path."""
     if any(type(force).__name__ == "PythonForce" for force in system.getForces()):
         raise InputError(
             f"cannot write {path}: a System of the compiled route holds code of this process; export the native route."
         )
-    with new_file(path) as temporary:
-        temporary.write_text(openmm.XmlSerializer.serialize(system), encoding="utf-8")
+    return openmm.XmlSerializer.serialize(system).encode()
 
 
 def write_structure(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], path: str | Path) -> None:
     """Write a PDB or PDBx/mmCIF file; ``positions`` in nm."""
+    content = structure_file(molecule, positions, path)
+    with new_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def structure_file(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], path: str | Path) -> bytes:
+    """A PDB or PDBx/mmCIF file, by the name of ``path``; ``positions`` in nm."""
     suffix = Path(path).suffix.lower()
     if suffix not in _STRUCTURES:
         raise InputError(f"cannot write a structure as {path}: its name has to end in {' or '.join(_STRUCTURES)}.")
-    with new_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        _STRUCTURES[suffix](molecule.to_openmm_topology(), positions * unit.nanometer, file, keepIds=True)
+    file = io.StringIO()
+    _STRUCTURES[suffix](molecule.to_openmm_topology(), positions * unit.nanometer, file, keepIds=True)
+    return file.getvalue().encode()

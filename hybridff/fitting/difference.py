@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hybridff.gaff.class2 import KINDS
+from hybridff.gaff.class2_kinds import KINDS
 from hybridff.gaff.forcefield import ForceField
 
 FACTOR = 0.2

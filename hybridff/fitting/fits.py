@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hybridff.errors import FitError, InputError
+from hybridff.fitting.both_errors import fit_both
 from hybridff.fitting.linear_fit import fit_linear
 from hybridff.fitting.nonlinear_fit import fit_nonlinear
 from hybridff.fitting.options import FitOptions
@@ -36,7 +37,8 @@ def fit_together(
     start. The deviations of the residuals weigh energies against forces; they are learnt by turns with the parameters.
     Charges and Lennard-Jones parameters towards other molecules stay as they are. ``validation`` frames, in the order
     of ``pairs``, choose the scale of the priors where the options leave it open. Deterministic; the training loss
-    never ends above that of the start.
+    never ends above that of the start. A form with GAFF's own terms is fitted again with other weights where the
+    energies or the forces of the training frames alone would be worse than at the start.
 
     Raises ``InputError`` for frames of another molecule or an option that is not for the form; ``FitError`` without
     forces, with fewer than two frames, or when nothing can be fitted.
@@ -45,7 +47,7 @@ def fit_together(
     check_request(pairs, options)
     if all(is_linear(force_field) for force_field, _ in pairs):
         return fit_linear(pairs, options, validation, progress)
-    return fit_nonlinear(pairs, options, validation, progress)
+    return fit_both(pairs, options, lambda own: fit_nonlinear(pairs, own, validation, progress))
 
 
 def check_request(pairs: Sequence[tuple[ForceField, Frames]], options: FitOptions) -> None:

@@ -8,6 +8,7 @@ relax it first; the network looks at bonds alone.
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +22,20 @@ from hybridff.gaff import nagl, resp
 from hybridff.gaff.programs import WHEEL, find_program, last_words, run
 from hybridff.molecules.mol2 import atom_rows, elements_and_bonds
 from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.structure import changed_bond
+from hybridff.units import ANGSTROM
 
-METHODS = ("resp", "am1bcc", "abcg2", "nagl")
+METHODS = ("resp", "am1bcc", "am1bcc-unrelaxed", "abcg2", "nagl")
 """Names of calculations; anything else is a file."""
 
-CORRECTIONS = {"am1bcc": "bcc", "abcg2": "abcg2"}
+CORRECTIONS = {"am1bcc": "bcc", "am1bcc-unrelaxed": "bcc", "abcg2": "abcg2"}
 """Charges by AM1 and bond charge corrections, and what ``antechamber -c`` calls them."""
 
 SQM_KEYWORDS = "qm_theory='AM1', grms_tol=0.0005, scfconv=1.d-10, ndiis_attempts=700, diag_routine=1, pseudo_diag=1"
 """antechamber's own keywords for sqm, and which routine diagonalises. Left alone, sqm times its routines and takes the
 fastest, another one on a busy machine; without pseudo-diagonalisation its relaxations may end after a step."""
 
-AM1_VERSION = 2
+AM1_VERSION = 3
 """Changes whenever charges by AM1 may; part of the key under which they are kept."""
 
 LARGEST_REMAINDER = 0.01
@@ -63,6 +66,7 @@ def assign_charges(molecule: Molecule, method: str | Path) -> Float[np.ndarray, 
     calculations: dict[str, tuple[int, Callable[..., np.ndarray]]] = {
         "resp": (resp.VERSION, resp.resp_charges),
         "am1bcc": (AM1_VERSION, am1bcc_charges),
+        "am1bcc-unrelaxed": (AM1_VERSION, partial(am1bcc_charges, relaxed=False)),
         "abcg2": (AM1_VERSION, abcg2_charges),
         "nagl": (nagl.VERSION, nagl.nagl_charges),
     }
@@ -108,13 +112,16 @@ def made_by(method: str) -> dict[str, dict[str, str]]:
     return nagl.identity() if method == "nagl" else {}
 
 
-def am1bcc_charges(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, " atoms"]:
+def am1bcc_charges(
+    molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], *, relaxed: bool = True
+) -> Float[np.ndarray, " atoms"]:
     """AM1-BCC charges [e] of Jakalian, Jack and Bayly, J. Comput. Chem. 23, 1623 (2002), from a geometry [nm].
 
-    The bond orders are the molecule's own; the geometry is relaxed with AM1. Raises ``InputError`` where the programs
-    give up and ``MissingProgramError`` where they or their libraries are not installed.
+    The bond orders are the molecule's own; the geometry is relaxed with AM1, or ``relaxed`` not. Raises ``InputError``
+    where the programs give up or AM1 makes another molecule of it, as it moves protons of zwitterions, and
+    ``MissingProgramError`` where they or their libraries are not installed.
     """
-    return _corrected_am1(molecule, positions, "am1bcc")
+    return _corrected_am1(molecule, positions, "am1bcc" if relaxed else "am1bcc-unrelaxed")
 
 
 def abcg2_charges(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, " atoms"]:
@@ -127,12 +134,13 @@ def abcg2_charges(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"]) -
 
 
 def _corrected_am1(molecule: Molecule, positions: np.ndarray, method: str) -> np.ndarray:
+    relaxed = method != "am1bcc-unrelaxed"
     structure = Chem.MolToMolBlock(replace(molecule, positions=positions).to_rdkit())
     # fmt: off
     arguments = [
         "-i", "in.sdf", "-fi", "sdf", "-o", "out.mol2", "-fo", "mol2", "-c", CORRECTIONS[method],
         "-nc", str(molecule.charge), "-at", "gaff2", "-j", "5", "-dr", "no", "-s", "2", "-pf", "n",
-        "-ek", SQM_KEYWORDS,
+        "-ek", SQM_KEYWORDS if relaxed else f"{SQM_KEYWORDS}, maxcyc=0",
     ]
     # fmt: on
     with tempfile.TemporaryDirectory() as name:
@@ -149,7 +157,27 @@ def _corrected_am1(molecule: Molecule, positions: np.ndarray, method: str) -> np
             ) from error
         if not (folder / "out.mol2").is_file():
             raise InputError(f"no {method} charges for {molecule.name}: antechamber says: {last_words(output)}")
+        if relaxed:
+            _check_relaxed(molecule, folder / "sqm.pdb")
         return read_charges(folder / "out.mol2", molecule)
+
+
+def _check_relaxed(molecule: Molecule, path: Path) -> None:
+    """Raise ``InputError`` where ``sqm`` has relaxed the molecule to another one."""
+    try:
+        rows = [line for line in read_text(path).splitlines() if line.startswith(("ATOM", "HETATM"))]
+        positions = np.array([[float(row[k : k + 8]) for k in (30, 38, 46)] for row in rows]) * ANGSTROM
+    except (OSError, ValueError):
+        positions = np.empty((0, 3))
+    if positions.shape != (len(molecule.numbers), 3):
+        raise InputError(f"no AM1 charges for {molecule.name}: sqm left no relaxed geometry of it to look at.")
+    labels = [molecule.label(atom) for atom in range(len(molecule.numbers))]
+    changed = changed_bond(molecule.numbers, molecule.bonds, positions, labels)
+    if changed:
+        raise InputError(
+            f"AM1 relaxes {molecule.name} to another molecule ({changed}), whose charges these would be; take "
+            "--charges am1bcc-unrelaxed or resp, which leave the geometry as it is."
+        )
 
 
 def read_charges(path: str | Path, molecule: Molecule) -> Float[np.ndarray, " atoms"]:

@@ -5,26 +5,31 @@ change with the bonds and angles at their ends, and forms that stay regular wher
 where a bond is stretched and are bounded where an angle is bent, torsions vanish at linear angles, pair corrections are
 local on a repulsive baseline. A pair couples by the deviation from its mean: its mean times a stretch would be part of
 the bond's own energy, but fade, and leave a bond that takes too little to break.
+
+Atoms in line have a bend of two components and no torsion: the square of the bend stands in for the angle, and scalar
+products of two bends couple those of a line with each other and with what is beside it. The two ends of a line have a
+torsion across it.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from rdkit.Chem import GetPeriodicTable
 
+from hybridff.gaff.class2_kinds import KINDS
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.environments import EnvironmentLabels
 from hybridff.gaff.features import FEATURES, MORSE_RANGE
 from hybridff.gaff.nonbonded import all_pairs
-from hybridff.gaff.parameters import Parameters, Quantity, Share
+from hybridff.gaff.parameters import Parameters, Share
 from hybridff.gaff.products import Factor, Label, ProductRow, product_table, type_label
-from hybridff.gaff.rest_geometry import Reference, reference_of, start_values
+from hybridff.gaff.rest_geometry import Reference, reference_of, start_values, topology_of
 from hybridff.gaff.terms import TermTable
 from hybridff.gaff.topology import Topology
 from hybridff.molecules.molecule import Molecule
@@ -64,79 +69,6 @@ def class2_form(
     return product_table(rows.topology, every, KINDS, shared)
 
 
-def _kind(width: float | None, lower: float = -math.inf, unit: str = "kcal/mol") -> Quantity:
-    scale = KCAL_MOL if unit == "kcal/mol" else 1.0
-    return Quantity(unit, scale, None if width is None else width * scale, lower)
-
-
-KINDS: Mapping[str, Quantity] = {
-    "constant": _kind(None, unit="1"),
-    "pair baseline": _kind(None),
-    "bond 1": _kind(6.4),
-    "bond 2": _kind(21.0, 0.0),
-    "bond 3": _kind(11.0),
-    "bond 4": _kind(14.0, 0.0),
-    "angle 1": _kind(30.0),
-    "angle 2": _kind(19.0, 0.0),
-    "angle 3": _kind(24.0),
-    "angle 4": _kind(15.0, 0.0),
-    "torsion 1": _kind(3.3),
-    "torsion 2": _kind(1.4),
-    "torsion 3": _kind(0.37),
-    "torsion 4": _kind(0.048),
-    "out of plane 2": _kind(8.8, 0.0),
-    "pair local": _kind(0.92),
-    "pair soft": _kind(0.055),
-    "bond·bond 0": _kind(13.0),
-    "bond·bond 1": _kind(3.4),
-    "bond·bond 2": _kind(2.5),
-    "bond²·bond": _kind(7.4),
-    "bond·angle in": _kind(24.0),
-    "bond·angle² in": _kind(23.0),
-    "bond²·angle in": _kind(11.0),
-    "bond·bond·angle in": _kind(17.0),
-    "bond·angle 0": _kind(4.8),
-    "bond·angle 1": _kind(3.1),
-    "bond·angle 2": _kind(1.2),
-    "bond·angle 3": _kind(0.36),
-    "angle·angle 0": _kind(15.0),
-    "angle·angle 1": _kind(3.2),
-    "angle·angle 2": _kind(1.8),
-    "angle·angle 3": _kind(0.58),
-    "angle²·angle 0": _kind(12.0),
-    "angle·angle·torsion 1": _kind(13.0),
-    "angle·angle·torsion 2": _kind(2.9),
-    "angle·angle·torsion 3": _kind(0.79),
-    "angle·torsion 1": _kind(4.4),
-    "angle·torsion 2": _kind(1.4),
-    "angle·torsion 3": _kind(0.39),
-    "middle bond·torsion 1": _kind(4.3),
-    "middle bond·torsion 2": _kind(2.5),
-    "middle bond·torsion 3": _kind(0.31),
-    "end bond·torsion 1": _kind(1.7),
-    "end bond·torsion 2": _kind(0.92),
-    "end bond·torsion 3": _kind(0.14),
-    "bond·angle·torsion": _kind(5.1),
-    "touching bond·torsion 1": _kind(0.78),
-    "touching bond·torsion 2": _kind(0.87),
-    "touching bond·torsion 3": _kind(0.047),
-    "touching angle·torsion 1": _kind(1.4),
-    "touching angle·torsion 2": _kind(0.74),
-    "touching angle·torsion 3": _kind(0.1),
-    "torsion·torsion": _kind(1.9),
-    "pair·bond": _kind(3.1),
-    "pair·angle": _kind(2.8),
-    "contact·bond": _kind(11.0),
-    "contact·angle": _kind(10.0),
-    "pair·torsion": _kind(1.2),
-    "out of plane·out of plane": _kind(3.2),
-    "out of plane·torsion": _kind(1.7),
-}
-"""Prior widths are geometric means of those that the evidence prefers for 27 molecules, of which no table of accuracy
-has any (scripts/learn_widths.py): alanine dipeptide, butane and hexane by density functional theory, and 24 of up to 16
-atoms by GFN2-xTB."""
-
-
 @dataclass(frozen=True, eq=False)
 class Class2Rows:
     """The rows of the class II form for one molecule, by family."""
@@ -151,7 +83,9 @@ class Class2Rows:
     bending: Sequence[float]
     """Force constant of each angle at the start [kJ/mol/rad²]."""
     torsions: Sequence[tuple[int, ...]]
-    """Atoms of all torsions but those about a linear group."""
+    """Atoms of all torsions that have a defined angle, also across atoms in line."""
+    bends: Sequence[tuple[int, ...]]
+    """Atoms of all torsions with atoms in line, which are two bends in place of an angle."""
 
     @classmethod
     def of(
@@ -163,9 +97,10 @@ class Class2Rows:
         share: Share,
     ) -> "Class2Rows":
         """The rows of a molecule, whose references are means over ``geometries`` (see ``class2_form``)."""
-        topology = Topology(molecule)
+        topology = topology_of(molecule, start)
         rest = reference_of(topology, molecule, start, geometries, share=share)
         bonds, angles = start_values(topology, start)
+        chains = list(zip(topology.atoms["torsion"], rest.linear, strict=True))
         return cls(
             molecule,
             start,
@@ -173,9 +108,8 @@ class Class2Rows:
             rest,
             stiffness=topology.shared("bond", [k for _, k in bonds]),
             bending=topology.shared("angle", [k for _, k in angles]),
-            torsions=[
-                torsion for torsion, linear in zip(topology.atoms["torsion"], rest.linear, strict=True) if not linear
-            ],
+            torsions=[atoms for atoms, linear in chains if not linear],
+            bends=[atoms for atoms, linear in chains if linear],
         )
 
     def stretch(self, name: str, atoms: Sequence[int]) -> Factor:
@@ -184,8 +118,11 @@ class Class2Rows:
         return Factor(FEATURES[name], bond, (self.rest.values["bond"][bond],))
 
     def bend(self, name: str, atoms: Sequence[int]) -> Factor:
-        """A feature of an angle."""
-        angle = self.topology.index["angle"][min(tuple(atoms), tuple(atoms)[::-1])]
+        """A feature of an angle: where its atoms are in line the square of their bend, whatever the name."""
+        key = min(tuple(atoms), tuple(atoms)[::-1])
+        angle = self.topology.index["angle"][key]
+        if key in self.topology.lines:
+            return Factor(FEATURES["linear_bend_square"], angle)
         return Factor(FEATURES[name], angle, (self.rest.values["angle"][angle],))
 
     def torsion(self, atoms: Sequence[int], n: int, name: str = "regular_cos") -> Factor:
@@ -235,9 +172,7 @@ class Class2Rows:
             for n, factors in enumerate([(x,), (square,), (x, square), (square, square)], start=1):
                 yield ProductRow(f"bond {n}", factors, depth if n == 2 else 0.0, "bond")
         for angle, k in zip(atoms["angle"], self.bending, strict=True):
-            x, square = self.bend("bend", angle), self.bend("bend_square", angle)
-            for n, factors in enumerate([(x,), (square,), (x, square), (square, square)], start=1):
-                yield ProductRow(f"angle {n}", factors, 0.5 * k if n == 2 else 0.0, "angle")
+            yield from self._bend_powers(angle, k)
         amplitudes = self._amplitudes()
         for torsion in self.torsions:
             for n in range(1, 5):
@@ -252,6 +187,13 @@ class Class2Rows:
                 yield ProductRow("pair local", (Factor(FEATURES["pair_gaussian"], i, (centre,)),), group="pair")
             yield ProductRow("pair soft", (Factor(FEATURES["pair_soft"], i),), group="pair")
 
+    def _bend_powers(self, angle: tuple[int, ...], k: float) -> Iterator[ProductRow]:
+        """Powers of an angle with the force constant ``k``; of a bend of atoms in line the even ones."""
+        x, square = self.bend("bend", angle), self.bend("bend_square", angle)
+        for n, factors in enumerate([(x,), (square,), (x, square), (square, square)], start=1):
+            if n % 2 == 0 or angle not in self.topology.lines:
+                yield ProductRow(f"angle {n}", factors, 0.5 * k if n == 2 else 0.0, "angle")
+
     def couplings(self) -> Iterator[ProductRow]:
         """Products of functions of several internal coordinates."""
         yield from self._bonds_and_bonds()
@@ -259,6 +201,7 @@ class Class2Rows:
         yield from self._angles_and_angles()
         yield from self._torsions()
         yield from self._touching_torsions()
+        yield from self._linear_bends()
         yield from self._pairs()
         yield from self._out_of_plane()
 
@@ -271,8 +214,10 @@ class Class2Rows:
         ):
             if improper or k == 0:
                 continue
-            sines = [math.sin(self.bend("bend", part).constants[0]) for part in (atoms[:3], atoms[1:])]
-            key = min(tuple(atoms), tuple(atoms)[::-1]), n
+            torsion = min(tuple(atoms), tuple(atoms)[::-1])
+            rows = [self.topology.index["angle"][angle] for angle in self.topology.ends(torsion)]
+            sines = [math.sin(self.rest.values["angle"][row]) for row in rows]
+            key = torsion, n
             found[key] = found.get(key, 0.0) + k * math.cos(phase) / max(math.prod(sines), 0.3)
         return found
 
@@ -313,29 +258,53 @@ class Class2Rows:
 
     def _torsions(self) -> Iterator[ProductRow]:
         for torsion in self.torsions:
-            i, j, k, m = torsion
-            bends = [self.bend("bounded_bend", part) for part in (torsion[:3], torsion[1:])]
-            middle, *ends = (self.stretch("local_stretch", bond) for bond in ((j, k), (i, j), (k, m)))
+            bends = [self.bend("bounded_bend", angle) for angle in self.topology.ends(torsion)]
+            middle, ends = self._stretches(torsion)
             for n in (1, 2, 3):
                 c = self.torsion(torsion, n)
                 yield ProductRow(f"angle·angle·torsion {n}", (*bends, c))
                 for t in bends:
                     yield ProductRow(f"angle·torsion {n}", (t, c))
-                yield ProductRow(f"middle bond·torsion {n}", (middle, c))
+                for x in middle:
+                    yield ProductRow(f"middle bond·torsion {n}", (x, c))
                 for x in ends:
                     yield ProductRow(f"end bond·torsion {n}", (x, c))
             c = self.torsion(torsion, 1)
-            for x in (middle, *ends):
+            for x in (*middle, *ends):
                 for t in bends:
                     yield ProductRow("bond·angle·torsion", (x, t, c))
+
+    def _stretches(self, torsion: tuple[int, ...]) -> tuple[list[Factor], list[Factor]]:
+        """Features of the bonds between the middle atoms of a torsion and of those at its ends."""
+        i, *_, m = torsion
+        path = self.topology.paths[torsion]
+        return (
+            [self.stretch("local_stretch", bond) for bond in pairwise(path)],
+            [self.stretch("local_stretch", bond) for bond in ((i, path[0]), (path[-1], m))],
+        )
+
+    def _linear_bends(self) -> Iterator[ProductRow]:
+        """Bends of atoms in line: with each other, and towards atoms beside the line, with what these do."""
+        neighbours = self.topology.molecule.neighbours
+        for torsion in self.bends:
+            w = Factor(FEATURES["linear_bends"], self.topology.index["torsion"][torsion])
+            yield ProductRow("linear bend", (w,))
+            middle, ends = self._stretches(torsion)
+            for x in (*middle, *ends):
+                yield ProductRow("linear bend·bond", (w, x))
+            yield ProductRow("linear bend·linear bend", (w, w))
+            for _, j, _ in self.topology.ends(torsion):
+                for a, b in combinations(neighbours[j], 2):
+                    yield ProductRow("linear bend·angle", (w, self.bend("bounded_bend", (a, j, b))))
 
     def _touching_torsions(self) -> Iterator[ProductRow]:
         neighbours = self.topology.molecule.neighbours
         for torsion in self.torsions:
             _i, j, k, _m = torsion
-            bonds = [(a, b) for a in torsion for b in neighbours[a] if b not in torsion]
+            own = {*torsion, *self.topology.paths[torsion]}
+            bonds = [(a, b) for a in torsion for b in neighbours[a] if b not in own]
             angles = [(a, c, b) for c in torsion for a, b in combinations(neighbours[c], 2)]
-            angles = [a for a in angles if not set(a) <= set(torsion) and set(a) & {j, k}]
+            angles = [a for a in angles if not set(a) <= own and set(a) & {j, k}]
             for n in (1, 2, 3):
                 c = self.torsion(torsion, n)
                 for bond in bonds:

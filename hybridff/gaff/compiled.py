@@ -45,11 +45,12 @@ class CompiledEnergy:
 _CONTROL = ("addresses", "tiles", "blocks", "rows")
 _INDEX = (
     *("legs", "angle_places", "angle_targets", "torsion_places", "torsion_targets", "plane_places", "plane_targets"),
+    *("bend_places", "bend_targets"),
     *("sources", "factors", "keys", "partners"),
 )
 _NUMBERS = (
-    *("constant", "angle_signs", "torsion_signs", "plane_signs", "p", "linear", "coefficients"),
-    *("leg", "q", "dq", "pull", "scratch", "angle_slopes", "torsion_slopes", "plane_slopes"),
+    *("constant", "angle_signs", "torsion_signs", "plane_signs", "bend_signs", "p", "linear", "coefficients"),
+    *("leg", "q", "dq", "pull", "scratch", "angle_slopes", "torsion_slopes", "plane_slopes", "bend_slopes"),
     *("x", "dx", "s", "f", "df"),
 )
 _At = IntEnum("_At", (*_CONTROL, *_INDEX, *_NUMBERS), start=0)  # type: ignore[misc]
@@ -92,6 +93,9 @@ def _coordinates(positions, control, index, numbers):
     q_rest = q_rest[len(places) // 3 :]
     places, slopes = _view(index, control, _At.plane_places), _view(numbers, control, _At.plane_slopes)
     kernels.planes(places, _view(numbers, control, _At.plane_signs), leg, scratch, slopes, q_rest)
+    q_rest = q_rest[len(places) // 3 :]
+    places, slopes = _view(index, control, _At.bend_places), _view(numbers, control, _At.bend_slopes)
+    kernels.bend_products(places, _view(numbers, control, _At.bend_signs), leg, scratch, slopes, q_rest)
     blocks, sources = _view(control, control, _At.blocks), _view(index, control, _At.sources)
     kernels.to_tiles(blocks, sources, q, _view(numbers, control, _At.x))
 
@@ -140,6 +144,9 @@ def _forces(forces, control, index, numbers):
     dq_rest = dq_rest[len(targets) // 3 :]
     targets = _view(index, control, _At.plane_targets)
     kernels.to_legs(targets, _view(numbers, control, _At.plane_slopes), 3, dq_rest, pull)
+    dq_rest = dq_rest[len(targets) // 3 :]
+    targets = _view(index, control, _At.bend_targets)
+    kernels.to_legs(targets, _view(numbers, control, _At.bend_slopes), 3, dq_rest, pull)
     kernels.to_atoms(atoms, leg, dq, pull, forces)
 
 

@@ -151,6 +151,34 @@ def planes(places, signs, leg, tile, slope, q):
 
 @njit(**OPTIONS)
 @no_type_check
+def bend_products(places, signs, leg, tile, slope, q):
+    """Each product of the bends of three legs in a row, and its derivatives: regular where they are in line."""
+    n = len(places) // 3
+    for first in range(0, n, WIDTH):
+        rows = min(WIDTH, n - first)
+        _gather(places[3 * first :], signs[3 * first :], leg, 3, rows, tile)
+        out, product = slope[first * 9 :], q[first:]
+        for i in range(rows):
+            ax, ay, az, ai = tile[i], tile[i + _C1], tile[i + _C2], tile[i + _C3]
+            bx, by, bz, bi = tile[i + _C4], tile[i + _C5], tile[i + _C6], tile[i + _C7]
+            cx, cy, cz, ci = tile[i + _C8], tile[i + _C9], tile[i + _C10], tile[i + _C11]
+            ab, bc, ac = ax * bx + ay * by + az * bz, bx * cx + by * cy + bz * cz, ax * cx + ay * cy + az * cz
+            both = ab * bc
+            along = both - ac
+            product[i] = along
+            out[i] = (bc * bx - cx - along * ax) * ai
+            out[i + _C1] = (bc * by - cy - along * ay) * ai
+            out[i + _C2] = (bc * bz - cz - along * az) * ai
+            out[i + _C3] = (bc * ax + ab * cx - 2.0 * both * bx) * bi
+            out[i + _C4] = (bc * ay + ab * cy - 2.0 * both * by) * bi
+            out[i + _C5] = (bc * az + ab * cz - 2.0 * both * bz) * bi
+            out[i + _C6] = (ab * bx - ax - along * cx) * ci
+            out[i + _C7] = (ab * by - ay - along * cy) * ci
+            out[i + _C8] = (ab * bz - az - along * cz) * ci
+
+
+@njit(**OPTIONS)
+@no_type_check
 def to_legs(targets, slope, per_row, dq, pull):
     """Pass dE/dq of coordinates of ``per_row`` legs on to the legs (x, y, z of each)."""
     for row in range(len(targets) // per_row):

@@ -108,6 +108,7 @@ _CLASS2 = "J. R. Maple et al., J. Comput. Chem. 15, 162 (1994), eq. 1"
 _FADING = "linear as far as heat goes, nothing beyond: a broken bond is coupled to nothing"
 _BOUNDED = "linear as far as heat goes, bounded beyond; fading would upset the balance of the angles at one atom"
 _REGULAR = "Fourier term that vanishes where three atoms are in line and the torsion is undefined"
+_LINEAR = "a bend of atoms in line has two components: E. B. Wilson et al., Molecular Vibrations (1955), 4-1"
 _BALANCED = "without a mean, which would be part of the other factor's own energy"
 _LOCAL = "a correction that ends where data end"
 
@@ -173,6 +174,8 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
             _feature("bend_square", "angle", "(theta - theta0)^2", {"theta0": _ANGLE}, _CLASS2),
             _feature("local_stretch", "bond", "20*(r - r0)*exp(-((r - r0)/0.06)^4)", {"r0": _LENGTH}, _FADING),
             _feature("bounded_bend", "angle", "0.8*tanh((theta - theta0)/0.8)", {"theta0": _ANGLE}, _BOUNDED),
+            _feature("linear_bend_square", "angle", "2*(1 + cos(theta))", {}, "square of the bend of atoms in line"),
+            _feature("linear_bends", "torsion", "bends", {}, _LINEAR),
             _feature("regular_cos", "torsion", "sin(theta1)*sin(theta2)*cos(n*phi)", {"n": _PERIODICITY}, _REGULAR),
             _feature("regular_sin", "torsion", "sin(theta1)*sin(theta2)*sin(n*phi)", {"n": _PERIODICITY}, _REGULAR),
             _feature("out_of_plane", "out_of_plane", "s", {}, "triple product of the unit vectors along three bonds"),

@@ -45,6 +45,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
         "bond network slope": Quantity("1/Å", 1 / ANGSTROM, 5 / ANGSTROM, lower=1 / ANGSTROM, upper=15 / ANGSTROM),
         "bond network centre": Quantity("Å", ANGSTROM, 0.05 * ANGSTROM, lower=0.5 * ANGSTROM, upper=4 * ANGSTROM),
         "angle theta0": Quantity("°", DEGREE, 10 * DEGREE, lower=0.0, upper=math.pi),
+        "straight angle theta0": Quantity("°", DEGREE, None),
         "angle k": Quantity("kcal/mol/rad²", KCAL_MOL, 60 * KCAL_MOL, lower=0.0),
         "angle network output": Quantity("kcal/mol", KCAL_MOL, KCAL_MOL),
         "angle network slope": Quantity("1", 1.0, 1.0, lower=1.0, upper=8.0),

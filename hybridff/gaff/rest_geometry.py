@@ -1,8 +1,8 @@
 """The reference geometry of a molecule: where its coordinates rest, which have no defined value, who meets whom."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -10,14 +10,16 @@ from jaxtyping import Float
 
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.parameters import Share
-from hybridff.gaff.topology import Topology, canonical
+from hybridff.gaff.topology import Atoms, Topology, canonical
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import DEGREE
 
 VARIABLES: Mapping[str, str] = {"bond": "r", "pair": "r", "angle": "theta"}
 """The variable whose mean is a coordinate's reference value."""
-LINEAR = 175 * DEGREE
-"""Rest of an angle from which on its atoms count as in line."""
+LINEAR = 165 * DEGREE
+"""Rest of an angle from which on its atoms count as in line: heat takes it through 180 degrees."""
+_STRAIGHT = 175 * DEGREE
+"""Rest of an angle from which on a fit takes it for 180 degrees: GAFF has 178.7 for acetonitrile."""
 _CLOSE = 0.05
 """Share of the frames in which a pair has to come close."""
 _NEAR = 3
@@ -62,15 +64,30 @@ def reference_of(
     rests = {"bond": [r0 for r0, _ in bonds], "angle": [theta0 for theta0, _ in angles]}
     if geometries is None or share != "symmetry":
         values |= {kind: topology.shared(kind, rest) for kind, rest in rests.items()}
-    lines = {atoms for atoms, theta0 in zip(topology.atoms["angle"], rests["angle"], strict=True) if theta0 > LINEAR}
-    linear = [
-        bool(lines & {canonical("angle", part)[0] for part in (torsion[:3], torsion[1:])})
-        for torsion in topology.atoms["torsion"]
-    ]
+    lines = _lines(topology, rests["angle"])
+    linear = [not lines.isdisjoint(topology.ends(torsion)) for torsion in topology.atoms["torsion"]]
     contacts = topology.quantiles("pair", "r", frames, _CLOSE)
     if share == "environment":
         values["pair"], contacts = _by_chains(topology, values)
     return Reference(values, contacts, linear)
+
+
+def topology_of(molecule: Molecule, start: ClassOneParameters) -> Topology:
+    """The coordinates of a molecule, with those across atoms that are in line where ``start`` has them at rest."""
+    topology = Topology(molecule)
+    return Topology(molecule, _lines(topology, [theta0 for theta0, _ in start_values(topology, start)[1]]))
+
+
+def straightened(start: ClassOneParameters) -> ClassOneParameters:
+    """``start`` with angles of 180 degrees in place of those from 175, which have a cusp where atoms are in line."""
+    angles = start.angles
+    return replace(start, angles=replace(angles, theta0=np.where(angles.theta0 > _STRAIGHT, np.pi, angles.theta0)))
+
+
+def _lines(topology: Topology, rests: Sequence[float]) -> frozenset[Atoms]:
+    """Angles whose atoms are in line, given the rest of every angle [rad]."""
+    shared = topology.shared("angle", rests)
+    return frozenset(atoms for atoms, rest in zip(topology.atoms["angle"], shared, strict=True) if rest > LINEAR)
 
 
 def start_values(

@@ -124,7 +124,8 @@ class ClassOneBuilder:
         for atoms, theta0, k in zip(angles.atoms.tolist(), angles.theta0.tolist(), angles.k.tolist(), strict=True):
             place = self.chain(atoms)
             where = (place.key, theta0, k)
-            stiffness, rest = Entry("angle k", where, k, place.label), Entry("angle theta0", where, theta0, place.label)
+            quantity = "straight angle theta0" if theta0 == math.pi else "angle theta0"
+            stiffness, rest = Entry("angle k", where, k, place.label), Entry(quantity, where, theta0, place.label)
             self.builder.add("angle", "harmonic_angle", atoms, stiffness, theta0=rest)
 
     def torsions(self, fourier: int) -> None:

@@ -30,7 +30,8 @@ class StartOptions:
     """Version of GAFF."""
 
     charges: str = DEFAULT_CHARGES
-    """Partial charges: resp (HF/6-31G*), am1bcc, abcg2, nagl, or a file with one charge per line or a MOL2."""
+    """Partial charges: resp (HF/6-31G*), am1bcc, am1bcc-unrelaxed, abcg2, nagl, or a file with one charge per line or a
+    MOL2."""
 
     start: Path | None = None
     """Your own starting force field: an AMBER prmtop, or an OpenMM System as XML (with ``topology``)."""

@@ -12,16 +12,17 @@ from jaxtyping import Float, Int
 from hybridff.gaff.codegen import Kernel, address, kernel
 from hybridff.gaff.compiled_loops import LEG, WIDTH
 from hybridff.gaff.terms import FeatureRows, TermTable
-from hybridff.geometry import COORDINATES, angle, distance, out_of_plane, torsion
+from hybridff.geometry import COORDINATES, angle, bend_product, distance, out_of_plane, torsion
 
 _VECTOR = 8
 """Rows are filled up to a multiple of this, so that whole vectors are computed; the added rows repeat others."""
-_KINDS = (distance, angle, torsion, out_of_plane)
+_KINDS = (distance, angle, torsion, out_of_plane, bend_product)
 _LEGS: dict[Callable, Sequence[tuple[int, int]]] = {
     distance: ((0, 1),),
     angle: ((1, 0), (1, 2)),
     torsion: ((0, 1), (1, 2), (2, 3)),
     out_of_plane: ((0, 1), (0, 2), (0, 3)),
+    bend_product: ((0, 1), (1, 2), (2, 3)),
 }
 """Between which of its atoms each internal coordinate has its legs."""
 
@@ -150,7 +151,7 @@ class CoordinateRows:
             "pull": np.zeros(3 * _full(len(legs))),
             "scratch": np.zeros(12 * WIDTH),
         }
-        for name, kind in (("angle", angle), ("torsion", torsion), ("plane", out_of_plane)):
+        for name, kind in (("angle", angle), ("torsion", torsion), ("plane", out_of_plane), ("bend", bend_product)):
             pairs = [(key[a], key[b]) for key in _filled(list(self.rows[kind])) for a, b in _LEGS[kind]]
             rows = np.array([legs[min(a, b), max(a, b)] for a, b in pairs], int)
             result |= {

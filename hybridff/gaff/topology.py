@@ -1,6 +1,6 @@
 """The internal coordinates of a molecule, in canonical order, and what its symmetries do to them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -19,9 +19,14 @@ Atoms = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Topology:
-    """All bonds, angles, torsions, three-coordinate centres and pairs three or more bonds apart of a molecule."""
+    """All bonds, angles, torsions, three-coordinate centres and pairs three or more bonds apart of a molecule.
+
+    Torsions are chains of four bonded atoms, and those across atoms in line, as of the two ends of allene.
+    """
 
     molecule: Molecule
+    lines: frozenset[Atoms] = frozenset()
+    """Angles whose atoms are in line at rest, each in canonical order."""
 
     @cached_property
     def distances(self) -> Int[np.ndarray, "atoms atoms"]:
@@ -38,11 +43,45 @@ class Topology:
         found: dict[str, Sequence[Atoms]] = {
             "bond": bonds,
             "angle": angle_atoms(self.molecule),
-            "torsion": torsion_atoms(self.molecule),
+            "torsion": tuple(self.paths),
             "out_of_plane": centres,
             "pair": pairs,
         }
         return {kind: tuple(dict.fromkeys(canonical(kind, row)[0] for row in rows)) for kind, rows in found.items()}
+
+    @cached_property
+    def paths(self) -> Mapping[Atoms, Atoms]:
+        """The atoms from the second to the third of each torsion, both included: more than two across atoms in line."""
+        found = {}
+        for atoms in torsion_atoms(self.molecule):
+            own, _ = canonical("torsion", atoms)
+            found[own] = own[1:3]
+        neighbours = self.molecule.neighbours
+        for path in self._straight_paths():
+            for i in neighbours[path[0]]:
+                for m in neighbours[path[-1]]:
+                    if len({i, m, *path}) == len(path) + 2:
+                        own, _ = canonical("torsion", (i, path[0], path[-1], m))
+                        found.setdefault(own, path if own[1] == path[0] else path[::-1])
+        return found
+
+    def _straight_paths(self) -> Iterator[Atoms]:
+        """Paths of three or more atoms of which every three neighbours are in line, each once."""
+        neighbours = self.molecule.neighbours
+        front: list[Atoms] = [(j, k) for j, bonded in enumerate(neighbours) for k in bonded]
+        while front:
+            path = front.pop()
+            for atom in neighbours[path[-1]]:
+                if atom not in path and canonical("angle", (*path[-2:], atom))[0] in self.lines:
+                    front.append((*path, atom))
+                    if path[0] < atom:
+                        yield front[-1]
+
+    def ends(self, torsion: Atoms) -> tuple[Atoms, Atoms]:
+        """The angles at the second and the third atom of a torsion."""
+        path = self.paths[torsion]
+        first, last = (torsion[0], *path[:2]), (*path[-2:], torsion[3])
+        return canonical("angle", first)[0], canonical("angle", last)[0]
 
     @cached_property
     def index(self) -> Mapping[str, Mapping[Atoms, int]]:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from hybridff.corrections.select import chosen_atoms
 from hybridff.errors import FitError, InputError
 from hybridff.export.modelfile import SavedModel
+from hybridff.fitting.both_errors import rise_sentences
 from hybridff.fitting.posterior import Posterior
 from hybridff.fitting.refit_until_stable import StableFit, fit_stable
 from hybridff.fitting.result import FitResult
@@ -205,6 +206,9 @@ def _fitted(
         force_field, offset = correction.force_field, correction.energy_offset
         report = correction.report or report
     after = errors_of_parts(force_field, member.parts, offset)
+    risen = rise_sentences([(member.stock, member.parts["train"])], [force_field])
+    for sentence in risen:
+        say(f"Note: {sentence}")
     about = {
         **provenance(_files(members, job)),
         "programs": programs_of(job.starting),
@@ -220,6 +224,7 @@ def _fitted(
         about["corrections"] = list(job.correction)
     if report is not None:
         about["stability"] = [*stable.remarks, *report.sentences()]
+    about |= {"risen": risen} if risen else {}
     if unseen:
         about["unseen"] = unseen
     about |= {} if member.pretraining is None else {"pretrained": list(member.pretraining.sentences())}

@@ -21,7 +21,7 @@ from hybridff.fitting.refit_until_stable import fit_stable
 from hybridff.frames.accuracy import evaluate
 from hybridff.frames.dataset import Frames
 from hybridff.frames.label_folder import is_label_folder
-from hybridff.gaff.class2 import KINDS
+from hybridff.gaff.class2_kinds import KINDS
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.hybrid.correcting import correct_stable

@@ -11,6 +11,7 @@ from hybridff.export.modelfile import SavedModel
 from hybridff.frames.checks import DataReport, usable_frames
 from hybridff.frames.dataset import Frames, Split
 from hybridff.frames.reading import read_frames
+from hybridff.frames.stereo import check_stereo
 from hybridff.gaff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.jobs.options import DataOptions, SplitOptions
 from hybridff.jobs.provenance import inputs_of
@@ -83,6 +84,9 @@ def read_data(
             where=", ".join(map(str, files)),
             highest=math.inf if options.max_energy is None else options.max_energy * KCAL_MOL,
         )
+        if not options.trust_data:
+            mirrored = check_stereo(owner, usable.positions, ", ".join(map(str, files)))
+            report = replace(report, notes=(*report.notes, *mirrored))
         found.append(Data(owner, usable, report, tuple(files), options))
     return found
 

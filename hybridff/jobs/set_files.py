@@ -11,7 +11,7 @@ from hybridff.arrays import numbers_in, read_arrays
 from hybridff.errors import InputError
 from hybridff.fitting.parameter_set import ParameterSet
 from hybridff.foreign import read_json, reason_of
-from hybridff.gaff.class2 import KINDS
+from hybridff.gaff.class2_kinds import KINDS
 from hybridff.gaff.environments import LEVELS, levels_of
 from hybridff.gaff.parameters import plain_label
 

@@ -5,6 +5,7 @@ from jaxtyping import Float
 
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.rest_geometry import straightened
 from hybridff.jobs.job import FitJob
 from hybridff.molecules.molecule import Molecule
 
@@ -15,8 +16,11 @@ def form_at_start(
     job: FitJob,
     geometries: Float[np.ndarray, "frames atoms 3"],
 ) -> ForceField:
-    """The form that a job fits, as it begins; its reference lengths and angles are means over ``geometries`` [nm]."""
-    form = job.form
+    """The form that a job fits, as it begins; its reference lengths and angles are means over ``geometries`` [nm].
+
+    Angles that are nearly straight in ``parameters`` are straight.
+    """
+    form, start = job.form, straightened(parameters)
     return ForceField.build(
-        molecule, parameters, form=form.parsed, share=form.share, fourier=form.fourier, geometries=geometries
+        molecule, start, form=form.parsed, share=form.share, fourier=form.fourier, geometries=geometries
     )

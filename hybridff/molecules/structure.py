@@ -16,6 +16,8 @@ SHORTEST_BOND, LONGEST_BOND = 0.6, 1.45
 """Length of any bond over the sum of its covalent radii; measured by X-rays, bonds to hydrogen are 0.85."""
 CLOSEST: Final = 0.75
 """Distance of atoms without a bond over the sum of their covalent radii; 1.2 in bicyclopentane and hydrogen bonds."""
+_BONDING = 1.15
+"""Distance over the sum of the covalent radii below which relaxed atoms are bonded; 1.22 across bicyclopentane."""
 _ONE_PLACE = 0.1
 _ALWAYS_FLAT = 3
 """Atoms that lie in one plane wherever they are."""
@@ -85,6 +87,33 @@ def check_structure(
         raise InputError(
             f"{where}: {_pair(names, lengths[worst] / ANGSTROM, ratios[worst], bonded=bool(bonded[worst]))}"
         )
+
+
+def changed_bond(
+    numbers: Int[np.ndarray, " atoms"],
+    bonds: Int[np.ndarray, "bonds 2"],
+    positions: Float[np.ndarray, "atoms 3"],
+    labels: Sequence[str],
+) -> str:
+    """What a relaxation made of the bonds, in half a sentence; nothing where all are what they were.
+
+    A proton that has moved stands at the bonding distance of another atom. ``positions`` are in nm.
+    """
+    first, second = np.triu_indices(len(numbers), 1)
+    ratios = np.linalg.norm(positions[first] - positions[second], axis=1) / covalent_sums(numbers)[first, second]
+    known = {frozenset(bond) for bond in bonds.tolist()}
+    bonded = np.array([frozenset(pair) in known for pair in zip(first.tolist(), second.tolist(), strict=True)], bool)
+    broken, made = bonded & (ratios > LONGEST_BOND), ~bonded & (ratios < _BONDING)
+    if made.any():
+        closest = int(np.where(made, ratios, np.inf).argmin())
+        hydrogen, other = sorted((int(first[closest]), int(second[closest])), key=lambda atom: int(numbers[atom]))
+        if numbers[hydrogen] == 1:
+            return f"{labels[hydrogen]} has moved to {labels[other]}"
+        return f"{labels[hydrogen]} and {labels[other]} have become bonded"
+    if broken.any():
+        longest = int(np.where(broken, ratios, 0.0).argmax())
+        return f"the bond {labels[first[longest]]}-{labels[second[longest]]} has opened"
+    return ""
 
 
 def _scale(median: float) -> str:

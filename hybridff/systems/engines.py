@@ -17,7 +17,7 @@ from hybridff.export.context import new_context
 from hybridff.export.routes import custom_terms, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.openmm_native import numbers
-from hybridff.output import check_new_file, new_file
+from hybridff.output import check_new_file, new_files
 from hybridff.systems.ffxml import standalone
 from hybridff.units import ANGSTROM, KCAL_MOL
 
@@ -43,9 +43,9 @@ def write_for_engine(
 
 
 def write_files(files: Mapping[Path, bytes]) -> tuple[Path, ...]:
-    """Write what ``files_for_engine`` has made; returns the paths."""
-    for path, content in files.items():
-        with new_file(path) as temporary:
+    """Write contents by their paths, all or none; returns the paths."""
+    with new_files(list(files)) as temporaries:
+        for temporary, content in zip(temporaries, files.values(), strict=True):
             temporary.write_bytes(content)
     return tuple(files)
 

@@ -282,6 +282,14 @@ def test_simulate_writes_a_trajectory_and_tells_the_temperature(workplace):
     }
 
 
+def test_simulate_stops_a_runaway_and_keeps_what_was_sound(workplace):
+    outcome = run('simulate model --temperature 1000 --time "100 ps" --step "20 fs" --out run')
+    assert outcome.code == 2
+    assert "hybridff: the simulation " in outcome.stderr
+    assert outcome.stderr.rstrip().endswith("run has the run up to the last sound frame.")
+    assert {"final.pdb", "log.csv", "checkpoint.xml"} <= {path.name for path in Path("run").iterdir()}
+
+
 def test_simulate_takes_the_route_that_it_is_told(workplace, monkeypatch):
     taken, export = [], cli_run.to_openmm
 

@@ -16,7 +16,9 @@ from hybridff.export.dynamics import (
     parse_time,
     simulate,
 )
+from hybridff.export.guard import hottest
 from hybridff.export.routes import Route, to_openmm
+from hybridff.molecules.limits import hot_limits
 from hybridff.units import BOLTZMANN
 
 COLUMNS = ("step", "time", "potential", "kinetic", "total", "temperature")
@@ -226,9 +228,49 @@ def test_progress_rises_to_one(tmp_path):
     assert (len(seen), seen[-1]) == (100, 1.0)
 
 
-def test_a_run_that_blows_up_says_when(tmp_path):
-    with pytest.raises(DynamicsError, match=r"blew up before [0-9.]+ ps: .* Use a smaller --step"):
-        run(tmp_path, "50 ps", step="20 fs", temperature=1000.0)
+STOPPED = r"(stopped after|blew up before) [0-9.]+ ps: .* Use a smaller --step"
+
+
+def assert_ends_sound(folder: Path) -> None:
+    """All files are there, and the last frame is the molecule at a temperature that can be."""
+    assert {path.name for path in folder.iterdir()} >= {"final.pdb", "checkpoint.xml", "log.csv", "trajectory.dcd"}
+    final = app.PDBFile(str(folder / "final.pdb")).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+    start = molecule("ethanol").positions
+    assert start is not None
+    assert hot_limits(molecule("ethanol"), start).fault(final) is None
+    state = openmm.XmlSerializer.deserialize((folder / "checkpoint.xml").read_text(encoding="utf-8"))
+    np.testing.assert_allclose(positions_in(state), final, atol=1e-4)
+
+
+@pytest.mark.parametrize("route", ["native", "compiled"])
+def test_a_run_that_blows_up_says_when_and_ends_with_the_last_sound_frame(route: Route, tmp_path):
+    with pytest.raises(DynamicsError, match=STOPPED):
+        run(tmp_path, "50 ps", step="20 fs", temperature=1000.0, route=route)
+    assert_ends_sound(tmp_path)
+
+
+def test_bonds_that_open_end_a_run(tmp_path):
+    """A force field without bonds between its carbons: atoms drift apart, at a temperature that can be."""
+    system = to_openmm(force_field("ethanol"))
+    for force in system.getForces():
+        if isinstance(force, openmm.HarmonicBondForce):
+            for i in range(force.getNumBonds()):
+                a, b, length, k = force.getBondParameters(i)
+                force.setBondParameters(i, a, b, length, 0.0 * k if {a, b} == {0, 1} else k)
+    positions, topology = molecule("ethanol").positions, molecule("ethanol").to_openmm_topology()
+    assert positions is not None
+    with pytest.raises(DynamicsError, match=r"stopped after [0-9.]+ ps: the bond C1-C2 is .* long"):
+        simulate(
+            system, topology, positions, tmp_path, temperature=300.0, duration="20 ps", molecule=molecule("ethanol")
+        )
+    frames = read_dcd(tmp_path / "trajectory.dcd") / 10
+    assert np.linalg.norm(frames[:, 0] - frames[:, 1], axis=-1).max() < 1.6 * 0.2
+
+
+def test_temperatures_of_equilibrium_end_no_run() -> None:
+    """Two degrees of freedom have an energy above x with the probability exp(-x/kT); many have one near its mean."""
+    assert hottest(300.0, 2) == pytest.approx(300.0 * 12 * np.log(10))
+    assert 300.0 < hottest(300.0, 3000) < 360.0
 
 
 def test_the_compiled_route_makes_the_same_trajectory(tmp_path):
@@ -243,11 +285,6 @@ def test_the_compiled_route_makes_the_same_trajectory(tmp_path):
 def test_the_compiled_route_runs_on_the_platform_cpu(tmp_path):
     result = run(tmp_path, "0.1 ps", route="compiled", platform="CPU")
     assert 100 < result.mean_temperature < 500
-
-
-def test_a_compiled_run_that_blows_up_says_when(tmp_path):
-    with pytest.raises(DynamicsError, match=r"blew up before [0-9.]+ ps: .* Use a smaller --step"):
-        run(tmp_path, "50 ps", step="20 fs", temperature=1000.0, route="compiled")
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])

@@ -3,7 +3,7 @@ from ethanol import class2_fit
 from models import force_field
 
 from hybridff.fitting.difference import FACTOR, around
-from hybridff.gaff.class2 import KINDS
+from hybridff.gaff.class2_kinds import KINDS
 
 
 def test_priors_are_around_what_was_taught_and_narrower_than_the_shipped_ones() -> None:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import distorted
+from models import class_one_of, distorted, molecule
 from synthetic import class2, data, moved
 from systems import objective, system_of
 
+from hybridff.analysis.modes import modes_of
+from hybridff.export.calculator import HybridFFCalculator
 from hybridff.fitting import equations
 from hybridff.fitting.estimate import Hyperparameters, solve, within_bounds
 from hybridff.fitting.evidence import learn_noise
@@ -19,6 +21,7 @@ from hybridff.frames.accuracy import evaluate
 from hybridff.frames.dataset import Frames
 from hybridff.frames.reading import read_frames
 from hybridff.gaff.forcefield import ForceField
+from hybridff.gaff.rest_geometry import straightened
 from hybridff.gaff.start import StartOptions, starting_parameters
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
@@ -51,6 +54,18 @@ def test_a_fit_recovers_the_force_field_that_made_the_data(name: str) -> None:
     assert sure.sum() > 50
     errors = (result.end.values - truth.parameter_table.values)[sure] / result.start.prior_widths[sure]
     assert np.abs(errors).max() < 0.05
+
+
+def test_bends_of_atoms_in_line_have_the_frequencies_that_made_the_data() -> None:
+    """GAFF's own with straight angles at 180 degrees, as class II is taught it: bends of propyne, in pairs."""
+    truth = ForceField.build(molecule("propyne"), straightened(class_one_of("propyne")))
+    fitted = fit_linear([(class2("propyne"), data(truth, 40, width=0.003))], FitOptions()).force_field
+    begin = distorted("propyne", 1, width=0.0)[0]
+    expected, found = (modes_of(truth.molecule.numbers, begin, HybridFFCalculator(m)) for m in (truth, fitted))
+    for frequencies in (expected.frequencies, found.frequencies):
+        np.testing.assert_allclose(np.diff(frequencies)[[0, 3]], 0.0, atol=0.05)
+    np.testing.assert_allclose(found.frequencies[:2], expected.frequencies[:2], rtol=0, atol=2.0)
+    np.testing.assert_allclose(found.frequencies[3:5], expected.frequencies[3:5], rtol=0.005, atol=0)
 
 
 def test_energies_weigh_what_their_noise_says_times_the_option() -> None:

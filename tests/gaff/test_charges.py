@@ -93,7 +93,8 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 
 def test_a_method_that_is_neither_known_nor_a_file_is_refused():
     with pytest.raises(
-        InputError, match="'am1-bcc' is no kind of charges: give resp, am1bcc, abcg2, nagl or the name of a file"
+        InputError,
+        match="'am1-bcc' is no kind of charges: give resp, am1bcc, am1bcc-unrelaxed, abcg2, nagl or",
     ):
         assign_charges(METHANOL, "am1-bcc")
 
@@ -202,6 +203,18 @@ def test_nagl_charges_are_near_am1bcc_and_name_their_network():
     ((name, about),) = nagl.identity().items()
     assert name.startswith("openff-gnn-am1bcc")
     assert len(about["sha256"]) == 64
+
+
+@needs_sqm
+def test_a_proton_that_am1_moves_is_noticed_and_unrelaxed_charges_are_those_of_the_molecule():
+    """Beta-alanine's zwitterion: AM1 takes a proton from nitrogen to oxygen in the gas phase."""
+    zwitterion = Molecule.from_smiles("[NH3+]CCC(=O)[O-]", "balanine").with_embedded_positions(seed=1)
+    with pytest.raises(InputError, match=r"AM1 relaxes balanine to another molecule \(H\d+ has moved to O\d\)"):
+        assign_charges(zwitterion, "am1bcc")
+    found = assign_charges(zwitterion, "am1bcc-unrelaxed")
+    ammonium = [0, 6, 7, 8]
+    assert found[ammonium].sum() > 0.4
+    assert abs(found.sum()) < 1e-9
 
 
 @needs_sqm

@@ -9,14 +9,17 @@ import torch
 from helpers import openmm_energy_forces
 from models import EXAMPLES, class_one_of, distorted, force_field, lone_atom, molecule
 from rdkit import Chem
+from scipy.spatial.transform import Rotation
 from sympy.combinatorics import Permutation, PermutationGroup
 
 from hybridff.gaff.assign import class_one
-from hybridff.gaff.class2 import KINDS, class2_form
+from hybridff.gaff.class2 import class2_form
+from hybridff.gaff.class2_kinds import KINDS
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.table import gaff_table
+from hybridff.geometry import torsion
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.symmetry import automorphism_generators
 from hybridff.units import ANGSTROM, COULOMB, KCAL_MOL
@@ -120,6 +123,62 @@ def test_linear_angles_are_regular(route: str) -> None:
     # Slopes of at most 1e5 kJ/mol/nm.
     assert np.abs(energy - energy[0]).max() < 0.1 + 1e5 * 1e-6
     assert np.abs(forces).max() < 1e6
+
+
+def threefold_propyne() -> np.ndarray:
+    """Propyne of threefold symmetry with its line along z [nm]."""
+    turns = np.radians([0.0, 120.0, 240.0])
+    hydrogens = [[0.103 * np.cos(turn), 0.103 * np.sin(turn), -0.037] for turn in turns]
+    return np.array([[0, 0, 0], [0, 0, 0.146], [0, 0, 0.267], *hydrogens, [0, 0, 0.374]])
+
+
+@pytest.mark.parametrize("route", ["torch", "compiled", "OpenMM"])
+def test_bends_of_atoms_in_line_are_degenerate(route: str) -> None:
+    """Stiffness is the same in every direction about a threefold axis, where a cusp would make it infinite."""
+    model, x, h = random_model("propyne"), threefold_propyne(), 1e-5
+    steps = h * np.eye(21).reshape(21, 7, 3)
+    frames = np.concatenate([x - steps, x + steps])
+    if route == "torch":
+        forces = model.energy_forces(torch.as_tensor(frames))[1].numpy()
+    elif route == "compiled":
+        evaluate = CompiledEnergy(model.table, model.parameter_table.values)
+        forces = np.array([evaluate(frame)[1] for frame in frames])
+    else:
+        forces = openmm_energy_forces(model.openmm_forces(), frames)[1]
+    hessian = (forces[:21] - forces[21:]).reshape(21, 21) / (2 * h)
+    line = [0, 1, 2, 6]
+    across = hessian.reshape(7, 3, 7, 3)[line][:, :, line]
+    # Differences at 1e-5 nm are good to some 1e-7 of the stiffest bond's 5e5 kJ/mol/nm²; a cusp would give 1e6 here.
+    np.testing.assert_allclose(across[:, 0, :, 0], across[:, 1, :, 1], rtol=0, atol=0.5)
+    np.testing.assert_allclose(across[:, 0, :, 1], 0.0, atol=0.5)
+    assert np.abs(across[:, 0, :, 0]).max() > 1e3
+
+
+def allene() -> tuple[Molecule, ClassOneParameters]:
+    own = Molecule.from_smiles("C=C=C", "allene").with_embedded_positions(seed=1)
+    types = ["c2", "c1", "c2", "ha", "ha", "ha", "ha"]
+    return own, class_one(own, types, gaff_table("gaff-2.2.20"), np.array([-0.3, 0.2, -0.3, 0.1, 0.1, 0.1, 0.1]))
+
+
+def test_the_ends_of_a_line_have_a_torsion_across_it() -> None:
+    own, start = allene()
+    model = only(ForceField.build(own, start, form="class2"), "torsion 2")
+    twisted = [i for i, q in enumerate(model.parameter_table.quantities) if q == "torsion 2"]
+    assert len(twisted) == 1
+    values = model.parameter_table.values.copy()
+    values[twisted] = 1.0
+    positions = own.positions
+    assert positions is not None
+    axis = (positions[2] - positions[0]) / np.linalg.norm(positions[2] - positions[0])
+    start_at = float(torsion(torch.as_tensor(positions[[3, 0, 2, 5]])))
+    turned = np.array([positions] * 3)
+    for frame, angle in zip(turned, np.radians([0.0, 30.0, 90.0]), strict=True):
+        rotation = Rotation.from_rotvec((angle - start_at) * axis)
+        frame[[5, 6]] = rotation.apply(positions[[5, 6]] - positions[2]) + positions[2]
+    found = energies(model.with_values(values), turned)
+    # cos 2φ of the four torsions, times the sines of the angles at the ends, which turning leaves as they are.
+    np.testing.assert_allclose((found[1] - found[2]) / (found[0] - found[2]), (0.5 + 1) / 2, rtol=0.05)
+    assert found[0] > found[2] + 1.0
 
 
 def test_torsions_fade_where_three_atoms_are_in_line() -> None:

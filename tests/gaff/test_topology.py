@@ -21,6 +21,7 @@ SMILES = {
     "acetamide": "CC(=O)N",
 }
 VARIABLES = [(kind, name) for kind, declared in COORDINATES.items() for name in declared.variables]
+ALLENE_LINE = frozenset({(0, 1, 2)})
 AS_GIVEN = [(kind, name) for kind, name in VARIABLES if name not in ("theta1", "theta2")]
 """Variables that do not depend on the end from which a coordinate is read."""
 
@@ -119,3 +120,12 @@ def test_a_lone_atom_has_no_coordinates() -> None:
     found = Topology(lone_atom().molecule)
     assert all(rows == () for rows in found.atoms.values())
     assert found.means("bond", "r", np.zeros((2, 1, 3))) == []
+
+
+def test_torsions_across_atoms_in_line_join_the_ends_of_the_line() -> None:
+    allene = Topology(topology("allene").molecule, ALLENE_LINE)
+    across = [atoms for atoms in allene.atoms["torsion"] if len(allene.paths[atoms]) > 2]
+    assert across == [(3, 0, 2, 5), (3, 0, 2, 6), (4, 0, 2, 5), (4, 0, 2, 6)]
+    assert {allene.paths[atoms] for atoms in across} == {(0, 1, 2)}
+    assert allene.ends((3, 0, 2, 5)) == ((1, 0, 3), (1, 2, 5))
+    assert not set(across) & set(topology("allene").atoms["torsion"])

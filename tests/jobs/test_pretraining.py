@@ -11,7 +11,7 @@ from hybridff.errors import InputError
 from hybridff.export.modelfile import write_model
 from hybridff.fitting.difference import FACTOR
 from hybridff.frames.reading import read_frames
-from hybridff.gaff.class2 import KINDS
+from hybridff.gaff.class2_kinds import KINDS
 from hybridff.gaff.forms import Form
 from hybridff.jobs.fitting import FittedMolecule, fit_data
 from hybridff.jobs.job import FitJob
