@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from hybridff.analysis.minima import Minimum, distinct_minima
 from hybridff.fitting.conformers import find_unseen_conformers
 from hybridff.fitting.relaxation import relaxation_of
 from hybridff.frames.checks import with_bonds
@@ -20,8 +21,6 @@ from hybridff.units import KCAL_MOL
 
 _WINDOW = 15 * KCAL_MOL
 """Energy of a conformer above that of the lowest labelled one, at most [kJ/mol]."""
-_SAME = 0.1 * KCAL_MOL
-"""Minima whose energies are as near are one, or mirror images [kJ/mol]."""
 FIRST, SECOND = 3, 2
 """Labels of a conformer in the first round and in the second: a minimum, and frames around it."""
 _MINIMUM = "a conformer without labels"
@@ -71,11 +70,12 @@ def _minima(
         return [own for own in ended if np.isfinite(own[1]) and len(with_bonds(start.molecule, own[0][None]))]
 
     zero = min((energy for _, energy in relaxed(unseen.references)), default=np.inf)
-    found: dict[int, tuple[float, Float[np.ndarray, "atoms 3"]]] = {}
-    for positions, energy in relaxed(begins):
-        if energy - zero < _WINDOW and any(unseen.unseen_rotors(positions)):
-            found.setdefault(round(energy / _SAME), (energy - zero, positions))
-    return sorted(found.values(), key=lambda own: own[0])
+    found = [
+        Minimum(energy - zero, positions)
+        for positions, energy in relaxed(begins)
+        if energy - zero < _WINDOW and any(unseen.unseen_rotors(positions))
+    ]
+    return [(own.energy, own.positions) for own in distinct_minima(start.molecule, found)]
 
 
 def _with_surroundings(

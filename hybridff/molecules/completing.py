@@ -1,5 +1,7 @@
 """What a source of a molecule may leave open: bond orders, as an AMBER prmtop does, positions, stereochemistry."""
 
+from dataclasses import replace
+
 from rdkit import Chem
 from rdkit.Chem import rdDetermineBonds
 
@@ -28,7 +30,7 @@ def with_bond_orders(molecule: Molecule) -> Molecule:
             rdDetermineBonds.DetermineBondOrders(
                 mol, charge=molecule.charge, allowChargedFragments=True, embedChiral=False
             )
-        return Molecule.from_rdkit(mol.GetMol(), molecule.name)
+        return replace(Molecule.from_rdkit(mol.GetMol(), molecule.name), positions=molecule.positions)
     except (ValueError, RuntimeError, InputError) as error:
         raise InputError(
             f"no bond orders of {molecule.name} go with its bonds and its charge of {molecule.charge:+d} e; give the "

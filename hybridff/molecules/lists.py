@@ -1,9 +1,10 @@
 """Files of many molecules: a SMILES on each line, or the records of an SDF file."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from hybridff.errors import InputError
@@ -33,7 +34,7 @@ def listed_molecules(text: str) -> list[Listed] | None:
     path = Path(text)
     suffix = path.suffix.lower()
     if suffix in _SMILES:
-        lines = [line.split(maxsplit=1) for line in read_text(path).splitlines() if line.strip()]
+        lines = [line.split(maxsplit=1) for line in read_text(path).splitlines() if _is_entry(line)]
         found = [(own[-1].strip(), partial(Molecule.from_smiles, own[0], own[-1].strip())) for own in lines]
     elif suffix in _SDF and is_file(path):
         records = sdf_records(read_text(path, any_encoding=True))
@@ -49,6 +50,12 @@ def listed_molecules(text: str) -> list[Listed] | None:
     return [Listed(name, read) for name, (_, read) in zip(names, found, strict=True)]
 
 
+def _is_entry(line: str) -> bool:
+    """Whether a line of a file of SMILES has a molecule: it is neither empty, nor a comment, nor RDKit's header."""
+    first = line.split(maxsplit=1)[:1]
+    return bool(first) and not first[0].startswith("#") and first[0].lower() != "smiles"
+
+
 def _of_record(record: str, where: str, name: str) -> Molecule:
     try:
         return Molecule.from_rdkit(parse_sdf(record, where), name)
@@ -57,12 +64,12 @@ def _of_record(record: str, where: str, name: str) -> Molecule:
         raise InputError(text) from None
 
 
-def _told_apart(names: list[str]) -> list[str]:
+def _told_apart(names: list[str]) -> Iterator[str]:
     """Names that files can have, each once."""
     plain = ["".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:60] or "molecule" for name in names]
-    counts, seen = Counter(plain), Counter[str]()
-    found = []
+    counts, taken = Counter(plain), set[str]()
     for name in plain:
-        seen[name] += 1
-        found.append(name if counts[name] == 1 else f"{name}-{seen[name]}")
-    return found
+        numbered = (f"{name}-{i}" for i in count(1))
+        own = name if counts[name] == 1 else next(each for each in numbered if each not in taken and each not in counts)
+        taken.add(own)
+        yield own

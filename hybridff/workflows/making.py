@@ -11,6 +11,7 @@ from hybridff.making.folder import MakeFolder
 from hybridff.making.job import MakeJob
 from hybridff.making.rounds import Chosen, outcome_file, read_outcome
 from hybridff.making.start import prepared_start
+from hybridff.molecules.completing import leaves_stereochemistry_open, plain_smiles, with_stereochemistry
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Progress, Say, quiet, silent
 from hybridff.reference.level import Species, labeller_of
@@ -43,6 +44,9 @@ def make_force_field(
     if isinstance(own, str):
         structure = read_structure(own, job.start)
         own, job = structure.molecule, replace(job, start=structure.start)
+    if leaves_stereochemistry_open(own):
+        own = with_stereochemistry(own)
+        say(f"Note: nothing says which stereoisomer {own.name} is; {plain_smiles(own)} is taken.")
     labeller_of(level_of(level, level_options(level, job.labelling.options)), Species.of(own))
     folder = MakeFolder.opened(Path(out), own, level, job)
     rounds, number = begun(folder, job, say=say, progress=progress), 0

@@ -58,17 +58,31 @@ def make_force_fields(
         raise InputError(f"{molecules} is no file of several molecules: give SMILES line by line as .smi, or an SDF.")
     if not listed:
         raise InputError(f"{molecules} holds no molecule.")
-    found: list[tuple[str, Summary | str]] = []
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {out} ({error.strerror}); choose another place.") from None
+    found = {own.name: _known(Path(out) / own.name) for own in listed}
     for own, share in zip(listed, parts(progress, [1] * len(listed)), strict=True):
         try:
             made = make_force_field(own.read(), level, Path(out) / own.name, job, say=say, progress=share)
-            found.append((own.name, made.summary))
+            found[own.name] = made.summary
             say(made.summary.sentence)
         except HybridFFError as error:
-            found.append((own.name, str(error)))
+            found[own.name] = str(error)
             say(f"{own.name}: {error}")
-        whole = MadeSeveral(Path(out), tuple(found))
-        Path(out).mkdir(parents=True, exist_ok=True)
+        except Exception as error:  # noqa: BLE001 (whatever a program makes of a molecule, it does not stop the others)
+            found[own.name] = f"{type(error).__name__}: {error}"
+            say(f"{own.name}: {found[own.name]}")
+        whole = MadeSeveral(Path(out), tuple(found.items()))
         with new_file(Path(out) / TABLE) as part:
             part.write_text(whole.table().csv(), encoding="utf-8")
     return whole
+
+
+def _known(folder: Path) -> Summary | str:
+    """What an earlier call made in a folder."""
+    try:
+        return Summary.read(folder) or "not begun"
+    except InputError as error:
+        return str(error)

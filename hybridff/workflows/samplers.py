@@ -80,24 +80,36 @@ def sampler_of(molecule: str | Path | Molecule, asked: AskedSampler, say: Say, p
         raise InputError(f"{given.molecule.name} is a single atom, of which there is nothing to sample.")
     read = with_bond_orders(given.molecule)
     found = with_stereochemistry(read)
-    if leaves_stereochemistry_open(read):
-        say(f"Note: nothing says which stereoisomer {read.name} is; {plain_smiles(found)} is taken.")
+    is_open = leaves_stereochemistry_open(read)
+    if (Path(asked.method) / FILE_NAME).is_file():
+        return _by_model(found, asked, say, progress, is_open=is_open)
+    if is_open:
+        _say_of_isomer(found, say)
     if asked.method.lower() == STOCK:
         force_field = ForceField.build(found, starting_parameters(found, given.start))
         return _by_force_field(found, force_field, force_field.source, asked, scaled=has_ions(found))
-    if (Path(asked.method) / FILE_NAME).is_file():
-        model = read_model(asked.method).force_field
-        known = with_stereochemistry(with_bond_orders(model.molecule))
-        if not are_same(known, found, stereochemistry=not leaves_stereochemistry_open(read)):
-            raise InputError(
-                f"the model {asked.method} is of {plain_smiles(known)}, not of {plain_smiles(found)}; take another "
-                "model, or gaff."
-            )
-        if asked.check:
-            _check_stable(model, asked.method, progress)
-        return _by_force_field(known, model, f"the model {asked.method}", asked, scaled=False)
     own = {} if asked.options is None else read_options(asked.options).get(asked.method, {})
     return _by_level(found, level_of(asked.method, own), asked, say)
+
+
+def _by_model(molecule: Molecule, asked: AskedSampler, say: Say, progress: Progress, *, is_open: bool) -> Sampler:
+    """A fitted model of the molecule, which says which stereoisomer it is where that ``is_open``."""
+    model = read_model(asked.method).force_field
+    known = with_stereochemistry(with_bond_orders(model.molecule))
+    if not are_same(known, molecule, stereochemistry=not is_open):
+        raise InputError(
+            f"the model {asked.method} is of {plain_smiles(known)}, not of {plain_smiles(molecule)}; take another "
+            "model, or gaff."
+        )
+    if is_open:
+        _say_of_isomer(known, say)
+    if asked.check:
+        _check_stable(model, asked.method, progress)
+    return _by_force_field(known, model, f"the model {asked.method}", asked, scaled=False)
+
+
+def _say_of_isomer(taken: Molecule, say: Say) -> None:
+    say(f"Note: nothing says which stereoisomer {taken.name} is; {plain_smiles(taken)} is taken.")
 
 
 def _check_method(name: str) -> None:

@@ -1,6 +1,7 @@
 """Force fields from a molecule alone; the level is another force field of ours, so that labels cost nothing."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,6 +169,16 @@ def test_a_folder_of_something_else_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=sentence):
         hf.make_force_field(molecule, LEVEL, "made", hf.MakeJob.of(**{**JOB.changed(), **changed}))
+
+
+def test_one_stereoisomer_is_taken_and_said_where_the_molecule_leaves_it_open(place: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(InputError, match="no level"):
+        hf.make_force_field("FC=CF", "nonsense", place / "open", JOB, say=said.append)
+    with pytest.raises(InputError, match="no level"):
+        hf.make_force_field("F/C=C/F", "nonsense", place / "open", JOB, say=said.append)
+    assert len(said) == 1
+    assert re.search(r"nothing says which stereoisomer FC=CF is; F/C=C[/\\]F is taken", said[0])
 
 
 def test_several_molecules_are_made_and_one_that_fails_is_a_row(made: Made) -> None:
