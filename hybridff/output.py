@@ -102,6 +102,31 @@ def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
                 shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def files_of_folder(folder: Path, *, last: str) -> Iterator[Path]:
+    """Give a temporary folder in ``folder``, whose files take their places there when the block ends without an error.
+
+    Each is put there whole, ``last`` after all others: it says that the others are there. Several processes may do this
+    at the same time. Raises ``InputError`` where the folder cannot be written to, or the disk is full.
+    """
+    name = "files"
+    with _sentence(folder):
+        _remove_leftovers(folder, name)
+        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f"{_prefix(name)}{os.getpid()}-"))
+        try:
+            yield temporary
+            for file in sorted(temporary.iterdir(), key=lambda file: file.name == last):
+                file.replace(folder / file.name)
+        finally:
+            with _undisturbed():
+                shutil.rmtree(temporary, ignore_errors=True)
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether nothing is in a folder but temporary files that processes write at this moment."""
+    return all(path.name.startswith(".") for path in folder.iterdir())
+
+
 def _free_name(path: Path) -> Path:
     """The path with the first number that no other has."""
     return next(own for i in count(2) if not (own := path.with_name(f"{path.name}-{i}")).exists())

@@ -9,7 +9,7 @@ import pytest
 
 from hybridff import output
 from hybridff.errors import InputError
-from hybridff.output import check_new_file, check_new_folder, new_file, new_files, new_folder
+from hybridff.output import check_new_file, check_new_folder, files_of_folder, new_file, new_files, new_folder
 
 STOPS = (RuntimeError, KeyboardInterrupt, SystemExit)
 
@@ -43,6 +43,31 @@ def test_an_interrupted_file_leaves_the_old_one_and_nothing_else(tmp_path: Path,
         temporary.write_text("half", encoding="utf-8")
         raise stop
     assert contents(tmp_path) == {"a.txt": "old"}
+
+
+def test_files_are_put_into_a_folder_the_last_one_after_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept").write_text("", encoding="utf-8")
+    with files_of_folder(tmp_path, last="a") as one, files_of_folder(tmp_path, last="a") as other:
+        for name in "abc":
+            (one / name).write_text("one", encoding="utf-8")
+            (other / name).write_text("other", encoding="utf-8")
+    assert contents(tmp_path) == {"kept": "", "a": "one", "b": "one", "c": "one"}
+    moved: list[str] = []
+    replace = Path.replace
+
+    def told(path: Path, target: Path) -> Path:
+        moved.append(path.name)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", told)
+    with files_of_folder(tmp_path, last="a") as place:
+        for name in "abc":
+            (place / name).write_text("new", encoding="utf-8")
+    assert sorted(moved) == ["a", "b", "c"]
+    assert moved[-1] == "a"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_file_in_a_missing_folder_is_refused(tmp_path: Path) -> None:

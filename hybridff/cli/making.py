@@ -58,6 +58,10 @@ def extend(
     /,
     *,
     budget: Annotated[int, Parameter(help="Labels at most that are added.")] = 20,
+    processes: Annotated[int | None, Parameter(help="Processes that label, in place of those of make.")] = None,
+    scheduler: Annotated[
+        str | None, Parameter(help="Dask scheduler whose cluster labels, in place of what make was given.")
+    ] = None,
 ) -> None:
     """Label conformers that a force field of make does not know, with frames around them, and fit again.
 
@@ -69,7 +73,8 @@ def extend(
         Folder in which make has ended.
     """
     with progress("extend") as advance, _kept(folder):
-        say(extend_force_field(folder, budget, say=say, progress=advance).summary.sentence)
+        found = extend_force_field(folder, budget, processes=processes, scheduler=scheduler, say=say, progress=advance)
+        say(found.summary.sentence)
     say(f"Written to {folder}.")
 
 

@@ -24,7 +24,7 @@ from hybridff.foreign import read_json
 from hybridff.frames.dataset import Frames, joined
 from hybridff.frames.file_units import WantedUnits
 from hybridff.frames.npz_files import read_npz
-from hybridff.output import new_file, write_once
+from hybridff.output import is_empty, new_file, write_once
 from hybridff.units import ANGSTROM
 
 CONTENTS = "labels.json"
@@ -77,7 +77,7 @@ class LabelFolder:
         """
         if path.exists() and not path.is_dir():
             raise InputError(f"cannot make the folder {path}: a file of that name exists; choose another folder.")
-        if path.is_dir() and not (path / CONTENTS).exists() and any(path.iterdir()):
+        if path.is_dir() and not (path / CONTENTS).exists() and not is_empty(path):
             raise InputError(f"{path} is no folder of labels and is not empty; choose another folder.")
         try:
             path.mkdir(parents=True, exist_ok=True)

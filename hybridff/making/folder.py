@@ -9,9 +9,11 @@ import numpy as np
 
 from hybridff.errors import InputError
 from hybridff.foreign import read_json
+from hybridff.gaff.charges import METHODS
 from hybridff.making.job import MakeJob
 from hybridff.making.rounds import keep
 from hybridff.molecules.molecule import Molecule
+from hybridff.output import is_empty
 from hybridff.units import ANGSTROM
 
 CONTENTS = "make.json"
@@ -20,6 +22,12 @@ _FORMAT = "hybridff make 1"
 _LABELS, _TEST, _START = "labels", "test", "start"
 _MAY_CHANGE = ("budget", "target", "batch", "processes", "scheduler", "report", "choose")
 """Options that may be others when a folder goes on."""
+_FILES = ("options", "start", "topology", "charges", "pretrain")
+"""Options that are files or folders, or may be."""
+_CHOSEN = "auto"
+"""Pre-training that is to be chosen."""
+_WORDS = (*METHODS, "none", _CHOSEN)
+"""What these options may be beside files, whatever lies there under such a name."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +61,27 @@ class MakeFolder:
     def opened(cls, path: Path, molecule: Molecule, level: str, job: MakeJob) -> "MakeFolder":
         """The folder at a path, made if it is not there.
 
+        Where the job leaves pre-training to be chosen, the choice of the first run is that of all.
+
         Raises ``InputError`` where it is of another molecule, level or start, or no such folder.
         """
         if path.exists() and not path.is_dir():
             raise InputError(f"cannot make the folder {path}: a file of that name exists; choose another folder.")
-        if path.is_dir() and not (path / CONTENTS).exists() and any(path.iterdir()):
+        if path.is_dir() and not (path / CONTENTS).exists() and not is_empty(path):
             raise InputError(f"{path} is no folder of hybridff make and is not empty; choose another folder.")
-        wanted = _content(molecule, level, job)
+        wanted = _content(molecule, level, replace(job, pretrain=job.pretraining(level).pretrain))
         keep(path / CONTENTS, wanted)
         own = _read(path)
+        begun = _with_whole_paths(own["options"])
+        if job.pretrain == _CHOSEN:
+            wanted["options"]["pretrain"] = begun.get("pretrain")
         for name, value in wanted.items():
             if name not in ("options", "positions_angstrom", "name") and own[name] != value:
                 raise InputError(f"{path} is of the {name} {own[name]}, not {value}; choose another folder.")
-        for name in sorted({*own["options"], *wanted["options"]} - set(_MAY_CHANGE)):
-            if own["options"].get(name) != wanted["options"].get(name):
+        for name in sorted({*begun, *wanted["options"]} - set(_MAY_CHANGE)):
+            if begun.get(name) != wanted["options"].get(name):
                 raise InputError(
-                    f"{path} was begun with {name} = {own['options'].get(name)}, not {wanted['options'].get(name)}; "
+                    f"{path} was begun with {name} = {begun.get(name)}, not {wanted['options'].get(name)}; "
                     "choose another folder, or go on as it was begun."
                 )
         return cls.read(path)
@@ -97,8 +110,18 @@ def _content(molecule: Molecule, level: str, job: MakeJob) -> dict[str, Any]:
         "name": molecule.name,
         "positions_angstrom": positions,
         "level": level,
-        "options": {name: value for name, value in job.options().items() if value is not None},
+        "options": _with_whole_paths({name: value for name, value in job.options().items() if value is not None}),
     }
+
+
+def _with_whole_paths(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by name, those that are files with the whole path: the next command may be given in another folder."""
+    found = dict(options)
+    for name in _FILES:
+        value = found.get(name)
+        if isinstance(value, str) and value not in _WORDS and Path(value).exists():
+            found[name] = str(Path(value).resolve())
+    return found
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -23,6 +23,8 @@ _TESTS, _LEAST_TESTS, _MOST_TESTS = 6, 2, 20
 """One label of so many is kept for the test, within limits."""
 _ROUNDS, _LEAST_BATCH = 5, 5
 """Rounds that the labels are spent in, and fewest of a round."""
+_SEEDS = 2**30
+"""Seeds are less: those of conformers and dynamics, which are larger by up to thousands, have 31 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +56,8 @@ class ChoosingOptions:
             raise InputError(f"option target has to be a number of at least 0, not {self.target}.")
         if self.batch is not None and self.batch < 2:
             raise InputError(f"option batch has to be at least 2, not {self.batch}.")
-        if self.seed < 0:
-            raise InputError(f"option seed has to be at least 0, not {self.seed}.")
+        if not 0 <= self.seed < _SEEDS:
+            raise InputError(f"option seed has to be at least 0 and less than {_SEEDS}, not {self.seed}.")
 
     @property
     def n_test(self) -> int:
@@ -81,6 +83,12 @@ class LevelOptions:
 
     scheduler: str | None = None
     """Address of the scheduler of a Dask cluster, such as tcp://host:8786, which labels in place of this machine."""
+
+    def __post_init__(self) -> None:
+        if self.processes is not None and self.processes < 1:
+            raise InputError(f"option processes has to be at least 1, not {self.processes}.")
+        if self.processes is not None and self.scheduler is not None:
+            raise InputError("option processes means nothing for a cluster; leave it or the scheduler out.")
 
 
 @dataclass(frozen=True, kw_only=True)

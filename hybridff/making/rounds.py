@@ -14,11 +14,13 @@ from jaxtyping import Float
 
 from hybridff.errors import InputError
 from hybridff.foreign import read_json
-from hybridff.output import write_once
+from hybridff.output import new_file, write_once
 from hybridff.units import ANGSTROM
 
 ROUNDS = "rounds"
 """Folder of the rounds inside that of a force field that was made."""
+ROUNDS_OF_EXTENSION = 2
+"""Rounds of an extension, at most."""
 _LARGEST = 2**26
 """Size of a file of a round, at most [bytes]."""
 
@@ -61,7 +63,7 @@ class Outcome:
     n_train: int
     """Labels that the fit has."""
     n_failed: int
-    """Geometries of this and earlier rounds that could not be labelled."""
+    """Geometries of this round that could not be labelled."""
     predicted_force: float
     """Predicted force error of dynamics at 300 K (RMSE of components) [kJ/mol/nm]."""
     predicted_energy: float
@@ -167,7 +169,7 @@ def read_rounds(folder: Path) -> list[tuple[Chosen, Outcome | None]]:
 
 def keep(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file, whole, unless it is there; raises ``InputError`` where it cannot be written."""
-    write_text_once(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text_once(path, _json(content))
 
 
 def write_text_once(path: Path, text: str) -> None:
@@ -191,8 +193,11 @@ class Extension:
 
 
 def write_extension(folder: Path, extension: Extension) -> Extension:
-    """Remember an extension unless one begins with the same round; that which does."""
+    """Remember an extension unless one that begins with the same round has chosen geometries; the one that counts."""
     path = folder / ROUNDS / f"{extension.first:02d}-extension.json"
+    if path.is_file() and not chosen_file(folder, extension.first).is_file():
+        with new_file(path) as part:
+            part.write_text(_json(asdict(extension)), encoding="utf-8")
     keep(path, asdict(extension))
     return _extension(path)
 
@@ -212,6 +217,10 @@ def _extension(path: Path) -> Extension:
 
 def _content(path: Path) -> Any:
     return read_json(path, "a file of a round", "remove it, and make goes on from the round before", largest=_LARGEST)
+
+
+def _json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def _numbers(values: Float[np.ndarray, " n"]) -> list[float | None]:

@@ -6,10 +6,8 @@ from time import perf_counter
 
 import numpy as np
 
-from hybridff.analysis.methods import model_of
 from hybridff.errors import InputError
 from hybridff.export.modelfile import FILE_NAME, SavedModel, write_model
-from hybridff.fitting.difference import around
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import StartOptions, starting_parameters
@@ -18,6 +16,7 @@ from hybridff.jobs.job import FitJob
 from hybridff.jobs.options import PretrainOptions
 from hybridff.jobs.pretraining import Untaught, pretrained
 from hybridff.jobs.provenance import provenance
+from hybridff.jobs.set_files import is_set, read_set, write_set
 from hybridff.jobs.starting import form_at_start
 from hybridff.making.job import MakeJob
 from hybridff.making.rounds import write_text_once
@@ -29,7 +28,7 @@ from hybridff.reference.labelled_frames import labelled_frames
 from hybridff.reference.levels import level_of
 
 _CHARGES, _TAUGHT = "charges.txt", "pretrained"
-"""Names of the file of charges, and of the folder of what the cheap level taught."""
+"""Names of the file of charges, and of the folder of what the cheap level taught, or of the parameter set."""
 _GIVEN = 100
 """Geometries of dynamics with stock GAFF around which frames of the cheap level are made."""
 
@@ -43,7 +42,7 @@ class Start:
     stock: ForceField
     """Stock GAFF."""
     force_field: ForceField
-    """The form that is fitted, as it begins: what the cheap level taught, or stock GAFF."""
+    """The form that is fitted, as it begins: what the cheap level or a parameter set taught, or stock GAFF."""
     fit_job: FitJob
     """The fit of each round."""
 
@@ -81,14 +80,19 @@ def prepared_start(
         around_these = dynamics_of(stock, conformers, _GIVEN, TEMPERATURE, job.choosing.seed)
         return Start(placed, stock, form_at_start(placed, parameters, fit_job, around_these), fit_job)
     taught = folder / _TAUGHT
-    if not (taught / FILE_NAME).is_file():
+    if is_set(pretraining.pretrain) and not is_set(taught):
+        with new_folder(taught, overwrite=True) as place:
+            write_set(read_set(pretraining.pretrain), place)
+    if not is_set(taught) and not (taught / FILE_NAME).is_file():
         begin = perf_counter()
         model = _taught(Start(placed, stock, stock, replace(fit_job, pretraining=pretraining)), job, say, progress)
         with new_folder(taught, overwrite=True) as place:
             write_model(model, place)
         say(f"{placed.name}: pre-training took {perf_counter() - begin:.0f} s.")
-    own = PretrainOptions(pretrain=str(taught))
-    return Start(placed, stock, around(model_of(taught, placed)), replace(fit_job, pretraining=own))
+    fit_job = replace(fit_job, pretraining=PretrainOptions(pretrain=str(taught)))
+    none = Frames(placed.numbers, np.zeros((0, len(placed.numbers), 3)), np.zeros(0), None)
+    (found,) = pretrained([Untaught(placed, parameters, none)], fit_job)
+    return Start(placed, stock, found.force_field, fit_job)
 
 
 def _with_own_charges(molecule: Molecule, options: StartOptions, path: Path, say: Say) -> StartOptions:

@@ -1,12 +1,21 @@
 """A force field that was made, extended by labels of conformers that it does not know."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from hybridff.errors import InputError
 from hybridff.export.modelfile import FILE_NAME
 from hybridff.making.folder import MakeFolder
-from hybridff.making.rounds import Chosen, Extension, chosen_file, read_chosen, read_extensions, write_extension
+from hybridff.making.rounds import (
+    ROUNDS_OF_EXTENSION,
+    Chosen,
+    Extension,
+    chosen_file,
+    read_chosen,
+    read_extensions,
+    write_extension,
+)
 from hybridff.making.summary import Summary
 from hybridff.making.unseen import FIRST, SECOND, first_look, second_look
 from hybridff.progress import Progress, Say, quiet, silent
@@ -14,11 +23,20 @@ from hybridff.workflows.making import begun
 from hybridff.workflows.making_rounds import Made, Rounds
 
 
-def extend_force_field(folder: str | Path, budget: int = 20, *, say: Say = quiet, progress: Progress = silent) -> Made:
+def extend_force_field(
+    folder: str | Path,
+    budget: int = 20,
+    *,
+    processes: int | None = None,
+    scheduler: str | None = None,
+    say: Say = quiet,
+    progress: Progress = silent,
+) -> Made:
     """Add conformers that no label shows to a force field of ``make_force_field``, as ``hybridff extend`` does.
 
     The lowest of them are relaxed by the fit and labelled with frames around them; after a fit to these, once more.
-    ``budget`` labels at most are added. What was stopped goes on with the same call.
+    ``budget`` labels at most are added, by ``processes`` on this machine or by the Dask cluster of a ``scheduler``; if
+    neither is given, where the labels of the folder were first made. What was stopped goes on with the same call.
 
     Raises ``InputError`` for a folder in which no force field was made to the end, and ``FitError`` as making does.
     """
@@ -28,16 +46,13 @@ def extend_force_field(folder: str | Path, budget: int = 20, *, say: Say = quiet
     known = Summary.read(found.path)
     if known is None or not (found.path / FILE_NAME).is_file():
         raise InputError(f"{folder} has no finished force field; run hybridff make until it ends, then extend it.")
-    rounds = begun(found, found.job, say=say, progress=progress)
-    extension = next((own for own in read_extensions(found.path) if own.first > known.rounds), None)
-    if extension is None:
-        extension = write_extension(found.path, Extension(known.rounds + 1, budget))
-    elif extension.budget != budget:
-        raise InputError(
-            f"{folder} is being extended with budget {extension.budget}, not {budget}; give that one to go on."
-        )
-    number = extension.first
-    while number < extension.first + 2 and rounds.go_through(number, partial(_next, rounds, extension)):
+    job = found.job
+    if processes is not None or scheduler is not None:
+        job = replace(job, labelling=replace(job.labelling, processes=processes, scheduler=scheduler))
+    extension = _extension(found.path, known.rounds + 1, budget)
+    rounds = begun(found, job, say=say, progress=progress)
+    number, end = extension.first, extension.first + ROUNDS_OF_EXTENSION
+    while number < end and rounds.go_through(number, partial(_next, rounds, extension)):
         number += 1
     if number == extension.first:
         say(f"{known.name}: the labels show all conformers within 15 kcal/mol; there is nothing to add.")
@@ -45,11 +60,30 @@ def extend_force_field(folder: str | Path, budget: int = 20, *, say: Say = quiet
     return rounds.finished(number - 1)
 
 
+def _extension(folder: Path, first: int, budget: int) -> Extension:
+    """An extension whose first round is the one after all others, or the one that has begun there."""
+    begun = next((own for own in read_extensions(folder) if own.first == first), None)
+    if chosen_file(folder, first).is_file():
+        if begun is None:
+            raise InputError(
+                f"{folder} has a round of hybridff make that is not done; run make until it ends, then extend it."
+            )
+        if begun.budget != budget:
+            raise InputError(
+                f"{folder} is being extended with budget {begun.budget}, not {budget}; give that one to go on."
+            )
+        return begun
+    return Extension(first, budget)
+
+
 def _next(rounds: Rounds, extension: Extension, number: int) -> Chosen | None:
     """What a round of an extension is to label."""
     learnt, known = rounds.learnt(number - 1), rounds.positions(extension.first - 1)
     assert learnt is not None
     if number == extension.first:
-        return first_look(rounds.start, learnt, known, extension.budget, rounds.seed(number))
+        found = first_look(rounds.start, learnt, known, extension.budget, rounds.seed(number))
+        if found is not None:
+            write_extension(rounds.path, extension)
+        return found
     first = read_chosen(chosen_file(rounds.path, extension.first))
     return second_look(rounds.start, learnt, known, first, rounds.seed(number))

@@ -12,7 +12,7 @@ from hybridff.errors import FitError
 from hybridff.export.modelfile import FILE_NAME, SavedModel, read_model
 from hybridff.frames.dataset import Frames
 from hybridff.frames.geometries import Geometries
-from hybridff.frames.label_folder import LabelFolder, read_labels
+from hybridff.frames.label_folder import LabelFolder, is_label_folder, read_labels
 from hybridff.jobs.fitting import FittedMolecule
 from hybridff.jobs.options import ReportOptions
 from hybridff.making.folder import MakeFolder
@@ -31,8 +31,9 @@ from hybridff.making.rounds import (
 )
 from hybridff.making.sampling import Sampled, independent_frames, sampled
 from hybridff.making.start import Start
+from hybridff.making.summary import FILE_NAME as SUMMARY
 from hybridff.making.summary import Summary
-from hybridff.output import new_folder
+from hybridff.output import files_of_folder
 from hybridff.progress import Progress, Say, part
 from hybridff.report.making import making_section
 from hybridff.units import FORCE_KCAL
@@ -128,7 +129,9 @@ class Rounds:
         chosen, before = read_chosen(path), self.learnt(number - 1)
         self.other_seconds += perf_counter() - begin
         begin = perf_counter()
-        run = self.label(chosen, self.folder.labels, number)
+        n_before = len(self.positions(number - 1))
+        again = too_few_left(self.folder.labels, self.positions(number), _FEWEST)
+        run = self.label(chosen, self.folder.labels, (f"round {number}", n_before), again=again)
         wall, begin = perf_counter() - begin, perf_counter()
         outcome = self._outcome(number, chosen, before, run)
         seconds = self.other_seconds + perf_counter() - begin
@@ -140,14 +143,18 @@ class Rounds:
         )
         return True
 
-    def label(self, chosen: Chosen, folder: Path, number: int) -> LabelRun:
-        """Label geometries into a folder."""
+    def label(self, chosen: Chosen, folder: Path, place: tuple[str, int], *, again: bool = False) -> LabelRun:
+        """Label geometries into a folder; ``again`` those that failed before, too.
+
+        ``place`` says which these are, in a word, and how many were before them.
+        """
+        (name, n_before), budget = place, self.job.choosing.budget
         molecule, how = self.folder.molecule, self.job.labelling
         given = Geometries(molecule.numbers, chosen.positions, molecule.name, molecule)
-        options = LabelOptions(options=how.options, processes=how.processes, scheduler=how.scheduler)
-        done = min(1.0, len(self.positions(number)) / self.job.choosing.budget)
-        share = part(self.progress, max(0.0, done - len(chosen) / self.job.choosing.budget), done, f"round {number}")
-        self.say(f"round {number}: {len(chosen)} geometries to label …")
+        options = LabelOptions(options=how.options, processes=how.processes, scheduler=how.scheduler, retry=again)
+        begin, end = (min(1.0, own / budget) for own in (n_before, n_before + len(chosen)))
+        share = part(self.progress, begin, end, name)
+        self.say(f"{name}: {len(chosen)} geometries to label …")
         return label_geometries(given, self.folder.level, folder, options, say=self.say, progress=share)
 
     def finished(self, n_rounds: int) -> Made:
@@ -167,7 +174,8 @@ class Rounds:
             )
         chosen = read_chosen(path)
         seconds, begin = perf_counter() - begin, perf_counter()
-        self.label(chosen, self.folder.test, n_rounds)
+        again = too_few_left(self.folder.test, chosen.positions, 1)
+        self.label(chosen, self.folder.test, ("test", len(self.positions(n_rounds))), again=again)
         wall, begin = perf_counter() - begin, perf_counter()
         test, label_seconds = labels_of(self.folder.test, chosen.positions, fewest=1)
         fitted = self._judged(learnt, test)
@@ -222,19 +230,15 @@ class Rounds:
         return with_test(learnt, test, (self.folder.labels, self.folder.test), job)
 
     def _write(self, fitted: FittedMolecule, rounds: tuple[tuple[Chosen, Outcome], ...], summary: Summary) -> None:
-        """Write model and report into the folder: each file whole, the model last."""
+        """Write model and report into the folder: each file whole, the summary, which says that it is done, last."""
         self.say("report …")
         (document,) = FitRun(fitted.job, fitted.data.files, (fitted,)).documents(self.path)
         first, *others = document.sections
         section = making_section(rounds, summary, self.folder.level)
         document = replace(document, sections=(first, section, *others))
-        made = self.path / ".made"
-        with new_folder(made, overwrite=True) as place:
+        with files_of_folder(self.path, last=SUMMARY) as place:
             write_fitted(fitted, document, place)
             summary.write(place)
-        for file in sorted(made.iterdir(), key=lambda file: file.name == FILE_NAME):
-            file.replace(self.path / file.name)
-        made.rmdir()
 
 
 def labels_of(
@@ -252,9 +256,22 @@ def labels_of(
         reason = next((folder.reasons(key)[-1] for key in sorted(wanted - labelled)), "unknown")
         raise FitError(
             f"{folder.contents.name}: of {len(positions)} geometries {len(keys)} could be labelled at "
-            f"{folder.contents.level}; the first failed with: {reason}."
+            f"{folder.contents.level}; the first failed with: {reason}. The same command tries them again."
         )
+    if not keys:
+        none = positions[:0]
+        return Frames(np.array(folder.contents.numbers), none, np.zeros(0), none), 0.0
     return read_labels(folder, keys)
+
+
+def too_few_left(path: Path, positions: Float[np.ndarray, "frames atoms 3"], fewest: int) -> bool:
+    """Whether so many of some geometries [nm] failed in a folder, which may not be there, that too few have labels."""
+    if not is_label_folder(path):
+        return False
+    folder = LabelFolder.read(path)
+    labelled, failed = folder.done()
+    wanted = {folder.key(one) for one in positions}
+    return wanted <= labelled | failed and len(wanted & labelled) < fewest
 
 
 def _errors(learnt: Learnt, fitted: FittedMolecule) -> dict[str, float]:

@@ -13,7 +13,7 @@ from models import force_field, perturbed
 
 import hybridff as hf
 from hybridff.analysis.torsions import angles_of
-from hybridff.errors import InputError
+from hybridff.errors import FitError, InputError
 from hybridff.export.modelfile import SavedModel, write_model
 from hybridff.frames.label_folder import read_label_folder
 from hybridff.making import sampling
@@ -29,12 +29,17 @@ JOB = hf.MakeJob.of(
 )
 
 UNRELIABLE = """
+from pathlib import Path
+
 from hybridff.export.calculator import HybridFFCalculator
 
 class Model(HybridFFCalculator):
+    def __init__(self):
+        super().__init__("truth of level")
+
     def energy_forces(self, positions):
         energy, forces = super().energy_forces(positions)
-        if int(1e6 * energy) % 4 == 0:
+        if int(1e6 * energy) % 4 == 0 or Path("no licence").exists():
             raise RuntimeError("no convergence")
         return energy, forces
 """
@@ -137,16 +142,28 @@ def test_a_run_that_is_stopped_or_shared_ends_with_the_same_numbers(made: Made) 
     np.testing.assert_array_equal(ours, other)
 
 
-def test_a_level_that_fails_for_some_geometries_costs_these_alone(place: Path) -> None:
+def test_a_level_that_fails_for_some_geometries_or_a_whole_round_costs_these_alone(place: Path) -> None:
     Path("unreliable.py").write_text(UNRELIABLE, encoding="utf-8")
-    options = Path("level.toml").read_text(encoding="utf-8").replace(LEVEL, "unreliable:Model")
-    Path("unreliable.toml").write_text(options, encoding="utf-8")
-    job = hf.MakeJob.of(**{**JOB.changed(), "options": "unreliable.toml"})
+    job = hf.MakeJob.of(**{name: value for name, value in JOB.changed().items() if name != "options"})
+    said: list[str] = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        if sentence.startswith("round 2: 7 geometries to label"):
+            Path("no licence").touch()
+
+    with pytest.raises(FitError, match=r"of 2 geometries 0 could be labelled.*The same command tries them again"):
+        hf.make_force_field("CCO", "unreliable:Model", "some", job, say=say)
+    assert any(sentence.startswith("test: 2 geometries to label") for sentence in said)
+    Path("no licence").unlink()
     found = hf.make_force_field("CCO", "unreliable:Model", "some", job)
     failed = len(list(Path("some/labels").glob("*.failed.json")))
-    assert failed > 0
-    assert sum(after.n_failed for _, after in found.rounds) == failed
+    first, second = (after for _, after in found.rounds)
+    assert (first.n_failed, second.n_failed) == (failed - 7, 7)
+    assert first.n_failed > 0
+    assert (second.batch_predicted, second.batch_actual) == (None, None)
     assert found.summary.n_train == 14 - failed
+    assert found.summary.n_test > 0
 
 
 def test_a_larger_budget_goes_on_and_the_test_stays(made: Made) -> None:
@@ -224,5 +241,11 @@ def test_a_folder_that_make_did_not_finish_is_not_extended(made: Made) -> None:
     ):
         with pytest.raises(InputError, match=sentence):
             hf.extend_force_field(folder)
+    shutil.copytree("made", "stopped")
+    shutil.copy("made/rounds/02-chosen.json", "stopped/rounds/03-chosen.json")
+    with pytest.raises(InputError, match="has a round of hybridff make that is not done; run make until it ends"):
+        hf.extend_force_field("stopped")
+    with pytest.raises(InputError, match="option processes means nothing for a cluster"):
+        hf.extend_force_field("made", processes=1, scheduler="tcp://host:8786")
     with pytest.raises(InputError, match="budget has to be at least 5, not 4"):
         hf.extend_force_field("made", 4)
