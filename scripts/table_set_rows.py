@@ -11,13 +11,14 @@ from hybridff.errors import HybridFFError
 from hybridff.gaff.assign import gaff_parameters
 from hybridff.gaff.environments import LEVELS, levels_of
 from hybridff.gaff.parameters import plain_label
+from hybridff.gaff.rest_geometry import straightened
 from hybridff.molecules.molecule import Molecule
 
 
 def rows_of(molecule: Molecule) -> list[tuple[str, tuple[str, ...]]]:
     """Quantity and labels of every row that a fit would move; charges make no difference."""
     placed = molecule.with_embedded_positions()
-    start = gaff_parameters(placed, np.zeros(len(placed.numbers)))
+    start = straightened(gaff_parameters(placed, np.zeros(len(placed.numbers))))
     parameters = hf.ForceField.build(placed, start, form="class2", share="environment").parameter_table
     chosen = np.flatnonzero(parameters.adjustable)
     return [(parameters.quantities[i], levels_of(plain_label(parameters.labels[i]))) for i in chosen]

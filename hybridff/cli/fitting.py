@@ -96,7 +96,7 @@ def apply(
     parameter_set
         Folder that fit --share environment wrote.
     molecule
-        SMILES, or an SDF, MOL2 or prmtop file.
+        SMILES, or an SDF or MOL2 file.
     keep_posterior
         Write the posterior beside the model, by which evaluate predicts errors.
     """

@@ -148,6 +148,12 @@ class FitJob(Job):
     keep_posterior: bool = False
     """Write what the fit is unsure of, so that evaluate predicts errors."""
 
+    def __post_init__(self) -> None:
+        if self.form.share == "environment" and (self.pretraining.pretrain != "none" or self.starting.start):
+            raise InputError(
+                "option share environment: a parameter set counts from stock GAFF; leave pretrain and start out."
+            )
+
     @property
     def starting(self) -> StartOptions:
         """Where the starting parameters come from in the end: a molecule given as prmtop brings its own."""

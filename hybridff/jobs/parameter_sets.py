@@ -14,7 +14,8 @@ from hybridff.gaff.charges import METHODS
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.environments import LEVELS
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.start import StartOptions, starting_parameters
+from hybridff.gaff.rest_geometry import straightened
+from hybridff.gaff.start import StartOptions, programs_of, starting_parameters
 from hybridff.jobs.job import plain_options
 from hybridff.jobs.provenance import provenance
 from hybridff.jobs.reading import Structure, read_structure
@@ -65,18 +66,20 @@ class AppliedSet:
 def apply_parameter_set(folder: str | Path, molecule: str | Molecule, start: StartOptions | None = None) -> AppliedSet:
     """The model that a parameter set gives a molecule without data.
 
-    ``folder`` is one that ``fit`` wrote with rows shared by environment. ``molecule`` is a SMILES, the name of an SDF,
-    MOL2 or prmtop file, or a molecule that was read already; it gets a geometry unless it has one. Charges and types
-    are made as for ``parametrize``, by default as those of the set were.
+    ``folder`` is one that ``fit`` wrote with rows shared by environment. ``molecule`` is a SMILES, the name of an SDF
+    or MOL2 file, or a molecule that was read already; it gets a geometry unless it has one. Charges and types are made
+    as for ``parametrize``, by default as those of the set were.
 
-    Raises ``InputError`` for a folder that is no set, for text that is no molecule, for what GAFF has no types or
-    parameters of, and where more rows would be guessed than the set knows on any level.
+    Raises ``InputError`` for a folder that is no set, for text that is no molecule, for a start of the user's own, as a
+    prmtop brings one, for what GAFF has no types or parameters of, and where more rows would be guessed than the set
+    knows on any level.
     """
     saved = read_set(folder)
     start = _start_of(saved, start, folder)
-    found = read_structure(molecule, start) if isinstance(molecule, str) else Structure(molecule, start, ())
+    found = read_structure(molecule) if isinstance(molecule, str) else Structure(molecule, start, ())
+    _check_stock(found.start, folder)
     placed = found.molecule.placed()
-    applied = applied_to(saved, placed, starting_parameters(placed, found.start))
+    applied = applied_to(saved, placed, starting_parameters(placed, start))
     counts = applied.counts
     if 2 * counts["guessed"] > sum(counts.values()):
         raise InputError(
@@ -89,8 +92,9 @@ def apply_parameter_set(folder: str | Path, molecule: str | Molecule, start: Sta
     applied = replace(applied, posterior=applied.posterior.about(applied.force_field, positions))
     energies, forces = applied.posterior.deviations(applied.force_field, positions)
     about = {
-        **provenance([*found.files, *found.start.files, Path(folder) / SET]),
-        "options": plain_options(found.start),
+        **provenance([*found.files, *start.files, Path(folder) / SET]),
+        "programs": programs_of(start),
+        "options": plain_options(start),
         "parameter set": str(saved.provenance.get("molecules", "")),
         "rows": counts,
     }
@@ -99,17 +103,26 @@ def apply_parameter_set(folder: str | Path, molecule: str | Molecule, start: Sta
 
 
 def applied_to(saved: SavedSet, molecule: Molecule, parameters: ClassOneParameters) -> Applied:
-    """What a set says of a molecule that has a geometry and stock parameters."""
-    force_field = ForceField.build(molecule, parameters, form="class2", share="environment")
+    """What a set says of a molecule that has a geometry and stock parameters; nearly straight angles are straight."""
+    force_field = ForceField.build(molecule, straightened(parameters), form="class2", share="environment")
     assert molecule.positions is not None
     return saved.parameters.apply(force_field, molecule.positions[None])
 
 
 def check_version(saved: SavedSet, start: StartOptions, folder: str | Path) -> None:
-    """Raise ``InputError`` where atom types are to be those of another version of GAFF than the set's."""
-    if start.start is None and start.gaff != saved.gaff:
+    """Raise ``InputError`` for a start that is not stock GAFF, or another version of it than the set's."""
+    _check_stock(start, folder)
+    if start.gaff != saved.gaff:
         raise InputError(
             f"the set {folder} has the types of {saved.gaff}, not of {start.gaff}; give --gaff {saved.gaff}."
+        )
+
+
+def _check_stock(start: StartOptions, folder: str | Path) -> None:
+    if start.start is not None:
+        raise InputError(
+            f"the set {folder} counts from stock GAFF, not from {start.start}; leave start out, and give the molecule "
+            "as a SMILES, or an SDF or MOL2 file."
         )
 
 

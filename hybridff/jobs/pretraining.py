@@ -186,7 +186,7 @@ def _of_set(saved: SavedSet, folder: str, job: FitJob, own: Untaught) -> Pretrai
         raise InputError(f"option pretrain: the set {folder} is of the form class2; leave the option form out.")
     if own.kernel_atoms:
         raise InputError(f"option pretrain: the set {folder} knows no kernels; leave correction out.")
-    check_version(saved, job.start, folder)
+    check_version(saved, job.starting, folder)
     applied = applied_to(saved, own.molecule, own.parameters)
     found = around(applied.force_field)
     table = found.parameter_table

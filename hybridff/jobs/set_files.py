@@ -19,6 +19,8 @@ SET = "set.json"
 """Name of the file of a set's rows."""
 _POSTERIOR = "set.npz"
 _FORMAT = 1
+_ROUNDING = 1e-6
+"""How far from 1 the shares may add up to."""
 _AGAIN = "restore it, or fit again with --share environment"
 
 
@@ -100,22 +102,27 @@ def read_set(folder: str | Path) -> SavedSet:
 def _from_json(content: dict[str, Any]) -> SavedSet:
     quantities, labels = _texts(content["quantities"]), _texts(content["labels"])
     changes = np.array(content["changes"], dtype=float)
-    shares, widths = tuple(map(float, content["shares"])), dict(content["widths"])
-    if list(content["levels"]) != list(LEVELS) or len(shares) != len(LEVELS) or min(shares) <= 0:
+    shares, scale = tuple(map(float, content["shares"])), float(content["scale"])
+    widths = {name: float(width) for name, width in dict(content["widths"]).items()}
+    if list(content["levels"]) != list(LEVELS) or len(shares) != len(LEVELS):
         raise ValueError(f"its levels are not {', '.join(LEVELS)}, each with a share")
+    if not np.isfinite([*changes.ravel(), *shares, *widths.values(), scale]).all():
+        raise ValueError("a number in it is not finite")
+    if min(shares) <= 0 or abs(sum(shares) - 1) >= _ROUNDING:
+        raise ValueError("its shares are not positive, or do not add up to 1")
     if len({len(quantities), len(labels)}) != 1 or changes.shape != (len(labels),) or not len(labels):
         raise ValueError("lists that belong together differ in length")
-    if not set(quantities) <= set(widths) or not all(float(width) > 0 for width in widths.values()):
+    if not set(quantities) <= set(widths) or not all(width > 0 for width in widths.values()):
         raise ValueError("a quantity has no prior width")
     if unknown := set(quantities) - set(KINDS):
         raise ValueError(f"it has a quantity {min(unknown)!r}, which is not known")
     rows = tuple((quantity, levels_of(plain_label(label))) for quantity, label in zip(quantities, labels, strict=True))
     if any(len(levels) != len(LEVELS) for _, levels in rows):
         raise ValueError("a label has too few or too many levels")
-    if not isinstance(content["provenance"], dict) or not float(content["scale"]) >= 0:
+    if not isinstance(content["provenance"], dict) or scale < 0:
         raise ValueError("its provenance or its scale is none")
     spread = np.empty((0, len(rows)))
-    own = ParameterSet(rows, changes, spread, widths, float(content["scale"]), shares)
+    own = ParameterSet(rows, changes, spread, widths, scale, shares)
     gaff, charges = _texts([content["gaff"], content["charges"]])
     return SavedSet(own, gaff, charges, content["provenance"])
 

@@ -52,6 +52,16 @@ def test_a_job_comes_back_from_its_options_after_json(job: Job) -> None:
     assert type(job).from_options(job.changed()) == job
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"pretrain": "auto"}, {"pretrain": "gfn2-xtb"}, {"start": "own.prmtop"}, {"molecule": "own.parm7"}],
+)
+def test_a_parameter_set_has_to_count_from_stock_gaff(options: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="counts from stock GAFF; leave pretrain and start out"):
+        FitJob.from_options({"share": "environment", **options})
+    FitJob.from_options({"share": "types", **options})
+
+
 def test_only_what_differs_from_the_defaults_is_changed() -> None:
     assert FitJob().changed() == {}
     assert FitJob.of(train=5).changed() == {"train": 5}

@@ -38,6 +38,12 @@ def test_a_set_comes_back_as_it_was_written(tmp_path: Path) -> None:
         (lambda own: own.update(quantities=["bond 9"] * 2, widths={"bond 9": 1.0}), "'bond 9', which is not known"),
         (lambda own: own.update(scale=-1), "its scale"),
         (lambda own: own.update(gaff=2), "should be"),
+        (lambda own: own.update(scale="nan"), "not finite"),
+        (lambda own: own.update(changes=[1.0, "inf"]), "not finite"),
+        (lambda own: own.update(widths={"bond 1": "inf"}), "not finite"),
+        (lambda own: own.update(shares=["nan", 0.5, 0.3, 0.2]), "not finite"),
+        (lambda own: own.update(shares=[0.7, 0.3, 0.3, 0.2]), "do not add up to 1"),
+        (lambda own: own.update(shares=[0.7, 0.4, -0.2, 0.1]), "not positive"),
     ],
 )
 def test_a_damaged_set_is_refused_in_a_sentence(tmp_path: Path, change: Callable[[dict], object], words: str) -> None:
@@ -47,6 +53,14 @@ def test_a_damaged_set_is_refused_in_a_sentence(tmp_path: Path, change: Callable
     (tmp_path / SET).write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InputError, match=words):
         read_set(tmp_path)
+
+
+def test_numbers_that_are_text_are_read_as_numbers(tmp_path: Path) -> None:
+    write_set(small_set(), tmp_path)
+    content = json.loads((tmp_path / SET).read_text(encoding="utf-8"))
+    content["widths"] = {name: str(width) for name, width in content["widths"].items()}
+    (tmp_path / SET).write_text(json.dumps(content), encoding="utf-8")
+    assert read_set(tmp_path).parameters.widths == small_set().parameters.widths
 
 
 def test_a_posterior_of_another_set_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from models import write_frames
 
 import hybridff as hf
 from hybridff.errors import InputError
-from hybridff.gaff.start import StartOptions
+from hybridff.gaff.start import StartOptions, programs_of
 from hybridff.jobs.parameter_sets import AppliedSet
 from hybridff.jobs.set_files import SET, read_set
 from hybridff.units import FORCE_KCAL
@@ -53,6 +53,10 @@ def applied(found: FitRun, tmp_path_factory: pytest.TempPathFactory) -> AppliedS
         return hf.apply_parameter_set(folder, "CCCO")
 
 
+def test_a_model_by_a_set_names_the_programs_of_its_types_and_charges(applied: AppliedSet) -> None:
+    assert applied.model.provenance["programs"] == programs_of(StartOptions())
+
+
 def test_rows_are_counted_and_deviations_stated(applied: AppliedSet) -> None:
     counts = applied.applied.counts
     assert all(counts[level] for level in ("surroundings", "neighbours", "types", "guessed"))
@@ -88,6 +92,13 @@ def test_molecules_that_would_be_guessed_are_refused(parameter_set: Path) -> Non
 def test_a_set_keeps_its_version_of_gaff(parameter_set: Path) -> None:
     with pytest.raises(InputError, match=r"types of gaff-2\.2\.20, not of gaff-1\.81; give --gaff gaff-2\.2\.20"):
         hf.apply_parameter_set(parameter_set, "CCCO", StartOptions(gaff="gaff-1.81"))
+
+
+def test_a_fit_that_does_not_count_from_stock_gaff_makes_no_set(parameter_set: Path) -> None:
+    made = run("fit propane.npz --share environment --pretrain set --out out")
+    assert made.code == 2
+    assert "counts from stock GAFF; leave pretrain and start out" in " ".join(made.stderr.split())
+    assert not Path("out").exists()
 
 
 def test_the_command_writes_a_model_that_others_read(parameter_set: Path) -> None:
