@@ -26,10 +26,14 @@ _EXCHANGE = 2
 def new_files(paths: Sequence[str | Path]) -> Iterator[list[Path]]:
     """Give a temporary path beside each of ``paths``; all take their places when the block ends, or none.
 
-    Raises ``InputError`` as ``new_file`` does.
+    A process that is killed by force between two renamings leaves some of them new. Raises ``InputError`` as
+    ``new_file`` does.
     """
+    named = [Path(path) for path in paths]
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(new_file(path)) for path in paths]
+        temporaries = [stack.enter_context(_beside(path)) for path in named]
+        yield temporaries
+        _replace_all(temporaries, named)
 
 
 @contextlib.contextmanager
@@ -39,6 +43,15 @@ def new_file(path: str | Path) -> Iterator[Path]:
     Raises ``InputError`` when the folder does not exist or cannot be written to, or the disk is full.
     """
     path = Path(path)
+    with _beside(path) as temporary:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A new file beside ``path`` that is gone when the block ends, unless it was renamed."""
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; give the name of a file.")
     with _sentence(path):
@@ -49,11 +62,35 @@ def new_file(path: str | Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            temporary.chmod(0o644)
-            temporary.replace(path)
         finally:
             with _undisturbed():
                 temporary.unlink(missing_ok=True)
+
+
+def _replace_all(temporaries: Sequence[Path], paths: Sequence[Path]) -> None:
+    """Put files in the places of others, which come back where one of them cannot be replaced."""
+    backups = [temporary.with_name(f"{temporary.name}-before") for temporary in temporaries]
+    with _undisturbed():
+        placed = 0
+        try:
+            for temporary, path, backup in zip(temporaries, paths, backups, strict=True):
+                temporary.chmod(0o644)
+                if path.is_symlink() or path.is_file():
+                    shutil.copy2(path, backup, follow_symlinks=False)
+            for temporary, path in zip(temporaries, paths, strict=True):
+                with _sentence(path):
+                    temporary.replace(path)
+                placed += 1
+        except BaseException:
+            for path, backup in zip(paths[:placed], backups, strict=False):
+                if backup.is_symlink() or backup.exists():
+                    backup.replace(path)
+                else:
+                    path.unlink(missing_ok=True)
+            raise
+        finally:
+            for backup in backups:
+                backup.unlink(missing_ok=True)
 
 
 def write_once(path: Path, text: str) -> None:
@@ -80,9 +117,10 @@ def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary folder beside ``path``; it takes its place when the block ends without an error.
 
     Raises ``InputError`` when ``path`` exists and is not empty (unless ``overwrite``), or cannot be written to, or the
-    disk is full. What another process has written there meanwhile stays, and the new folder gets a number.
+    disk is full. What another process has written there meanwhile stays, and the new folder gets a number. Of a
+    symbolic link, the folder that it points to is written.
     """
-    named, path = Path(path), Path(path).absolute()
+    named, path = Path(path), Path(os.path.realpath(path))
     check_new_folder(named, overwrite=overwrite)
     with _sentence(named), _parents(path):
         _remove_leftovers(path.parent, path.name)
@@ -129,7 +167,7 @@ def is_empty(folder: Path) -> bool:
 
 def _free_name(path: Path) -> Path:
     """The path with the first number that no other has."""
-    return next(own for i in count(2) if not (own := path.with_name(f"{path.name}-{i}")).exists())
+    return next(own for i in count(2) if not os.path.lexists(own := path.with_name(f"{path.name}-{i}")))
 
 
 def _prefix(name: str) -> str:
@@ -149,7 +187,7 @@ def _remove_leftovers(folder: Path, name: str) -> None:
             continue
         if path.name.endswith("-old") and not (folder / name).exists():  # killed between two renamings
             path.rename(folder / name)
-        elif path.is_dir():
+        elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
@@ -219,7 +257,7 @@ def check_new_folder(path: str | Path, *, overwrite: bool = False) -> None:
         raise InputError(f"cannot make the folder {path}: a file of that name exists; choose another folder.")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise InputError(f"{path} exists and is not empty: choose another folder, or replace it with --overwrite.")
-    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    parent = next(folder for folder in Path(os.path.realpath(path)).parents if folder.exists())
     if not parent.is_dir():
         raise InputError(f"cannot write {path}: {parent} is a file, not a folder; choose another folder.")
     with _sentence(path), tempfile.TemporaryDirectory(dir=parent):

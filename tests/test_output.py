@@ -204,6 +204,38 @@ def test_several_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"a.txt": "new", "b.txt": "new"}
 
 
+def test_files_that_cannot_all_be_replaced_stay_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("old", encoding="utf-8")
+    replace = Path.replace
+
+    def failing(self: Path, target: Path) -> Path:
+        if Path(target).name == "c.txt":
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    sentence = r"cannot write .*c\.txt \(no space left on device\), so nothing was written"
+    paths = [tmp_path / name for name in ("a.txt", "b.txt", "c.txt", "d.txt")]
+    with pytest.raises(InputError, match=sentence), new_files(paths) as temporaries:
+        for temporary in temporaries:
+            temporary.write_text("new", encoding="utf-8")
+    assert contents(tmp_path) == {"a.txt": "old"}
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_of_a_symbolic_link_the_folder_behind_it_is_written(tmp_path: Path, *, dead: bool) -> None:
+    (tmp_path / "disk").mkdir()
+    if not dead:
+        old(tmp_path / "disk" / "real")
+    (tmp_path / "out").symlink_to(tmp_path / "disk" / "real")
+    check_new_folder(tmp_path / "out", overwrite=True)
+    with new_folder(tmp_path / "out", overwrite=True) as temporary:
+        (temporary / "b").write_text("new", encoding="utf-8")
+    assert (tmp_path / "out").is_symlink()
+    assert contents(tmp_path / "disk") == {"real/b": "new"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "out"]
+
+
 def test_overwriting_replaces_the_whole_folder(tmp_path: Path) -> None:
     old(tmp_path / "out")
     with new_folder(tmp_path / "out", overwrite=True) as temporary:

@@ -156,6 +156,8 @@ def simulate(
         try:
             result = run(saved, folder, temperature, time, platform, options, chosen)
         except DynamicsError as error:
+            if not (folder / "final.pdb").exists():
+                raise
             result = None
             reason = str(error)
     if result is None:

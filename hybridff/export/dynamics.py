@@ -131,6 +131,7 @@ def simulate(  # noqa: PLR0913 (six of them have names and most have defaults)
     Files: ``trajectory.dcd`` (or ``.xtc``), ``log.csv``, ``minimised.pdb``, ``final.pdb``, ``checkpoint.xml`` to go on
     from, and with ``distance`` also ``distance.csv``, a line for each frame. Raises ``DynamicsError`` with the time
     and the reason when a frame cannot be or the energy is no longer finite; files then end with the last sound frame.
+    It is raised too, and nothing written, where the minimisation breaks down or ends in another molecule.
     """
     options = options or SimulationOptions()
     if not 0 < temperature < math.inf:
@@ -138,8 +139,7 @@ def simulate(  # noqa: PLR0913 (six of them have names and most have defaults)
     plan = _plan(duration, options)
     integrator = _integrator(options, temperature, plan.step)
     simulation = app.Simulation(topology, system, integrator, get_platform(platform))
-    simulation.context.setPositions(positions)
-    relaxed = _minimised(simulation)
+    relaxed = _minimised(simulation, positions, molecule)
     _write_pdb(simulation, folder / "minimised.pdb")
     simulation.context.setVelocitiesToTemperature(temperature, options.seed)
     limits = None if molecule is None else hot_limits(molecule, relaxed)
@@ -279,12 +279,23 @@ def _advance(simulation: app.Simulation, target: int) -> None:
         )
 
 
-def _minimised(simulation: app.Simulation) -> Float[np.ndarray, "atoms 3"]:
-    """Relax a simulation; its positions [nm]."""
-    simulation.minimizeEnergy()
-    found = positions_in(simulation.context.getState(positions=True))
-    if not np.isfinite(found).all():
+def _minimised(
+    simulation: app.Simulation, positions: Float[np.ndarray, "atoms 3"], molecule: Molecule | None
+) -> Float[np.ndarray, "atoms 3"]:
+    """Relax a simulation from positions [nm]; those where it ends, which have to be the same ``molecule``."""
+    simulation.context.setPositions(positions)
+    try:
+        simulation.minimizeEnergy()
+        state = simulation.context.getState(positions=True, energy=True)
+        found, energy = positions_in(state), energy_in(state)
+    except (openmm.OpenMMException, ValueError) as error:
+        raise_unless_nan(error)
+        found, energy = positions, math.nan
+    if not (np.isfinite(found).all() and math.isfinite(energy)):
         raise DynamicsError("the minimisation broke down: the force field has a hole where the molecule starts.")
+    fault = None if molecule is None else hot_limits(molecule, positions).fault(found)
+    if fault is not None:
+        raise DynamicsError(f"the minimisation ends where {fault.what}: the force field has a hole there.")
     return found
 
 

@@ -10,17 +10,22 @@ from scipy.stats import chi2
 from hybridff.errors import DynamicsError
 from hybridff.export.context import positions_in
 from hybridff.molecules.limits import Limits
+from hybridff.units import BOLTZMANN
 
 _RARE = 1e-12
 """How often a frame in equilibrium may be hotter than what ends a run."""
+_LEFT = 10.0
+"""Energy above the minimum where a minimisation may end, which heats a cold molecule [kJ/mol]."""
 
 
 def hottest(temperature: float, freedom: int) -> float:
-    """The instantaneous temperature that one frame of 1e12 exceeds in equilibrium at ``temperature`` [K].
+    """The highest instantaneous temperature that a sound frame of a run at ``temperature`` has [K].
 
-    The kinetic energy of so many degrees of freedom follows a chi-squared distribution.
+    One frame of 1e12 exceeds it in equilibrium, where the kinetic energy of so many degrees of freedom follows a
+    chi-squared distribution; and no frame whose excess of kinetic energy is what a minimisation may leave, 10 kJ/mol.
     """
-    return temperature * float(chi2.isf(_RARE, freedom)) / freedom
+    equilibrium = temperature * float(chi2.isf(_RARE, freedom)) / freedom
+    return max(equilibrium, temperature + 2 * _LEFT / (BOLTZMANN * freedom))
 
 
 def degrees_of_freedom(system: openmm.System) -> int:

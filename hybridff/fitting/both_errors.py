@@ -17,6 +17,8 @@ from hybridff.units import FORCE_KCAL, KCAL_MOL
 Kind = Literal["energies", "forces"]
 _ROUNDING = 1e-6
 """Relative increase of an error that is none."""
+_FLOORS: dict[Kind, float] = {"energies": 1e-3 * KCAL_MOL, "forces": 1e-3 * FORCE_KCAL}
+"""Increase of an error that is none [kJ/mol and kJ/mol/nm]: 0.001 kcal/mol and 0.001 kcal/mol/Å."""
 _FACTORS = (8.0, 64.0, 512.0)
 """Weights of the errors that have risen, one after the other, in units of the one that was asked for."""
 
@@ -38,7 +40,8 @@ class Rise:
 def rises(pairs: Sequence[tuple[ForceField, Frames]], fitted: Sequence[ForceField]) -> list[Rise]:
     """The errors on the frames that are larger with the fitted force fields than with those of ``pairs``.
 
-    Energies are compared up to a constant for each force field.
+    Energies are compared up to a constant for each force field; increases below 0.001 kcal/mol and 0.001 kcal/mol/Å
+    are none.
     """
     found: list[Rise] = []
     for (start, frames), end in zip(pairs, fitted, strict=True):
@@ -50,7 +53,7 @@ def rises(pairs: Sequence[tuple[ForceField, Frames]], fitted: Sequence[ForceFiel
         found += [
             Rise(start.molecule.name, kind, own, now)
             for kind, own, now in errors
-            if own is not None and now is not None and now > own * (1 + _ROUNDING)
+            if own is not None and now is not None and now > own + max(_ROUNDING * own, _FLOORS[kind])
         ]
     return found
 

@@ -75,6 +75,8 @@ class DataReport:
     """Frames that have the molecule's bonds after a permutation of atoms, and are used so."""
     high: tuple[int, ...] = ()
     """Frames further above the lowest than asked for."""
+    other_isomers: tuple[int, ...] = ()
+    """Frames of another stereoisomer than the molecule."""
     net_force: float | None = None
     """Root mean square of the components of the sum of forces [kJ/mol/nm]."""
     relative_net_force: float | None = None
@@ -87,6 +89,13 @@ class DataReport:
     """Why the data cannot be used, or None."""
     notes: tuple[str, ...] = ()
     """What the reader of the file said."""
+
+    def rows(self) -> Int[np.ndarray, " used"]:
+        """Rows of the frames that can be used."""
+        changed = () if self.bond_changes_kept else tuple(change.frame for change in self.bond_changes)
+        doubled = tuple(frame for frame, _ in self.duplicates)
+        out = (*self.non_finite, *doubled, *changed, *self.high, *self.other_isomers)
+        return np.setdiff1d(np.arange(self.n_frames), np.array(out, dtype=int))
 
     def messages(self) -> tuple[str, ...]:
         """One sentence for each finding, the most serious first."""

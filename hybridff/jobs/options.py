@@ -33,7 +33,7 @@ class DataOptions:
     """Leave out frames whose energy is further above the lowest frame's [kcal/mol]."""
 
     trust_data: bool = False
-    """Go on when units, sign of the forces or order of atoms look wrong."""
+    """Go on when units, sign of the forces, order of atoms or the stereoisomer look wrong."""
 
     def __post_init__(self) -> None:
         if self.max_energy is not None and not self.max_energy > 0:

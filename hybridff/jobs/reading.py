@@ -85,8 +85,15 @@ def read_data(
             highest=math.inf if options.max_energy is None else options.max_energy * KCAL_MOL,
         )
         if not options.trust_data:
-            mirrored = check_stereo(owner, usable.positions, ", ".join(map(str, files)))
-            report = replace(report, notes=(*report.notes, *mirrored))
+            rows = report.rows()
+            other, notes = check_stereo(owner, usable.positions, ", ".join(map(str, files)), rows)
+            usable = usable.subset(np.flatnonzero(~other))
+            report = replace(
+                report,
+                n_used=len(usable),
+                other_isomers=tuple(rows[other].tolist()),
+                notes=(*report.notes, *notes),
+            )
         found.append(Data(owner, usable, report, tuple(files), options))
     return found
 

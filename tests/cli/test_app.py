@@ -290,6 +290,24 @@ def test_simulate_stops_a_runaway_and_keeps_what_was_sound(workplace):
     assert {"final.pdb", "log.csv", "checkpoint.xml"} <= {path.name for path in Path("run").iterdir()}
 
 
+def test_a_simulation_that_never_began_replaces_no_results(workplace, monkeypatch):
+    export = cli_run.to_openmm
+
+    def with_hole(model, route, *, platform):
+        system, hole = export(model, route, platform=platform), openmm.CustomBondForce("1 / (r - r)")
+        hole.addBond(0, 1)
+        system.addForce(hole)
+        return system
+
+    monkeypatch.setattr(cli_run, "to_openmm", with_hole)
+    Path("run").mkdir()
+    Path("run", "final.pdb").write_text("good", encoding="utf-8")
+    outcome = run('simulate model --temperature 300 --time "5 fs" --out run --overwrite')
+    assert (outcome.code, outcome.stderr.count("\n")) == (2, 1)
+    assert "hybridff: the minimisation broke down: the force field has a hole" in outcome.stderr
+    assert [path.read_text(encoding="utf-8") for path in Path("run").iterdir()] == ["good"]
+
+
 def test_simulate_takes_the_route_that_it_is_told(workplace, monkeypatch):
     taken, export = [], cli_run.to_openmm
 

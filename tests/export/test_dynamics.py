@@ -267,6 +267,44 @@ def test_bonds_that_open_end_a_run(tmp_path):
     assert np.linalg.norm(frames[:, 0] - frames[:, 1], axis=-1).max() < 1.6 * 0.2
 
 
+def test_a_hole_where_the_minimisation_ends_is_told(tmp_path):
+    """Bonds alone, and an attraction of the oxygen and a hydrogen of the methyl group, which end in one place."""
+    system, topology = to_openmm(force_field("ethanol")), molecule("ethanol").to_openmm_topology()
+    for i in reversed(range(system.getNumForces())):
+        if not isinstance(system.getForce(i), openmm.HarmonicBondForce):
+            system.removeForce(i)
+    pull = openmm.HarmonicBondForce()
+    pull.addBond(2, 3, 0.0, 1e6)
+    system.addForce(pull)
+    positions = molecule("ethanol").positions
+    assert positions is not None
+    with pytest.raises(
+        DynamicsError, match=r"minimisation ends where O3 and H4, .* apart .*: the force field has a hole"
+    ):
+        simulate(
+            system, topology, positions, tmp_path, temperature=300.0, duration="1 ps", molecule=molecule("ethanol")
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("expression", ["log(r - 100)", "1 / (r - r)"])
+def test_a_minimisation_that_breaks_down_is_told(tmp_path, expression: str):
+    system, topology = to_openmm(force_field("ethanol")), molecule("ethanol").to_openmm_topology()
+    hole = openmm.CustomBondForce(expression)
+    hole.addBond(2, 3)
+    system.addForce(hole)
+    positions = molecule("ethanol").positions
+    assert positions is not None
+    with pytest.raises(DynamicsError, match="the minimisation broke down"):
+        simulate(system, topology, positions, tmp_path, temperature=300.0, duration="1 ps")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cold_run_may_begin_with_what_the_minimisation_has_left(tmp_path):
+    run(tmp_path, "1 ps", temperature=10.0, interval="20 fs", friction=0.01)
+    assert hottest(10.0, 24) == pytest.approx(10.0 + 2 * 10.0 / (24 * BOLTZMANN))
+
+
 def test_temperatures_of_equilibrium_end_no_run() -> None:
     """Two degrees of freedom have an energy above x with the probability exp(-x/kT); many have one near its mean."""
     assert hottest(300.0, 2) == pytest.approx(300.0 * 12 * np.log(10))

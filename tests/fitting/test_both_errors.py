@@ -55,3 +55,11 @@ def test_a_fit_that_worsens_nothing_is_made_once() -> None:
 
     assert rises(pairs, fit_both(pairs, FitOptions(), fit).force_fields) == []
     assert len(calls) == 1
+
+
+def test_errors_at_the_rounding_of_numbers_have_not_risen() -> None:
+    """Data of the start itself, which it has without an error but for rounding; a displaced one has a real error."""
+    pairs = [(START, data(START, 4, width=0.004))]
+    near, far = moved(START, 1e-6), moved(START, 0.3)
+    assert rises(pairs, [near]) == []
+    assert {rise.kind for rise in rises(pairs, [far])} == {"energies", "forces"}
