@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from itertools import combinations
 
 from hybridff.gaff.features import Feature
-from hybridff.gaff.fused import AtomSetTerms, Product, Slot, coordinates_of, part
+from hybridff.gaff.fused import AtomSetTerms, Product, Slot, coordinates_of, forward, part
 from hybridff.geometry import COORDINATES
 
 LONGEST = 60
@@ -33,11 +33,6 @@ _FEATURE_COST = 0.3, 0.14
 _TERM_COST = 0.7, 0.1
 FORCE_COST = 300.0
 """What one more force has to save: it is compiled, and takes some 1.5 µs of a step on CUDA, whatever its length."""
-
-
-def forward(atoms: Sequence[int]) -> tuple[int, ...]:
-    """The first of the two orders of atoms that mean the same distance, angle or dihedral."""
-    return min(tuple(atoms), tuple(atoms)[::-1])
 
 
 def primitives_of(features: Mapping[str, Feature], slots: Iterable[Slot]) -> set[Primitive]:

@@ -89,11 +89,15 @@ def _distinguishing_parameters(feature: Feature, here: Mapping[tuple, list[Mappi
 def alike_atom_sets(
     table: TermTable, factors: Sequence[Factor], terms: Mapping[tuple[int, ...], float]
 ) -> list[list[AtomSetTerms]]:
-    """The terms fused by sets of atoms, in groups of alike sets."""
+    """The terms fused by sets of atoms, in groups of alike sets.
+
+    Alike sets lack dihedrals in the same places: where atoms are in line a dihedral has no value, and a set computes
+    what any of its group does.
+    """
     sets: dict[tuple[int, ...], list[tuple[int, ...]]] = defaultdict(list)
     for term in terms:
         sets[tuple(sorted({atom for i in term for atom in factors[i].atoms}))].append(term)
-    surroundings = Surroundings(table)
+    surroundings, lines = Surroundings(table), _without_dihedral(table, factors)
     groups: dict[tuple, list[AtomSetTerms]] = defaultdict(list)
     filled: dict[tuple, Counter[Product]] = defaultdict(Counter)
     for atoms, own in sorted(sets.items(), key=lambda item: (-len(item[1]), item[0])):
@@ -103,11 +107,15 @@ def alike_atom_sets(
             place = {atom: i for i, atom in enumerate(arrangement)}
             slots = {i: _slot(factors[i], place) for i in {i for term in own for i in term}}
             products = {term: tuple(sorted(slots[i] for i in term)) for term in own}
-            overlap = sum(filled[shape][p] > 0 for p in products.values())
-            candidates.append((-overlap, sorted(products.values()), arrangement, slots, products))
-        _, _, arrangement, slots, products = min(candidates, key=lambda candidate: candidate[:3])
-        filled[shape].update(products.values())
-        groups[shape].append(
+            group = (
+                shape,
+                tuple(sorted(forward([place[atom] for atom in line]) for line in lines if place.keys() >= set(line))),
+            )
+            overlap = sum(filled[group][p] > 0 for p in products.values())
+            candidates.append((-overlap, sorted(products.values()), arrangement, slots, products, group))
+        _, _, arrangement, slots, products, group = min(candidates, key=lambda candidate: candidate[:3])
+        filled[group].update(products.values())
+        groups[group].append(
             AtomSetTerms(
                 arrangement,
                 {products[term]: terms[term] for term in own},
@@ -117,9 +125,20 @@ def alike_atom_sets(
     return list(groups.values())
 
 
+def _without_dihedral(table: TermTable, factors: Sequence[Factor]) -> list[tuple[int, ...]]:
+    """Torsions of which no feature reads the dihedral."""
+    read = {forward(factor.atoms) for factor in factors if "phi" in factor.feature.variables}
+    return [own for atoms in table.coordinates.get("torsion", []) if (own := forward(atoms.tolist())) not in read]
+
+
 def _slot(factor: Factor, place: Mapping[int, int]) -> Slot:
     atoms = smallest(factor.feature, [place[atom] for atom in factor.atoms])
     return Slot(factor.feature.name, atoms, factor.kind, factor.ordinal)
+
+
+def forward(atoms: Sequence[int]) -> tuple[int, ...]:
+    """The first of the two orders of atoms that mean the same distance, angle or dihedral."""
+    return min(tuple(atoms), tuple(atoms)[::-1])
 
 
 def coordinates_of(features: Mapping[str, Feature], slots: Iterable[Slot]) -> tuple[tuple[str, tuple[int, ...]], ...]:

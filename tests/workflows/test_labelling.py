@@ -148,10 +148,12 @@ def test_an_interrupted_run_says_what_it_keeps_and_leaves_no_claim() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     Path("hold after 3").touch()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
     thread = threading.Thread(target=interrupt)
     thread.start()
     outcome = run(f"label e.npz --level {LEVEL} --out out --processes 1")
     thread.join()
+    signal.signal(signal.SIGINT, before)
     Path("hold after 3").unlink()
     assert outcome.code == 130
     assert outcome.stdout.splitlines()[-1] == (
