@@ -2,38 +2,30 @@
 
 from typing import Any
 
-import ase
 import numpy as np
-from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
+from ase.calculators.calculator import CalculationFailed
+from jaxtyping import Float
 
 from hybridff.errors import MissingProgramError
+from hybridff.export.calculator import MoleculeCalculator
 from hybridff.molecules.molecule import Molecule
 from hybridff.reference.level import Level, Species, labeller_of
-from hybridff.units import ANGSTROM, EV
 
 
-class LevelCalculator(Calculator):  # type: ignore[misc]
+class LevelCalculator(MoleculeCalculator):
     """Energy [eV] and forces [eV/Å] of a molecule, its atoms in their order, at any level; cells are ignored.
 
     What fails is tried once more with care, and then raises ASE's ``CalculationFailed``. Made, it raises as
     ``labeller_of`` does.
     """
 
-    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ASE's own way)
-
     def __init__(self, level: Level, molecule: Molecule, **options: Any) -> None:
         super().__init__(**options)
         self._label = labeller_of(level, Species.of(molecule))
 
-    def calculate(
-        self,
-        atoms: ase.Atoms | None = None,
-        properties: tuple[str, ...] | list[str] = ("energy",),
-        system_changes: list[str] = all_changes,
-    ) -> None:
-        """What ASE calls."""
-        super().calculate(atoms, properties, system_changes)
-        positions, failure = self.atoms.positions * ANGSTROM, None
+    def energy_forces(self, positions: Float[np.ndarray, "atoms 3"]) -> tuple[float, Float[np.ndarray, "atoms 3"]]:
+        """Energy [kJ/mol] and forces [kJ/mol/nm] at positions [nm]."""
+        failure = None
         for careful in (False, True):
             try:
                 energy, forces = self._label(positions, careful=careful)
@@ -43,7 +35,6 @@ class LevelCalculator(Calculator):  # type: ignore[misc]
                 failure = error
                 continue
             if np.isfinite(energy) and np.isfinite(forces).all():
-                self.results = {"energy": energy / EV, "free_energy": energy / EV, "forces": forces / (EV / ANGSTROM)}
-                return
+                return energy, forces
         words = "the energy or a force is no number" if failure is None else " ".join(str(failure).split())
         raise CalculationFailed(words) from failure
