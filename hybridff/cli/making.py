@@ -11,8 +11,9 @@ from cyclopts import Parameter
 from hybridff.cli.common import Flat
 from hybridff.cli.terminal import progress, say, show
 from hybridff.document.blocks import Document, Section
-from hybridff.making.job import ChoosingOptions, LevelOptions, MakeJob
+from hybridff.making.job import ChoosingOptions, MakeJob
 from hybridff.molecules.lists import listed_molecules
+from hybridff.reference.level_options import LevelOptions
 from hybridff.reference.levels import KNOWN
 from hybridff.workflows.extending import extend_force_field
 from hybridff.workflows.making import make_force_field

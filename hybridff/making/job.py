@@ -2,7 +2,6 @@
 
 import typing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from hybridff.errors import InputError
@@ -10,6 +9,7 @@ from hybridff.fitting.options import FitOptions
 from hybridff.gaff.start import StartOptions
 from hybridff.jobs.job import Job
 from hybridff.jobs.options import PretrainOptions
+from hybridff.reference.level_options import LevelOptions
 from hybridff.reference.xtb import xtb_is_there
 from hybridff.stability.gate import GateOptions
 
@@ -68,27 +68,6 @@ class ChoosingOptions:
     def n_batch(self) -> int:
         """Labels of a round."""
         return self.batch or max(_LEAST_BATCH, -(-(self.budget - self.n_test) // _ROUNDS))
-
-
-@dataclass(frozen=True, kw_only=True)
-class LevelOptions:
-    """Where labels are computed, and with which options."""
-
-    options: Path | None = None
-    """TOML file with a table of options for the level module:Class."""
-
-    processes: int | None = None
-    """Processes on this machine that label, each with one thread; as many as there are cores if left out. With 1, the
-    level's own threads are used as OMP_NUM_THREADS says."""
-
-    scheduler: str | None = None
-    """Address of the scheduler of a Dask cluster, such as tcp://host:8786, which labels in place of this machine."""
-
-    def __post_init__(self) -> None:
-        if self.processes is not None and self.processes < 1:
-            raise InputError(f"option processes has to be at least 1, not {self.processes}.")
-        if self.processes is not None and self.scheduler is not None:
-            raise InputError("option processes means nothing for a cluster; leave it or the scheduler out.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from hybridff.reference.cluster import label_by_cluster
 from hybridff.reference.labelling import Frame, label_all
 from hybridff.reference.labelling_processes import cores, label_by_processes
 from hybridff.reference.level import Labeller, Level, Species, labeller_of
+from hybridff.reference.level_options import LevelOptions
 from hybridff.reference.levels import level_of
 from hybridff.units import ANGSTROM
 
@@ -30,7 +31,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelOptions:
+class LabelOptions(LevelOptions):
     """How frames are labelled."""
 
     molecule: str | None = None
@@ -43,24 +44,8 @@ class LabelOptions:
     length_unit: str | None = None
     """Unit of positions where the file names none: angstrom, bohr, nm."""
 
-    options: Path | None = None
-    """TOML file with a table of options for the level module:Class."""
-
-    processes: int | None = None
-    """Processes on this machine, each with one thread; as many as there are cores if left out. With 1, the level's
-    own threads are used as OMP_NUM_THREADS says."""
-
-    scheduler: str | None = None
-    """Address of the scheduler of a Dask cluster, such as tcp://host:8786, which labels in place of this machine."""
-
     retry: bool = False
     """Try frames again that have failed before."""
-
-    def __post_init__(self) -> None:
-        if self.processes is not None and self.processes < 1:
-            raise InputError(f"option processes has to be at least 1, not {self.processes}.")
-        if self.processes is not None and self.scheduler is not None:
-            raise InputError("option processes means nothing for a cluster; leave it or the scheduler out.")
 
 
 @dataclass(frozen=True)
