@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hybridff.jobs.stock import parametrize
     from hybridff.making.job import MakeJob
     from hybridff.molecules.molecule import Molecule
+    from hybridff.molecules.pieces import pieces_of
     from hybridff.stability.gate import StabilityOptions, check_stability
     from hybridff.systems.mixed import add_hybrid
     from hybridff.systems.templates import HybridFFTemplateGenerator
@@ -65,6 +66,7 @@ __all__ = [
     "make_force_field",
     "make_force_fields",
     "parametrize",
+    "pieces_of",
     "read_frames",
     "read_model",
     "sample_frames",
@@ -103,6 +105,7 @@ PLACES = {
     "make_force_field": "workflows.making",
     "make_force_fields": "workflows.making_several",
     "parametrize": "jobs.stock",
+    "pieces_of": "molecules.pieces",
     "read_frames": "frames.reading",
     "read_model": "export.modelfile",
     "sample_frames": "workflows.sampling",

@@ -1,5 +1,6 @@
 """Minima of a molecule: a conformer search, relaxation by any method, and which minima are one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ _LONGEST_STEP = 0.01
 """How far an atom moves in a step, at most [nm]."""
 _MOST_EXCHANGES = 5000
 """Exchanges of equal atoms that are tried, at most."""
+_CARBON, _MANY_EXCHANGES = 6, 10_000
+"""Exchanges of hydrogens of the same carbon from which on a comparison of shapes would take a tenth of a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,13 +261,27 @@ def distinct_minima(molecule: Molecule, minima: Sequence[Minimum]) -> list[Minim
 
 
 def rmsd(molecule: Molecule, one: Float[np.ndarray, "atoms 3"], other: Float[np.ndarray, "atoms 3"]) -> float:
-    """Least root mean square distance of atoms, with equal atoms exchanged, also of the mirror image [nm]."""
-    molecule = molecule.placed()
-    probe, reference = (Chem.Mol(molecule.to_rdkit()) for _ in range(2))
-    reference.GetConformer().SetPositions(np.ascontiguousarray(other / ANGSTROM))
+    """Least root mean square distance of atoms, with equal atoms exchanged, also of the mirror image [nm].
+
+    In molecules with very many equal hydrogens, those of carbon are left out: they are where their carbons have them.
+    """
+    mol = Chem.RWMol(molecule.placed().to_rdkit())
+    kept = np.arange(mol.GetNumAtoms())
+    hydrogens = [
+        [h for h in bonded if molecule.numbers[h] == 1]
+        for atom, bonded in enumerate(molecule.neighbours)
+        if molecule.numbers[atom] == _CARBON
+    ]
+    if math.prod(math.factorial(len(own)) for own in hydrogens) > _MANY_EXCHANGES:
+        dropped = sorted(h for own in hydrogens for h in own)
+        kept = np.delete(kept, dropped)
+        for atom in reversed(dropped):
+            mol.RemoveAtom(atom)
+    probe, reference = Chem.Mol(mol), Chem.Mol(mol)
+    reference.GetConformer().SetPositions(np.ascontiguousarray(other[kept] / ANGSTROM))
     found = []
     for sign in (1, -1):
-        probe.GetConformer().SetPositions(np.ascontiguousarray(one * (sign / ANGSTROM)))
+        probe.GetConformer().SetPositions(np.ascontiguousarray(one[kept] * (sign / ANGSTROM)))
         found.append(rdMolAlign.GetBestRMS(probe, reference) * ANGSTROM)
     return min(found)
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "apply": ("fitting", "Make a model of a molecule without data by a parameter set."),
     "label": ("labelling", "Energies and forces of geometries at a level of theory, into a folder that fit reads."),
     "make": ("making", "A force field from a molecule alone, by labels that are chosen and computed on the way."),
+    "pieces": ("making", "The overlapping pieces that make labels in place of a large molecule."),
     "extend": ("making", "Label conformers that a force field of make does not know, and fit again."),
     "correct": ("fitting", "Add an sGDML kernel on some or all atoms to a model, trained on what its terms leave."),
     "evaluate": ("fitting", "Errors of a model against reference data."),

@@ -11,15 +11,19 @@ from cyclopts import Parameter
 from hybridff.cli.common import Flat
 from hybridff.cli.terminal import progress, say, show
 from hybridff.document.blocks import Document, Section
-from hybridff.making.job import ChoosingOptions, MakeJob
+from hybridff.jobs.reading import read_structure
+from hybridff.making.job import ChoosingOptions, MakeJob, PiecesOptions
 from hybridff.molecules.lists import listed_molecules
+from hybridff.molecules.pieces import pieces_of
+from hybridff.output import new_file
 from hybridff.reference.level_options import LevelOptions
 from hybridff.reference.levels import KNOWN
+from hybridff.report.pieces import pieces_table
 from hybridff.workflows.extending import extend_force_field
 from hybridff.workflows.making import make_force_field
 from hybridff.workflows.making_several import make_force_fields
 
-for _kind in (ChoosingOptions, LevelOptions, MakeJob):
+for _kind in (ChoosingOptions, LevelOptions, PiecesOptions, MakeJob):
     Flat(_kind)
 
 
@@ -77,6 +81,32 @@ def extend(
         found = extend_force_field(folder, budget, processes=processes, scheduler=scheduler, say=say, progress=advance)
         say(found.summary.sentence)
     say(f"Written to {folder}.")
+
+
+def pieces(
+    molecule: str,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(help="File for their SMILES and names, .smi, which make reads.")] = None,
+) -> None:
+    """The overlapping pieces that make labels in place of a large molecule.
+
+    Parameters
+    ----------
+    molecule
+        SMILES, or an SDF or MOL2 file.
+    """
+    whole = read_structure(molecule).molecule
+    found = pieces_of(whole)
+    if not found:
+        say(f"{whole.name} has no pieces: too few of its bonds may be cut. make labels it whole.")
+        return
+    show(Document(f"Pieces of {whole.name}", (Section("Pieces", table=pieces_table(found)),)))
+    if out is not None:
+        with new_file(out) as part:
+            lines = [f"{own.molecule.name} piece-{number}\n" for number, own in enumerate(found, start=1)]
+            part.write_text("".join(lines), encoding="utf-8")
+        say(f"Written to {out}.")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ the posterior of the set's rows gives that of the molecule's: rows that the set 
 their nearest relatives with the deviation that relatives leave open, and rows without relatives stay at their start.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from scipy.linalg import qr
 
 from hybridff.errors import FitError
 from hybridff.fitting.posterior import Posterior
-from hybridff.fitting.related_priors import OWN, Row, Shares, covariance, families_of, rows_of
+from hybridff.fitting.related_priors import OWN, Row, Shares, covariance, families_of, label_of, rows_of
 from hybridff.fitting.result import FitResult
 from hybridff.gaff.environments import LEVELS
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.parameters import Parameters
+from hybridff.gaff.parameters import Parameters, plain_label
 
 _NOTHING = 1e-9
 """Part of the prior variance that is as good as none."""
@@ -44,8 +45,11 @@ class ParameterSet:
     """What relatives had in common in the fit before there were data."""
 
     @classmethod
-    def of_fit(cls, result: FitResult) -> "ParameterSet":
+    def of_fit(cls, result: FitResult, origin: Parameters | None = None) -> "ParameterSet":
         """What a fit with rows shared by environment says of its rows; those of one molecule alone are left out.
+
+        Where the fit began with what a cheap level had taught, ``origin`` are the parameters of its molecules in one
+        vector before that, which the changes of the set count from, and with them the prior widths.
 
         Raises ``FitError`` for a fit without such rows.
         """
@@ -57,9 +61,13 @@ class ParameterSet:
         chosen = fitted[kept]
         names = dict.fromkeys(result.start.quantities[i] for i in chosen)
         widths = {name: result.prior_scale * (result.start.kinds[name].prior_width or 0.0) for name in names}
+        changes = (result.end.values - result.start.values)[chosen]
+        if origin is not None:
+            widths = {name: math.hypot(width, origin.kinds[name].prior_width or 0.0) for name, width in widths.items()}
+            changes = result.end.values[chosen] - _values_of(result.start, origin)[chosen]
         return cls(
             rows=tuple(row for row, own in zip(rows, kept, strict=True) if own),
-            changes=(result.end.values - result.start.values)[chosen],
+            changes=changes,
             spread=qr(result.shared.spread[:, kept], mode="r", check_finite=False)[0][: kept.sum()],
             widths=widths,
             scale=result.shared.scale,
@@ -81,8 +89,9 @@ class ParameterSet:
 
     def levels_known(self, rows: Sequence[Row]) -> Int[np.ndarray, " rows"]:
         """Up to which of ``LEVELS`` the set has rows with the labels of some rows, as an index; -1 for none."""
-        known = {(quantity, label) for quantity, levels in self.rows for label in levels}
-        return np.array([sum((quantity, label) in known for label in levels) - 1 for quantity, levels in rows])
+        known = {label_of(row, level) for row in self.rows for level in range(len(row[1]))}
+        levels = [[label_of(row, level) in known for level in range(len(row[1]))] for row in rows]
+        return np.array([sum(own) - 1 for own in levels])
 
     def _conditional(
         self, parameters: Parameters, fitted: Int[np.ndarray, " m"], rows: Sequence[Row]
@@ -124,6 +133,21 @@ class Applied:
         found = Counter(self.levels.tolist())
         named = {LEVELS[level]: found[level] for level in reversed(range(len(LEVELS)))}
         return {**named, "guessed": found[-1]}
+
+
+def _values_of(parameters: Parameters, origin: Parameters) -> Float[np.ndarray, " parameters"]:
+    """Values that others have of the same quantities and labels; where several have one label, in their order."""
+    values = dict(zip(_numbered(origin), origin.values.tolist(), strict=True))
+    return np.array([values[key] for key in _numbered(parameters)])
+
+
+def _numbered(parameters: Parameters) -> list[tuple[str, str, int]]:
+    """Quantity and label of each parameter, and how many before it have the same."""
+    seen, found = Counter[tuple[str, str]](), []
+    for key in zip(parameters.quantities, map(plain_label, parameters.labels), strict=True):
+        found.append((*key, seen[key]))
+        seen[key] += 1
+    return found
 
 
 def _given(

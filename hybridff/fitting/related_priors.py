@@ -20,6 +20,8 @@ Shares = tuple[float, ...]
 """Part of the prior variance of a coefficient that each level of its label contributes (``LEVELS``); together 1."""
 SHARES: Shares = (0.7, 0.2995, 0.0003, 0.0002)
 """The shares that a fit takes."""
+_PAIR = "pair"
+"""How quantities of pairs of atoms begin."""
 OWN = 1e-6
 """Part of the variance that a row shares with none, as rounding needs it."""
 
@@ -30,6 +32,15 @@ Row = tuple[str, tuple[str, ...]]
 def rows_of(parameters: Parameters, chosen: Int[np.ndarray, " n"]) -> list[Row]:
     """Quantity and labels of some parameters; those without levels have none."""
     return [(parameters.quantities[i], levels_of(plain_label(parameters.labels[i]))) for i in chosen]
+
+
+def label_of(row: Row, level: int) -> tuple[str, ...]:
+    """Quantity and label of a row on a level; none where it has no levels.
+
+    Pairs are alike from types on: elements do not tell their charges, nor thereby what GAFF leaves to be mended.
+    """
+    quantity, levels = row
+    return (quantity, *levels[max(level, quantity.startswith(_PAIR)) :][:1])
 
 
 def families_of(rows: Sequence[Row]) -> list[list[int]]:
@@ -45,7 +56,7 @@ def covariance(some: Sequence[Row], others: Sequence[Row], shares: Shares) -> Fl
     found = np.zeros((len(some), len(others)))
     for level, share in enumerate(shares):
         number: dict[tuple, int] = {}
-        keys = [[(quantity, *levels[level : level + 1]) for quantity, levels in own] for own in (some, others)]
+        keys = [[label_of(row, level) for row in own] for own in (some, others)]
         one, other = (np.array([number.setdefault(key, len(number)) for key in own]) for own in keys)
         found += share * (one[:, None] == other)
     return found

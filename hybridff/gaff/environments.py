@@ -1,7 +1,8 @@
 """Environments of atoms from wide to narrow, and labels of rows by them, which are the same in every molecule.
 
 A row is labelled on several levels, each of which tells more of its atoms than the one before: elements and numbers of
-bonds, types, elements of the neighbours, and their neighbours. Rows of one label are one coefficient; rows that are
+bonds, types, elements of the neighbours, and their neighbours. Of types that GAFF takes by turns along a conjugated
+system, it matters only which atoms of the row have the same. Rows of one label are one coefficient; rows that are
 alike on the first levels only are relatives, whose coefficients a fit expects to be similar.
 """
 
@@ -12,6 +13,7 @@ from itertools import combinations, groupby, permutations, product
 
 from hybridff.gaff.products import Factor, constants_text, numbered_label, parity
 from hybridff.gaff.topology import Atoms, Topology
+from hybridff.gaff.twins import turned
 
 LEVELS = ("elements", "types", "neighbours", "surroundings")
 """What a label tells of the atoms of its row, level by level."""
@@ -115,7 +117,8 @@ class EnvironmentLabels:
             places.append(tuple(first.setdefault(atom, len(first)) for atom in atoms))
             if own < 0:
                 sign *= self._odd(one)
-        return (tuple(places), *(tuple(level[atom] for atom in first) for level in self.levels)), sign
+        elements, types, *wider = (tuple(level[atom] for atom in first) for level in self.levels)
+        return (tuple(places), elements, min(types, turned(types)), *wider), sign
 
     def _odd(self, factor: Factor) -> int:
         """What another order of the atoms of an out-of-plane coordinate multiplies a feature by; 0 if no number."""

@@ -45,6 +45,8 @@ class FittedMolecule:
     split: Split
     start: ForceField
     """Force field that the fit began from, in GAFF's own form."""
+    untaught: ForceField
+    """The form that was fitted, as the start has it: before a cheap level taught anything."""
     before: dict[str, Errors]
     """Errors of the starting force field on the training, validation and test frames that there are."""
     after: dict[str, Errors]
@@ -81,6 +83,8 @@ class _Member:
     """Stock parameters."""
     force_field: ForceField
     """The form that is fitted, at its start."""
+    untaught: ForceField
+    """The same before a cheap level taught anything."""
     kernel_atoms: list[tuple[int, ...]]
     pretraining: Pretraining | None = None
 
@@ -172,7 +176,7 @@ def _member(item: Data, job: FitJob, say: Say) -> _Member:
     for row in job.form.unmatched(force_field.parameter_table):
         say(f"Note: {placed.name}: nothing in the molecule fits the row {row!r} of {job.form.form}.")
     atoms = atoms_of_kernels(job.correction, placed, parts["train"].positions)
-    return _Member(item, rows, parts, stock, parameters, force_field, atoms)
+    return _Member(item, rows, parts, stock, parameters, force_field, force_field, atoms)
 
 
 def _taught(members: list[_Member], job: FitJob, say: Say, progress: Progress) -> list[_Member]:
@@ -234,6 +238,7 @@ def _fitted(
         data=member.data,
         split=member.split,
         start=member.stock,
+        untaught=member.untaught,
         before=before,
         after=after,
         result=result,

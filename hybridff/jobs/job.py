@@ -149,10 +149,13 @@ class FitJob(Job):
     """Write what the fit is unsure of, so that evaluate predicts errors."""
 
     def __post_init__(self) -> None:
-        if self.form.share == "environment" and (self.pretraining.pretrain != "none" or self.starting.start):
-            raise InputError(
-                "option share environment: a parameter set counts from stock GAFF; leave pretrain and start out."
-            )
+        if self.form.share == "environment":
+            taught = self.pretraining
+            if self.starting.start or not (taught.is_level or taught.pretrain in ("none", "auto")):
+                raise InputError(
+                    "option share environment: a parameter set counts from stock GAFF; leave start out, and let "
+                    "pretrain be none, auto or a level of theory."
+                )
 
     @property
     def starting(self) -> StartOptions:

@@ -1,5 +1,6 @@
 """Parameter sets applied to molecules without data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hybridff.gaff.environments import LEVELS
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.rest_geometry import straightened
 from hybridff.gaff.start import StartOptions, programs_of, starting_parameters
+from hybridff.gaff.twins import alike_both_ways
 from hybridff.jobs.job import plain_options
 from hybridff.jobs.provenance import provenance
 from hybridff.jobs.reading import Structure, read_structure
@@ -78,7 +80,17 @@ def apply_parameter_set(folder: str | Path, molecule: str | Molecule, start: Sta
     start = _start_of(saved, start, folder)
     found = read_structure(molecule) if isinstance(molecule, str) else Structure(molecule, start, ())
     _check_stock(found.start, folder)
-    placed = found.molecule.placed()
+    return model_by_set(saved, Path(folder), found.molecule, start, found.files)
+
+
+def model_by_set(
+    saved: SavedSet, folder: Path, molecule: Molecule, start: StartOptions, files: Sequence[Path] = ()
+) -> AppliedSet:
+    """The model that the set of a folder gives a molecule whose start is stock GAFF; ``files`` are the molecule's own.
+
+    Raises ``InputError`` for what GAFF has no types or parameters of, and where more rows would be guessed than known.
+    """
+    placed = molecule.placed()
     applied = applied_to(saved, placed, starting_parameters(placed, start))
     counts = applied.counts
     if 2 * counts["guessed"] > sum(counts.values()):
@@ -92,7 +104,7 @@ def apply_parameter_set(folder: str | Path, molecule: str | Molecule, start: Sta
     applied = replace(applied, posterior=applied.posterior.about(applied.force_field, positions))
     energies, forces = applied.posterior.deviations(applied.force_field, positions)
     about = {
-        **provenance([*found.files, *start.files, Path(folder) / SET]),
+        **provenance([*files, *start.files, folder / SET]),
         "programs": programs_of(start),
         "options": plain_options(start),
         "parameter set": str(saved.provenance.get("molecules", "")),
@@ -104,7 +116,8 @@ def apply_parameter_set(folder: str | Path, molecule: str | Molecule, start: Sta
 
 def applied_to(saved: SavedSet, molecule: Molecule, parameters: ClassOneParameters) -> Applied:
     """What a set says of a molecule that has a geometry and stock parameters; nearly straight angles are straight."""
-    force_field = ForceField.build(molecule, straightened(parameters), form="class2", share="environment")
+    start = alike_both_ways(straightened(parameters), saved.gaff)
+    force_field = ForceField.build(molecule, start, form="class2", share="environment")
     assert molecule.positions is not None
     return saved.parameters.apply(force_field, molecule.positions[None])
 

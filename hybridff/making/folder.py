@@ -20,7 +20,7 @@ CONTENTS = "make.json"
 """Name of the file that says what is made."""
 _FORMAT = "hybridff make 1"
 _LABELS, _TEST, _START = "labels", "test", "start"
-_MAY_CHANGE = ("budget", "target", "batch", "processes", "scheduler", "report", "choose")
+_MAY_CHANGE = ("budget", "target", "batch", "processes", "scheduler", "report", "choose", "check", "check_level")
 """Options that may be others when a folder goes on."""
 _FILES = ("options", "start", "topology", "charges", "pretrain")
 """Options that are files or folders, or may be."""

@@ -71,6 +71,26 @@ class ChoosingOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PiecesOptions:
+    """Whether a large molecule is made from labels of its pieces, and how the whole is checked."""
+
+    pieces: Literal["auto", "yes", "no"] = "auto"
+    """Cut the molecule into overlapping pieces, and label these instead of it; auto does so above 45 atoms, where no
+    piece has more than two thirds of them. The budget is that of each piece then."""
+
+    check: int = 4
+    """Labels of the whole molecule that its force field is checked by where it is made from pieces."""
+
+    check_level: str | None = None
+    """Level of theory of these, such as gfn2-xtb where the whole is too large for that of the pieces; theirs, if not
+    given."""
+
+    def __post_init__(self) -> None:
+        if self.check < 2:
+            raise InputError(f"option check has to be at least 2, not {self.check}.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class MakeJob(Job):
     """A force field from a molecule alone: how many labels, from which start, how chosen and fitted."""
 
@@ -78,6 +98,9 @@ class MakeJob(Job):
 
     choosing: ChoosingOptions = field(default_factory=ChoosingOptions)
     """How many geometries are labelled, and which."""
+
+    parts: PiecesOptions = field(default_factory=PiecesOptions)
+    """Whether a large molecule is made from its pieces."""
 
     labelling: LevelOptions = field(default_factory=LevelOptions)
     """Where labels are computed."""

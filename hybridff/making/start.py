@@ -68,10 +68,7 @@ def prepared_start(
         raise InputError(
             "option correction is for kernels that a cheap level teaches, and there is none: give pretrain."
         )
-    placed, options = molecule.placed(), job.start
-    folder.mkdir(parents=True, exist_ok=True)
-    if options.start is None:
-        options = _with_own_charges(placed, options, folder / _CHARGES, say)
+    placed, options = molecule.placed(), charged(molecule, job.start, folder, say)
     parameters = starting_parameters(placed, options)
     stock = ForceField.build(placed, parameters)
     fit_job = FitJob(start=options, fit=job.fit, gate=job.gate)
@@ -95,11 +92,18 @@ def prepared_start(
     return Start(placed, stock, found.force_field, fit_job)
 
 
-def _with_own_charges(molecule: Molecule, options: StartOptions, path: Path, say: Say) -> StartOptions:
-    """Options whose charges are in a file, which is made unless it is there: fits of all rounds have the same."""
+def charged(molecule: Molecule, options: StartOptions, folder: Path, say: Say = quiet) -> StartOptions:
+    """Options whose charges are in a file of a folder, made unless it is there: fits of all rounds have the same.
+
+    A start of the user's own brings its charges. Raises ``InputError`` where charges cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if options.start is not None:
+        return options
+    path, placed = folder / _CHARGES, molecule.placed()
     if not path.is_file():
         say(f"{molecule.name}: charges and atom types …")
-        charges = starting_parameters(molecule, options).nonbonded.charge
+        charges = starting_parameters(placed, options).nonbonded.charge
         write_text_once(path, "".join(f"{charge!r}\n" for charge in charges.tolist()))
     return replace(options, charges=str(path))
 

@@ -19,8 +19,8 @@ from hybridff.making.rounds import (
 from hybridff.making.summary import Summary
 from hybridff.making.unseen import FIRST, SECOND, first_look, second_look
 from hybridff.progress import Progress, Say, quiet, silent
-from hybridff.workflows.making import begun
 from hybridff.workflows.making_rounds import Made, Rounds
+from hybridff.workflows.making_whole import begun
 
 
 def extend_force_field(

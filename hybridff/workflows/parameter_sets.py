@@ -6,6 +6,7 @@ from pathlib import Path
 from hybridff.document.blocks import Document
 from hybridff.fitting.parameter_set import ParameterSet
 from hybridff.fitting.posterior import POSTERIOR
+from hybridff.fitting.shared_parameters import common_parameters
 from hybridff.jobs.fitting import FittedMolecule
 from hybridff.jobs.parameter_sets import AppliedSet
 from hybridff.jobs.set_files import SavedSet
@@ -25,7 +26,11 @@ def set_of(molecules: Sequence[FittedMolecule]) -> SavedSet:
     about = {**first.model.provenance, "molecules": names}
     for key in ("frames", "renumbered frames", "errors before", "errors after", "stability", "fitted together with"):
         about.pop(key, None)
-    return SavedSet(ParameterSet.of_fit(first.result), start.gaff, start.charges, about)
+    origin = None
+    if first.pretraining is not None:
+        about["pretrained"] = [text for item in molecules if item.pretraining for text in item.pretraining.sentences()]
+        origin, _ = common_parameters([item.untaught for item in molecules])
+    return SavedSet(ParameterSet.of_fit(first.result, origin), start.gaff, start.charges, about)
 
 
 def write_applied(

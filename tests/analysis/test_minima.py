@@ -23,6 +23,8 @@ from hybridff.analysis.minima import (
 from hybridff.errors import InputError
 from hybridff.export.calculator import HybridFFCalculator
 from hybridff.frames.dataset import Frames
+from hybridff.molecules.molecule import Molecule
+from hybridff.molecules.rotors import find_rotors, turn
 
 
 def test_ethanol_has_two_minima_whatever_the_method() -> None:
@@ -53,6 +55,15 @@ def test_the_distance_of_shapes_knows_symmetry_and_mirror_images() -> None:
     moved = x.copy()
     moved[8] += [0.0, 0.0, 0.03]
     assert 0.002 < rmsd(own, moved, x) < 0.01
+
+
+def test_shapes_of_long_chains_are_compared_in_no_time_by_what_carries_their_hydrogens() -> None:
+    own = Molecule.from_smiles("C" * 16).with_embedded_positions()
+    rotor = find_rotors(own)[5]
+    assert own.positions is not None
+    x = own.positions
+    assert rmsd(own, -x + 0.3, x) == pytest.approx(0, abs=1e-4)  # nm; by a million exchanges it would take a minute
+    assert rmsd(own, turn(own, x, rotor, 0.4), x) > 0.05
 
 
 def test_equal_minima_are_one_and_others_are_not() -> None:

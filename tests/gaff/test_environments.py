@@ -55,6 +55,22 @@ def test_energies_of_labelled_coefficients_do_not_depend_on_the_order_of_the_ato
     np.testing.assert_allclose(moved, forces[:, order], rtol=1e-7, atol=1e-6)
 
 
+def test_types_that_gaff_takes_by_turns_may_begin_with_either() -> None:
+    placed = Molecule.from_smiles("C=CC=CC=C", "hexatriene").with_embedded_positions(seed=1)
+    table, charges = gaff_table("gaff-2.2.20"), np.zeros(14)
+    names = "c2 {0} {0} {1} {1} c2 " + 8 * "ha "
+    one, other, third = (
+        labels(
+            ForceField.build(
+                placed, class_one(placed, types.split(), table, charges), form="class2", share="environment"
+            )
+        )
+        for types in (names.format("ce", "cf"), names.format("cf", "ce"), names.format("ce", "ce"))
+    )
+    assert one == other
+    assert one != third  # its middle bond is a single one
+
+
 def test_a_label_tells_more_from_level_to_level() -> None:
     for _, label in labels(force_field("propane", form="class2", share="environment")):
         levels = levels_of(label)

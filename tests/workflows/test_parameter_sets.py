@@ -97,7 +97,9 @@ def test_a_set_keeps_its_version_of_gaff(parameter_set: Path) -> None:
 def test_a_fit_that_does_not_count_from_stock_gaff_makes_no_set(parameter_set: Path) -> None:
     made = run("fit propane.npz --share environment --pretrain set --out out")
     assert made.code == 2
-    assert "counts from stock GAFF; leave pretrain and start out" in " ".join(made.stderr.split())
+    assert "counts from stock GAFF; leave start out, and let pretrain be none, auto or a level of theory" in " ".join(
+        made.stderr.split()
+    )
     assert not Path("out").exists()
 
 
