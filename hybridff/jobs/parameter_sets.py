@@ -60,8 +60,6 @@ class AppliedSet:
             f"Posterior deviation on {_GEOMETRIES} geometries of dynamics at {TEMPERATURE:.0f} K: energy "
             f"{self.energy_deviation / KCAL_MOL:.2f} kcal/mol, forces {self.force_deviation / FORCE_KCAL:.2f} "
             "kcal/mol/Å.",
-            "No data of the molecule itself were used, and no stability gate was passed: see 'hybridff evaluate' and "
-            "'hybridff simulate'.",
         )
 
 

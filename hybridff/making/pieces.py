@@ -1,17 +1,19 @@
 """A large molecule made from labels of its pieces: one fit to all of them, whose rows the whole molecule shares."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hybridff.errors import InputError
+from hybridff.fitting.fits import fit_together
 from hybridff.fitting.parameter_set import ParameterSet
-from hybridff.fitting.refit_until_stable import StableFit, fit_stable
+from hybridff.fitting.result import FitResult
 from hybridff.fitting.shared_parameters import common_parameters
 from hybridff.frames.checks import usable_frames
 from hybridff.frames.dataset import Frames
 from hybridff.frames.label_folder import LabelFolder, read_labels
 from hybridff.gaff.classone import ClassOneParameters
+from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import FormOptions
 from hybridff.gaff.start import starting_parameters
 from hybridff.jobs.job import FitJob
@@ -24,12 +26,10 @@ from hybridff.making.job import MakeJob
 from hybridff.making.start import charged
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.pieces import MOST, Piece, pieces_of
-from hybridff.progress import Progress, Say, part, quiet, silent
+from hybridff.progress import Progress, Say, quiet, silent
 
 _LARGEST = 2 / 3
 """Part of a molecule's atoms that a piece may have, for cutting to be worth it."""
-_TEACHING = 0.6
-"""What the progress of a set is once a cheap level has taught it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +58,39 @@ class LabelledPiece:
 
 
 @dataclass(frozen=True, eq=False)
-class JointFit:
-    """One fit to the labels of all pieces."""
+class JointStart:
+    """All pieces as one fit to them begins."""
 
-    saved: SavedSet
-    """The parameter set that it gives."""
-    stable: StableFit
-    """The fit, with what the gate says of each piece."""
+    pieces: tuple[LabelledPiece, ...]
+    """The pieces with their labels."""
+    job: FitJob
+    """How to fit."""
+    forms: tuple[ForceField, ...]
+    """The fitted form of each, as stock GAFF has it."""
+    taught: tuple[Pretraining, ...]
+    """What a cheap level has taught each; empty without one."""
+
+    def fit(self, prior_scale: float | None = None) -> FitResult:
+        """Fit all pieces together; labels of the tests scale the deviations that are predicted.
+
+        With a factor on all prior widths, if one is given. Raises ``FitError`` as fits do.
+        """
+        begun = [own.force_field for own in self.taught] or self.forms
+        pairs = list(zip(begun, (own.train for own in self.pieces), strict=True))
+        options = self.job.fit if prior_scale is None else replace(self.job.fit, prior_scale=prior_scale)
+        return fit_together(pairs, options, [own.test for own in self.pieces])
+
+    def saved_set(self, result: FitResult) -> SavedSet:
+        """The parameter set that a fit gives, which counts from stock GAFF."""
+        origin = common_parameters(self.forms)[0] if self.taught else None
+        about = {
+            **provenance([file for own in self.pieces for file in (own.folder / "labels", own.folder / "test")]),
+            "options": self.job.model_options(),
+            "prior scale": result.prior_scale,
+            "molecules": {own.molecule.name: own.molecule.smiles for own in self.pieces},
+            **({"pretrained": [text for own in self.taught for text in own.sentences()]} if self.taught else {}),
+        }
+        return SavedSet(ParameterSet.of_fit(result, origin), self.job.start.gaff, self.job.start.charges, about)
 
 
 def wanted_pieces(molecule: Molecule, job: MakeJob) -> list[Piece]:
@@ -90,37 +116,21 @@ def wanted_pieces(molecule: Molecule, job: MakeJob) -> list[Piece]:
     return found
 
 
-def joint_fit(
+def joint_start(
     pieces: Sequence[LabelledPiece], level: str, job: MakeJob, *, say: Say = quiet, progress: Progress = silent
-) -> JointFit:
-    """Fit all pieces together, rows shared by environment; from what a cheap level teaches, where the job has one.
+) -> JointStart:
+    """How one fit to all pieces begins, rows shared by environment: with what a cheap level teaches, if there is one.
 
-    Labels of the tests scale the deviations that are predicted. Raises ``FitError`` as fits do.
+    Raises ``FitError`` and ``InputError`` as pre-training does.
     """
     form = FormOptions(form="class2", share="environment")
-    fit_job = FitJob(start=job.start, fit=job.fit, gate=job.gate, form=form, pretraining=job.pretraining(level))
+    fit_job = FitJob(start=job.start, fit=job.fit, form=form, pretraining=job.pretraining(level))
     forms = [form_at_start(own.molecule, own.parameters, fit_job, own.train.positions) for own in pieces]
     taught: list[Pretraining] = []
     if fit_job.pretraining.pretrain != "none":
         untaught = [Untaught(own.molecule, own.parameters, own.train) for own in pieces]
-        taught = pretrained(untaught, fit_job, say, part(progress, 0.0, _TEACHING))
-    pairs = (
-        [(own.force_field, piece.train) for own, piece in zip(taught, pieces, strict=True)]
-        if taught
-        else [(form, piece.train) for form, piece in zip(forms, pieces, strict=True)]
-    )
-    say(f"one fit to {sum(len(own.train) for own in pieces)} labels of {len(pieces)} pieces …")
-    tests = [own.test for own in pieces]
-    stable = fit_stable(pairs, job.fit, tests, job.gate, part(progress, _TEACHING if taught else 0.0, 1.0, "fit"), say)
-    origin = common_parameters(forms)[0] if taught else None
-    about = {
-        **provenance([file for own in pieces for file in (own.folder / "labels", own.folder / "test")]),
-        "options": fit_job.model_options(),
-        "molecules": {own.molecule.name: own.molecule.smiles for own in pieces},
-        **({"pretrained": [text for own in taught for text in own.sentences()]} if taught else {}),
-    }
-    found = ParameterSet.of_fit(stable.result, origin)
-    return JointFit(SavedSet(found, job.start.gaff, job.start.charges, about), stable)
+        taught = pretrained(untaught, fit_job, say, progress)
+    return JointStart(tuple(pieces), fit_job, tuple(forms), tuple(taught))
 
 
 def _usable(path: Path, molecule: Molecule) -> Frames:

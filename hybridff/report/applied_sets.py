@@ -8,12 +8,19 @@ from hybridff.jobs.parameter_sets import AppliedSet
 from hybridff.report.documents import model_sections, molecule_drawing
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
+_ADVICE = (
+    "No data of the molecule itself were used, and no stability gate was passed: see 'hybridff evaluate' and "
+    "'hybridff simulate'."
+)
 _NAMED = 20
 """Guessed rows that the summary names."""
 
 
-def applied_document(found: AppliedSet) -> Document:
-    """How much of the molecule the set knows, what deviations follow, and which rows are not its own."""
+def applied_document(found: AppliedSet, *, alone: bool = True) -> Document:
+    """How much of the molecule the set knows, what deviations follow, and which rows are not its own.
+
+    Where this is not ``alone``, other sections say what the model was tested by.
+    """
     molecule, counts = found.model.force_field.molecule, found.applied.counts
     known, *wider = LEVELS[::-1]
     backed_off = sum(counts[level] for level in wider)
@@ -25,7 +32,9 @@ def applied_document(found: AppliedSet) -> Document:
         Fact("deviation of energies", f"{found.energy_deviation / KCAL_MOL:.2f} kcal/mol", "posterior"),
     )
     sections = (
-        Section("Rows", found.sentences(), _by_level(found), more=(_other_rows(found),)),
+        Section(
+            "Rows", (*found.sentences(), *([_ADVICE] if alone else [])), _by_level(found), more=(_other_rows(found),)
+        ),
         Section("Guessed rows", _guessed(found)),
         *model_sections(found.model),
     )

@@ -9,7 +9,6 @@ from jaxtyping import Float
 
 from hybridff.document.blocks import Picture, Section, Table
 from hybridff.frames.accuracy import Errors
-from hybridff.making.pieces import JointFit
 from hybridff.making.summary import Summary
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.pieces import Piece
@@ -38,12 +37,12 @@ class Whole:
 
 
 def pieces_sections(
-    molecule: Molecule, pieces: Sequence[Piece], made: Mapping[str, Summary], fitted: JointFit, whole: Whole
+    molecule: Molecule, pieces: Sequence[Piece], made: Mapping[str, Summary], whole: Whole
 ) -> tuple[Section, ...]:
     """The pieces with pictures and errors, the check of the whole molecule, and what the gate says of it."""
-    sections = [_pieces_section(molecule, pieces, made, fitted, whole.level), _whole_section(whole)]
+    sections = [_pieces_section(molecule, pieces, made, whole.level), _whole_section(whole)]
     if whole.stability is not None:
-        sections.append(Section("Stability", (*fitted.stable.remarks, *whole.stability.sentences())))
+        sections.append(Section("Stability", whole.stability.sentences()))
     return tuple(sections)
 
 
@@ -56,20 +55,18 @@ def pieces_table(pieces: Sequence[Piece]) -> Table:
     return Table(("piece", "SMILES", "atoms", "places"), rows)
 
 
-def _pieces_section(
-    molecule: Molecule, pieces: Sequence[Piece], made: Mapping[str, Summary], fitted: JointFit, level: str
-) -> Section:
+def _pieces_section(molecule: Molecule, pieces: Sequence[Piece], made: Mapping[str, Summary], level: str) -> Section:
     plain, rows = pieces_table(pieces), []
     for cells, own in zip(plain.rows, made.values(), strict=True):
         errors = f"{own.predicted_force / FORCE_KCAL:.2f} / {own.actual_force / FORCE_KCAL:.2f}"
         rows.append((*cells, str(own.n_train), errors))
     header = (*plain.header, "labels", "own fit, predicted / actual [kcal/mol/Å]")
     n_labels = sum(own.n_train for own in made.values())
+    kinds = "one kind was" if len(pieces) == 1 else f"{len(pieces)} kinds were"
     sentences = (
-        f"The molecule was cut into {len(pieces)} overlapping pieces, which were labelled at {level}; beyond a cut "
-        "they end with methyl groups or hydrogen. One fit to "
-        f"{n_labels} labels has {len(fitted.saved.parameters.rows)} rows by the environments of their atoms, which the "
-        "whole molecule shares.",
+        "The molecule was cut into overlapping pieces that are molecules themselves: beyond a cut they end with methyl "
+        f"groups or hydrogen; {kinds} labelled at {level}. One fit to all {n_labels} labels gives rows by the "
+        "environments of their atoms, which the whole molecule shares.",
         "Errors in the table are those of each piece's own force field on independent frames of its dynamics at 300 K.",
     )
     return Section("Pieces", sentences, Table(header, tuple(rows)), _pictures(molecule, pieces))

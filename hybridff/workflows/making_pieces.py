@@ -13,12 +13,12 @@ from hybridff.frames.checks import usable_frames
 from hybridff.frames.dataset import Frames
 from hybridff.frames.geometries import Geometries
 from hybridff.gaff.forcefield import ForceField
-from hybridff.gaff.start import starting_parameters
+from hybridff.gaff.start import StartOptions, starting_parameters
 from hybridff.jobs.parameter_sets import AppliedSet, model_by_set
 from hybridff.jobs.set_files import write_set
 from hybridff.making.folder import MakeFolder
 from hybridff.making.job import MakeJob, PiecesOptions
-from hybridff.making.pieces import LabelledPiece, joint_fit
+from hybridff.making.pieces import JointStart, LabelledPiece, joint_start
 from hybridff.making.rounds import Chosen, read_chosen, test_file, write_chosen
 from hybridff.making.sampling import independent_frames
 from hybridff.making.start import charged
@@ -29,7 +29,7 @@ from hybridff.output import files_of_folder, new_folder
 from hybridff.progress import Progress, Say, part, parts, quiet, silent
 from hybridff.report.applied_sets import applied_document
 from hybridff.report.pieces import Whole, pieces_sections
-from hybridff.stability.gate import check_stability
+from hybridff.stability.gate import StabilityOptions, StabilityReport, check_stability
 from hybridff.workflows.folder import write_documented
 from hybridff.workflows.labelling import LabelOptions, label_geometries
 from hybridff.workflows.making_rounds import Made, labels_of, too_few_left
@@ -37,6 +37,8 @@ from hybridff.workflows.making_whole import make_whole
 
 PIECES, SET = "pieces", "set"
 """Names of the folders of the pieces and of the parameter set of all of them."""
+_FACTORS = (0.5, 0.5, 0.4, 1.0)
+"""By how much the priors of the next fit are narrower where the whole molecule is not stable."""
 _LABELLED, _FITTED = 0.7, 0.85
 """What the progress is once the pieces are made, and once they are fitted together."""
 
@@ -57,16 +59,10 @@ def make_from_pieces(
         return Made(folder.path, known, ())
     begin = perf_counter()
     labelled = [LabelledPiece.read(folder.path / PIECES / name) for name in summaries]
-    fitted = joint_fit(labelled, folder.level, job, say=say, progress=part(progress, _LABELLED, _FITTED))
-    with new_folder(folder.path / SET, overwrite=True) as place:
-        write_set(fitted.saved, place)
+    joint = joint_start(labelled, folder.level, job, say=say, progress=part(progress, _LABELLED, _FITTED))
     start = charged(folder.molecule, job.start, folder.start, say)
-    applied = model_by_set(fitted.saved, folder.path / SET, folder.molecule, start)
-    report = None
-    force_field, options = applied.model.force_field, job.gate.stability
-    if options is not None:
-        say(f"{folder.molecule.name}: stability gate …")
-        report = check_stability(force_field, options)
+    applied, report = stable_whole(folder, joint, job.gate.stability, start, say)
+    force_field = applied.model.force_field
     seconds, begin = perf_counter() - begin, perf_counter()
     test, label_seconds = _checked(folder, applied, job, say, part(progress, _FITTED, 1.0))
     wall = perf_counter() - begin
@@ -89,10 +85,14 @@ def make_from_pieces(
         other_seconds=seconds + sum(own.other_seconds for own in summaries.values()),
     )
     whole = Whole(folder.level, job.parts.check_level or folder.level, before, after, summary, report)
-    document = applied_document(applied)
-    sections = pieces_sections(folder.molecule, pieces, summaries, fitted, whole)
+    document = applied_document(applied, alone=False)
+    sections = pieces_sections(folder.molecule, pieces, summaries, whole)
     first, *others = document.sections
-    document = replace(document, sections=(*sections, first, *others))
+    title, lead = (
+        f"{summary.name}: made from its pieces",
+        f"A class2 force field of {summary.name} by labels of its pieces.",
+    )
+    document = replace(document, title=title, lead=lead, sections=(*sections, first, *others))
     with files_of_folder(folder.path, last=SUMMARY) as place:
         write_documented(applied.model, document, place)
         applied.posterior.write(place / POSTERIOR)
@@ -114,6 +114,32 @@ def _made_pieces(
             raise FitError(f"{name} of {folder.molecule.name}, {piece.molecule.name}: {error}") from error
         say(found[name].sentence)
     return found
+
+
+def stable_whole(
+    folder: MakeFolder, joint: JointStart, gate: StabilityOptions | None, start: StartOptions, say: Say = quiet
+) -> tuple[AppliedSet, StabilityReport | None]:
+    """The whole molecule by a set of its pieces, with the gate's verdict where there is a gate.
+
+    The set is fitted again with narrower priors as long as the whole does not pass, a few times at most, and written
+    into the folder. Raises as fits and ``model_by_set`` do.
+    """
+    name, scale = folder.molecule.name, None
+    for factor in _FACTORS:
+        say(f"{name}: one fit to all {sum(len(own.train) for own in joint.pieces)} labels of its pieces …")
+        result = joint.fit(scale)
+        saved = joint.saved_set(result)
+        with new_folder(folder.path / SET, overwrite=True) as place:
+            write_set(saved, place)
+        found = model_by_set(saved, folder.path / SET, folder.molecule, start)
+        if gate is None:
+            return found, None
+        say(f"{name}: stability gate …")
+        report = check_stability(found.model.force_field, gate)
+        if report.passed:
+            break
+        scale = factor * result.prior_scale
+    return found, report
 
 
 def _checked(

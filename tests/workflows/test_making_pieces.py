@@ -1,6 +1,7 @@
 """Force fields of large molecules from labels of their pieces; hexane stands for a large one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,16 @@ from bad_inputs import run, zero_charges
 import hybridff as hf
 from hybridff.errors import InputError
 from hybridff.frames.label_folder import LabelFolder, read_label_folder
+from hybridff.jobs.set_files import read_set
 from hybridff.making import sampling
+from hybridff.making.folder import MakeFolder
+from hybridff.making.pieces import LabelledPiece, joint_start
+from hybridff.making.start import charged
 from hybridff.molecules import pieces
+from hybridff.stability.gate import Finding, StabilityOptions
 from hybridff.units import FORCE_KCAL
+from hybridff.workflows import making_pieces
+from hybridff.workflows.making_pieces import stable_whole
 from hybridff.workflows.making_rounds import Made
 
 LEVEL = "gfn2-xtb"
@@ -92,6 +100,20 @@ def test_a_run_that_was_killed_after_the_pieces_comes_to_the_same_numbers(made: 
     again = hf.make_force_field("CCCCCC", LEVEL, "hexane", JOB)
     np.testing.assert_array_equal(again.model.force_field.parameter_table.values, before)
     assert again.summary.actual_force == made.summary.actual_force
+
+
+def test_priors_get_narrower_until_the_whole_is_stable(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, before = hf.read_model("hexane").force_field, read_set("hexane/set").provenance["prior scale"]
+    report = hf.check_stability(whole, StabilityOptions(temperatures=(), runs=0, quenches=0, scans=False))
+    broken = replace(report, failures=(Finding("scan", (0, 1), "it falls apart"),))
+    verdicts = iter((broken, broken, report))
+    monkeypatch.setattr(making_pieces, "check_stability", lambda *_: next(verdicts))
+    folder = MakeFolder.read(Path("hexane"))
+    own = [LabelledPiece.read(path) for path in sorted(Path("hexane/pieces").iterdir())]
+    start = charged(folder.molecule, folder.job.start, folder.start)
+    _, found = stable_whole(folder, joint_start(own, LEVEL, folder.job), report.options, start)
+    assert found is report
+    assert read_set("hexane/set").provenance["prior scale"] == pytest.approx(0.25 * before)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from hybridff.workflows.fits import FitRun, fit_molecule
 from hybridff.workflows.folder import read_posterior
 from hybridff.workflows.parameter_sets import write_applied
 
-JOB = hf.FitJob.of(share="environment", train=12, validation=5, gate="none", report="brief")
+OPTIONS = {"share": "environment", "train": 12, "validation": 5, "gate": "none", "report": "brief"}
+JOB = hf.FitJob.of(**OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,30 @@ def test_molecules_that_would_be_guessed_are_refused(parameter_set: Path) -> Non
         pytest.raises(InputError, match=r"the set set knows \d+ of its rows, and \d+ would be guessed"),
     ):
         hf.apply_parameter_set(parameter_set, "FC=CF")
+
+
+def test_a_pre_trained_set_gives_its_molecules_what_level_and_data_say(
+    material: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The set counts from stock GAFF, the fit from what the level had taught."""
+    pytest.importorskip("tblite")
+    monkeypatch.setenv("HYBRIDFF_CACHE", str(material.with_name("cache")))
+    monkeypatch.chdir(material)
+    job = hf.FitJob.of(**OPTIONS, pretrain="gfn2-xtb", pretrain_frames=50)
+    with zero_charges():
+        run = fit_molecule(["ethanol.npz"], job)
+        run.write(tmp_path / "set")
+        applied = hf.apply_parameter_set(tmp_path / "set", run.molecules[0].data.molecule)
+    assert "GFN2-xTB" in " ".join(read_set(tmp_path / "set").provenance["pretrained"])
+    frames = run.molecules[0].data.frames
+    stock, fitted, again = (
+        hf.evaluate(own, frames).force_rmse
+        for own in (run.molecules[0].start, run.force_field, applied.model.force_field)
+    )
+    assert fitted is not None
+    assert stock is not None
+    assert fitted < 0.5 * stock
+    assert again == pytest.approx(fitted, rel=0.02)  # rows whose sign is the molecule's own are not in the set
 
 
 def test_a_set_keeps_its_version_of_gaff(parameter_set: Path) -> None:
