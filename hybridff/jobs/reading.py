@@ -16,6 +16,7 @@ from hybridff.gaff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.jobs.options import DataOptions, SplitOptions
 from hybridff.jobs.provenance import inputs_of
 from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.molecules.parsing import is_file, path_and_record
 from hybridff.units import KCAL_MOL
 
 _TRAIN_FRACTION, _VALIDATION_FRACTION = 0.8, 0.1
@@ -50,11 +51,11 @@ def read_structure(text: str, start: StartOptions | None = None) -> Structure:
 
     Raises ``InputError`` for anything else.
     """
-    path, start = Path(text), start or StartOptions()
+    path, start = path_and_record(text)[0], start or StartOptions()
     molecule = Molecule.read(text)
     if path.suffix.lower() in PRMTOP_SUFFIXES and start.start is None:
         start = replace(start, start=path)
-    return Structure(molecule, start, (path,) if len(text) < 256 and path.is_file() else ())
+    return Structure(molecule, start, (path,) if is_file(path) else ())
 
 
 def read_data(
