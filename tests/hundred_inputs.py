@@ -287,7 +287,6 @@ AT_FIRST: dict[str, tuple[str, ...]] = {
         "a centre without a configuration",
         "isomers as records to label",
         "frames twice, with another energy",
-        "hydrogens of half of the frames exchanged",
         "large energies in single precision",
         "energies without decimals",
         "energies of other frames",

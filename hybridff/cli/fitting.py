@@ -40,7 +40,7 @@ def parametrize(
     Parameters
     ----------
     molecule
-        SMILES, or an SDF, MOL2 or prmtop file.
+        SMILES, or an SDF, MOL2 or prmtop file; FILE.sdf:2 is the second molecule of a file of several.
     """
     check_new_folder(out, overwrite=overwrite, read=[molecule, *(start.files if start else ())])
     with console.status("charges and atom types …"):
@@ -96,7 +96,7 @@ def apply(
     parameter_set
         Folder that fit --share environment wrote.
     molecule
-        SMILES, or an SDF or MOL2 file.
+        SMILES, or an SDF or MOL2 file; FILE.sdf:2 is the second molecule of a file of several.
     keep_posterior
         Write the posterior beside the model, by which evaluate predicts errors.
     """

@@ -12,7 +12,7 @@ from hybridff.foreign import check_file, printable, reading, refuse_compressed
 from hybridff.frames.dataset import Frames
 from hybridff.frames.file_units import WantedUnits
 from hybridff.frames.whole import whole_positions
-from hybridff.frames.xyz_files import PACKED, check_numbers, check_xyz
+from hybridff.frames.xyz_files import PACKED, check_numbers, check_xyz, opened
 from hybridff.molecules.molecule import element_symbol
 from hybridff.units import ENERGIES, LENGTHS
 
@@ -60,6 +60,12 @@ def read_ase(path: Path, wanted: WantedUnits) -> Frames:
     )
 
 
+def _xyz_images(path: Path) -> list[Any]:
+    """Frames of an extended XYZ file, whatever the encoding of its comments."""
+    with opened(path) as file:
+        return list(ase.io.read(file, index=":", format="extxyz"))
+
+
 def _is_xyz(path: Path) -> bool:
     """Whether a file is extended XYZ by its name, compressed or not."""
     return path.suffix.lower() in _XYZ or (path.suffix.lower() in PACKED and Path(path.stem).suffix.lower() in _XYZ)
@@ -68,16 +74,16 @@ def _is_xyz(path: Path) -> bool:
 def ase_images(path: Path) -> list[Any]:
     """The frames of a file as ASE reads them, at least one; raises ``InputError`` where it is none of ASE's."""
     check_file(path)
-    kind = "extxyz" if _is_xyz(path) else None
-    if kind:
+    is_xyz = _is_xyz(path)
+    if is_xyz:
         check_xyz(path)
     elif Path(path.stem).suffix.lower() == ".npz":
         refuse_compressed(path)
     try:
         with reading(path, "a file of frames", "ASE cannot read it: use npz or extended XYZ"):
-            images = list(ase.io.read(path, index=":", format=kind))
+            images = _xyz_images(path) if is_xyz else list(ase.io.read(path, index=":"))
     except InputError:
-        if kind:
+        if is_xyz:
             check_numbers(path)
         raise
     if not images:

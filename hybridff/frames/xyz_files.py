@@ -28,7 +28,7 @@ def check_xyz(path: Path) -> None:
 
     The file may be compressed by gzip, bzip2 or xz, as ASE reads it.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         frame = 0
         while line := _line(path, file):
             if not line.strip():
@@ -44,7 +44,7 @@ def check_numbers(path: Path) -> None:
 
     The file has passed ``check_xyz``.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         frame = 0
         while line := _line(path, file):
             if not line.strip():
@@ -74,7 +74,8 @@ def _check_number(path: Path, where: str, field: str) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
+def opened(path: Path) -> Iterator[TextIO]:
+    """The text of an extended XYZ file, compressed or not; letters that are no UTF-8 are replaced."""
     with reading(path, "an extended XYZ file", "write it again"):
         if path.suffix.lower() not in PACKED:
             file: TextIO = path.open(encoding="utf-8", errors="replace")

@@ -187,7 +187,7 @@ def read_charges(path: str | Path, molecule: Molecule) -> Float[np.ndarray, " at
     files) is spread evenly over all atoms.
     """
     path = Path(path)
-    text = read_text(path, any_encoding=path.suffix.lower() == ".mol2")
+    text = read_text(path, any_encoding=True)
     charges = _mol2_charges(text, path, molecule) if path.suffix.lower() == ".mol2" else _listed_charges(text, path)
     count = len(molecule.numbers)
     if len(charges) != count:

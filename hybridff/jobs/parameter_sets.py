@@ -149,8 +149,8 @@ def _check_stock(start: StartOptions, folder: str | Path) -> None:
 
 def _start_of(saved: SavedSet, start: StartOptions | None, folder: str | Path) -> StartOptions:
     """Options of the user, or those of the set."""
-    if start is None:
+    if start is None or start == StartOptions(bonds_from=start.bonds_from):
         charges = saved.charges if saved.charges in METHODS else StartOptions().charges
-        return StartOptions(gaff=saved.gaff, charges=charges)
+        return StartOptions(gaff=saved.gaff, charges=charges, bonds_from=start.bonds_from if start else None)
     check_version(saved, start, folder)
     return start

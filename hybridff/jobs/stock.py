@@ -24,9 +24,9 @@ def parametrize(molecule: str | Molecule, start: StartOptions | None = None, *, 
     placed = found.molecule
     if placed.positions is None and (placed.bond_orders > 0).all():
         placed = placed.with_embedded_positions()
-        if leaves_stereochemistry_open(found.molecule):
-            say(isomer_note(with_stereochemistry(placed)))
     force_field = ForceField.build(placed, starting_parameters(placed, found.start))
+    if placed is not found.molecule and leaves_stereochemistry_open(found.molecule):
+        say(isomer_note(with_stereochemistry(placed)))
     about = {
         **provenance([*found.files, *found.start.files]),
         "programs": programs_of(found.start),

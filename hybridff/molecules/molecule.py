@@ -103,8 +103,14 @@ class Molecule:
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix in _NO_BOND_ORDERS:
+            more = (
+                "; parametrize, fit, apply and make take a PDB file with --bonds-from SMILES"
+                if suffix == ".pdb"
+                else ""
+            )
             raise InputError(
-                f"{path}: '{suffix}' files carry no bond orders; give the molecule as SDF, MOL2 or atom-mapped SMILES."
+                f"{path}: '{suffix}' files carry no bond orders; give the molecule as SDF, MOL2 or atom-mapped "
+                f"SMILES{more}."
             )
         path = check_file(path, LARGEST_STRUCTURE)
         if suffix not in STRUCTURE_SUFFIXES + SMILES_SUFFIXES:
