@@ -858,7 +858,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "TOML with an unknown command",
         f"--config bad.toml fit ethanol.npz {FIT}",
-        "bad.toml: [fitt] is no command; known are parametrize, fit, sample, apply, label, make, extend, correct",
+        "bad.toml: [fitt] is no command; known are parametrize, fit, sample, apply, label, make, pieces",
         text("bad.toml", "[fitt]\ntrain = 20\n"),
     ),
     BadInput(
