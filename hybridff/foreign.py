@@ -20,6 +20,16 @@ LARGEST_TEXT: Final = 2**31
 LARGEST_STRUCTURE: Final = 2**28
 """Size of a file of one molecule or System, at most [bytes]."""
 _LONGEST_REASON = 200
+_COMPRESSED: Final = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+}
+"""How compressed files begin."""
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+"""How texts begin that some programs of Windows write."""
 
 
 @contextlib.contextmanager
@@ -93,8 +103,9 @@ def read_text(path: str | Path, *, largest: int = LARGEST_STRUCTURE, any_encodin
     path = check_file(path, largest)
     with reading(path, "a file", "check its permissions"):
         content = path.read_bytes()
+    _refuse_packed(path, content)
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         if not any_encoding or b"\0" in content:
             raise InputError(f"{path}: the file cannot be read as text ({error}).") from error
@@ -103,6 +114,18 @@ def read_text(path: str | Path, *, largest: int = LARGEST_STRUCTURE, any_encodin
     if not text.strip():
         raise InputError(f"{path}: the file is empty.")
     return text
+
+
+def refuse_compressed(path: str | Path) -> None:
+    """Raise ``InputError`` for a file that a program such as gzip has compressed."""
+    with reading(path, "a file", "check its permissions"), Path(path).open("rb") as file:
+        _refuse_packed(path, file.read(8))
+
+
+def _refuse_packed(path: str | Path, content: bytes) -> None:
+    packer = next((name for begin, name in _COMPRESSED.items() if content.startswith(begin)), None)
+    if packer is not None:
+        raise InputError(f"{path}: the file is compressed ({packer}); unpack it first.")
 
 
 def read_toml(path: str | Path, what: str = "TOML file") -> dict[str, Any]:

@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -52,8 +52,7 @@ def new_file(path: str | Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """A new file beside ``path`` that is gone when the block ends, unless it was renamed."""
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; give the name of a file.")
+    _check_kind(path)
     with _sentence(path):
         _remove_leftovers(path.parent, path.stem)
         prefix = f"{_prefix(path.stem)}{os.getpid()}-"
@@ -241,18 +240,34 @@ def _exchange(new: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _check_kind(path: Path) -> None:
+    """Refuse what a file cannot take the place of."""
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; give the name of a file.")
+    if (path.exists() and not path.is_file()) or os.path.realpath(path.parent) == "/dev":
+        raise InputError(f"cannot write {path}: it is a device or a pipe; give the name of a file.")
+
+
 def check_new_file(path: str | Path) -> None:
     """Refuse early, before long work, a file that could not be written at its end."""
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; give the name of a file.")
+    _check_kind(path)
     with _sentence(path), tempfile.TemporaryFile(dir=path.parent):
         pass
 
 
-def check_new_folder(path: str | Path, *, overwrite: bool = False) -> None:
-    """Refuse early, before long work, a folder that could not be written at its end."""
+def check_new_folder(path: str | Path, *, overwrite: bool = False, read: Iterable[str | Path | None] = ()) -> None:
+    """Refuse early, before long work, a folder that could not be written at its end.
+
+    ``read`` are files that the work begins with, as far as they are any: a folder that holds one is not replaced.
+    """
     path = Path(path)
+    place = Path(os.path.realpath(path))
+    if overwrite and (place == Path.cwd() or place in Path.cwd().parents) and any(place.iterdir()):
+        raise InputError(f"cannot replace the folder {path}: the current folder is there; choose another folder.")
+    for file in read:
+        if path.is_dir() and file is not None and place in Path(os.path.realpath(file)).parents and _is_there(file):
+            raise InputError(f"cannot replace the folder {path}: {file} is read from it; choose another folder.")
     if path.exists() and not path.is_dir():
         raise InputError(f"cannot make the folder {path}: a file of that name exists; choose another folder.")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
@@ -262,6 +277,13 @@ def check_new_folder(path: str | Path, *, overwrite: bool = False) -> None:
         raise InputError(f"cannot write {path}: {parent} is a file, not a folder; choose another folder.")
     with _sentence(path), tempfile.TemporaryDirectory(dir=parent):
         pass
+
+
+def _is_there(file: str | Path) -> bool:
+    try:
+        return Path(file).exists()
+    except (OSError, ValueError):  # a text that is no path, such as a SMILES
+        return False
 
 
 @contextlib.contextmanager

@@ -621,6 +621,31 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "SDF without hydrogens", f"parametrize bad.sdf {FIT}", "lacks 2 hydrogens; add them", _sdf_without_hydrogens
     ),
     BadInput("SDF cut off", f"parametrize bad.sdf {FIT}", "bad.sdf: this is not a readable SDF file", _sdf_cut_off),
+    BadInput(
+        "PDB and the SMILES of another molecule",
+        "parametrize ethanol.pdb --bonds-from COC --charges charges.txt --out out",
+        "its bonds, by CONECT records and distances, are not those of COC",
+    ),
+    BadInput(
+        "bonds for a molecule that has them",
+        "parametrize ethanol.sdf --bonds-from CCO --charges charges.txt --out out",
+        "option bonds_from is for a molecule in a .pdb file, which ethanol.sdf is not",
+    ),
+    BadInput(
+        "bonds for no molecule",
+        "fit ethanol.npz --bonds-from CCO --charges charges.txt --out out",
+        "option bonds_from is for a molecule in a .pdb file; name it with option molecule",
+    ),
+    BadInput(
+        "four neighbours and a lone pair",
+        "parametrize 'FS(F)(F)F' --charges charges.txt --out out",
+        "atom 2 (S) of FS(F)(F)F has 4 neighbours and 1 lone pair, so that its angles are not alike",
+    ),
+    BadInput(
+        "a record that is not there",
+        "parametrize ethanol.sdf:2 --charges charges.txt --out out",
+        "ethanol.sdf: there is no molecule 2 in the file, which holds 1",
+    ),
     BadInput("PDB as the molecule", f"parametrize ethanol.pdb {FIT}", "'.pdb' files carry no bond orders; give"),
     BadInput("no such molecule file", f"parametrize bad.sdf {FIT}", "bad.sdf: there is no such file"),
     # programs
@@ -833,7 +858,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     BadInput(
         "TOML with an unknown command",
         f"--config bad.toml fit ethanol.npz {FIT}",
-        "bad.toml: [fitt] is no command; known are parametrize, fit, sample, apply, label, make, extend, correct",
+        "bad.toml: [fitt] is no command; known are parametrize, fit, sample, apply, label, make, pieces",
         text("bad.toml", "[fitt]\ntrain = 20\n"),
     ),
     BadInput(

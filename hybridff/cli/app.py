@@ -1,5 +1,6 @@
 """The command line: each command reads, calls the library once, and writes."""
 
+import contextlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -104,7 +105,8 @@ def _interrupt(number: int, _: object) -> None:
 
 
 def _fail(sentence: str, code: int) -> None:
-    error_console.print(f"hybridff: {sentence}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # where standard error is closed, the code tells
+        error_console.print(f"hybridff: {sentence}", style="bold red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
 
 

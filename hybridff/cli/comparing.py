@@ -13,7 +13,7 @@ from hybridff.comparison.present import write
 from hybridff.comparison.run import ComparisonJob
 from hybridff.comparison.run import compare as compare_methods
 from hybridff.document.blocks import Document, Section
-from hybridff.export.modelfile import read_model
+from hybridff.export.modelfile import FILE_NAME, read_model
 from hybridff.jobs.options import DataOptions, SplitOptions
 from hybridff.jobs.reading import read_data
 from hybridff.output import check_new_folder, new_folder
@@ -53,7 +53,7 @@ def compare(
     data
         Files of reference data, those of the first model's fit.
     """
-    check_new_folder(out, overwrite=overwrite)
+    check_new_folder(out, overwrite=overwrite, read=[*data, *(model / FILE_NAME for model in models)])
     training = TrainingOptions() if options_file is None else read_options(options_file, methods)
     (item,) = read_data(data, read_model(models[0]).force_field.molecule, reading)
     for message in item.report.messages():

@@ -40,11 +40,11 @@ def parametrize(
     Parameters
     ----------
     molecule
-        SMILES, or an SDF, MOL2 or prmtop file.
+        SMILES, or an SDF, MOL2 or prmtop file; FILE.sdf:2 is the second molecule of a file of several.
     """
-    check_new_folder(out, overwrite=overwrite)
+    check_new_folder(out, overwrite=overwrite, read=[molecule, *(start.files if start else ())])
     with console.status("charges and atom types …"):
-        model = make_stock(molecule, start)
+        model = make_stock(molecule, start, say=say)
     document = stock_document(model)
     with new_folder(out, overwrite=overwrite) as folder:
         write_documented(model, document, folder)
@@ -67,7 +67,7 @@ def fit(
     data
         npz, extended XYZ, or any file that ASE reads; several of one molecule, or of several molecules fitted at once.
     """
-    check_new_folder(out, overwrite=overwrite)
+    check_new_folder(out, overwrite=overwrite, read=[*data, *_read_beside(job or FitJob())])
     with progress("fit") as advance:
         found = fit_molecule(data, job, say=say, progress=advance)
     with progress("report") as advance:
@@ -96,13 +96,13 @@ def apply(
     parameter_set
         Folder that fit --share environment wrote.
     molecule
-        SMILES, or an SDF or MOL2 file.
+        SMILES, or an SDF or MOL2 file; FILE.sdf:2 is the second molecule of a file of several.
     keep_posterior
         Write the posterior beside the model, by which evaluate predicts errors.
     """
-    check_new_folder(out, overwrite=overwrite)
+    check_new_folder(out, overwrite=overwrite, read=[molecule, parameter_set / SET])
     with console.status("charges, atom types and rows …"):
-        found = apply_parameter_set(parameter_set, molecule, start)
+        found = apply_parameter_set(parameter_set, molecule, start, say=say)
     document = write_applied(found, out, keep_posterior=keep_posterior, overwrite=overwrite)
     show(document.without("Provenance"))
     say(f"Written to {out}.")
@@ -127,7 +127,7 @@ def correct(
         Files of the model's molecule. Where they are those of its fit, the same frames train and test, unless options
         ask for another split.
     """
-    check_new_folder(out, overwrite=overwrite)
+    check_new_folder(out, overwrite=overwrite, read=data)
     with progress("kernels") as advance:
         found = correct_model(model, data, job or CorrectionJob(), say=say, progress=advance)
     with progress("report") as advance:
@@ -187,6 +187,11 @@ def demo(
             write_fitted(found.molecules[0], document, place)
             show(replace(document, sections=(document.sections[0], document.sections[-1])))
     say(f"Written to {out}: open report.html in each of its folders.")
+
+
+def _read_beside(job: FitJob) -> list[str | Path | None]:
+    """What a fit reads beside its data."""
+    return [job.molecule, *job.start.files, *job.pretraining.files]
 
 
 def _say_of_posterior(found: FitRun) -> None:

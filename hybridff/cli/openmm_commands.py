@@ -16,7 +16,7 @@ from hybridff.export.agreement import Agreement, openmm_energies_forces, verify_
 from hybridff.export.agreement import verify as verify_model
 from hybridff.export.dynamics import SimulationOptions, SimulationResult, get_platform
 from hybridff.export.dynamics import simulate as run_simulation
-from hybridff.export.modelfile import SavedModel, read_model
+from hybridff.export.modelfile import FILE_NAME, SavedModel, read_model
 from hybridff.export.routes import (
     Route,
     RouteOption,
@@ -30,6 +30,7 @@ from hybridff.export.routes import (
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.openmm_files import read_structure, read_system
+from hybridff.molecules.periodic import whole_molecules
 from hybridff.output import check_new_file, check_new_folder, new_folder
 from hybridff.report.documents import simulation_section
 from hybridff.stability.gate import StabilityOptions, check_stability
@@ -107,6 +108,11 @@ def mix(
     check_different(force_fields)
     box = read.topology.getPeriodicBoxVectors()
     box = None if box is None else box.value_in_unit(unit.nanometer)
+    if box is not None:
+        bonds = [(bond[0].index, bond[1].index) for bond in read.topology.bonds()]
+        positions, given = whole_molecules(positions, bonds, np.array(box)), positions
+        if positions is not given:
+            say(f"Note: the periodic box cuts molecules of {structure}, which are made whole along their bonds.")
     new = old
     for force_field in force_fields:
         new = add_hybrid(new, read.topology, force_field, positions=positions, interpolate=interpolate)
@@ -147,7 +153,7 @@ def simulate(
 
     A run whose temperature, bonds or contacts cannot be is stopped; OUT then holds it up to the last sound frame.
     """
-    check_new_folder(out, overwrite=overwrite)
+    check_new_folder(out, overwrite=overwrite, read=[model / FILE_NAME])
     saved = read_model(model)
     get_platform(platform)
     chosen = chosen_route(saved.force_field, route, platform)

@@ -34,7 +34,7 @@ def sample(
     Parameters
     ----------
     molecule
-        A SMILES, or an SDF, MOL2 or prmtop file.
+        A SMILES, or an SDF, MOL2 or prmtop file; FILE.sdf:2 is the second molecule of a file of several.
     """
     with progress("sampling") as advance:
         found = sample_frames(molecule, method, out, options, say=say, progress=advance)

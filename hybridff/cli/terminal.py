@@ -38,7 +38,10 @@ class Output(io.TextIOBase):
         """Write, unless that is not possible any more."""
         if self.closed_by is None and sys.stdout is not None:
             with self._noticing():
-                sys.stdout.write(text)
+                try:
+                    sys.stdout.write(text)
+                except UnicodeEncodeError:  # a terminal that does not know all letters gets a ? for them
+                    sys.stdout.write(text.encode(self.encoding, errors="replace").decode(self.encoding))
         return len(text)
 
     def flush(self) -> None:

@@ -8,10 +8,11 @@ import ase.io
 import numpy as np
 
 from hybridff.errors import InputError
-from hybridff.foreign import check_file, printable, reading
+from hybridff.foreign import check_file, printable, reading, refuse_compressed
 from hybridff.frames.dataset import Frames
 from hybridff.frames.file_units import WantedUnits
-from hybridff.frames.xyz_files import check_xyz
+from hybridff.frames.whole import whole_positions
+from hybridff.frames.xyz_files import PACKED, check_numbers, check_xyz, opened
 from hybridff.molecules.molecule import element_symbol
 from hybridff.units import ENERGIES, LENGTHS
 
@@ -29,7 +30,7 @@ _OWN: Final = {"numbers", "positions", "momenta", "velocities", "masses", "tags"
 
 def read_ase(path: Path, wanted: WantedUnits) -> Frames:
     """Read one file by ASE; ``wanted`` are the units of an XYZ file. Raises ``InputError`` for a file of no use."""
-    if path.suffix.lower() in _XYZ:
+    if _is_xyz(path):
         units = wanted.units(*_ASE_UNITS)
     elif any(wanted):
         raise InputError(f"{path}: ASE converts this kind of file to eV and Å itself; leave the unit options out.")
@@ -46,32 +47,61 @@ def read_ase(path: Path, wanted: WantedUnits) -> Frames:
         forces = np.array(
             [_sign(forces_key) * _vectors(path, frame, image, forces_key) for frame, image in enumerate(images)]
         )
+    positions, cut = whole_images(path, images, LENGTHS[units.length])
     return Frames(
         numbers=numbers.astype(int),
-        positions=np.array([image.positions for image in images], dtype=float) * LENGTHS[units.length],
+        positions=positions,
         energies=np.array(energies) * ENERGIES[units.energy],
         forces=None if forces is None else forces * units.force,
         name=path.stem,
         source=path.name,
         file_units=units,
-        notes=_notes(energy_key, forces_key, images[0]),
+        notes=(*_notes(energy_key, forces_key, images[0]), *cut),
     )
+
+
+def _xyz_images(path: Path) -> list[Any]:
+    """Frames of an extended XYZ file, whatever the encoding of its comments."""
+    with opened(path) as file:
+        return list(ase.io.read(file, index=":", format="extxyz"))
+
+
+def _is_xyz(path: Path) -> bool:
+    """Whether a file is extended XYZ by its name, compressed or not."""
+    return path.suffix.lower() in _XYZ or (path.suffix.lower() in PACKED and Path(path.stem).suffix.lower() in _XYZ)
 
 
 def ase_images(path: Path) -> list[Any]:
     """The frames of a file as ASE reads them, at least one; raises ``InputError`` where it is none of ASE's."""
     check_file(path)
-    kind = "extxyz" if path.suffix.lower() in _XYZ else None
-    if kind:
+    is_xyz = _is_xyz(path)
+    if is_xyz:
         check_xyz(path)
-    with reading(path, "a file of frames", "ASE cannot read it: use npz or extended XYZ"):
-        images = list(ase.io.read(path, index=":", format=kind))
+    elif Path(path.stem).suffix.lower() == ".npz":
+        refuse_compressed(path)
+    try:
+        with reading(path, "a file of frames", "ASE cannot read it: use npz or extended XYZ"):
+            images = _xyz_images(path) if is_xyz else list(ase.io.read(path, index=":"))
+    except InputError:
+        if is_xyz:
+            check_numbers(path)
+        raise
     if not images:
         raise InputError(f"{path}: the file has no frames.")
     numbers = images[0].numbers
     if not len(numbers) or numbers.min() < 1 or numbers.max() > 118:
         raise InputError(f"{path}: frame 1 has no atoms, or an atom that is no element.")
     return images
+
+
+def whole_images(path: Path, images: Sequence[Any], unit: float) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Positions [nm] of frames of the same atoms, whole where a periodic box has cut the molecule, and what to say.
+
+    ``unit`` is that of the file's lengths [nm]. Raises ``InputError`` for crystals.
+    """
+    positions = np.array([image.positions for image in images], dtype=float) * unit
+    boxes = np.array([image.cell.array * bool(image.pbc.any()) for image in images]) * unit
+    return whole_positions(path, images[0].numbers, positions, boxes, images[0].pbc)
 
 
 def _results(image: Any) -> dict[str, Any]:

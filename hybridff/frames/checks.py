@@ -12,7 +12,9 @@ from hybridff.errors import InputError
 from hybridff.frames.consistency import Consistency, check_consistency
 from hybridff.frames.contradictions import contradiction, first_numbers
 from hybridff.frames.dataset import Frames
+from hybridff.frames.duplicates import duplicate_sentences, find_duplicates, largest_difference
 from hybridff.frames.renumbering import Renumbering, renumberings
+from hybridff.frames.whole import torn_problem
 from hybridff.molecules.graph import bond_counts
 from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.molecules.radii import covalent_sums
@@ -23,8 +25,6 @@ BONDED_BELOW: Final = 1.35
 NOT_BONDED_ABOVE: Final = 1.25
 """Two atoms without a bond are further apart than this many sums of their covalent radii."""
 
-_SAME_POSITION = 1e-5
-"""Frames this close are the same calculation written twice [nm]."""
 _LARGEST = 1e15
 """Numbers of frames above it are as good as infinite [nm, kJ/mol]."""
 _ONE_PLACE = 0.01
@@ -67,6 +67,8 @@ class DataReport:
     """Frames with NaN, infinite numbers or two atoms in one place."""
     duplicates: tuple[tuple[int, int], ...] = ()
     """Frames that repeat an earlier one, with that one."""
+    duplicates_apart: float = 0.0
+    """Largest difference in energy between such frames [kJ/mol]."""
     bond_changes: tuple[BondChange, ...] = ()
     """Frames with other bonds than the molecule's."""
     bond_changes_kept: bool = False
@@ -102,10 +104,7 @@ class DataReport:
         found = [*([] if self.problem is None else [self.problem]), *self.notes]
         if self.non_finite:
             found.append(f"left out {_frames(self.non_finite)}: NaN, infinite numbers or two atoms in one place.")
-        if self.duplicates:
-            pairs = ", ".join(f"{frame + 1} (= {first + 1})" for frame, first in self.duplicates[:5])
-            more = f" and {len(self.duplicates) - 5} more" if len(self.duplicates) > 5 else ""
-            found.append(f"left out {_count(len(self.duplicates))} that repeat an earlier one: {pairs}{more}.")
+        found += duplicate_sentences(self.duplicates, self.duplicates_apart)
         if self.renumbered:
             first, rows = self.renumbered[0], [one.frame for one in self.renumbered]
             atoms = [f"{i + 1} was {j + 1}" for i, j in enumerate(first.order) if i != j]
@@ -183,7 +182,7 @@ def _checked(
             f"all {len(frames)} frames have NaN, infinite numbers or two atoms in one place; write the data again."
         )
         return frames, rows, DataReport(len(frames), 0, non_finite, problem=all_bad)
-    problem = _length_problem(frames, rows)
+    problem = length_problem(frames, rows) or (None if keep_bond_changes else torn_problem(frames, rows))
     if problem is not None:
         return frames, rows, DataReport(len(frames), len(rows), non_finite, problem=problem)
     changes = () if molecule is None else bond_changes(frames, molecule, rows)
@@ -192,7 +191,7 @@ def _checked(
         problem = _order_problem(frames, molecule, rows)
         if problem is None and not keep_bond_changes:
             frames, changes, orders = _renumbered(frames, molecule, rows, changes)
-    duplicates = _duplicates(frames, rows)
+    duplicates = find_duplicates(frames, rows)
     dropped = {frame for frame, _ in duplicates}
     dropped |= set() if keep_bond_changes else {change.frame for change in changes}
     used = np.array([row for row in rows.tolist() if row not in dropped], dtype=int)
@@ -200,8 +199,8 @@ def _checked(
     used, high = used[low], tuple(used[~low].tolist())
     consistency, net, torque = None, None, None
     if frames.forces is not None and problem is None:
-        net, torque = _net(frames.subset(rows))
         seen = used if len(used) else rows
+        net, torque = _net(frames.subset(seen))
         like = frames.subset(_rows_of_one_graph(frames, used)) if len(used) else frames.subset(rows)
         consistency = check_consistency(like)
         problem = contradiction(frames.subset(seen), seen) or _rotation_problem(torque) or consistency.problem
@@ -210,6 +209,7 @@ def _checked(
         n_used=len(used),
         non_finite=non_finite,
         duplicates=duplicates,
+        duplicates_apart=largest_difference(frames, duplicates),
         bond_changes=changes,
         bond_changes_kept=keep_bond_changes,
         renumbered=orders,
@@ -294,8 +294,8 @@ def _finite(frames: Frames) -> Bool[np.ndarray, " frames"]:
     return good
 
 
-def _length_problem(frames: Frames, rows: Int[np.ndarray, " rows"]) -> str | None:
-    """Say so where the nearest atoms are no bond length apart."""
+def length_problem(frames: Frames, rows: Int[np.ndarray, " rows"]) -> str | None:
+    """What to say where the nearest atoms of some frames are no bond length apart; None where they are."""
     if len(frames.numbers) < 2:
         return None
     sample = frames.positions[rows[:: max(1, len(rows) // 100)]]
@@ -335,17 +335,6 @@ def _order_problem(frames: Frames, molecule: Molecule, rows: Int[np.ndarray, " r
         "atoms are probably in another order (or the molecule is another tautomer); give the molecule in the atom "
         "order of the data."
     )
-
-
-def _duplicates(frames: Frames, rows: Int[np.ndarray, " rows"]) -> tuple[tuple[int, int], ...]:
-    """Frames with the same positions as an earlier one."""
-    seen: dict[bytes, int] = {}
-    found = []
-    for row in rows.tolist():
-        key = np.round(frames.positions[row] / _SAME_POSITION).astype(np.int64).tobytes()
-        if seen.setdefault(key, row) != row:
-            found.append((row, seen[key]))
-    return tuple(found)
 
 
 def _rows_of_one_graph(frames: Frames, rows: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " same"]:

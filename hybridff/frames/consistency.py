@@ -31,6 +31,8 @@ STIFFNESS: Final = {6: 700.0, 7: 950.0, 8: 1080.0}
 MIN_FRAMES_STIFFNESS: Final = 5
 MIN_FRAMES_WORK: Final = 40
 _MIN_CORRELATION = 0.6
+_UNRELATED: Final = 0.3
+"""Correlation of energies and work below which they are of different frames."""
 _SPREAD = 0.15
 _WIDE_SPREAD = 0.35
 _FEW_FRAMES = 30
@@ -74,9 +76,12 @@ class Consistency:
 def check_consistency(frames: Frames) -> Consistency:
     """Compare forces with energies of frames that all have the same bonds; ``frames.forces`` must not be None."""
     scale, has_ch = force_scale(frames)
-    slope, correlation = energy_slope(frames)
+    pair = _with_work(frames)
+    slope, correlation = (None, None) if pair is None else _slope(*pair)
     spread = _SPREAD if has_ch and len(frames) >= _FEW_FRAMES else _WIDE_SPREAD
-    problem = _explain(scale, slope, spread, frames.file_units)
+    problem = _explain(scale, slope, spread, slips(frames.file_units, len(frames.numbers)))
+    if problem is None and pair is not None and scale is not None:
+        problem = _unrelated(*pair)
     return Consistency(scale, slope, correlation, problem, _note(scale, slope, len(frames)))
 
 
@@ -110,18 +115,43 @@ def force_scale(frames: Frames) -> tuple[float | None, bool]:
 
 def energy_slope(frames: Frames) -> tuple[float | None, float | None]:
     """Slope of the energies against the work of the forces (geometric mean of both regressions), and correlation."""
+    pair = _with_work(frames)
+    return (None, None) if pair is None else _slope(*pair)
+
+
+def _with_work(frames: Frames) -> tuple[Float[np.ndarray, " some"], Float[np.ndarray, " some"]] | None:
+    """Energies of some frames, and the work of the forces there; None where there are too few, or nothing varies."""
     count = min(len(frames), max(MIN_FRAMES_WORK, _MAX_ROWS // (3 * len(frames.numbers))))
     if count < MIN_FRAMES_WORK or len(frames.numbers) < 2:
-        return None, None
+        return None
     sample = frames.subset(np.sort(np.random.default_rng(0).permutation(len(frames))[:count]))
     work = _work(sample)
     energies = sample.energies
     if np.ptp(energies) <= 1e-9 * np.abs(energies).max() or np.ptp(work) == 0.0:
-        return None, None
+        return None
+    return energies, work
+
+
+def _slope(energies: Float[np.ndarray, " some"], work: Float[np.ndarray, " some"]) -> tuple[float | None, float]:
     correlation = float(np.corrcoef(energies, work)[0, 1])
     if abs(correlation) < _MIN_CORRELATION:
         return None, correlation
     return math.copysign(float(energies.std() / work.std()), correlation), correlation
+
+
+def _unrelated(energies: Float[np.ndarray, " some"], work: Float[np.ndarray, " some"]) -> str | None:
+    """Say so where the energies have nothing to do with forces whose work is as large as it would have to be.
+
+    On 27 public sets, 40 to 300 random frames each, energies and work had correlations of 0.54 to 1.00; with the
+    energies shuffled, of 0.42 at most and mostly below 0.3.
+    """
+    correlation = abs(float(np.corrcoef(energies, work)[0, 1]))
+    if correlation > _UNRELATED or not 0.5 < float(work.std() / energies.std()) < 2.0:
+        return None
+    return (
+        f"the energies do not follow the work of the forces (correlation {correlation:.2f}), so they are in another "
+        "order, or of other geometries; write both from the same calculations."
+    )
 
 
 def _nearest(
@@ -177,11 +207,11 @@ def _work(frames: Frames) -> Float[np.ndarray, " frames"]:
     return values @ (np.linalg.solve(scaled, right / norm) / norm)
 
 
-def _explain(scale: float | None, slope: float | None, spread: float, units: FileUnits | None) -> str | None:
+def _explain(scale: float | None, slope: float | None, spread: float, explanations: list[Slip]) -> str | None:
     """The sentence about the best explanation, or None where nothing is wrong."""
     if scale is not None and slope is not None and scale > 0 > slope:
         return "the energies fall where the forces say they rise: the energies have the wrong sign or belong elsewhere."
-    slip = _best_slip(scale, slope, spread, units)
+    slip = _best_slip(scale, slope, spread, explanations)
     wrong_unit = slip.text if slip.cost else None
     uphill = scale < 0 if scale is not None else slope is not None and slope < 0
     if not uphill:
@@ -190,20 +220,23 @@ def _explain(scale: float | None, slope: float | None, spread: float, units: Fil
     return f"the forces point uphill, so they are gradients of the energy: multiply them by -1.{also}"
 
 
-def _best_slip(scale: float | None, slope: float | None, spread: float, units: FileUnits | None) -> Slip:
+def _best_slip(scale: float | None, slope: float | None, spread: float, explanations: list[Slip]) -> Slip:
     def badness(slip: Slip) -> float:
         off_scale = 0.0 if scale is None else math.log(abs(scale) / slip.force) / spread
         off_slope = 0.0 if slope is None else math.log(abs(slope) * slip.force / slip.energy) / _SPREAD
         return slip.cost + off_scale**2 + off_slope**2
 
-    return min(slips(units), key=badness)
+    return min(explanations, key=badness)
 
 
-def slips(units: FileUnits | None) -> list[Slip]:
-    """Nothing wrong, and all slips of units: in the energies, the forces, or both.
+def slips(units: FileUnits | None, n_atoms: int = 1) -> list[Slip]:
+    """Nothing wrong, all slips of units, in the energies, the forces, or both, and energies per atom of several.
 
     Without ``units``, each unit may have been read as each other one.
     """
+    if n_atoms > 1:
+        text = f"the energies look like those per atom, 1/{n_atoms} of the molecule's; multiply them by {n_atoms}."
+        return [*slips(units), Slip(1 / n_atoms, 1.0, _TWO_SLIPS, text)]
     same = [Slip(1.0, 1.0, 0.0, "the units are right.")]
     if units is None:
         guesses = [FileUnits(length, energy, energy, length) for length in LENGTHS for energy in ENERGIES]

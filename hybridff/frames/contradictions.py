@@ -24,6 +24,10 @@ _MOST_ZERO: Final = 0.1
 """Share of frames whose forces may be exactly zero: a public set has a minimum among its frames."""
 _HIGH = 400.0 * KCAL_MOL
 """Energies within it of the median are never apart from the others [kJ/mol]."""
+_SAME = 0.9999
+"""Correlation of two columns that are the same."""
+_LARGEST_STEP: Final = 0.1 * KCAL_MOL
+"""Energies may be rounded to less than this [kJ/mol]; four decimals of a Hartree are 0.06 kcal/mol."""
 _FEWEST = 8
 """Frames from which on one can be told to be unlike the others."""
 _MIXED = (0.2, 0.8)
@@ -46,6 +50,8 @@ def contradiction(frames: Frames, rows: Int[np.ndarray, " frames"]) -> str | Non
         return None
     return (
         _placeholders(frames.energies, frames.forces, rows)
+        or _other_columns(frames.positions, frames.forces)
+        or _steps(frames.energies)
         or _apart(frames.energies, frames.forces, rows)
         or _mixed_signs(frames, rows)
     )
@@ -72,6 +78,30 @@ def _placeholders(
             "contradict; write the energies that belong to the forces."
         )
     return None
+
+
+def _other_columns(
+    positions: Float[np.ndarray, "frames atoms 3"], forces: Float[np.ndarray, "frames atoms 3"]
+) -> str | None:
+    x, f = (array - array.mean(axis=(0, 1)) for array in (positions, forces))
+    scale = math.sqrt(float(np.sum(x**2) * np.sum(f**2)))
+    if scale == 0.0 or abs(float(np.sum(x * f))) < _SAME * scale:
+        return None
+    return "the forces are the positions over again, times a number; write the forces."
+
+
+def _steps(energies: Float[np.ndarray, " frames"]) -> str | None:
+    """Say so where energies have lost their decimals, as large ones in single precision do."""
+    gaps = np.diff(np.unique(energies))
+    if len(gaps) < _FEWEST or gaps.min() < _LARGEST_STEP:
+        return None
+    steps = gaps / gaps.min()
+    if np.abs(steps - np.round(steps)).max() > 0.01:
+        return None
+    return (
+        f"all energies are multiples of {gaps.min() / KCAL_MOL:.3g} kcal/mol apart, the precision of rounded numbers "
+        "or of large ones in single precision; write them with more digits."
+    )
 
 
 def _apart(

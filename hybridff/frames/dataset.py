@@ -14,6 +14,9 @@ from hybridff.molecules.molecule import Molecule, check_same_elements
 from hybridff.output import new_file
 from hybridff.units import ANGSTROM, FORCE_KCAL, KCAL_MOL
 
+_FEWEST = 2
+"""Frames that can be split."""
+
 
 class Split(NamedTuple):
     """Disjoint rows of a data set; together they are all of it."""
@@ -71,6 +74,11 @@ class Frames:
         """Random rows for training and validation, the rest for testing; the same for the same numbers and seed."""
         if train < 1 or validation < 0:
             raise InputError(f"a split needs at least 1 training frame, not {train} (and {validation} for validation).")
+        if len(self) < _FEWEST:
+            raise InputError(
+                f"{self.name or 'the data'} has only {len(self)} usable frame{'s' if len(self) != 1 else ''}; a fit "
+                "needs at least two, and some tens to be of use."
+            )
         if train + validation > len(self):
             raise InputError(
                 f"{train} training and {validation} validation frames are wanted but {self.name or 'the data'} has "

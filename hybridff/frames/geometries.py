@@ -10,7 +10,7 @@ from rdkit import Chem
 
 from hybridff.errors import InputError
 from hybridff.foreign import LARGEST_STRUCTURE, check_file, reading
-from hybridff.frames.ase_files import ase_images
+from hybridff.frames.ase_files import ase_images, whole_images
 from hybridff.frames.file_units import unit_name
 from hybridff.frames.npz_files import read_npz_geometries
 from hybridff.molecules.molecule import Molecule, check_same_elements
@@ -30,6 +30,8 @@ class Geometries:
     """Name of the molecule, or of the file."""
     molecule: Molecule | None = None
     """The molecule, where the file says which it is."""
+    notes: tuple[str, ...] = ()
+    """What the reader has to say about the files, in sentences."""
 
 
 def read_geometries(paths: Sequence[str | Path], length_unit: str | None = None) -> Geometries:
@@ -46,23 +48,25 @@ def read_geometries(paths: Sequence[str | Path], length_unit: str | None = None)
         if not np.array_equal(part.numbers, parts[0].numbers):
             raise InputError(f"{path} holds other atoms, or another order of atoms, than {paths[0]}; label them apart.")
     molecule = next((part.molecule for part in parts if part.molecule is not None), None)
-    return Geometries(parts[0].numbers, np.concatenate([part.positions for part in parts]), parts[0].name, molecule)
+    positions = np.concatenate([part.positions for part in parts])
+    notes = tuple(note for part in parts for note in part.notes)
+    return Geometries(parts[0].numbers, positions, parts[0].name, molecule, notes)
 
 
 def _read_one(path: Path, unit: str | None) -> Geometries:
     if path.suffix.lower() == ".npz":
-        numbers, positions, name, smiles = read_npz_geometries(path, unit)
-        return Geometries(numbers, positions, name, _molecule(path, numbers, smiles, name))
+        numbers, positions, name, smiles, notes = read_npz_geometries(path, unit)
+        return Geometries(numbers, positions, name, _molecule(path, numbers, smiles, name), notes)
     if path.suffix.lower() in (".sdf", ".mol"):
         return _read_sdf(path)
     images = ase_images(path)
     if any(not np.array_equal(image.numbers, images[0].numbers) for image in images):
         raise InputError(f"{path} holds frames of different atoms; write one molecule in one order.")
-    positions = np.array([image.positions for image in images], dtype=float)
+    positions, notes = whole_images(path, images, LENGTHS[unit or "angstrom"])
     numbers, about = images[0].numbers.astype(int), images[0].info
     name = str(about.get("name", path.stem))
     molecule = _molecule(path, numbers, str(about.get("smiles", "")), name)
-    return Geometries(numbers, positions * LENGTHS[unit or "angstrom"], name, molecule)
+    return Geometries(numbers, positions, name, molecule, notes)
 
 
 def _molecule(path: Path, numbers: Int[np.ndarray, " atoms"], smiles: str, name: str) -> Molecule | None:
@@ -86,5 +90,11 @@ def _read_sdf(path: Path) -> Geometries:
     for number, record in enumerate(records, start=1):
         if [atom.GetAtomicNum() for atom in record.GetAtoms()] != molecule.numbers.tolist():
             raise InputError(f"{path}: record {number} has other atoms than the first; label molecules apart.")
+        if _bonds(record) != _bonds(records[0]) or Chem.GetFormalCharge(record) != molecule.charge:
+            raise InputError(f"{path}: record {number} has other bonds than the first; label molecules apart.")
         frames.append(np.array(record.GetConformer().GetPositions()) * ANGSTROM)
     return Geometries(molecule.numbers, np.array(frames), molecule.name, molecule)
+
+
+def _bonds(record: Chem.Mol) -> set[frozenset[int]]:
+    return {frozenset((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())) for bond in record.GetBonds()}

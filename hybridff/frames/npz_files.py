@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from hybridff.arrays import names_of_arrays, read_arrays, text_in
+from hybridff.arrays import names_of_arrays, numbers_in, read_arrays, text_in
 from hybridff.errors import InputError
 from hybridff.frames.dataset import Frames
 from hybridff.frames.file_units import FileUnits, WantedUnits, unit_name
+from hybridff.frames.whole import whole_positions
 from hybridff.units import ENERGIES, LENGTHS
 
 _OWN_LAYOUT = ("angstrom", "kcal/mol")
 _NUMBERS = ("z", "R", "E", "F")
-_KEYS = (*_NUMBERS, "type", "name", "smiles", "theory", "source", "r_unit", "e_unit")
+_KEYS = (*_NUMBERS, "lattice", "type", "name", "smiles", "theory", "source", "r_unit", "e_unit")
 
 
 def read_npz(path: Path, wanted: WantedUnits) -> Frames:
@@ -32,9 +33,10 @@ def read_npz(path: Path, wanted: WantedUnits) -> Frames:
         )
     numbers, positions, energies, forces = _checked_arrays(path, arrays)
     units = _npz_units(path, arrays, wanted)
+    positions, notes = _whole(path, arrays, numbers, positions * LENGTHS[units.length], LENGTHS[units.length])
     return Frames(
         numbers=numbers,
-        positions=positions * LENGTHS[units.length],
+        positions=positions,
         energies=energies * ENERGIES[units.energy],
         forces=None if forces is None else forces * units.force,
         name=text_in(arrays, "name") or path.stem,
@@ -42,11 +44,12 @@ def read_npz(path: Path, wanted: WantedUnits) -> Frames:
         theory=text_in(arrays, "theory"),
         source=text_in(arrays, "source") or path.name,
         file_units=units,
+        notes=notes,
     )
 
 
-def read_npz_geometries(path: Path, unit: str | None) -> tuple[np.ndarray, np.ndarray, str, str]:
-    """Atomic numbers, positions [nm], name and SMILES ("" for none) of a file that needs no energies.
+def read_npz_geometries(path: Path, unit: str | None) -> tuple[np.ndarray, np.ndarray, str, str, tuple[str, ...]]:
+    """Atomic numbers, positions [nm], name, SMILES ("" for none) and notes of a file that needs no energies.
 
     ``unit`` is that of its positions where it names none. Raises ``InputError`` for a file of no use.
     """
@@ -60,7 +63,18 @@ def read_npz_geometries(path: Path, unit: str | None) -> tuple[np.ndarray, np.nd
     own_layout = text_in(arrays, "theory") and text_in(arrays, "smiles")
     stated = text_in(arrays, "r_unit") or (_OWN_LAYOUT[0] if own_layout else "")
     length = _file_or_wanted(path, "length", stated, unit, LENGTHS)
-    return numbers, positions * LENGTHS[length], text_in(arrays, "name") or path.stem, text_in(arrays, "smiles")
+    positions, notes = _whole(path, arrays, numbers, positions * LENGTHS[length], LENGTHS[length])
+    return numbers, positions, text_in(arrays, "name") or path.stem, text_in(arrays, "smiles"), notes
+
+
+def _whole(
+    path: Path, arrays: dict[str, np.ndarray], numbers: np.ndarray, positions: np.ndarray, unit: float
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Positions [nm] of whole molecules, and what to say; sGDML's ``lattice`` has the vectors of a box as columns."""
+    if "lattice" not in arrays:
+        return positions, ()
+    box = numbers_in(path, arrays, "lattice", (3, 3)).astype(float).T * unit
+    return whole_positions(path, numbers, positions, np.broadcast_to(box, (len(positions), 3, 3)))
 
 
 def _checked_arrays(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Any, Any, Any, Any]:

@@ -1,9 +1,12 @@
 """What an extended XYZ file must be before ASE reads it, which believes what the file says about its size."""
 
-from collections.abc import Iterator
-from io import TextIOWrapper
+import bz2
+import contextlib
+import gzip
+import lzma
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TextIO
 
 from ase.data import atomic_numbers
 from ase.io.extxyz import key_val_str_to_dict
@@ -15,12 +18,17 @@ MOST_ATOMS: Final = 100_000
 """Atoms of one frame, at most."""
 _LONGEST_LINE = 1_000_000
 _PLAIN = "species:S:1:pos:R:3"
+PACKED: Final[Mapping[str, Callable[..., Any]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+"""Endings of compressed files that ASE reads, and what opens them."""
 _SPECIES = ("species", "symbols", "element", "Species")
 
 
 def check_xyz(path: Path) -> None:
-    """Raise ``InputError`` for frames that are cut off, columns without names, and symbols of no element."""
-    with path.open(encoding="utf-8", errors="replace") as file:
+    """Raise ``InputError`` for frames that are cut off, columns without names, and symbols of no element.
+
+    The file may be compressed by gzip, bzip2 or xz, as ASE reads it.
+    """
+    with opened(path) as file:
         frame = 0
         while line := _line(path, file):
             if not line.strip():
@@ -31,7 +39,53 @@ def check_xyz(path: Path) -> None:
         raise InputError(f"{path}: the file is empty.")
 
 
-def _line(path: Path, file: TextIOWrapper) -> str:
+def check_numbers(path: Path) -> None:
+    """Raise ``InputError`` for the first position or other column that is to be a number and is none.
+
+    The file has passed ``check_xyz``.
+    """
+    with opened(path) as file:
+        frame = 0
+        while line := _line(path, file):
+            if not line.strip():
+                continue
+            frame += 1
+            columns = key_val_str_to_dict(_line(path, file).strip()).get("Properties", "") or _PLAIN
+            kinds = [kind for _, kind, width in _triples(str(columns)) for _ in range(int(width))]
+            for atom in range(1, int(line) + 1):
+                for kind, field in zip(kinds, _line(path, file).split(), strict=False):
+                    if kind == "R":
+                        _check_number(path, f"atom {atom} of frame {frame}", field)
+
+
+def _check_number(path: Path, where: str, field: str) -> None:
+    try:
+        float(field)
+    except ValueError:
+        text = printable(field[:30])
+        hint = "write the file again"
+        if set(field) == {"*"}:
+            hint = "the number did not fit into its columns: write the file again, with wider ones"
+        elif "," in field:
+            hint = "write a point, not a comma, before decimals"
+        elif "D" in field.upper():
+            hint = "write exponents with E, not D as Fortran does"
+        raise InputError(f"{path}: '{text}', of {where}, is no number; {hint}.") from None
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[TextIO]:
+    """The text of an extended XYZ file, compressed or not; letters that are no UTF-8 are replaced."""
+    with reading(path, "an extended XYZ file", "write it again"):
+        if path.suffix.lower() not in PACKED:
+            file: TextIO = path.open(encoding="utf-8", errors="replace")
+        else:
+            file = PACKED[path.suffix.lower()](path, "rt", encoding="utf-8", errors="replace")
+        with file:
+            yield file
+
+
+def _line(path: Path, file: TextIO) -> str:
     line = file.readline(_LONGEST_LINE + 1)
     if len(line) > _LONGEST_LINE:
         raise InputError(f"{path}: a line has more than {_LONGEST_LINE} characters, so this is no extended XYZ file.")
@@ -50,7 +104,7 @@ def _count(path: Path, frame: int, line: str) -> int:
     return int(text)
 
 
-def _check_frame(path: Path, frame: int, count: int, file: TextIOWrapper) -> None:
+def _check_frame(path: Path, frame: int, count: int, file: TextIO) -> None:
     comment = _line(path, file)
     with reading(path, "an extended XYZ file", f"correct the second line of frame {frame}"):
         columns = key_val_str_to_dict(comment.strip()).get("Properties", "") if comment.strip() else ""
@@ -66,7 +120,7 @@ def _check_frame(path: Path, frame: int, count: int, file: TextIOWrapper) -> Non
             )
         if species is not None and fields[species].capitalize() not in atomic_numbers:
             symbol = printable(fields[species][:20])
-            hint = "; write H for D and T" if symbol.upper() in ("D", "T") else ""
+            hint = "; write H for D and T" if symbol.upper() in ("D", "T") else "; write the symbol, such as C"
             raise InputError(f"{path}: atom {atom} of frame {frame} is '{symbol}', which is no element{hint}.")
         if not columns and len(fields) > total + 2:
             raise InputError(
@@ -78,7 +132,7 @@ def _check_frame(path: Path, frame: int, count: int, file: TextIOWrapper) -> Non
 def _columns(path: Path, frame: int, text: str) -> Iterator[tuple[str, tuple[int, int]]]:
     """Name, place and width of each group of columns."""
     parts = text.split(":")
-    triples = list(zip(parts[::3], parts[1::3], parts[2::3], strict=False))
+    triples = _triples(text)
     begin = 0
     for name, kind, width in triples if len(parts) % 3 == 0 else ():
         if kind not in ("S", "R", "I", "L") or not (width.isascii() and width.isdigit() and 0 < int(width[:9]) < 1000):
@@ -92,3 +146,8 @@ def _columns(path: Path, frame: int, text: str) -> Iterator[tuple[str, tuple[int
         f"{path}: the Properties of frame {frame} are '{printable(text[:60])}', not name:type:columns for each group "
         "of columns."
     )
+
+
+def _triples(text: str) -> list[tuple[str, str, str]]:
+    parts = text.split(":")
+    return list(zip(parts[::3], parts[1::3], parts[2::3], strict=False))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
 from hybridff.cache import cached_json
@@ -79,11 +80,25 @@ def check_supported(molecule: Molecule) -> None:
                 "prmtop or OpenMM System instead."
             )
     for atom in molecule.to_rdkit().GetAtoms():
+        pairs = _lone_pairs(atom)
+        if atom.GetDegree() > 1 and atom.GetDegree() + pairs > 4:
+            raise InputError(
+                f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) of {molecule.name} has {atom.GetDegree()} neighbours "
+                f"and {pairs} lone pair{'s' if pairs > 1 else ''}, so that its angles are not alike; GAFF has one "
+                "value for all of them. Start from your own AMBER prmtop or OpenMM System instead."
+            )
         if atom.GetNumRadicalElectrons():
             raise InputError(
                 f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) of {molecule.name} has an unpaired electron or an "
                 "open valence; GAFF has no radicals. Check hydrogens, bond orders and formal charges."
             )
+
+
+def _lone_pairs(atom: Chem.Atom) -> int:
+    """Pairs of electrons of an atom that are in no bond."""
+    outer = Chem.GetPeriodicTable().GetNOuterElecs(atom.GetAtomicNum())
+    bonded = round(sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds()))
+    return max(outer - atom.GetFormalCharge() - bonded, 0) // 2
 
 
 def _major(version: str) -> int:
@@ -125,7 +140,8 @@ def _run_antechamber(mol2: str, molecule: Molecule, family: str) -> list[str]:
             raise InputError(f"no GAFF atom types for {molecule.name}: {error}") from error
         if not (folder / "out.mol2").is_file():
             raise InputError(f"no GAFF atom types for {molecule.name}: antechamber says: {last_words(output)}")
-        types = [fields[5] for fields in atom_rows((folder / "out.mol2").read_text(encoding="utf-8")) or []]
+        written = (folder / "out.mol2").read_text(encoding="utf-8", errors="replace")
+        types = [fields[5] for fields in atom_rows(written) or [] if len(fields) > 5]
     if len(types) != len(molecule.numbers):
         raise InputError(f"antechamber typed {len(types)} of the {len(molecule.numbers)} atoms of {molecule.name}.")
     untyped = [atom for atom, kind in enumerate(types) if kind.upper() == "DU"]
@@ -143,7 +159,7 @@ def _run_parmchk2(mol2: str, molecule: Molecule, version: str) -> str:
         output = run("parmchk2", [*arguments, "-p", "gaff.dat"], folder)
         if not (folder / "out.frcmod").is_file():
             raise InputError(f"parmchk2 wrote nothing for {molecule.name}: {last_words(output)}")
-        return (folder / "out.frcmod").read_text(encoding="utf-8")
+        return (folder / "out.frcmod").read_text(encoding="utf-8", errors="replace")
 
 
 def _sentence(remark: str) -> str:

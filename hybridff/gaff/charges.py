@@ -20,7 +20,7 @@ from hybridff.errors import InputError, MissingProgramError
 from hybridff.foreign import read_text
 from hybridff.gaff import nagl, resp
 from hybridff.gaff.programs import WHEEL, find_program, last_words, run
-from hybridff.molecules.mol2 import atom_rows, elements_and_bonds
+from hybridff.molecules.mol2 import atom_rows, elements_and_bonds, mol2_records
 from hybridff.molecules.molecule import Molecule
 from hybridff.molecules.structure import changed_bond
 from hybridff.units import ANGSTROM
@@ -187,7 +187,7 @@ def read_charges(path: str | Path, molecule: Molecule) -> Float[np.ndarray, " at
     files) is spread evenly over all atoms.
     """
     path = Path(path)
-    text = read_text(path, any_encoding=path.suffix.lower() == ".mol2")
+    text = read_text(path, any_encoding=True)
     charges = _mol2_charges(text, path, molecule) if path.suffix.lower() == ".mol2" else _listed_charges(text, path)
     count = len(molecule.numbers)
     if len(charges) != count:
@@ -222,6 +222,8 @@ def _listed_charges(text: str, path: Path) -> list[float]:
 
 def _mol2_charges(text: str, path: Path, molecule: Molecule) -> list[float]:
     rows = atom_rows(text)
+    if len(mol2_records(text)) > 1:
+        raise InputError(f"{path}: the file holds {len(mol2_records(text))} molecules; give a file with one.")
     if rows is None:
         raise InputError(f"{path}: this is not a MOL2 file (it has no @<TRIPOS>ATOM section).")
     charges = []

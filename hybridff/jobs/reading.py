@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hybridff.errors import InputError
 from hybridff.export.modelfile import SavedModel
 from hybridff.frames.checks import DataReport, usable_frames
 from hybridff.frames.dataset import Frames, Split
@@ -16,6 +17,8 @@ from hybridff.gaff.start import PRMTOP_SUFFIXES, StartOptions
 from hybridff.jobs.options import DataOptions, SplitOptions
 from hybridff.jobs.provenance import inputs_of
 from hybridff.molecules.molecule import Molecule, check_same_elements
+from hybridff.molecules.parsing import is_file, path_and_record
+from hybridff.molecules.pdb import molecule_of_pdb
 from hybridff.units import KCAL_MOL
 
 _TRAIN_FRACTION, _VALIDATION_FRACTION = 0.8, 0.1
@@ -46,15 +49,17 @@ class Structure:
 
 
 def read_structure(text: str, start: StartOptions | None = None) -> Structure:
-    """The molecule of a SMILES, or of an SDF, MOL2 or prmtop file.
+    """The molecule of a SMILES, or of an SDF, MOL2 or prmtop file; of a PDB file where ``start`` has its SMILES.
 
     Raises ``InputError`` for anything else.
     """
-    path, start = Path(text), start or StartOptions()
-    molecule = Molecule.read(text)
+    path, start = path_and_record(text)[0], start or StartOptions()
+    if start.bonds_from is not None and path.suffix.lower() != ".pdb":
+        raise InputError(f"option bonds_from is for a molecule in a .pdb file, which {text} is not; leave it out.")
+    molecule = Molecule.read(text) if start.bonds_from is None else molecule_of_pdb(path, start.bonds_from)
     if path.suffix.lower() in PRMTOP_SUFFIXES and start.start is None:
         start = replace(start, start=path)
-    return Structure(molecule, start, (path,) if len(text) < 256 and path.is_file() else ())
+    return Structure(molecule, start, (path,) if is_file(path) else ())
 
 
 def read_data(

@@ -51,6 +51,11 @@ def leaves_stereochemistry_open(molecule: Molecule) -> bool:
     return any(own.specified == Chem.StereoSpecified.Unspecified for own in found)
 
 
+def isomer_note(taken: Molecule) -> str:
+    """What a user should know where nothing said which stereoisomer a molecule is, and one was taken."""
+    return f"Note: nothing says which stereoisomer {taken.name} is; {plain_smiles(taken)} is taken."
+
+
 def are_same(one: Molecule, other: Molecule, *, stereochemistry: bool) -> bool:
     """Whether two molecules with bond orders are one, their atoms in any order; ``stereochemistry`` counts or not."""
     first, second = one.to_rdkit(), other.to_rdkit()

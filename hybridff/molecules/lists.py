@@ -10,9 +10,8 @@ from pathlib import Path
 from hybridff.errors import InputError
 from hybridff.foreign import read_text
 from hybridff.molecules.molecule import Molecule
-from hybridff.molecules.parsing import is_file, parse_sdf, sdf_records
+from hybridff.molecules.parsing import SMILES_SUFFIXES, is_file, parse_sdf, sdf_records, smiles_entries
 
-_SMILES = (".smi", ".smiles")
 _SDF = (".sdf", ".mol")
 
 
@@ -33,8 +32,8 @@ def listed_molecules(text: str) -> list[Listed] | None:
     """
     path = Path(text)
     suffix = path.suffix.lower()
-    if suffix in _SMILES:
-        lines = [line.split(maxsplit=1) for line in read_text(path).splitlines() if _is_entry(line)]
+    if suffix in SMILES_SUFFIXES:
+        lines = [line.split(maxsplit=1) for line in smiles_entries(path)]
         found = [(own[-1].strip(), partial(Molecule.from_smiles, own[0], own[-1].strip())) for own in lines]
     elif suffix in _SDF and is_file(path):
         records = sdf_records(read_text(path, any_encoding=True))
@@ -48,12 +47,6 @@ def listed_molecules(text: str) -> list[Listed] | None:
         return None
     names = _told_apart([name for name, _ in found])
     return [Listed(name, read) for name, (_, read) in zip(names, found, strict=True)]
-
-
-def _is_entry(line: str) -> bool:
-    """Whether a line of a file of SMILES has a molecule: it is neither empty, nor a comment, nor RDKit's header."""
-    first = line.split(maxsplit=1)[:1]
-    return bool(first) and not first[0].startswith("#") and first[0].lower() != "smiles"
 
 
 def _of_record(record: str, where: str, name: str) -> Molecule:

@@ -12,6 +12,7 @@ import numpy as np
 from rdkit import Chem
 
 from hybridff.errors import InputError
+from hybridff.molecules.parsing import chosen_record
 
 _BONDS = {
     "1": Chem.BondType.SINGLE,
@@ -37,9 +38,12 @@ _OXYGEN_GROUPS = {(6, 3): (4, 2), (7, 3): (4, 2), (15, 4): (5, 1), (16, 3): (4, 
 _TITLES = re.compile(r"^@<TRIPOS>(\w+)", re.MULTILINE)
 
 
-def read_mol2(text: str, where: str) -> Chem.RWMol:
-    """Parse one molecule; not sanitised, aromatic bonds of carboxylates and guanidinium made single and double."""
-    sections = _of_one_molecule(text, where)
+def read_mol2(text: str, where: str, record: int | None = None) -> Chem.RWMol:
+    """Parse the only molecule, or a numbered one, without sanitising.
+
+    Aromatic bonds of carboxylates and guanidinium are made single and double.
+    """
+    sections = _of_one_molecule(text, where, record)
     atoms, bonds = _fields(sections["ATOM"]), _fields(sections.get("BOND", []))
     if not atoms:
         raise InputError(f"{where}: the file has no atoms.")
@@ -95,15 +99,20 @@ def _fields(lines: list[str]) -> list[list[str]]:
     return [line.split() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def _of_one_molecule(text: str, where: str) -> dict[str, list[str]]:
-    """Lines of the sections of a file with one molecule, by name."""
-    sections = _sections(text)
-    names = [name for name, _ in sections]
-    if "MOLECULE" not in names or "ATOM" not in names:
+def mol2_records(text: str) -> list[str]:
+    """The molecules of a MOL2 file, each as a text of its own."""
+    parts = re.split(r"^(?=@<TRIPOS>MOLECULE\b)", text, flags=re.MULTILINE)
+    return [own for own in parts if own.startswith("@<TRIPOS>MOLECULE")]
+
+
+def _of_one_molecule(text: str, where: str, record: int | None) -> dict[str, list[str]]:
+    """Lines of the sections of the only molecule, or of a numbered one, by name."""
+    records = mol2_records(text)
+    titles = [(dict(_sections(own)).get("MOLECULE") or [""])[0].strip() for own in records]
+    sections = dict(_sections(chosen_record(records, record, titles, where))) if records else {}
+    if "ATOM" not in sections:
         raise InputError(f"{where}: this is not a MOL2 file (no @<TRIPOS>MOLECULE and @<TRIPOS>ATOM sections).")
-    if names.count("MOLECULE") > 1:
-        raise InputError(f"{where}: the file holds {names.count('MOLECULE')} molecules; give a file with one.")
-    return dict(sections)
+    return sections
 
 
 def gaff_element(atom_type: str) -> int:

@@ -12,10 +12,20 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
 from hybridff.errors import InputError, MissingProgramError
-from hybridff.foreign import printable, read_text
+from hybridff.foreign import LARGEST_STRUCTURE, check_file, printable, read_text, refuse_compressed
 from hybridff.molecules.mol2 import read_mol2
 from hybridff.molecules.openmm_files import load_prmtop
-from hybridff.molecules.parsing import is_file, parse_sdf, parse_smiles, rdkit_messages
+from hybridff.molecules.parsing import (
+    SMILES_SUFFIXES,
+    chosen_record,
+    exists,
+    is_file,
+    parse_sdf,
+    parse_smiles,
+    path_and_record,
+    rdkit_messages,
+    smiles_entries,
+)
 from hybridff.molecules.sanitising import (
     BOND_ORDERS,
     check_maps,
@@ -54,12 +64,19 @@ class Molecule:
 
     @classmethod
     def read(cls, text: str | Path) -> "Molecule":
-        """Read a structure file where ``text`` names one, else a SMILES."""
-        path = Path(text)
-        suffix = path.suffix.lower()
-        if suffix in STRUCTURE_SUFFIXES + _NO_BOND_ORDERS or is_file(path):
-            return cls.from_file(path)
-        return cls.from_smiles(str(text))
+        """Read a structure file where ``text`` names one, else a SMILES.
+
+        Of a file of several molecules, the text says which: ``ligands.sdf:2``.
+        """
+        path, record = path_and_record(text)
+        if path.suffix.lower() in (*STRUCTURE_SUFFIXES, *SMILES_SUFFIXES, *_NO_BOND_ORDERS) or is_file(path):
+            return cls.from_file(path, record)
+        try:
+            return cls.from_smiles(str(text))
+        except InputError:
+            if str(text).strip() and exists(path):
+                check_file(path)
+            raise
 
     @classmethod
     def from_smiles(cls, smiles: str, name: str | None = None) -> "Molecule":
@@ -78,24 +95,36 @@ class Molecule:
         return _taken_over(mol, name or _unmapped_smiles(mol), where)
 
     @classmethod
-    def from_file(cls, path: str | Path) -> "Molecule":
-        """Read an SDF, MOL, MOL2 or AMBER prmtop file that holds one molecule with all its hydrogens."""
+    def from_file(cls, path: str | Path, record: int | None = None) -> "Molecule":
+        """Read a molecule with all its hydrogens from an SDF, MOL, MOL2 or AMBER prmtop file, or a file of SMILES.
+
+        Where there are several, ``record`` is the number of one, from 1.
+        """
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix in _NO_BOND_ORDERS:
-            raise InputError(
-                f"{path}: '{suffix}' files carry no bond orders; give the molecule as SDF, MOL2 or atom-mapped SMILES."
+            more = (
+                "; parametrize, fit, apply and make take a PDB file with --bonds-from SMILES"
+                if suffix == ".pdb"
+                else ""
             )
-        if suffix not in STRUCTURE_SUFFIXES:
             raise InputError(
-                f"{path}: '{suffix}' is not a known kind of structure file; use one of {', '.join(STRUCTURE_SUFFIXES)}."
+                f"{path}: '{suffix}' files carry no bond orders; give the molecule as SDF, MOL2 or atom-mapped "
+                f"SMILES{more}."
             )
-        if not is_file(path):
-            raise InputError(f"{path}: there is no such file.")
+        path = check_file(path, LARGEST_STRUCTURE)
+        if suffix not in STRUCTURE_SUFFIXES + SMILES_SUFFIXES:
+            refuse_compressed(path)
+            known = ", ".join(STRUCTURE_SUFFIXES + SMILES_SUFFIXES)
+            raise InputError(f"{path}: '{suffix}' is not a known kind of structure file; use one of {known}.")
         if suffix in (".prmtop", ".parm7"):
             return cls.from_prmtop(path)
+        if suffix in SMILES_SUFFIXES:
+            entries = smiles_entries(path)
+            line = chosen_record(entries, record, entries, str(path)).split(maxsplit=1)
+            return cls.from_smiles(line[0], line[-1].strip())
         text = read_text(path, any_encoding=True)
-        mol = read_mol2(text, str(path)) if suffix == ".mol2" else parse_sdf(text, str(path))
+        mol = read_mol2(text, str(path), record) if suffix == ".mol2" else parse_sdf(text, str(path), record)
         return _taken_over(complete(mol, str(path)), _file_title(mol) or path.stem, str(path))
 
     @classmethod

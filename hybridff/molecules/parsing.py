@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,22 @@ import numpy as np
 from rdkit import Chem, rdBase
 
 from hybridff.errors import InputError
-from hybridff.foreign import printable, reading
+from hybridff.foreign import printable, read_text, reading
 from hybridff.molecules.structure import is_drawing
 from hybridff.units import ANGSTROM
+
+SMILES_SUFFIXES = (".smi", ".smiles")
+"""Endings of files with a SMILES on each line, and a name behind it."""
+_RECORD = re.compile(r"(.+\.(?:sdf|mol|mol2|smi|smiles)):(\d{1,9})", re.IGNORECASE)
 
 
 def parse_smiles(smiles: str) -> Chem.Mol:
     """Parse a SMILES without sanitising; hydrogens written in it stay. Raises ``InputError`` for what is none."""
     if not smiles:
         raise InputError("the SMILES is empty.")
+    other = _other_than_smiles(smiles)
+    if other:
+        raise InputError(f"'{printable(smiles)}' is not a SMILES ({other}), and there is no file of that name.")
     parameters: Any = Chem.SmilesParserParams()
     parameters.sanitize = False
     parameters.removeHs = False
@@ -32,6 +39,18 @@ def parse_smiles(smiles: str) -> Chem.Mol:
         problem = _smiles_problem(messages.getvalue())
         raise InputError(f"'{printable(smiles)}' is not a SMILES ({problem}), and there is no file of that name.")
     return mol
+
+
+def _other_than_smiles(text: str) -> str:
+    """What a text is that RDKit would not name, or would take in part; empty for what may be a SMILES."""
+    foreign = next((letter for letter in text if not (letter.isascii() and letter.isprintable())), "")
+    if text.lower().startswith("inchi="):
+        return "it is an InChI: convert it, for instance by RDKit's MolFromInchi"
+    if foreign:
+        return f"'{printable(foreign)}' near character {text.index(foreign) + 1} is no letter of ASCII: type it again"
+    if " " in text:
+        return f"it ends at the space: leave '{text.split(maxsplit=1)[1]}' out"
+    return "it is a reaction: give one molecule" if ">" in text else ""
 
 
 def _smiles_problem(messages: str) -> str:
@@ -47,16 +66,43 @@ def sdf_records(text: str) -> list[str]:
     return [record for record in re.split(r"^\$\$\$\$.*\n?", text, flags=re.MULTILINE) if record.strip()]
 
 
-def parse_sdf(text: str, where: str) -> Chem.Mol:
-    """Parse a file with one molecule without sanitising; a drawing in the plane gives no positions."""
-    records = sdf_records(text)
+def path_and_record(text: str | Path) -> tuple[Path, int | None]:
+    """A file, and the number of its molecule where the text names one behind a colon, as ``ligands.sdf:2`` does."""
+    named = _RECORD.fullmatch(str(text))
+    if named is None or is_file(Path(text)):
+        return Path(text), None
+    return Path(named.group(1)), int(named.group(2))
+
+
+def chosen_record(records: Sequence[str], record: int | None, titles: Sequence[str], where: str) -> str:
+    """The only molecule of a file, or that of a number from 1; raises ``InputError`` where that is none, or not clear.
+
+    ``titles`` are those of all molecules, which may be empty.
+    """
     if not records:
         raise InputError(f"{where}: the file is empty.")
-    if len(records) > 1:
+    if record is None and len(records) == 1:
+        return records[0]
+    named = [f"{number}: {printable(line)[:40] or 'untitled'}" for number, line in enumerate(titles[:3], start=1)]
+    listed = ", ".join([*named, *(["..."] if len(titles) > 3 else [])])
+    if record is None:
         raise InputError(
-            f"{where}: the file holds {len(records)} molecules ({_titles(records)}); give a file with one."
+            f"{where}: the file holds {len(records)} molecules ({listed}); say which one, such as {where}:1, or give a "
+            "file with one."
         )
-    record = records[0]
+    if not 1 <= record <= len(records):
+        raise InputError(f"{where}: there is no molecule {record} in the file, which holds {len(records)} ({listed}).")
+    return records[record - 1]
+
+
+def parse_sdf(text: str, where: str, record: int | None = None) -> Chem.Mol:
+    """Parse the only molecule of a file, or a numbered one, without sanitising; a drawing gives no positions."""
+    records = sdf_records(text)
+    titles = [own.split("\n", 1)[0].strip() for own in records]
+    return _parse_record(chosen_record(records, record, titles, where), where)
+
+
+def _parse_record(record: str, where: str) -> Chem.Mol:
     with reading(where, "a readable SDF file", "write it again"), rdkit_messages() as messages:
         mol = Chem.MolFromMolBlock(record, sanitize=False, removeHs=False)
     if mol is None:
@@ -66,7 +112,7 @@ def parse_sdf(text: str, where: str) -> Chem.Mol:
     header = record.splitlines()[1] if record.count("\n") > 1 else ""
     if header[20:22] == "3D" and mol.GetNumConformers() and _is_drawing(mol):
         flat = record.replace(header, f"{header[:20]}2D{header[22:]}", 1)  # so that wedges count, not positions
-        return parse_sdf(flat, where)
+        return _parse_record(flat, where)
     if mol.GetNumConformers() and header[20:22] != "3D" and not mol.GetConformer().Is3D():
         mol.RemoveAllConformers()
     return mol
@@ -76,13 +122,6 @@ def _is_drawing(mol: Chem.Mol) -> bool:
     pairs = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
     positions = mol.GetConformer().GetPositions()
     return bool(np.isfinite(positions).all()) and is_drawing(np.array(pairs, int).reshape(-1, 2), positions * ANGSTROM)
-
-
-def _titles(records: list[str]) -> str:
-    """Numbers and titles of the first records; a title is the first line."""
-    lines = [record.removeprefix("\n").split("\n", 1)[0].strip() for record in records[:3]]
-    named = [f"{number}: {printable(line)[:40] or 'untitled'}" for number, line in enumerate(lines, start=1)]
-    return ", ".join([*named, *(["..."] if len(records) > 3 else [])])
 
 
 @contextlib.contextmanager
@@ -99,9 +138,27 @@ def rdkit_messages() -> Iterator[io.StringIO]:
         rdBase.LogToCppStreams()
 
 
+def smiles_entries(path: Path) -> list[str]:
+    """The lines of a file of SMILES that have a molecule: neither empty, nor a comment, nor RDKit's header."""
+    return [line.strip() for line in read_text(path).splitlines() if _is_entry(line)]
+
+
+def _is_entry(line: str) -> bool:
+    first = line.split(maxsplit=1)[:1]
+    return bool(first) and not first[0].startswith("#") and first[0].lower() != "smiles"
+
+
 def is_file(path: Path) -> bool:
     """Whether there is a file of this name, whatever the name is."""
     try:
         return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything of this name, whatever the name is: a file, a folder, a pipe."""
+    try:
+        return path.exists()
     except (OSError, ValueError):
         return False

@@ -130,6 +130,8 @@ def fit_molecule(
     files = [data] if isinstance(data, str | Path) else list(data)
     if not files:
         raise InputError("there are no data files to fit to; name at least one.")
+    if job.start.bonds_from is not None and job.molecule is None:
+        raise InputError("option bonds_from is for a molecule in a .pdb file; name it with option molecule.")
     _ = job.form.parsed  # a form that cannot be read is refused before anything else is
     molecule = None if job.molecule is None else read_structure(job.molecule, job.start).molecule
     read = read_data(files, molecule, job.reading)

@@ -10,8 +10,9 @@ import numpy as np
 
 from hybridff.analysis.methods import read_options
 from hybridff.errors import InputError
-from hybridff.frames.checks import changed_geometries
+from hybridff.frames.checks import changed_geometries, length_problem
 from hybridff.frames.claims import remove_claims
+from hybridff.frames.dataset import Frames
 from hybridff.frames.geometries import Geometries, read_geometries
 from hybridff.frames.label_folder import Contents, LabelFolder
 from hybridff.molecules.molecule import Molecule, check_same_elements
@@ -85,6 +86,8 @@ def label_frames(
     """
     options = options or LabelOptions()
     given = read_geometries([files] if isinstance(files, str | Path) else files, options.length_unit)
+    for note in given.notes:
+        say(f"Note: {note}")
     if options.molecule is not None:
         given = replace(given, molecule=Molecule.read(options.molecule))
     return label_geometries(given, level, out, options, say=say, progress=progress)
@@ -103,6 +106,10 @@ def label_geometries(
     options, molecule = options or LabelOptions(), given.molecule
     if molecule is not None:
         check_same_elements(molecule, given.numbers, "the file of geometries")
+    bare, finite = _bare(given), np.isfinite(given.positions).all(axis=(1, 2))
+    problem = length_problem(bare, np.flatnonzero(finite)) if finite.any() else None
+    if problem is not None:
+        raise InputError(f"{given.name}: {problem}")
     species = _species(given, molecule, options.charge, say)
     own = level_options(level, options.options)
     wanted = level_of(level, own)
@@ -120,6 +127,11 @@ def label_geometries(
     if left:
         _label(folder, label, left, options, _Watch(folder, frozenset(own.key for own in left), say, progress))
     return _run(folder, frames, labelled, say)
+
+
+def _bare(given: Geometries) -> Frames:
+    """Geometries as frames without energies, for what looks at positions alone."""
+    return Frames(given.numbers, given.positions, np.zeros(len(given.positions)), None)
 
 
 def level_options(level: str, file: Path | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from hybridff.jobs.reading import read_structure
 from hybridff.making.folder import MakeFolder
 from hybridff.making.job import MakeJob
 from hybridff.making.pieces import wanted_pieces
-from hybridff.molecules.completing import leaves_stereochemistry_open, plain_smiles, with_stereochemistry
+from hybridff.molecules.completing import isomer_note, leaves_stereochemistry_open, with_stereochemistry
 from hybridff.molecules.molecule import Molecule
 from hybridff.progress import Progress, Say, quiet, silent
 from hybridff.reference.level import Species, labeller_of
@@ -43,7 +43,7 @@ def make_force_field(
         own, job = structure.molecule, replace(job, start=structure.start)
     if leaves_stereochemistry_open(own):
         own = with_stereochemistry(own)
-        say(f"Note: nothing says which stereoisomer {own.name} is; {plain_smiles(own)} is taken.")
+        say(isomer_note(own))
     labeller_of(level_of(level, level_options(level, job.labelling.options)), Species.of(own))
     pieces = wanted_pieces(own, job)
     folder = MakeFolder.opened(Path(out), own, level, job)

@@ -15,6 +15,7 @@ from hybridff.gaff.start import StartOptions, starting_parameters
 from hybridff.jobs.reading import Structure, read_structure
 from hybridff.molecules.completing import (
     are_same,
+    isomer_note,
     leaves_stereochemistry_open,
     plain_smiles,
     with_bond_orders,
@@ -84,7 +85,7 @@ def sampler_of(molecule: str | Path | Molecule, asked: AskedSampler, say: Say, p
     if (Path(asked.method) / FILE_NAME).is_file():
         return _by_model(found, asked, say, progress, is_open=is_open)
     if is_open:
-        _say_of_isomer(found, say)
+        say(isomer_note(found))
     if asked.method.lower() == STOCK:
         force_field = ForceField.build(found, starting_parameters(found, given.start))
         return _by_force_field(found, force_field, force_field.source, asked, scaled=has_ions(found))
@@ -102,14 +103,10 @@ def _by_model(molecule: Molecule, asked: AskedSampler, say: Say, progress: Progr
             "model, or gaff."
         )
     if is_open:
-        _say_of_isomer(known, say)
+        say(isomer_note(known))
     if asked.check:
         _check_stable(model, asked.method, progress)
     return _by_force_field(known, model, f"the model {asked.method}", asked, scaled=False)
-
-
-def _say_of_isomer(taken: Molecule, say: Say) -> None:
-    say(f"Note: nothing says which stereoisomer {taken.name} is; {plain_smiles(taken)} is taken.")
 
 
 def _check_method(name: str) -> None:
