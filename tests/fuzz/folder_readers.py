@@ -25,7 +25,6 @@ from hybridff.making.rounds import (
     Extension,
     Outcome,
     chosen_file,
-    outcome_file,
     read_chosen,
     read_extensions,
     read_outcome,

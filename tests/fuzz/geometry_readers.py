@@ -1,6 +1,5 @@
 """Readers of geometries, lists of molecules, minima and tables of options."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,8 @@ import ase
 import ase.io
 from models import distorted, molecule
 from mutations import ANY, JSON, NPZ, TEXT
-from reader import Reader
 from rdkit import Chem
+from reader import Reader
 
 from hybridff.analysis.methods import read_options
 from hybridff.frames.geometries import read_geometries
@@ -72,7 +71,10 @@ CONFIG = '[fit]\ntrain = 100\nform = "harmonic"\n\n[correct]\ncorrection = ["all
 
 GEOMETRIES = {
     "geometries (npz)": Reader(
-        "g.npz", lambda path: write_geometries(path, molecule("ethanol"), distorted("ethanol", 3), [("dynamics", 300.0)] * 3), read_shapes, NPZ
+        "g.npz",
+        lambda path: write_geometries(path, molecule("ethanol"), distorted("ethanol", 3), [("dynamics", 300.0)] * 3),
+        read_shapes,
+        NPZ,
     ),
     "geometries (SDF)": Reader("g.sdf", write_records, read_shapes, TEXT),
     "geometries (XYZ)": Reader("g.xyz", write_images("xyz"), read_shapes, TEXT),

@@ -15,8 +15,8 @@ from geometry_readers import GEOMETRIES
 from models import class_one_of, force_field, molecule, small_set
 from mutations import JSON, NPZ, TEXT, XML, mutated
 from openmm import app
-from reader import Reader
 from rdkit import Chem
+from reader import Reader
 
 from hybridff.analysis.modes import read_reference
 from hybridff.corrections.sgdml_file import read_sgdml
@@ -149,7 +149,9 @@ READERS = {
     "parameter set": Reader(
         SET, lambda path: write_set(small_set(), path.parent), lambda path: read_set(path.parent), JSON, 30
     ),
-    "timing": Reader(TIMING, text(json.dumps({"fit_seconds": 1.5})), lambda path: read_timing(path.parent), JSON, 40, forgives=True),
+    "timing": Reader(
+        TIMING, text(json.dumps({"fit_seconds": 1.5})), lambda path: read_timing(path.parent), JSON, 40, forgives=True
+    ),
     "form": Reader("f.toml", lambda path: path.write_bytes(FORM.read_bytes()), read_form),
     "job": Reader("j.toml", text(JOB), FitJob.read),
     "SMILES": Reader("s.smi", text("C[C@H](N)C(=O)[O-]"), lambda path: Molecule.from_smiles(decoded(path))),
