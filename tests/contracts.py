@@ -36,6 +36,7 @@ MODELS: Mapping[str, Callable[[], ForceField]] = MappingProxyType(
         "harmonic": lambda: force_field("ethanol"),
         "harmonic, changed": lambda: perturbed(force_field("ethanol", fourier=4), 0.5),
         "harmonic with an improper": lambda: perturbed(force_field("acetaldehyde", fourier=4), 0.5),
+        "harmonic of a chain": lambda: force_field("propane"),
         "harmonic in line": lambda: force_field("propyne"),
         "near pairs": lambda: perturbed(force_field("ethanol", form="near-pairs", fourier=2), 0.3),
         "near pairs in line": lambda: perturbed(force_field("propyne", form="near-pairs", fourier=2), 0.3),

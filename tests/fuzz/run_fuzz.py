@@ -19,12 +19,12 @@ MEMORY, PATIENCE, BATCH = 12 * 2**30, 120, 6000
 COLUMNS = ("read", "refused", "failed", "crashed or hung")
 
 
-def batch(name: str, begin: int, end: int) -> None:
-    """Print what came of damaged files, a line for each: number, outcome, and how it failed."""
+def batch(name: str, begin: int, end: int, log: Path) -> None:
+    """Add to the log what came of damaged files, a line for each: kind, number, outcome, and how it failed."""
     from readers import good_file, outcome
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, log.open("a", encoding="utf-8", buffering=1) as file:
         content = good_file(name, Path(place))
         for number in range(begin, end):
             faulthandler.dump_traceback_later(PATIENCE, exit=True)
@@ -34,8 +34,7 @@ def batch(name: str, begin: int, end: int) -> None:
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 reason = f"{type(error).__name__}: {error!s:.120} ({Path(where.filename).name}:{where.lineno})"
                 found = "failed\t" + reason.replace("\n", " ").replace("\t", " ").encode("ascii", "replace").decode()
-            sys.stderr.write(f"{number}\t{found}\n")  # not standard output, which libraries write to
-            sys.stderr.flush()
+            file.write(f"{name}\t{number}\t{found}\n")
         faulthandler.cancel_dump_traceback_later()
 
 
@@ -43,15 +42,25 @@ def run(name: str, begin: int, end: int, log: Path) -> None:
     """Read damaged files, each batch in a process of its own, and add to the log; a crash counts for its file."""
     while begin < end:
         stop = min(begin + BATCH, end)
-        command = [sys.executable, __file__, "--batch", name, str(begin), str(stop)]
+        command = [sys.executable, __file__, "--batch", name, str(begin), str(stop), str(log)]
         child = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
-        lines = [line for line in child.stderr.splitlines() if line.partition("\t")[0].isdecimal()]
-        begin = stop if not child.returncode else begin + len(lines) + 1
         if child.returncode:
+            begin = max(next_of(log).get(name, 0), begin) + 1
             tail = " ".join(child.stderr[-1000:].split())
-            lines.append(f"{begin - 1}\tcrashed or hung\tended with {child.returncode}: {tail}")
-        with log.open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}\t{line}\n" for line in lines)
+            with log.open("a", encoding="utf-8") as file:
+                file.write(f"{name}\t{begin - 1}\tcrashed or hung\tended with {child.returncode}: {tail}\n")
+        else:
+            begin = stop
+
+
+def lines_of(log: Path) -> list[list[str]]:
+    """The lines of a log in their parts."""
+    return [line.split("\t") for line in log.read_text("utf-8").splitlines()] if log.is_file() else []
+
+
+def next_of(log: Path) -> dict[str, int]:
+    """The number after the last one that was tried, by kinds."""
+    return {line[0]: int(line[1]) + 1 for line in lines_of(log)}
 
 
 def main() -> None:
@@ -61,18 +70,17 @@ def main() -> None:
     parser.add_argument("--begin", type=int, default=100_000, help="number of the first")
     parser.add_argument("--log", type=Path, default=Path("fuzz.log"))
     parser.add_argument("--table", action="store_true", help="only print the table of the log")
-    parser.add_argument("--batch", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--batch", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.batch:
-        batch(given.batch[0], int(given.batch[1]), int(given.batch[2]))
+        batch(given.batch[0], int(given.batch[1]), int(given.batch[2]), Path(given.batch[3]))
         return
     from readers import READERS
 
-    known = [line.split("\t") for line in given.log.read_text("utf-8").splitlines()] if given.log.is_file() else []
-    last = {line[0]: int(line[1]) + 1 for line in known}
+    last = next_of(given.log)
     for name in () if given.table else given.readers or READERS:
         run(name, max(given.begin, last.get(name, 0)), given.begin + given.files, given.log)
-    lines = [line.split("\t") for line in given.log.read_text("utf-8").splitlines()]
+    lines = lines_of(given.log)
     for name in READERS:
         counts = collections.Counter(line[2] for line in lines if line[0] == name)
         print(f"| {name} | {' | '.join(str(counts[key]) for key in COLUMNS)} |")
