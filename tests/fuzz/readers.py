@@ -3,7 +3,6 @@
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,13 @@ import ase.io
 import numpy as np
 import openmm
 from ase.calculators.singlepoint import SinglePointCalculator
+from folder_readers import FOLDERS
+from geometry_readers import GEOMETRIES
 from models import class_one_of, force_field, molecule, small_set
-from mutations import JSON, NPZ, TEXT, XML, Mutation, mutated
+from mutations import JSON, NPZ, TEXT, XML, mutated
 from openmm import app
 from rdkit import Chem
+from reader import Reader
 
 from hybridff.analysis.modes import read_reference
 from hybridff.corrections.sgdml_file import read_sgdml
@@ -36,18 +38,6 @@ from hybridff.molecules.openmm_files import read_structure, read_system
 
 SEEDS = Path(__file__).parent / "seeds"
 FORM = Path(__file__).parents[2] / "examples" / "from-scratch.toml"
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A reader and a good file for it."""
-
-    file: str
-    write: Callable[[Path], Any]
-    read: Callable[[Path], Any]
-    mutations: tuple[Mutation, ...] = TEXT
-    cases: int = 20
-    """Damaged files in an ordinary run of the tests."""
 
 
 def frames() -> Frames:
@@ -159,10 +149,14 @@ READERS = {
     "parameter set": Reader(
         SET, lambda path: write_set(small_set(), path.parent), lambda path: read_set(path.parent), JSON, 30
     ),
-    "timing": Reader(TIMING, text(json.dumps({"fit_seconds": 1.5})), lambda path: read_timing(path.parent), JSON, 40),
+    "timing": Reader(
+        TIMING, text(json.dumps({"fit_seconds": 1.5})), lambda path: read_timing(path.parent), JSON, 40, forgives=True
+    ),
     "form": Reader("f.toml", lambda path: path.write_bytes(FORM.read_bytes()), read_form),
     "job": Reader("j.toml", text(JOB), FitJob.read),
     "SMILES": Reader("s.smi", text("C[C@H](N)C(=O)[O-]"), lambda path: Molecule.from_smiles(decoded(path))),
+    **GEOMETRIES,
+    **FOLDERS,
 }
 
 
@@ -173,6 +167,7 @@ def decoded(path: Path) -> str:
 def good_file(name: str, folder: Path) -> bytes:
     """The good file of a reader, which it must read."""
     path = folder / READERS[name].file
+    path.parent.mkdir(exist_ok=True)
     READERS[name].write(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -10,7 +10,6 @@ from helpers import openmm_energy_forces
 from models import EXAMPLES, class_one_of, distorted, force_field, lone_atom, molecule
 from rdkit import Chem
 from scipy.spatial.transform import Rotation
-from sympy.combinatorics import Permutation, PermutationGroup
 
 from hybridff.gaff.assign import class_one
 from hybridff.gaff.class2 import class2_form
@@ -21,7 +20,6 @@ from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.table import gaff_table
 from hybridff.geometry import torsion
 from hybridff.molecules.molecule import Molecule
-from hybridff.molecules.symmetry import automorphism_generators
 from hybridff.units import ANGSTROM, COULOMB, KCAL_MOL
 
 DIAGONAL = ("bond ", "angle ", "torsion ", "out of plane 2", "pair local", "pair soft")
@@ -53,51 +51,6 @@ def only(model: ForceField, *quantities: str) -> ForceField:
     parameters = model.parameter_table
     kept = [q == "constant" or q.startswith(quantities) for q in parameters.quantities]
     return model.with_values(np.where(kept, parameters.values, 0.0))
-
-
-@pytest.mark.parametrize("name", MOLECULES)
-def test_permuting_equivalent_atoms_changes_nothing(name: str) -> None:
-    model, x = random_model(name), distorted(name, 4, width=0.02)
-    group = PermutationGroup([Permutation(g.tolist()) for g in automorphism_generators(model.molecule)])
-    permutations = [p.array_form for p in group.elements][:72]
-    moved = energies(model, np.concatenate([x[:, p] for p in permutations])).reshape(len(permutations), -1)
-    assert len(permutations) > 1
-    np.testing.assert_allclose(moved, np.broadcast_to(moved[0], moved.shape), rtol=0, atol=1e-12 * scale(model, x))
-
-
-@pytest.mark.parametrize("name", MOLECULES)
-def test_turning_shifting_and_mirroring_change_nothing(name: str) -> None:
-    model, x = random_model(name), distorted(name, 4, width=0.02)
-    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
-    rotation *= np.linalg.det(rotation)
-    # Shifted coordinates have lost a digit, and short bonds magnify it.
-    atol = 1e-11 * scale(model, x)
-    for moved in (x @ rotation.T, x + np.array([0.3, -1.0, 2.0]), -x):
-        np.testing.assert_allclose(energies(model, moved), energies(model, x), rtol=0, atol=atol)
-
-
-@pytest.mark.parametrize("name", MOLECULES)
-def test_torch_openmm_and_the_compiled_route_agree(name: str) -> None:
-    model, x = random_model(name), distorted(name, 3, width=0.02)
-    energy, forces = (part.numpy() for part in model.energy_forces(torch.as_tensor(x)))
-    compiled = [CompiledEnergy(model.table, model.parameter_table.values)(frame) for frame in x]
-    routes = [openmm_energy_forces(model.openmm_forces(), x)]
-    routes.append((np.array([e for e, _ in compiled]), np.array([f for _, f in compiled])))
-    for found_energy, found_forces in routes:
-        # Double precision everywhere; OpenMM's torsions lose some digits in acos.
-        np.testing.assert_allclose(found_energy, energy, rtol=0, atol=1e-9 * scale(model, x) / 10)
-        np.testing.assert_allclose(found_forces, forces, rtol=0, atol=1e-9 * np.abs(forces).max())
-
-
-@pytest.mark.parametrize("name", ["ethanol", "acetaldehyde", "propyne"])
-def test_forces_are_energy_differences(name: str) -> None:
-    model, x = random_model(name), distorted(name, 1, width=0.02)
-    _, forces = model.energy_forces(torch.as_tensor(x))
-    h = 1e-5
-    steps = h * np.eye(x[0].size).reshape(-1, *x[0].shape)
-    differences = (energies(model, x[0] - steps) - energies(model, x[0] + steps)) / (2 * h)
-    # Truncation is h²/6 times third derivatives of some 1e8 kJ/mol/nm³; rounding 1e-10 kJ/mol over h is less.
-    np.testing.assert_allclose(differences, forces[0].numpy().ravel(), rtol=0, atol=1e-2)
 
 
 @pytest.mark.parametrize("route", ["torch", "compiled", "OpenMM"])

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.reference.level import Species, labeller_of
@@ -12,7 +11,6 @@ from hybridff.units import ANGSTROM, BOHR, EV, HARTREE
 
 POSITIONS = np.array([[0.0, 0.0, 0.0], [0.097, 0.0, 0.0], [-0.02, 0.095, 0.004]])
 WATER = Species(np.array([8, 1, 1]), 0, "water")
-TURN = Rotation.random(random_state=0).as_matrix()
 PROGRAMS = {"tblite": "gfn2-xtb", "pyscf": "hf/sto-3g"}
 
 
@@ -74,29 +72,6 @@ def test_the_charge_is_that_of_the_molecule() -> None:
     energy, forces = labeller_of(level_of("hf/sto-3g"), Species(np.array([8, 1]), -1))(POSITIONS[:2])
     assert energy == pytest.approx(expected, abs=1e-4)
     np.testing.assert_allclose(forces, slopes, atol=0.02)
-
-
-@pytest.mark.parametrize("name", ["ccsd/sto-3g", "ccsd(t)/sto-3g", "gfn2-xtb", "gfn1-xtb"])
-def test_forces_are_the_slopes_of_energies(name: str) -> None:
-    pytest.importorskip("tblite" if "xtb" in name else "pyscf")
-    label, step = labeller_of(level_of(name), WATER), 1e-4
-    shift = np.random.default_rng(0).normal(size=(3, 3))
-    shift *= step / np.linalg.norm(shift)
-    slope = (label(POSITIONS + shift)[0] - label(POSITIONS - shift)[0]) / (2 * step)
-    assert -np.sum(label(POSITIONS)[1] * shift) / step == pytest.approx(slope, abs=0.05)
-
-
-@pytest.mark.parametrize("name", ["pbe/sto-3g", "hf/sto-3g", "gfn2-xtb"])
-def test_a_turned_copy_has_the_same_energy_and_turned_forces_and_care_changes_neither(name: str) -> None:
-    pytest.importorskip("tblite" if "xtb" in name else "pyscf")
-    label = labeller_of(level_of(name), WATER)
-    energy, forces = label(POSITIONS)
-    turned, turned_forces = label(POSITIONS @ TURN.T + 0.3)
-    assert turned == pytest.approx(energy, abs=1e-8 * HARTREE)
-    np.testing.assert_allclose(turned_forces, forces @ TURN.T, atol=1e-3)
-    careful, careful_forces = label(POSITIONS, careful=True)
-    assert careful == pytest.approx(energy, abs=1e-5)
-    np.testing.assert_allclose(careful_forces, forces, atol=0.2)
 
 
 @pytest.mark.parametrize("solvent", ["", "water"])
