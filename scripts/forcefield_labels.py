@@ -6,15 +6,16 @@ from pathlib import Path
 from common import say, write_arrays
 
 import hybridff as hf
+from hybridff.sampling.kinds import Kind
 
 LEVEL = "pbe-d3bj/def2-svp"
 BUNDLED = ("ethanol", "methoxymethylacetamide")
 """The package has their labels."""
 MADE = {"N-methylacetamide": ("CC(=O)NC", 30), "aspirin": ("CC(=O)Oc1ccccc1C(=O)O", 60)}
 """SMILES, and labels at most, those of the test among them."""
-ALKANES = {"butane": ("CCCC", 60), "hexane": ("CCCCCC", 30), "pentane": ("CCCCC", 15)}
-"""SMILES and geometries."""
-KINDS = ("conformers", "torsions", "dynamics")
+KINDS: tuple[Kind, ...] = ("conformers", "torsions", "dynamics")
+ALKANES = {"butane": ("CCCC", 60, KINDS), "pentane": ("CCCCC", 24, KINDS), "hexane": ("CCCCCC", 10, KINDS[-1:])}
+"""SMILES, geometries and how they are sampled."""
 
 
 def chosen_labels(name: str, path: Path, work: Path) -> tuple[int, str]:
@@ -29,13 +30,13 @@ def chosen_labels(name: str, path: Path, work: Path) -> tuple[int, str]:
 
 def sampled_labels(name: str, path: Path, work: Path) -> str:
     """Have labels of sampled geometries in a file; returns the commands."""
-    smiles, n_frames = ALKANES[name]
-    how = f"hybridff sample {smiles} --frames {n_frames} --by {' '.join(KINDS)}; hybridff label --level {LEVEL}"
+    smiles, n_frames, kinds = ALKANES[name]
+    how = f"hybridff sample {smiles} --frames {n_frames} --by {' '.join(kinds)}; hybridff label --level {LEVEL}"
     if not path.is_file():
         geometries, work = work / f"{name}.xyz", work / name
         if not geometries.is_file():
             geometries.parent.mkdir(parents=True, exist_ok=True)
-            hf.sample_frames(smiles, "gaff", geometries, hf.SampleOptions(by=KINDS, frames=n_frames), say=say)
+            hf.sample_frames(smiles, "gaff", geometries, hf.SampleOptions(by=kinds, frames=n_frames), say=say)
         hf.label_frames(geometries, LEVEL, work, say=say)
         _keep(name, [work], path, how)
     return how

@@ -14,6 +14,7 @@ from forcefield_cards import index, model_card, set_card
 from forcefield_labels import ALKANES, BUNDLED, MADE, chosen_labels, sampled_labels
 
 import hybridff as hf
+from hybridff.gaff.start import StartOptions
 from hybridff.jobs.set_files import write_set
 from hybridff.workflows.parameter_sets import set_of
 
@@ -55,11 +56,12 @@ def alkanes(folder: Path, work: Path) -> str:
     """Fit a set to all alkanes but the last, and try it on that one; returns the card."""
     how = {name: sampled_labels(name, folder / f"{name}.npz", work) for name in ALKANES}
     *fitted, tested = how
-    run = hf.fit_molecule([folder / f"{name}.npz" for name in fitted], hf.FitJob.of(share="environment"), say=say)
+    job = hf.FitJob.of(share="environment", validation=6, charges="am1bcc")
+    run = hf.fit_molecule([folder / f"{name}.npz" for name in fitted], job, say=say)
     write_set(set_of(run.molecules), folder)
     unseen = hf.read_frames(folder / f"{tested}.npz")
     applied = hf.apply_parameter_set(folder, unseen.smiles or "").model.force_field
-    stock = hf.parametrize(unseen.smiles or "").force_field
+    stock = hf.parametrize(unseen.smiles or "", StartOptions(charges="am1bcc")).force_field
     return set_card(run, {tested: (hf.evaluate(stock, unseen), hf.evaluate(applied, unseen))}, how)
 
 
