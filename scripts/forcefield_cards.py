@@ -18,7 +18,7 @@ def model_card(name: str, saved: SavedModel, where: str) -> str:
     """The card of a model; ``where`` says what its labels are."""
     about, force_field = saved.provenance, saved.force_field
     options, rows = about["options"], about["frames"]
-    pretrain = "" if options["pretrain"] == "none" else f", then {options['pretrain']} (`--pretrain`)"
+    pretrain = "" if options.get("pretrain", "none") == "none" else ", then a fit to frames of GFN2-xTB"
     facts = {
         "molecule": f"`{force_field.molecule.smiles}`, {len(force_field.molecule.numbers)} atoms",
         "level": about["theory"],

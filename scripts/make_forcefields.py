@@ -43,7 +43,9 @@ def one_molecule(folder: Path, work: Path) -> str:
         labels = folder / "labels.npz"
         n_test, how = chosen_labels(folder.name, labels, work)
         n_train = len(hf.read_frames(labels)) - n_test
-        job = hf.FitJob.of(train=n_train, validation=0, in_order=True, pretrain="gfn2-xtb")
+        start = work / folder.name / "start" / "pretrained"  # what ``make`` began with, where it is still there
+        pretrain = str(start) if start.is_dir() else "gfn2-xtb"
+        job = hf.FitJob.of(train=n_train, validation=0, in_order=True, pretrain=pretrain, report="brief")
         where = f"the first of `labels.npz`, chosen by `{how}`; the last are its test, dynamics at 300 K"
     fitted = hf.fit_molecule(labels, job, say=say)
     hf.write_model(fitted.model, folder)

@@ -36,7 +36,7 @@ def main() -> None:
     extras = [word for name in EXTRAS for word in ("--extra", name)]
     how = ["--resolution", RESOLUTION[options.which], "--python", python, "-o", versions]
     run(["uv", "pip", "compile", "-q", "--no-header", *how, *extras, "pyproject.toml", wanted])
-    run(["uv", "pip", "install", "-q", "--python", python, "-r", versions])
+    run(["uv", "pip", "install", "-q", "--compile-bytecode", "--python", python, "-r", versions])
     run(["uv", "pip", "install", "-q", "--python", python, "--no-deps", "."])
     run([python, "-m", "pytest", "-q", "-m", "not slow", *options.tests])
 

@@ -58,8 +58,8 @@ def what_is_wrong(scripts: Mapping[str, list[str]]) -> list[str]:
     """What is wrong with commands: their words by their lines."""
     found = [f"{line}: {answer}" for line, words in scripts.items() if (answer := refusal(words))]
     known = {word for line in LINES for word in shlex.split(line)} | set(NOT_RUN)
-    named = {words[0] for words in scripts.values()} - known
-    return found + [f"{name} has no short version in tools/short.toml" for name in sorted(named)]
+    unknown = sorted({words[0] for words in scripts.values()} - known)
+    return found + [f"{name} has no short version in tools/short.toml" for name in unknown]
 
 
 def main() -> None:

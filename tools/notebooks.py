@@ -3,7 +3,7 @@
 Fenced blocks of bash and Python become cells that run, all else is text, so that nothing stands twice. They run in a
 folder that has the repository's files, as they would in a clone.
 
-Usage: python tools/notebooks.py [first-fit in-water …]
+Usage: python tools/notebooks.py [in-water …]
 """
 
 import argparse
@@ -19,7 +19,8 @@ import nbformat
 from documented import ROOT
 from nbclient import NotebookClient
 
-TUTORIALS = ("first-fit", "from-smiles", "in-water")
+TUTORIALS = ("in-water",)
+"""Those that are notebooks; another one needs its name here, and a line that links to its notebook."""
 NOTEBOOKS = ROOT / "docs" / "notebooks"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 HEAD = "---\njupyter:\n  kernelspec:\n" + "".join(f"    {key}: {value}\n" for key, value in KERNEL.items()) + "---\n\n"
