@@ -2,43 +2,33 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from functools import cache
-from pathlib import Path
 
 import pytest
 import yaml
+from cyclopts import CycloptsError
+from documented import PAGES, ROOT, Section, commands, sections
 
 import hybridff
 from hybridff.cli.app import app
+from hybridff.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-GENERATED = {"bad-inputs.md"}
-"""Pages of commands that are wrong on purpose."""
-
-
-def blocks(text: str) -> list[str]:
-    """Code blocks, fenced or indented, and code in sentences; lines that a backslash joins are one."""
-    text = re.sub(r"\\\n\s*", " ", text)
-    fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    indented = re.findall(r"^ {4}(.*)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
-    inline = [" ".join(code.split()) for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", text)]
-    lines = [line for block in fenced for line in block.splitlines()]
-    return [*lines, *indented, *inline]
+COMMAND = re.compile(
+    r"python \S+\.py|examples/\w+\.py|hybridff (?:demo|fit|make|sample|analyse|simulate|verify|label|export)\b"
+)
+ORIGIN = re.compile(
+    r"\bno script|script (?:that is not in|outside of) the repository|[Pp]ublished|by hand|own log|own line"
+)
+"""Where a figure is from, if no command prints it."""
+NUMBER = re.compile(r"[*~+−-]*\d[\d.]*\b(?! of)")
 
 
-def commands(program: str) -> list[tuple[str, str]]:
-    """(page, command) for each place where a program is called, without what comes before, pipes and comments."""
-    found = []
-    for page in PAGES:
-        if page.name in GENERATED:
-            continue
-        for code in blocks(page.read_text(encoding="utf-8")):
-            place = re.search(rf"(?:^|\s|/|')({re.escape(program)}\s.*)", code.strip())
-            if place and "=" not in code.split(program)[0]:
-                command = re.split(r"\s(?:&&|\||&|#|>)(?:\s|$)", place[1] + " ")[0].rstrip("'")
-                found.append((str(page.relative_to(ROOT)), command.strip()))
-    return list(dict.fromkeys(found))
+def shows_numbers(text: str) -> bool:
+    """Whether a table in it has a row with two cells or more that begin with a number."""
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("|")]
+    return any(sum(bool(NUMBER.match(cell.strip())) for cell in cells) >= 2 for cells in rows)
 
 
 @cache
@@ -71,16 +61,63 @@ def test_a_command_exists_with_its_options(page: str, command: str) -> None:
     assert flags <= options_of(*names), f"{page}: {command}"
 
 
-@pytest.mark.parametrize(("page", "command"), commands("python"))
-def test_a_script_exists_and_knows_the_options(page: str, command: str) -> None:
-    words = shlex.split(command.replace("…", " "))[1:]
-    if not words or not words[0].endswith(".py"):
-        pytest.skip("not a script")
-    path = ROOT / words[0]
-    assert path.is_file(), f"{page}: {command}"
-    text = path.read_text(encoding="utf-8")
-    for flag in {word for word in words if re.match(r"--\w", word)}:
-        assert re.search(rf"[\"']{flag}\b", text), f"{page}: {command}: {flag}"
+@pytest.mark.parametrize(("page", "command"), [own for own in commands("hybridff") if len(own[1].split()) > 2])
+def test_a_command_takes_what_the_page_gives_it(page: str, command: str) -> None:
+    """Values, too: a choice that does not exist, a number that is none. Files and arguments left out may be missing."""
+    if re.search(r"DATA…|\bFORM\b|\bas hf\b|--config", command):
+        pytest.skip("a place to fill in")
+    try:
+        app.parse_args(shlex.split(command.replace("…", " "))[1:], exit_on_error=False, print_error=False)
+    except InputError as error:
+        assert "neither a file nor a folder" in str(error), f"{page}: {command}"
+    except CycloptsError as error:
+        assert type(error).__name__ == "MissingArgumentError", f"{page}: {command}: {error}"
+
+
+def test_scripts_that_pages_name_take_their_commands_and_have_short_versions() -> None:
+    """In a process of its own, since scripts are imported: some ten seconds."""
+    tool = [sys.executable, str(ROOT / "tools" / "figures.py")]
+    done = subprocess.run(tool, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"(\d+) commands, (\d+) scripts: all are there", done.stdout), done.stdout
+
+
+def test_a_wrong_command_of_a_script_would_be_noticed() -> None:
+    from figures import refusal, what_is_wrong
+
+    assert refusal(["tools/figures.py", "--run", "--only", "fit"]) == ""
+    assert "--runn" in refusal(["tools/figures.py", "--runn"])
+    assert refusal(["tools/figure.py"]) == "there is no such script"
+    assert refusal(["tools/licences.py", "--all"]) == "it takes no options"
+    assert what_is_wrong({"a": ["tools/documented.py"]}) == [
+        "tools/documented.py has no short version in tools/short.toml"
+    ]
+
+
+def without_origin(section: Section) -> bool:
+    """Whether a section shows something measured, and neither it nor what it stands under says where it is from."""
+    shows = shows_numbers(section.text) or ".png)" in section.text or "Measured" in section.text
+    said = section.outer + section.text
+    return bool(shows) and not COMMAND.search(said) and not ORIGIN.search(said)
+
+
+def test_measured_figures_have_a_command_or_say_where_they_are_from() -> None:
+    assert [(own.page, own.titles) for own in sections() if without_origin(own)] == []
+
+
+def test_a_figure_without_origin_would_be_noticed() -> None:
+    row = "| ethanol | 0.81 | 12.4 ± 0.1 |"
+    assert without_origin(Section("page.md", ("Errors",), row, ""))
+    assert without_origin(Section("page.md", ("Errors",), "![a map](images/map.png)", ""))
+    assert not without_origin(Section("page.md", ("Errors",), f"    python scripts/table_forms.py\n{row}", ""))
+    assert not without_origin(Section("page.md", ("Errors",), row, "by `hybridff demo`"))
+
+
+def test_pages_count_the_bad_inputs_right() -> None:
+    rows = (ROOT / "docs" / "bad-inputs.md").read_text(encoding="utf-8").count("\n| ") - 2
+    for page in PAGES:
+        for said in re.findall(r"(\d+) bad inputs", page.read_text(encoding="utf-8")):
+            assert int(said) == rows, page.name
 
 
 @pytest.mark.parametrize("folder", ["scripts", "benchmarks", "examples", "tools"])
