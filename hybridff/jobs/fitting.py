@@ -84,7 +84,7 @@ class _Member:
     force_field: ForceField
     """The form that is fitted, at its start."""
     untaught: ForceField
-    """The same before a cheap level taught anything."""
+    """The start before a cheap level taught anything."""
     kernel_atoms: list[tuple[int, ...]]
     pretraining: Pretraining | None = None
 
@@ -229,8 +229,7 @@ def _fitted(
     if report is not None:
         about["stability"] = [*stable.remarks, *report.sentences()]
     about |= {"risen": risen} if risen else {}
-    if unseen:
-        about["unseen"] = unseen
+    about |= {"unseen": unseen} if unseen else {}
     about |= {} if member.pretraining is None else {"pretrained": list(member.pretraining.sentences())}
     return FittedMolecule(
         job=job,
