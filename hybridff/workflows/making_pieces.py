@@ -38,7 +38,7 @@ from hybridff.workflows.making_whole import make_whole
 PIECES, SET = "pieces", "set"
 """Names of the folders of the pieces and of the parameter set of all of them."""
 _FACTORS = (0.5, 0.5, 0.4, 1.0)
-"""By how much the priors of the next fit are narrower where the whole molecule is not stable."""
+"""Factor by which the priors of the next fit are narrower where the whole molecule is not stable."""
 _LABELLED, _FITTED = 0.7, 0.85
 """What the progress is once the pieces are made, and once they are fitted together."""
 
