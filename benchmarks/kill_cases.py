@@ -141,7 +141,7 @@ def undisturbed(folder: Path, command: str) -> tuple[float, dict[str, str], set[
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "out").mkdir(parents=True)
         clock = time.perf_counter()
-        assert Run.start(folder, command).wait() == 0, (folder / "stderr.txt").read_text("utf-8")
+        assert Run.start(folder, command).wait() == 0, (folder / "stderr.txt").read_text(encoding="utf-8")
         length = time.perf_counter() - clock
         found.append(digests(folder / "out"))
     return length, found[1], {name for name in found[0] if found[0][name] == found[1].get(name)}

@@ -38,11 +38,11 @@ def main() -> None:
             how = DISTURBANCES[kill % len(DISTURBANCES)]
             codes = disturbed(folder, COMMANDS[name], how, length)
             seen.update(f"EXIT {code} after {how}" for code in codes if code not in ENDED)
-            seen["TRACEBACKS"] += "Traceback" in (folder / "stderr.txt").read_text("utf-8", "replace")
+            seen["TRACEBACKS"] += "Traceback" in (folder / "stderr.txt").read_text(encoding="utf-8", errors="replace")
             found, ended = digests(folder / "out"), 0 in codes
             whole = "goes on" if not ended else "ended" if all(found.get(own) == new[own] for own in same) else "OTHER"
             seen[whole if goes_on else state(found, new, old)] += 1
-        assert Run.start(folder, COMMANDS[name]).wait() == 0, (folder / "stderr.txt").read_text("utf-8")
+        assert Run.start(folder, COMMANDS[name]).wait() == 0, (folder / "stderr.txt").read_text(encoding="utf-8")
         again = digests(folder / "out")
         other = sorted(part for part in same if again.get(part) != new[part]) + sorted(set(again) ^ set(new))
         left = [path.name for path in folder.rglob(".*")]

@@ -55,7 +55,7 @@ def run(name: str, begin: int, end: int, log: Path) -> None:
 
 def lines_of(log: Path) -> list[list[str]]:
     """The lines of a log in their parts."""
-    return [line.split("\t") for line in log.read_text("utf-8").splitlines()] if log.is_file() else []
+    return [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
 
 
 def next_of(log: Path) -> dict[str, int]:
