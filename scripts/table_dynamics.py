@@ -66,9 +66,9 @@ def main() -> None:
         saved = model.kept(own.models, lambda data=model.data: read_set(data), GateOptions(gate=own.gate))  # type: ignore[misc]
         file.finish(saved.force_field, list(plan.runs(model.name, model.digest(own.models))), say)
     print(
-        f"\nFailed runs of {own.time} and false wells of relaxed snapshots; scans that lead into a hole; drift at "
-        "constant energy [10⁻³ kcal/mol per atom and ns], mean of the seeds ± standard error; errors on unseen frames "
-        "[kcal/mol, kcal/mol/Å].\n"
+        f"\nFailed runs of {own.time}, with the time after which the first broke; false wells of relaxed "
+        "snapshots; scans that lead into a hole; drift at constant energy [10⁻³ kcal/mol per atom and ns], mean of the "
+        "seeds ± standard error; errors on unseen frames [kcal/mol, kcal/mol/Å].\n"
     )
     hot = [f"{temperature:g} K" for temperature in own.temperatures]
     rows, remarks = stability_rows(models, own.models, plan, file)

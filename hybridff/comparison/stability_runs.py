@@ -129,6 +129,7 @@ class StabilityRun:
             "wells": _messages(f for f in report.failures if f.kind == "quench"),
             "quenches": report.n_quenches,
             "simulated": report.simulated,
+            "broke": [f.time for f in report.failures if f.kind == "dynamics"],
         }
 
 
@@ -201,12 +202,14 @@ def verdict(found: dict[str, Any]) -> str:
 
 
 def stability_cells(finished: Finished, temperatures: Sequence[float]) -> list[str]:
-    """Cells of a model: failed runs by temperature, false wells, scans, and drifts by platform."""
+    """Cells of a model: failed runs by temperature with the first time, false wells, scans, drifts by platform."""
     dynamics = [(run, found) for run, found in finished if run.kind == "dynamics"]
     cells = []
     for temperature in temperatures:
-        failed = [bool(found["failures"]) for run, found in dynamics if run.temperature == temperature]
-        cells.append(f"{sum(failed)} of {len(failed)}")
+        own = [found for run, found in dynamics if run.temperature == temperature]
+        broke = [time for found in own for time in found.get("broke", ())]
+        first = f", first after {min(broke):.3g} ps" if broke else ""
+        cells.append(f"{sum(bool(found['failures']) for found in own)} of {len(own)}{first}")
     wells, quenches = (
         sum(values) for values in ([len(f["wells"]) for _, f in dynamics], [f["quenches"] for _, f in dynamics])
     )

@@ -93,7 +93,7 @@ def _is_alive(path: Path, life: float) -> bool:
         host, pid = str(owner["host"]), int(owner["pid"])
     except FileNotFoundError:
         return True  # given back just now: look again
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return age < life  # its owner has not written it yet, or was ended before
     return age < life and not (host == platform.node() and _has_ended(pid))
 
@@ -110,7 +110,7 @@ def _has_ended(pid: int) -> bool:
         return False
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no process has such a number
         return True
     except OSError:
         return False

@@ -37,6 +37,8 @@ _LEFT_OVER = 3600.0
 """Age of a hidden file that nobody writes any more [s]."""
 _LARGEST = 2**24
 """Size of a JSON file of a folder, at most [bytes]."""
+_MOST_PROTONS, _MOST_CHARGE = 118, 10_000
+"""Limits of atomic numbers and charges [e]."""
 _NO_UNITS = WantedUnits(None, None, None)
 
 
@@ -97,9 +99,9 @@ class LabelFolder:
             found = _content(path / CONTENTS)
             if found.pop("format") != _FORMAT:
                 raise InputError(f"{path / CONTENTS} is of another version of hybridff; make the labels again.")
-            found["numbers"] = tuple(found["numbers"])
-            return cls(path, Contents(**found))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            found["numbers"] = tuple(map(int, found["numbers"]))
+            return cls(path, _checked(Contents(**found)))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise InputError(f"{path} is no folder of labels ({error}); give one that hybridff label wrote.") from None
 
     def key(self, positions: Float[np.ndarray, "atoms 3"]) -> str:
@@ -171,6 +173,20 @@ class LabelFolder:
         return tuple(self.path / f"{key}{_LABEL}" for key in sorted(self.done()[0]))
 
 
+def _checked(own: Contents) -> Contents:
+    """The same; raises ``TypeError`` or ``ValueError`` where something in it is of another kind."""
+    for name in ("level", "settings", "theory", "name"):
+        if not isinstance(getattr(own, name), str):
+            raise TypeError(f"its {name} is no text")
+    if not isinstance(own.smiles, str | None) or not isinstance(own.options, dict):
+        raise TypeError("its SMILES or its options are of another kind")
+    if not isinstance(own.charge, int) or isinstance(own.charge, bool) or abs(own.charge) > _MOST_CHARGE:
+        raise TypeError("its charge is no whole number that can be")
+    if not own.numbers or not all(1 <= number <= _MOST_PROTONS for number in own.numbers):
+        raise ValueError("its atomic numbers are none")
+    return own
+
+
 def _content(path: Path) -> Any:
     """What a JSON file of a folder says; raises ``ValueError`` for one that cannot be read."""
     try:
@@ -203,9 +219,17 @@ def read_labels(folder: LabelFolder, keys: Sequence[str]) -> tuple[Frames, float
     Raises ``InputError`` where one is missing or damaged.
     """
     files = [folder.path / f"{key}{_LABEL}" for key in keys]
-    seconds = [float(read_arrays(file, ("seconds",)).get("seconds", np.zeros(()))) for file in files]
+    seconds = [_seconds(file) for file in files]
     found = joined([read_npz(file, _NO_UNITS) for file in files])
     return replace(found, name=folder.contents.name, source=folder.path.name), sum(seconds)
+
+
+def _seconds(file: Path) -> float:
+    """The time that a label took [s], 0 where its file does not say it."""
+    found = read_arrays(file, ("seconds",)).get("seconds", np.zeros(()))
+    if found.shape or found.dtype.kind not in "iuf":
+        raise InputError(f"{file} is damaged: its time is not a number; remove it, and run hybridff label again.")
+    return float(found)
 
 
 def _difference(own: Contents, wanted: Contents) -> str:

@@ -96,7 +96,7 @@ class MakeFolder:
                 positions = np.array(own["positions_angstrom"], dtype=float) * ANGSTROM
                 molecule = _placed(molecule, positions)
             return cls(path, str(own["level"]), molecule, MakeJob.from_options(own["options"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"{path / CONTENTS} is damaged ({error}); make the force field again.") from None
 
 

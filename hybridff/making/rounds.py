@@ -93,7 +93,7 @@ class Outcome:
 
         Where the fit before had predicted too little for these labels, it is as much larger; None without any.
         """
-        if self.batch_predicted is None or self.batch_actual is None:
+        if not self.batch_predicted or self.batch_actual is None:
             return None
         return self.predicted_force * max(1.0, self.batch_actual / self.batch_predicted)
 
@@ -131,7 +131,7 @@ def read_chosen(path: Path) -> Chosen:
     """The choice in a file; raises ``InputError`` for a damaged one."""
     content = _content(path)
     try:
-        return Chosen(
+        found = Chosen(
             np.array(content["positions_angstrom"], dtype=float) * ANGSTROM,
             tuple(map(str, content["origins"])),
             str(content["reason"]),
@@ -139,7 +139,8 @@ def read_chosen(path: Path) -> Chosen:
             np.array(content["left"], dtype=float),
             int(content["n_candidates"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+        return _fitting(found)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is damaged ({error}); remove it, and make goes on from the round before.") from None
 
 
@@ -153,7 +154,7 @@ def read_outcome(path: Path) -> Outcome:
     """What came of a round; raises ``InputError`` for a damaged file."""
     content = _content(path)
     try:
-        return Outcome(**{own.name: content[own.name] for own in fields(Outcome)})
+        return Outcome(**{own.name: of_kind(content[own.name], own.type) for own in fields(Outcome)})
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged ({error}); remove it, and make goes on from the round before.") from None
 
@@ -217,6 +218,26 @@ def _extension(path: Path) -> Extension:
 
 def _content(path: Path) -> Any:
     return read_json(path, "a file of a round", "remove it, and make goes on from the round before", largest=_LARGEST)
+
+
+def _fitting(found: Chosen) -> Chosen:
+    """The same; raises ``ValueError`` where its parts do not belong together."""
+    x = found.positions
+    if len(x) and (x.ndim != 3 or x.shape[2] != 3 or not np.isfinite(x).all()):
+        raise ValueError("its positions are no geometries")
+    if {len(found.origins), *found.predicted.shape, *found.left.shape} != {len(x)}:
+        raise ValueError("lists that belong together differ in length")
+    return found
+
+
+def of_kind(value: Any, kind: Any) -> Any:
+    """A value from JSON of the kind that a field has (str, int, float, bool, or None); raises ``TypeError`` else."""
+    name = getattr(kind, "__name__", str(kind))
+    if value is None and "None" in name:
+        return value
+    if isinstance(value, bool) != ("bool" in name) or not isinstance(value, str if name == "str" else int | float):
+        raise TypeError(f"{value!r:.40} stands where something else should be")
+    return value
 
 
 def _json(content: Mapping[str, Any]) -> str:

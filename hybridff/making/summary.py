@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hybridff.errors import InputError
 from hybridff.foreign import read_json
+from hybridff.making.rounds import of_kind
 from hybridff.output import new_file
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
@@ -88,6 +89,6 @@ class Summary:
             return None
         found = read_json(path, "the numbers of a force field that was made", "remove it, and make it again")
         try:
-            return cls(**{own.name: found[own.name] for own in fields(cls)})
+            return cls(**{own.name: of_kind(found[own.name], own.type) for own in fields(cls)})
         except (KeyError, TypeError) as error:
             raise InputError(f"{path} is damaged ({error}); remove it, and make the force field again.") from None

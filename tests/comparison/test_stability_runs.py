@@ -60,10 +60,12 @@ def test_cells_count_failures_wells_scans_and_drifts() -> None:
         (run("nve"), {"slope": 0.001, "error": 0.0003}),
         (run("nve", seed=1), {"slope": 0.003, "error": 0.0004}),
         (run("dynamics"), {"failures": [], "wells": ["well"], "quenches": 5}),
-        (run("dynamics", seed=1), {"failures": ["broke"], "wells": [], "quenches": 4}),
+        (run("dynamics", seed=1), {"failures": ["broke"], "wells": [], "quenches": 4}),  # of a file without times
+        (run("dynamics", 500.0), {"failures": ["broke"], "wells": [], "quenches": 0, "broke": [120.4]}),
+        (run("dynamics", 500.0, seed=1), {"failures": ["broke"], "wells": [], "quenches": 0, "broke": [50.0]}),
     ]
     cells = stability_cells(finished, (300.0, 500.0))
-    assert cells == ["1 of 2", "0 of 0", "1 of 9", "1 of 12", "+2.00 ± 0.25", "–", "–"]
+    assert cells == ["1 of 2", "2 of 2, first after 50 ps", "1 of 9", "1 of 12", "+2.00 ± 0.25", "–", "–"]
     assert drift_cell([]) == "–"
 
 

@@ -41,11 +41,6 @@ def energies(model: ForceField, x: np.ndarray) -> np.ndarray:
     return model.energy(torch.as_tensor(x)).numpy()
 
 
-def scale(model: ForceField, x: np.ndarray) -> float:
-    """Sum of the absolute terms of a frame [kJ/mol], whose rounding an energy carries."""
-    return float(model.term_energies(torch.as_tensor(x)).abs().sum(-1).max())
-
-
 def only(model: ForceField, *quantities: str) -> ForceField:
     """The model with all coefficients zero but those of some families."""
     parameters = model.parameter_table
