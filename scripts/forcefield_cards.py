@@ -54,12 +54,14 @@ def set_card(run: FitRun, errors: Mapping[str, tuple[Errors, Errors]], how: Mapp
         "stability": " ".join(gate)
         + " Models that the set gives have passed no gate (`hybridff verify DIR --dynamics`).",
     }
-    lines = ('applied = hf.apply_parameter_set("forcefields/alkanes", "CCCCCCCC")',)
-    lines += ("system = hf.to_openmm(applied.model.force_field)",)
+    lines = (
+        'applied = hf.apply_parameter_set("forcefields/alkanes", "CCCCCCCC")',
+        "system = hf.to_openmm(applied.model.force_field)",
+    )
     return card("alkanes", facts, f"{about['program']}, seed {options['seed']}", lines)
 
 
-def errors_of(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, str]:
+def errors_of(before: Mapping[str, float | None], after: Mapping[str, float | None]) -> dict[str, str]:
     """Rows of errors, of stock GAFF and of the fit."""
     units = {RMSE[0]: "force RMSE [kcal/mol/Å]", RMSE[1]: "energy RMSE [kcal/mol]"}
     return {unit: f"{after[name]:.2f} (stock GAFF {before[name]:.2f})" for name, unit in units.items()}

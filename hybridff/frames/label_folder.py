@@ -100,7 +100,7 @@ class LabelFolder:
             if found.pop("format") != _FORMAT:
                 raise InputError(f"{path / CONTENTS} is of another version of hybridff; make the labels again.")
             found["numbers"] = tuple(map(int, found["numbers"]))
-            return cls(path, _checked(Contents(**found)))
+            return cls(path, _contents(found))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise InputError(f"{path} is no folder of labels ({error}); give one that hybridff label wrote.") from None
 
@@ -173,18 +173,19 @@ class LabelFolder:
         return tuple(self.path / f"{key}{_LABEL}" for key in sorted(self.done()[0]))
 
 
-def _checked(own: Contents) -> Contents:
-    """The same; raises ``TypeError`` or ``ValueError`` where something in it is of another kind."""
+def _contents(found: Mapping[str, Any]) -> Contents:
+    """Contents of a file; raises ``KeyError``, ``TypeError`` or ``ValueError`` where one is missing or another kind."""
     for name in ("level", "settings", "theory", "name"):
-        if not isinstance(getattr(own, name), str):
+        if not isinstance(found[name], str):
             raise TypeError(f"its {name} is no text")
-    if not isinstance(own.smiles, str | None) or not isinstance(own.options, dict):
+    if not isinstance(found["smiles"], str | None) or not isinstance(found["options"], dict):
         raise TypeError("its SMILES or its options are of another kind")
-    if not isinstance(own.charge, int) or isinstance(own.charge, bool) or abs(own.charge) > _MOST_CHARGE:
+    charge, numbers = found["charge"], found["numbers"]
+    if not isinstance(charge, int) or isinstance(charge, bool) or abs(charge) > _MOST_CHARGE:
         raise TypeError("its charge is no whole number that can be")
-    if not own.numbers or not all(1 <= number <= _MOST_PROTONS for number in own.numbers):
+    if not numbers or not all(1 <= number <= _MOST_PROTONS for number in numbers):
         raise ValueError("its atomic numbers are none")
-    return own
+    return Contents(**found)
 
 
 def _content(path: Path) -> Any:

@@ -21,7 +21,7 @@ from hybridff.making.rounds import (
 )
 from hybridff.molecules.molecule import Molecule
 from hybridff.units import FORCE_KCAL
-from hybridff.workflows import making
+from hybridff.workflows import making, making_whole
 from hybridff.workflows.making_rounds import Rounds
 
 CHOSEN = Chosen(
@@ -88,7 +88,7 @@ def test_a_target_that_was_met_before_an_extension_stays_met(tmp_path: Path, mon
     def ended(_: Rounds, n_rounds: int) -> None:
         raise StopIteration(n_rounds)
 
-    monkeypatch.setattr(making, "begun", lambda *_, **__: rounds)
+    monkeypatch.setattr(making_whole, "begun", lambda *_, **__: rounds)
     monkeypatch.setattr(Rounds, "finished", ended)
     with pytest.raises(StopIteration, match="3"):
         making.make_force_field("O", "ase.calculators.emt:EMT", tmp_path, job)
