@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hybridff.errors import InputError
 from hybridff.export.modelfile import FILE_NAME
+from hybridff.jobs.set_files import is_set
 from hybridff.making.folder import MakeFolder
 from hybridff.making.rounds import (
     ROUNDS_OF_EXTENSION,
@@ -19,6 +20,7 @@ from hybridff.making.rounds import (
 from hybridff.making.summary import Summary
 from hybridff.making.unseen import FIRST, SECOND, first_look, second_look
 from hybridff.progress import Progress, Say, quiet, silent
+from hybridff.workflows.making_pieces import PIECES, SET
 from hybridff.workflows.making_rounds import Made, Rounds
 from hybridff.workflows.making_whole import begun
 
@@ -46,6 +48,11 @@ def extend_force_field(
     known = Summary.read(found.path)
     if known is None or not (found.path / FILE_NAME).is_file():
         raise InputError(f"{folder} has no finished force field; run hybridff make until it ends, then extend it.")
+    if is_set(found.path / SET):
+        raise InputError(
+            f"{folder} was made from pieces; extend the folder of a piece, such as {found.path / PIECES / 'piece-1'}, "
+            "then give the command of make again."
+        )
     job = found.job
     if processes is not None or scheduler is not None:
         job = replace(job, labelling=replace(job.labelling, processes=processes, scheduler=scheduler))

@@ -87,6 +87,11 @@ def test_what_is_made_is_not_made_again(made: Made) -> None:
     assert {path: path.read_bytes() for path in Path("hexane").rglob("*") if path.is_file()} == before
 
 
+def test_what_was_made_from_pieces_is_extended_piece_by_piece(made: Made) -> None:
+    with pytest.raises(InputError, match=r"hexane was made from pieces; extend the folder of a piece"):
+        hf.extend_force_field("hexane")
+
+
 def test_the_set_of_the_pieces_serves_other_molecules(made: Made) -> None:
     applied = hf.apply_parameter_set(made.folder / "set", "CCCCCCC")
     counts = applied.applied.counts
