@@ -69,6 +69,14 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
+def exists(path: str | Path) -> bool:
+    """Whether there is anything of this name, whatever the name is: a file, a folder, a pipe."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # a text that is no path, such as a SMILES
+        return False
+
+
 def check_file(path: str | Path, largest: int = LARGEST_TEXT) -> Path:
     """The path of an existing file that is neither empty nor larger than so many bytes.
 

@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 
 from hybridff.errors import InputError
+from hybridff.foreign import exists
 
 _HERE = -100
 """``AT_FDCWD`` of Linux: paths count from the current folder."""
@@ -266,7 +267,7 @@ def check_new_folder(path: str | Path, *, overwrite: bool = False, read: Iterabl
     if overwrite and (place == Path.cwd() or place in Path.cwd().parents) and any(place.iterdir()):
         raise InputError(f"cannot replace the folder {path}: the current folder is there; choose another folder.")
     for file in read:
-        if path.is_dir() and file is not None and place in Path(os.path.realpath(file)).parents and _is_there(file):
+        if path.is_dir() and file is not None and place in Path(os.path.realpath(file)).parents and exists(file):
             raise InputError(f"cannot replace the folder {path}: {file} is read from it; choose another folder.")
     if path.exists() and not path.is_dir():
         raise InputError(f"cannot make the folder {path}: a file of that name exists; choose another folder.")
@@ -277,13 +278,6 @@ def check_new_folder(path: str | Path, *, overwrite: bool = False, read: Iterabl
         raise InputError(f"cannot write {path}: {parent} is a file, not a folder; choose another folder.")
     with _sentence(path), tempfile.TemporaryDirectory(dir=parent):
         pass
-
-
-def _is_there(file: str | Path) -> bool:
-    try:
-        return Path(file).exists()
-    except (OSError, ValueError):  # a text that is no path, such as a SMILES
-        return False
 
 
 @contextlib.contextmanager

@@ -97,16 +97,16 @@ class ParameterSet:
         self, parameters: Parameters, fitted: Int[np.ndarray, " m"], rows: Sequence[Row]
     ) -> tuple[sparse.csr_array, sparse.csr_array]:
         """Weights of the set's changes in those of other rows (n, m), and a root of what these leave open (k, m)."""
-        families: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for place, (quantity, levels) in enumerate(self.rows):
-            families[quantity, levels[0]].append(place)
+        families: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place, row in enumerate(self.rows):
+            families[label_of(row, 0)].append(place)
         widths = parameters.prior_widths[fitted]
         entries: list[tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"], Float[np.ndarray, "_ _"]]] = []
         roots: list[tuple[list[int], Float[np.ndarray, "_ _"]]] = []
         for members in families_of(rows):
             own = [rows[place] for place in members]
             quantity, levels = own[0]
-            places = families.get((quantity, levels[0]), []) if levels else []
+            places = families.get(label_of(own[0], 0), []) if levels else []
             weight, open_part = _given([self.rows[place] for place in places], own, self.shares)
             entries.append((np.array(places, dtype=np.int64), np.array(members), weight))
             width = self.widths[quantity] if places else widths[members[0]]

@@ -59,6 +59,13 @@ class Posterior:
             force[part] = np.sqrt(np.einsum("rfc,rfc->f", forces, forces) / forces.shape[2])
         return self.scale * energy, self.scale * force
 
+    def predicted_errors(
+        self, force_field: ForceField, positions: Float[np.ndarray, "frames atoms 3"]
+    ) -> tuple[float, float]:
+        """Root mean square of the deviations of energies [kJ/mol] and forces [kJ/mol/nm] of all geometries [nm]."""
+        energies, forces = self.deviations(force_field, positions)
+        return float(np.sqrt(np.mean(energies**2))), float(np.sqrt(np.mean(forces**2)))
+
     @classmethod
     def of_priors(cls, force_field: ForceField) -> "Posterior":
         """What is known of the coefficients of a force field before there are data: their priors."""

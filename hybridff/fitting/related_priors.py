@@ -46,8 +46,8 @@ def label_of(row: Row, level: int) -> tuple[str, ...]:
 def families_of(rows: Sequence[Row]) -> list[list[int]]:
     """Places of the rows that are relatives of each other; a row without levels has none but itself."""
     found: dict[tuple, list[int]] = defaultdict(list)
-    for place, (quantity, levels) in enumerate(rows):
-        found[(quantity, levels[0]) if levels else (quantity, place)].append(place)
+    for place, row in enumerate(rows):
+        found[label_of(row, 0) if row[1] else (row[0], place)].append(place)
     return list(found.values())
 
 

@@ -28,12 +28,9 @@ def check_xyz(path: Path) -> None:
 
     The file may be compressed by gzip, bzip2 or xz, as ASE reads it.
     """
+    frame = 0
     with opened(path) as file:
-        frame = 0
-        while line := _line(path, file):
-            if not line.strip():
-                continue
-            frame += 1
+        for frame, line in enumerate(_first_lines(path, file), start=1):
             _check_frame(path, frame, _count(path, frame, line), file)
     if not frame:
         raise InputError(f"{path}: the file is empty.")
@@ -45,17 +42,20 @@ def check_numbers(path: Path) -> None:
     The file has passed ``check_xyz``.
     """
     with opened(path) as file:
-        frame = 0
-        while line := _line(path, file):
-            if not line.strip():
-                continue
-            frame += 1
+        for frame, line in enumerate(_first_lines(path, file), start=1):
             columns = key_val_str_to_dict(_line(path, file).strip()).get("Properties", "") or _PLAIN
             kinds = [kind for _, kind, width in _triples(str(columns)) for _ in range(int(width))]
             for atom in range(1, int(line) + 1):
                 for kind, field in zip(kinds, _line(path, file).split(), strict=False):
                     if kind == "R":
                         _check_number(path, f"atom {atom} of frame {frame}", field)
+
+
+def _first_lines(path: Path, file: TextIO) -> Iterator[str]:
+    """The line that each frame begins with, given that the rest of the frame is read before the next is asked for."""
+    while line := _line(path, file):
+        if line.strip():
+            yield line
 
 
 def _check_number(path: Path, where: str, field: str) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from hybridff.errors import InputError
 from hybridff.export.hot_geometries import hot_geometries
 from hybridff.export.modelfile import SavedModel
@@ -31,6 +29,11 @@ TEMPERATURE = 300.0
 """Temperature of the geometries on which deviations are reported [K]."""
 _GEOMETRIES = 20
 """Number of these."""
+UNTESTED = (
+    "No data of the molecule itself were used, and no stability gate was passed: see 'hybridff evaluate' and "
+    "'hybridff simulate'."
+)
+"""What to say of a model that nothing but the set speaks for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +65,7 @@ class AppliedSet:
             f"Posterior deviation on {_GEOMETRIES} geometries of dynamics at {TEMPERATURE:.0f} K: energy "
             f"{self.energy_deviation / KCAL_MOL:.2f} kcal/mol, forces {self.force_deviation / FORCE_KCAL:.2f} "
             "kcal/mol/Å.",
+            UNTESTED,
         )
 
 
@@ -108,7 +112,7 @@ def model_by_set(
     hot = hot_geometries(applied.force_field, placed.positions[None], _GEOMETRIES, TEMPERATURE)
     positions = hot if len(hot) else placed.positions[None]
     applied = replace(applied, posterior=applied.posterior.about(applied.force_field, positions))
-    energies, forces = applied.posterior.deviations(applied.force_field, positions)
+    deviations = applied.posterior.predicted_errors(applied.force_field, positions)
     about = {
         **provenance([*files, *start.files, folder / SET]),
         "programs": programs_of(start),
@@ -117,7 +121,7 @@ def model_by_set(
         "rows": counts,
     }
     model = SavedModel(applied.force_field, None, about)
-    return AppliedSet(model, applied, float(np.sqrt(np.mean(energies**2))), float(np.sqrt(np.mean(forces**2))))
+    return AppliedSet(model, applied, *deviations)
 
 
 def applied_to(saved: SavedSet, molecule: Molecule, parameters: ClassOneParameters) -> Applied:

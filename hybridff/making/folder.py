@@ -10,7 +10,7 @@ import numpy as np
 from hybridff.errors import InputError
 from hybridff.foreign import read_json
 from hybridff.gaff.charges import METHODS
-from hybridff.making.job import MakeJob
+from hybridff.making.job import MakeJob, PiecesOptions
 from hybridff.making.rounds import keep
 from hybridff.molecules.molecule import Molecule
 from hybridff.output import is_empty
@@ -20,8 +20,10 @@ CONTENTS = "make.json"
 """Name of the file that says what is made."""
 _FORMAT = "hybridff make 1"
 _LABELS, _TEST, _START = "labels", "test", "start"
-_MAY_CHANGE = ("budget", "target", "batch", "processes", "scheduler", "report", "choose", "check", "check_level")
+_MAY_CHANGE = ("budget", "target", "batch", "processes", "scheduler", "report", "choose")
 """Options that may be others when a folder goes on."""
+_OLDER = {"pieces": "no", "check": PiecesOptions.check}
+"""What folders were begun with that are older than these options."""
 _FILES = ("options", "start", "topology", "charges", "pretrain")
 """Options that are files or folders, or may be."""
 _CHOSEN = "auto"
@@ -72,7 +74,7 @@ class MakeFolder:
         wanted = _content(molecule, level, replace(job, pretrain=job.pretraining(level).pretrain))
         keep(path / CONTENTS, wanted)
         own = _read(path)
-        begun = _with_whole_paths(own["options"])
+        begun = {**_OLDER, **_with_whole_paths(own["options"])}
         if job.pretrain == _CHOSEN:
             wanted["options"]["pretrain"] = begun.get("pretrain")
         for name, value in wanted.items():

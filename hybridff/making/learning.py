@@ -45,8 +45,7 @@ class Learnt:
 
     def predicted_errors(self, positions: Float[np.ndarray, "frames atoms 3"]) -> tuple[float, float]:
         """Root mean square of the errors predicted of energies [kJ/mol] and forces [kJ/mol/nm] of geometries [nm]."""
-        energies, forces = self.posterior.deviations(self.force_field, positions)
-        return float(np.sqrt(np.mean(energies**2))), float(np.sqrt(np.mean(forces**2)))
+        return self.posterior.predicted_errors(self.force_field, positions)
 
     def force_error(self, frames: Frames) -> float:
         """Root mean square error of the forces of labelled frames [kJ/mol/nm]."""

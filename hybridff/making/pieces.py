@@ -11,7 +11,8 @@ from hybridff.fitting.result import FitResult
 from hybridff.fitting.shared_parameters import common_parameters
 from hybridff.frames.checks import usable_frames
 from hybridff.frames.dataset import Frames
-from hybridff.frames.label_folder import LabelFolder, read_labels
+from hybridff.frames.label_folder import read_label_folder
+from hybridff.gaff.charges import METHODS
 from hybridff.gaff.classone import ClassOneParameters
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.forms import FormOptions
@@ -93,8 +94,8 @@ class JointStart:
         return SavedSet(ParameterSet.of_fit(result, origin), self.job.start.gaff, self.job.start.charges, about)
 
 
-def wanted_pieces(molecule: Molecule, job: MakeJob) -> list[Piece]:
-    """The pieces that a force field of a molecule is made from; none where it is made whole.
+def wanted_pieces(molecule: Molecule, level: str, job: MakeJob) -> list[Piece]:
+    """The pieces that a force field of a molecule is made from by labels of a level; none where it is made whole.
 
     Raises ``InputError`` where pieces are asked for and there are none, and for options that go with the whole only.
     """
@@ -109,10 +110,8 @@ def wanted_pieces(molecule: Molecule, job: MakeJob) -> list[Piece]:
         )
     if wanted == "auto" and found and len(found[0].molecule.numbers) > _LARGEST * n_atoms:
         return []
-    if found and job.correction:
-        raise InputError("option correction is for molecules that are labelled whole; leave it out, or give pieces no.")
-    if found and job.start.start is not None:
-        raise InputError("option start is for molecules that are labelled whole; leave it out, or give pieces no.")
+    if found:
+        _check_options(molecule, level, job)
     return found
 
 
@@ -133,9 +132,23 @@ def joint_start(
     return JointStart(tuple(pieces), fit_job, tuple(forms), tuple(taught))
 
 
+def _check_options(molecule: Molecule, level: str, job: MakeJob) -> None:
+    """Refuse options that say something of the atoms of the whole molecule, which pieces do not have."""
+    taught = job.pretraining(level)
+    of_the_whole = {
+        "correction": bool(job.correction),
+        "start": job.start.start is not None,
+        "charges": job.start.start is None and job.start.charges not in METHODS,
+        "pretrain": not (taught.is_level or taught.pretrain == "none"),
+    }
+    name = next((name for name, given in of_the_whole.items() if given), None)
+    if name is not None:
+        raise InputError(
+            f"{molecule.name} is to be made from its pieces, and option {name} is of the whole molecule as given; "
+            "choose otherwise, or give pieces no."
+        )
+
+
 def _usable(path: Path, molecule: Molecule) -> Frames:
     """Labels of a folder that can be used."""
-    folder = LabelFolder.read(path)
-    labelled, _ = folder.done()
-    frames, _ = read_labels(folder, sorted(labelled))
-    return usable_frames(frames, molecule, where=str(path))[0]
+    return usable_frames(read_label_folder(path), molecule, where=str(path))[0]

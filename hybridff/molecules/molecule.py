@@ -12,13 +12,12 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
 from hybridff.errors import InputError, MissingProgramError
-from hybridff.foreign import LARGEST_STRUCTURE, check_file, printable, read_text, refuse_compressed
+from hybridff.foreign import LARGEST_STRUCTURE, check_file, exists, printable, read_text, refuse_compressed
 from hybridff.molecules.mol2 import read_mol2
 from hybridff.molecules.openmm_files import load_prmtop
 from hybridff.molecules.parsing import (
     SMILES_SUFFIXES,
     chosen_record,
-    exists,
     is_file,
     parse_sdf,
     parse_smiles,

@@ -154,11 +154,3 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
-
-
-def exists(path: Path) -> bool:
-    """Whether there is anything of this name, whatever the name is: a file, a folder, a pipe."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False

@@ -4,14 +4,10 @@ from collections import Counter
 
 from hybridff.document.blocks import Document, Fact, Section, Table
 from hybridff.gaff.environments import LEVELS, short_label
-from hybridff.jobs.parameter_sets import AppliedSet
+from hybridff.jobs.parameter_sets import UNTESTED, AppliedSet
 from hybridff.report.documents import model_sections, molecule_drawing
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
-_ADVICE = (
-    "No data of the molecule itself were used, and no stability gate was passed: see 'hybridff evaluate' and "
-    "'hybridff simulate'."
-)
 _NAMED = 20
 """Guessed rows that the summary names."""
 
@@ -22,6 +18,7 @@ def applied_document(found: AppliedSet, *, alone: bool = True) -> Document:
     Where this is not ``alone``, other sections say what the model was tested by.
     """
     molecule, counts = found.model.force_field.molecule, found.applied.counts
+    sentences = tuple(text for text in found.sentences() if alone or text != UNTESTED)
     known, *wider = LEVELS[::-1]
     backed_off = sum(counts[level] for level in wider)
     facts = (
@@ -32,9 +29,7 @@ def applied_document(found: AppliedSet, *, alone: bool = True) -> Document:
         Fact("deviation of energies", f"{found.energy_deviation / KCAL_MOL:.2f} kcal/mol", "posterior"),
     )
     sections = (
-        Section(
-            "Rows", (*found.sentences(), *([_ADVICE] if alone else [])), _by_level(found), more=(_other_rows(found),)
-        ),
+        Section("Rows", sentences, _by_level(found), more=(_other_rows(found),)),
         Section("Guessed rows", _guessed(found)),
         *model_sections(found.model),
     )

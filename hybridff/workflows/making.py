@@ -45,7 +45,10 @@ def make_force_field(
         own = with_stereochemistry(own)
         say(isomer_note(own))
     labeller_of(level_of(level, level_options(level, job.labelling.options)), Species.of(own))
-    pieces = wanted_pieces(own, job)
+    pieces = wanted_pieces(own, level, job)
+    if pieces and job.parts.check_level is not None:
+        labeller_of(level_of(job.parts.check_level), Species.of(own))
+    job = replace(job, parts=replace(job.parts, pieces="yes" if pieces else "no"))
     folder = MakeFolder.opened(Path(out), own, level, job)
     job = replace(job, pretrain=folder.job.pretrain)
     if pieces:

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from time import perf_counter
 
-import numpy as np
-
 from hybridff.errors import FitError, HybridFFError
 from hybridff.export.modelfile import FILE_NAME
 from hybridff.fitting.posterior import POSTERIOR
@@ -68,7 +66,7 @@ def make_from_pieces(
     wall = perf_counter() - begin
     stock = ForceField.build(force_field.molecule, starting_parameters(force_field.molecule, start))
     before, after = evaluate(stock, test), evaluate(force_field, test)
-    energy, force = _predicted(applied, test)
+    energy, force = applied.posterior.predicted_errors(force_field, test.positions)
     assert after.force_rmse is not None
     summary = Summary(
         name=folder.molecule.name,
@@ -164,9 +162,3 @@ def _checked(
     label_geometries(given, level, folder.test, options, say=say, progress=progress)
     found, seconds = labels_of(folder.test, positions)
     return usable_frames(found, folder.molecule, where=str(folder.test))[0], seconds
-
-
-def _predicted(applied: AppliedSet, test: Frames) -> tuple[float, float]:
-    """Root mean square of the errors predicted of energies [kJ/mol] and forces [kJ/mol/nm] of some frames."""
-    energies, forces = applied.posterior.deviations(applied.model.force_field, test.positions)
-    return float(np.sqrt(np.mean(energies**2))), float(np.sqrt(np.mean(forces**2)))

@@ -34,3 +34,14 @@ def test_rows_without_levels_have_no_relatives() -> None:
     rows = rows_of(parameters, np.arange(3))
     assert families_of(rows) == [[0], [1], [2]]
     np.testing.assert_allclose(prior_root(parameters, np.arange(3), SHARES).toarray(), np.eye(3), rtol=1e-6)
+
+
+def test_pairs_are_relatives_by_types_and_others_by_elements() -> None:
+    """Elements do not tell the charges that GAFF's energy of a pair comes from."""
+    same_elements = [("a", "a | b", "a | b | c", "a | b | c | d"), ("a", "a | e", "a | e | f", "a | e | f | g")]
+    same_types = [("a", "a | b", "a | b | c", "a | b | c | d"), ("a", "a | b", "a | b | h", "a | b | h | i")]
+    for quantity, by_elements in (("pair local", 0.0), ("bond 1", SHARES[0])):
+        for levels, share in ((same_elements, by_elements), (same_types, SHARES[0] + SHARES[1])):
+            (one, other) = ([(quantity, own)] for own in levels)
+            np.testing.assert_allclose(covariance(one, other, SHARES), [[share]], rtol=1e-12)
+            assert len(families_of(one + other)) == (1 if share else 2)

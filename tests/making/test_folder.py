@@ -1,10 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from hybridff.errors import InputError
 from hybridff.making import job as making_job
-from hybridff.making.folder import MakeFolder
+from hybridff.making.folder import CONTENTS, MakeFolder
 from hybridff.making.job import MakeJob
 from hybridff.molecules.molecule import Molecule
 
@@ -29,6 +30,19 @@ def test_pretraining_is_chosen_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert MakeFolder.opened(tmp_path / "b", WATER, LEVEL, MakeJob()).job.pretrain == "gfn2-xtb"
     with pytest.raises(InputError, match="was begun with pretrain = none, not gfn2-xtb"):
         MakeFolder.opened(tmp_path / "a", WATER, LEVEL, MakeJob.of(pretrain="gfn2-xtb"))
+
+
+def test_folders_that_are_older_than_an_option_go_on_as_they_were_begun(tmp_path: Path) -> None:
+    job = MakeJob.of(pretrain="none", pieces="no")
+    path = tmp_path / "made"
+    MakeFolder.opened(path, WATER, LEVEL, job)
+    content = json.loads((path / CONTENTS).read_text(encoding="utf-8"))
+    for name in ("pieces", "check"):
+        del content["options"][name]
+    (path / CONTENTS).write_text(json.dumps(content), encoding="utf-8")
+    assert MakeFolder.opened(path, WATER, LEVEL, job).path == path
+    with pytest.raises(InputError, match="begun with pieces = no, not yes"):
+        MakeFolder.opened(path, WATER, LEVEL, MakeJob.of(pretrain="none", pieces="yes"))
 
 
 def test_files_are_found_again_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

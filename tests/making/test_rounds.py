@@ -77,7 +77,7 @@ def test_a_target_that_was_met_before_an_extension_stays_met(tmp_path: Path, mon
         own = replace(OUTCOME, predicted_force=0.5 * FORCE_KCAL, batch_predicted=predicted, batch_actual=actual)
         write_outcome(outcome_file(tmp_path, number), own)
 
-    job = MakeJob.of(pretrain="none", target=1.0)
+    job = MakeJob.of(pretrain="none", target=1.0, pieces="no")
     folder = MakeFolder.opened(tmp_path, Molecule.from_smiles("O"), "ase.calculators.emt:EMT", job)
     write_extension(tmp_path, Extension(3, 20))
     for number, (predicted, actual) in enumerate([(None, None), (10.0, 10.0), (10.0, 100.0)], start=1):

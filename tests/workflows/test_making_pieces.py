@@ -125,12 +125,17 @@ def test_priors_get_narrower_until_the_whole_is_stable(made: Made, monkeypatch: 
     ("molecule", "options", "sentence"),
     [
         ("CCO", {}, "CCO has no pieces: bonds are cut that are single"),
-        ("CCCCCC", {"pretrain": "gfn1-xtb", "correction": ("all",)}, "option correction is for molecules that are"),
+        ("CCCCCC", {"pretrain": "gfn1-xtb", "correction": ("all",)}, "option correction is of the whole molecule"),
+        ("CCCCCC", {"charges": "charges.txt"}, "option charges is of the whole molecule as given"),
+        ("CCCCCC", {"pretrain": "frames.npz"}, "option pretrain is of the whole molecule as given"),
+        ("CCCCCC", {"check_level": "nonsense"}, "nonsense"),
     ],
 )
 def test_what_cannot_be_made_from_pieces_is_refused_before_anything_is_written(
     place: Path, molecule: str, options: dict, sentence: str
 ) -> None:
+    for name in ("charges.txt", "frames.npz"):
+        Path(name).write_text("0.0\n", encoding="utf-8")
     with pytest.raises(InputError, match=sentence):
         hf.make_force_field(molecule, LEVEL, "refused", hf.MakeJob.of(**{**OPTIONS, **options}))
     assert not Path("refused").exists()
