@@ -5,8 +5,9 @@ import contextlib
 import gzip
 import lzma
 from collections.abc import Callable, Iterator, Mapping
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from ase.data import atomic_numbers
 from ase.io.extxyz import key_val_str_to_dict
@@ -51,7 +52,7 @@ def check_numbers(path: Path) -> None:
                         _check_number(path, f"atom {atom} of frame {frame}", field)
 
 
-def _first_lines(path: Path, file: TextIO) -> Iterator[str]:
+def _first_lines(path: Path, file: TextIOWrapper) -> Iterator[str]:
     """The line that each frame begins with, given that the rest of the frame is read before the next is asked for."""
     while line := _line(path, file):
         if line.strip():
@@ -74,18 +75,18 @@ def _check_number(path: Path, where: str, field: str) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[TextIO]:
+def opened(path: Path) -> Iterator[TextIOWrapper]:
     """The text of an extended XYZ file, compressed or not; letters that are no UTF-8 are replaced."""
     with reading(path, "an extended XYZ file", "write it again"):
         if path.suffix.lower() not in PACKED:
-            file: TextIO = path.open(encoding="utf-8", errors="replace")
+            file: TextIOWrapper = path.open(encoding="utf-8", errors="replace")
         else:
             file = PACKED[path.suffix.lower()](path, "rt", encoding="utf-8", errors="replace")
         with file:
             yield file
 
 
-def _line(path: Path, file: TextIO) -> str:
+def _line(path: Path, file: TextIOWrapper) -> str:
     line = file.readline(_LONGEST_LINE + 1)
     if len(line) > _LONGEST_LINE:
         raise InputError(f"{path}: a line has more than {_LONGEST_LINE} characters, so this is no extended XYZ file.")
@@ -104,7 +105,7 @@ def _count(path: Path, frame: int, line: str) -> int:
     return int(text)
 
 
-def _check_frame(path: Path, frame: int, count: int, file: TextIO) -> None:
+def _check_frame(path: Path, frame: int, count: int, file: TextIOWrapper) -> None:
     comment = _line(path, file)
     with reading(path, "an extended XYZ file", f"correct the second line of frame {frame}"):
         columns = key_val_str_to_dict(comment.strip()).get("Properties", "") if comment.strip() else ""

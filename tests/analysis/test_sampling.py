@@ -13,7 +13,7 @@ from hybridff.units import BOLTZMANN
 
 BARRIER, TILT, MIDDLE = 12.0, 60.0, 0.2
 """[kJ/mol], [kJ/mol/nm], [nm]"""
-OPTIONS = SamplingOptions(temperatures=(300.0, 500.0), time=0.2, runs=4)
+OPTIONS = SamplingOptions(temperatures=(300.0, 500.0), time=0.2, runs=8)
 
 
 def hydrogen() -> Molecule:

@@ -54,12 +54,17 @@ def test_a_job_comes_back_from_its_options_after_json(job: Job) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"pretrain": "auto"}, {"pretrain": "gfn2-xtb"}, {"start": "own.prmtop"}, {"molecule": "own.parm7"}],
+    [{"pretrain": "README.md"}, {"pretrain": "forcefields"}, {"start": "own.prmtop"}, {"molecule": "own.parm7"}],
 )
 def test_a_parameter_set_has_to_count_from_stock_gaff(options: dict[str, str]) -> None:
-    with pytest.raises(InputError, match="counts from stock GAFF; leave pretrain and start out"):
+    with pytest.raises(InputError, match="counts from stock GAFF; leave start out, and let pretrain be none, auto or"):
         FitJob.from_options({"share": "environment", **options})
     FitJob.from_options({"share": "types", **options})
+
+
+@pytest.mark.parametrize("pretrain", ["none", "auto", "gfn2-xtb"])
+def test_a_parameter_set_may_be_pre_trained_on_a_level(pretrain: str) -> None:
+    assert FitJob.from_options({"share": "environment", "pretrain": pretrain}).pretraining.pretrain == pretrain
 
 
 def test_only_what_differs_from_the_defaults_is_changed() -> None:
@@ -145,4 +150,5 @@ def test_a_molecule_given_as_prmtop_brings_its_own_start_unless_there_is_another
 
 def test_the_options_of_a_set_are_plain() -> None:
     found = plain_options(StartOptions(start=Path("a.prmtop")))
-    assert found == {"gaff": StartOptions().gaff, "charges": "resp", "start": "a.prmtop", "topology": None}
+    others = {"gaff": StartOptions().gaff, "charges": "resp", "topology": None, "bonds_from": None}
+    assert found == {**others, "start": "a.prmtop"}
