@@ -23,18 +23,23 @@ _SPACING = 0.05
 """Time between samples [ps]."""
 
 
-def _plain(model: ForceField) -> openmm.System:
-    """A System that asks torch for every step."""
+def torch_force(model: ForceField) -> openmm.PythonForce:
+    """A force that asks torch at every step, on the first atoms of a System."""
+    n_atoms = len(model.molecule.numbers)
 
     def evaluated(state: openmm.State) -> tuple[float, np.ndarray]:
-        positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
-        energy, forces = model.energy_forces(torch.as_tensor(np.array(positions)))
-        return float(energy), forces.numpy()
+        positions = np.array(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
+        energy, forces = model.energy_forces(torch.as_tensor(positions[:n_atoms]))
+        return float(energy), np.pad(forces.numpy(), ((0, len(positions) - n_atoms), (0, 0)))
 
+    return openmm.PythonForce(evaluated)
+
+
+def _plain(model: ForceField) -> openmm.System:
     system = to_openmm(model, "native")
     while system.getNumForces():
         system.removeForce(0)
-    system.addForce(openmm.PythonForce(evaluated))
+    system.addForce(torch_force(model))
     return system
 
 
@@ -59,6 +64,12 @@ class Sampled:
     """Kinetic energies [kJ/mol]."""
     potential: Float[np.ndarray, " samples"]
     """Potential energies [kJ/mol]."""
+    volume: Float[np.ndarray, " samples"] | None = None
+    """Volumes at constant pressure [nm³]."""
+    pressure: float | None = None
+    """Pressure of the barostat [bar]."""
+    n_constraints: int = 0
+    """Number of constrained distances."""
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -90,7 +101,11 @@ def kinetic(run: Sampled) -> tuple[float, float]:
 
 
 def potential(first: Sampled, second: Sampled) -> float:
-    """How far two runs are from Boltzmann's ratio of potential energies [standard errors]."""
+    """How far two runs are from Boltzmann's ratio of potential energies, or volumes, [standard errors].
+
+    Runs at the same temperature and two pressures are compared by their volumes, others at constant pressure by their
+    enthalpies.
+    """
     os.environ.setdefault("PYMBAR_DISABLE_JAX", "TRUE")
     from physical_validation import ensemble
 
@@ -101,11 +116,20 @@ def potential(first: Sampled, second: Sampled) -> float:
 def _data(run: Sampled) -> object:
     from physical_validation.data import EnsembleData, ObservableData, SimulationData, SystemData, UnitData
 
+    own = {"natoms": run.n_atoms, "temperature": run.temperature}
+    at_volume = run.volume is None
     return SimulationData(
-        units=UnitData.units("GROMACS"),  # kJ/mol, nm, ps, K
-        ensemble=EnsembleData("NVT", natoms=run.n_atoms, volume=1.0, temperature=run.temperature),
-        system=SystemData(natoms=run.n_atoms, nconstraints=0, ndof_reduction_tra=0, ndof_reduction_rot=0),
+        units=UnitData.units("GROMACS"),  # kJ/mol, nm, ps, K, bar
+        ensemble=EnsembleData("NVT", volume=1.0, **own)
+        if at_volume
+        else EnsembleData("NPT", pressure=run.pressure, **own),
+        system=SystemData(
+            natoms=run.n_atoms, nconstraints=run.n_constraints, ndof_reduction_tra=0, ndof_reduction_rot=0
+        ),
         observables=ObservableData(
-            kinetic_energy=run.kinetic, potential_energy=run.potential, total_energy=run.kinetic + run.potential
+            kinetic_energy=run.kinetic,
+            potential_energy=run.potential,
+            total_energy=run.kinetic + run.potential,
+            volume=run.volume,
         ),
     )

@@ -5,7 +5,7 @@ GAFF and the model by each route. Kinetic energy: how far the mean and the width
 Maxwell-Boltzmann's, as temperatures. Potential energy: the slope of the logarithm of the ratio of both distributions
 over what Boltzmann's factor says, in standard errors. Above three, something is wrong.
 
-Needs the package: pip install physical_validation
+Needs the package physical_validation, which is among the extra "test".
 
 Usage: python benchmarks/ensembles.py MODEL [--time 100] [--plain-time 10] [--temperatures 300 320]
 """

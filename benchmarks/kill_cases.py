@@ -21,7 +21,8 @@ from hybridff.frames.geometry_files import write_geometries
 from hybridff.frames.reading import read_frames
 
 FIT = "--form harmonic --train 40 --validation 5 --gate none --charges ../charges.txt --report brief"
-QUICK = "--charges ../methanol.txt --budget 8 --gate none --report brief --processes 1"
+QUICK = "--pretrain none --budget 8 --gate none --report brief --processes 1"
+SET = Path(__file__).resolve().parents[1] / "forcefields" / "alkanes"
 COMMANDS = {
     "parametrize": "parametrize CCO --charges ../charges.txt --out out --overwrite",
     "fit": f"fit ../ethanol.npz {FIT} --out out --overwrite",
@@ -33,11 +34,18 @@ COMMANDS = {
     "export": "export ../model --system out/s.xml --structure out/s.pdb",
     "export --amber": "export ../model --amber out/a.prmtop",
     "analyse": "analyse modes ../model stock --table out/modes.csv",
+    "export --gromacs": "export ../model --gromacs out/g.top",
+    "apply": f"apply {SET} CCC --charges ../propane.txt --out out --overwrite",
+    "mix": "mix ../model.xml ../model.pdb ../model --out out/mixed.xml",
+    "pieces": "pieces CC(=O)NCC(=O)NCC(=O)NCC(=O)NCC(=O)NC --out out/pieces.smi",
+    "demo": "demo --report brief --out out --overwrite",
     "label": "label ../few.xyz --level gfn2-xtb --processes 1 --out out",
-    "make": f"make CO --level gfn2-xtb --pretrain none {QUICK} --out out",
+    "make": f"make CO --level gfn2-xtb --charges ../methanol.txt {QUICK} --out out",
+    "extend": "extend out --budget 8",
 }
 """Commands by name; those of ``GO_ON`` go on with what is there, all others replace it."""
-GO_ON = ("label", "make")
+GO_ON = {"label": None, "make": None, "extend": "made"}
+"""What commands that go on begin with: nothing, or a copy of a folder."""
 DISTURBANCES = ("SIGKILL", "SIGKILL while writing", "SIGTERM", "SIGINT twice", "two processes, one SIGKILL")
 ENDED = (0, -signal.SIGKILL, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 """Exit codes that a disturbed run may have; less than zero by a signal."""
@@ -127,19 +135,34 @@ def prepare(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "charges.txt").write_text("0.0\n" * 9, encoding="utf-8")
     (folder / "methanol.txt").write_text("0.0\n" * 6, encoding="utf-8")
+    (folder / "propane.txt").write_text("0.0\n" * 11, encoding="utf-8")
+    (folder / "ethanediol.txt").write_text("0.0\n" * 10, encoding="utf-8")
     with as_file(files("hybridff").joinpath("data", "ethanol.npz")) as path:
         shutil.copy(path, folder)
         frames = read_frames(path)
     write_geometries(folder / "few.xyz", frames.molecule(), frames.positions[:6], [("data", None)] * 6)
-    assert Run.start(folder, f"fit ethanol.npz {FIT.replace('../', '')} --out model").wait() == 0
+    for command in (
+        f"fit ethanol.npz {FIT.replace('../', '')} --out model",
+        "export model --system model.xml --structure model.pdb",
+        f"make OCCO --level gfn2-xtb --charges ethanediol.txt {QUICK} --out made",
+    ):
+        assert Run.start(folder, command).wait() == 0, (folder / "stderr.txt").read_text(encoding="utf-8")
 
 
-def undisturbed(folder: Path, command: str) -> tuple[float, dict[str, str], set[str]]:
-    """Time of a command [s], hashes of its files, and which of them are the same in two runs."""
-    found = []
-    for _ in range(2):
-        shutil.rmtree(folder, ignore_errors=True)
+def begin(folder: Path, name: str) -> None:
+    """Put an output into a folder as it is before a command begins."""
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    if made := GO_ON.get(name):
+        shutil.copytree(folder.parent / made, folder / "out")
+    else:
         (folder / "out").mkdir(parents=True)
+
+
+def undisturbed(folder: Path, name: str) -> tuple[float, dict[str, str], set[str]]:
+    """Time of a command [s], hashes of its files, and which of them are the same in two runs."""
+    found, command = [], COMMANDS[name]
+    for _ in range(2):
+        begin(folder, name)
         clock = time.perf_counter()
         assert Run.start(folder, command).wait() == 0, (folder / "stderr.txt").read_text(encoding="utf-8")
         length = time.perf_counter() - clock

@@ -9,11 +9,10 @@ Usage: python benchmarks/output_kills.py [--kills 200] [--folder output-kills] [
 """
 
 import argparse
-import shutil
 from collections import Counter
 from pathlib import Path
 
-from kill_cases import COMMANDS, DISTURBANCES, ENDED, GO_ON, Run, digests, disturbed, prepare, state, undisturbed
+from kill_cases import COMMANDS, DISTURBANCES, ENDED, GO_ON, Run, begin, digests, disturbed, prepare, state, undisturbed
 
 
 def main() -> None:
@@ -25,12 +24,11 @@ def main() -> None:
     prepare(own.folder)
     for name in own.only:
         folder, seen, goes_on = own.folder / name.replace(" ", ""), Counter[str](), name in GO_ON
-        length, new, same = undisturbed(folder, COMMANDS[name])
+        length, new, same = undisturbed(folder, name)
         ended = True
         for kill in range(-(-own.kills // len(own.only))):
             if not goes_on or ended:
-                shutil.rmtree(folder / "out", ignore_errors=True)
-                (folder / "out").mkdir()
+                begin(folder, name)
             for part in () if goes_on else new:
                 (folder / "out" / part).parent.mkdir(parents=True, exist_ok=True)
                 (folder / "out" / part).write_text("old", encoding="utf-8")

@@ -4,11 +4,18 @@ import os
 import shutil
 from pathlib import Path
 
+import jaxtyping
 import openmm
 import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Types and shapes of arguments are checked at run time, but not in slow tests, which would take twice as long."""
+    jaxtyping.config.update("jaxtyping_disable", item.get_closest_marker("slow") is not None)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ def test_every_example_is_run() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == set(SHORT) | own
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of pymbar, when it is imported
 @pytest.mark.parametrize("name", SHORT)
 def test_an_example_runs(

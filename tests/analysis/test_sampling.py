@@ -52,6 +52,7 @@ def share_of_the_first(kelvin: float) -> float:
     return quad(weight, 0, MIDDLE)[0] / quad(weight, 0, 0.4)[0]
 
 
+@pytest.mark.slow
 def test_two_wells_are_visited_as_often_as_statistical_mechanics_says() -> None:
     start = np.array([[0.0, 0.0, 0.0], [0.15, 0.0, 0.0]])
     runs = [sample(double_well(), hydrogen(), start, OPTIONS, run) for run in range(OPTIONS.runs)]

@@ -56,6 +56,7 @@ def test_a_rigid_molecule_has_constraints_and_heavy_hydrogens(model: ForceField,
     assert rigid.getParticleMass(8).value_in_unit(rigid.getParticleMass(8).unit) == pytest.approx(3.0)
 
 
+@pytest.mark.slow
 def test_blocks_of_a_run_at_constant_pressure(monkeypatch: pytest.MonkeyPatch, model: ForceField, box: Box) -> None:
     monkeypatch.setattr("hybridff.analysis.water_box._SETTLE", 0.4)
     monkeypatch.setattr("hybridff.analysis.water_box.CUTOFF", 0.8)

@@ -78,6 +78,7 @@ def test_parametrize_writes_a_stock_force_field(workplace):
     assert model.force_field.types == ("c3", "c3", "oh", "hc", "hc", "hc", "h1", "h1", "ho")
 
 
+@pytest.mark.slow
 def test_fit_writes_a_better_force_field_and_shows_the_errors(workplace):
     text = succeed("fit ethanol.npz --charges charges.txt --train 40 --validation 10 --out out")
     assert "Written to out: model.json, summary.md, report.html, parameters.csv." in text
@@ -113,6 +114,7 @@ def test_a_report_that_goes_to_a_file_is_whole(workplace, monkeypatch):
     assert rows[0] in text.splitlines()
 
 
+@pytest.mark.slow
 def test_correct_adds_a_kernel_trained_on_the_frames_of_the_fit(workplace):
     succeed(f"fit ethanol.npz --charges charges.txt --train 40 --validation 10 {PLAIN} --out plain")
     text = succeed(f"correct plain ethanol.npz --correction all {QUICK} --out out")
@@ -150,6 +152,7 @@ def test_fit_solves_for_kernels_and_coefficients_together(workplace):
     assert errors.n_frames == 60
 
 
+@pytest.mark.slow
 def test_correct_moves_the_terms_where_the_fit_has_left_its_posterior(workplace):
     options = f"--charges charges.txt --train 30 --validation 15 {QUICK}"
     succeed(f"fit ethanol.npz {options} --keep-posterior --out plain")
@@ -367,6 +370,7 @@ def test_the_same_seed_gives_the_same_model_to_the_byte_and_another_seed_another
     assert Path("first/summary.md").read_bytes() != Path("other/summary.md").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_molecule_may_come_from_a_file_or_a_mapped_smiles(workplace):
     with np.load("ethanol.npz") as data:
         arrays = {key: data[key] for key in data.files if key != "smiles"}
@@ -409,6 +413,7 @@ def test_several_files_of_one_molecule_are_one_data_set(workplace):
     assert {"a.npz", "b.npz"} <= set(about["inputs"])
 
 
+@pytest.mark.slow
 def test_several_molecules_get_folders_of_their_names(workplace):
     write_frames("ethanol", "first.npz")
     write_frames("propane", "second.npz")

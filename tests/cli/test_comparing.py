@@ -7,6 +7,8 @@ from bad_inputs import run
 
 from hybridff.comparison.present import FILES
 
+pytestmark = pytest.mark.slow
+
 QUICK = '--temperatures 300 --runs 1 --time "0.1 ps"'
 
 FIT = (

@@ -13,6 +13,7 @@ def table(name: str) -> list[list[str]]:
     return list(csv.reader(Path(name).read_text(encoding="utf-8").splitlines()))
 
 
+@pytest.mark.slow
 def test_analyse_vdos_says_where_bands_lie_at_each_temperature(workplace):
     said = succeed(
         'analyse vdos model uff --temperatures 50 300 --time "1 ps" --runs 2 --table vdos.csv --picture vdos.png'

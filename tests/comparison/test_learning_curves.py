@@ -45,6 +45,7 @@ def test_means_of_the_splits_with_their_number() -> None:
     assert list(panels["ethanol"]["class2"].y) == [1.5, 0.5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["harmonic", "harmonic + kernel", "sgdml"])
 def test_every_kind_of_method_is_measured_on_unseen_frames(method: str) -> None:
     data = benchmark_set()

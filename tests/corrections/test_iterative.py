@@ -108,6 +108,7 @@ def test_predictions_are_those_of_the_direct_solution_to_the_tolerance(problem: 
     assert float(exact.square().mean().sqrt()) > 5
 
 
+@pytest.mark.slow
 def test_a_better_preconditioner_needs_fewer_steps(problem: Problem) -> None:
     assert len(told(problem.equations(300))) < len(told(problem.equations(10))) / 2
 

@@ -125,6 +125,7 @@ def test_the_command_fails_when_the_export_is_wrong(workplace, monkeypatch):
     assert "DIFFERS" in bad.stdout
 
 
+@pytest.mark.slow
 def test_a_system_in_a_box_is_compared_on_all_platforms(monkeypatch):
     model = force_field("ethanol", form="class2")
     forcefield = app.ForceField("amber14/tip3p.xml")

@@ -12,7 +12,6 @@ RUNS = Path(__file__).parents[2] / "benchmarks" / "ensemble_runs.py"
 @pytest.mark.slow
 @pytest.mark.parametrize("route", ["native", "compiled"])
 def test_kinetic_and_potential_energies_are_those_of_the_temperature(route: str) -> None:
-    pytest.importorskip("physical_validation", reason="pip install physical_validation")
     own = runpy.run_path(str(RUNS))
     first, second = (own["sampled"](force_field("ethanol", form="morse"), route, kelvin, 50.0) for kelvin in (300, 330))
     for run in (first, second):

@@ -375,6 +375,7 @@ def activated(model: ForceField, seed: int = 0) -> ForceField:
     return moved.with_values(parameters.values + outputs * random)
 
 
+@pytest.mark.slow
 def test_a_fit_recovers_the_morse_bonds_that_made_the_data() -> None:
     start = force_field("ethanol", form="morse")
     truth = perturbed(start, 0.3)
@@ -391,6 +392,7 @@ def test_a_fit_recovers_the_morse_bonds_that_made_the_data() -> None:
     assert errors < 1e-3 * before
 
 
+@pytest.mark.slow
 def test_a_fit_comes_close_to_the_networks_that_made_the_data() -> None:
     start = force_field("ethanol", form="neural")
     truth = activated(start)
@@ -404,6 +406,7 @@ def test_a_fit_comes_close_to_the_networks_that_made_the_data() -> None:
     assert errors[0] < 0.7 * errors[1] < 0.7 * errors[2]  # type: ignore[operator]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", NONLINEAR)
 def test_a_fit_that_is_not_linear_started_at_the_answer_stays_there(form: Form) -> None:
     truth = activated(force_field("ethanol", form=form))
@@ -411,6 +414,7 @@ def test_a_fit_that_is_not_linear_started_at_the_answer_stays_there(form: Form) 
     np.testing.assert_allclose(in_widths(result, truth), 0.0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", NONLINEAR)
 def test_a_fit_that_is_not_linear_lowers_the_loss_and_is_deterministic(form: Form) -> None:
     start = force_field("acetaldehyde", form=form)
@@ -435,6 +439,7 @@ def test_a_fit_of_networks_never_ends_worse_than_it_starts(seed: int) -> None:
     assert loss(result.force_field, frames, result) <= loss(start, frames, result) * (1 + 1e-9)
 
 
+@pytest.mark.slow
 def test_networks_start_from_the_solution_of_the_morse_form() -> None:
     names = {name: inactive_quantities(force_field("ethanol", form=name)) for name in FORMS}
     assert {name for name, found in names.items() if found} == {"neural"}

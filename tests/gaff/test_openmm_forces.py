@@ -195,6 +195,7 @@ def test_functions_of_a_distance_alone_are_one_force_of_openmms_own_kind_for_the
     assert sum("Custom" in type(force).__name__ for force in forces) <= FEW
 
 
+@pytest.mark.slow
 def test_atoms_exactly_in_line_have_an_energy_beside_torsions_of_others() -> None:
     """But-1-yne: no torsion about its triple bond, one about C-C, and zero times a torsion in line would be NaN."""
     model, x = butyne()
@@ -271,6 +272,7 @@ def test_atoms_that_only_custom_forces_connect_are_one_molecule() -> None:
     assert [sorted(atoms) for atoms in context.getMolecules()] == [list(range(9))]
 
 
+@pytest.mark.slow
 def test_every_process_makes_the_same_forces() -> None:
     """Whatever the order in which Python walks through sets of strings."""
     program = (

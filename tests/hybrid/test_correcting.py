@@ -40,6 +40,8 @@ from hybridff.hybrid.validation import Validation
 from hybridff.stability.gate import Finding, GateOptions, StabilityOptions, StabilityReport
 from hybridff.units import FORCE_KCAL, KCAL_MOL
 
+pytestmark = pytest.mark.slow
+
 
 def both_errors(model: ForceField, frames: Frames) -> float:
     """Geometric mean of the errors of forces and energies."""

@@ -40,6 +40,7 @@ def test_both_solutions_are_the_same_to_a_hundredth_of_the_noise(*, free: bool) 
         assert np.sqrt(np.mean((one - predict(start, x)[1]) ** 2)) > 3 * state.force_noise
 
 
+@pytest.mark.slow
 def test_a_cache_is_good_for_all_that_is_made_from_a_training() -> None:
     """Other scales of the coefficients, held ones, noise, and more pseudo-frames."""
     start, posterior = class2_fit()

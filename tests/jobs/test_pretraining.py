@@ -39,6 +39,7 @@ def other_level(workplace: Path) -> str:
     return "other.npz"
 
 
+@pytest.mark.slow
 def test_few_frames_beside_many_of_another_level_predict_better(other_level: str) -> None:
     plain, taught = fitted("none"), fitted(other_level)
     assert plain.after["test"].force_rmse is not None
@@ -52,6 +53,7 @@ def test_few_frames_beside_many_of_another_level_predict_better(other_level: str
     assert "other.npz" in taught.model.provenance["inputs"]
 
 
+@pytest.mark.slow
 def test_kernels_are_taught_by_the_other_level_and_need_no_validation_frames(other_level: str) -> None:
     plain, hybrid = fitted(other_level), fitted(other_level, correction=["all"])
     assert hybrid.pretraining is not None
@@ -94,6 +96,7 @@ def test_a_model_of_another_molecule_is_refused(workplace: Path) -> None:
         fitted("propane")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("tblite") is None, reason="tblite is not installed")
 def test_frames_of_a_cheap_level_are_made_and_taught(workplace: Path) -> None:
     plain, taught = fitted("none"), fitted("gfn2-xtb", pretrain_frames=200)

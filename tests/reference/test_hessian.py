@@ -22,6 +22,7 @@ def test_a_search_can_begin_with_any_hessian() -> None:
     np.testing.assert_allclose(values, np.array([0.1, 3.0, 4.0]) * unit)
 
 
+@pytest.mark.slow
 def test_the_minimum_has_no_forces_and_the_hessian_of_its_forces(tmp_path: Path) -> None:
     visited: list[np.ndarray] = []
     curvature = positive(hessian(NUMBERS, WATER, KohnSham(LEVEL)))

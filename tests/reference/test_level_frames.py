@@ -53,6 +53,7 @@ def made() -> Frames:
     return level_frames(sampling(distorted("ethanol", 20, width=0.002), 200), StockLevel())
 
 
+@pytest.mark.slow
 def test_frames_are_the_given_ones_conformers_and_hotter_ones_with_all_bonds() -> None:
     given, found = distorted("ethanol", 20, width=0.002), made()
     assert 150 < len(found) <= 200
@@ -66,6 +67,7 @@ def test_frames_are_the_given_ones_conformers_and_hotter_ones_with_all_bonds() -
     np.testing.assert_array_equal(again.positions, found.positions)
 
 
+@pytest.mark.slow
 def test_angles_of_rotors_that_no_data_and_no_conformer_show_are_among_the_frames(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -27,6 +27,7 @@ def by_pyscf() -> dft.rks.RKS:
     return found
 
 
+@pytest.mark.slow
 def test_two_grids_give_the_energy_and_the_forces_of_the_fine_one() -> None:
     expected = by_pyscf()
     slope = expected.nuc_grad_method().set(grid_response=True).kernel()
@@ -36,6 +37,7 @@ def test_two_grids_give_the_energy_and_the_forces_of_the_fine_one() -> None:
     assert energy(SYMBOLS, POSITIONS, SMALL) == pytest.approx(found, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_forces_are_the_slopes_of_the_energies() -> None:
     for by_energies, by_forces in slopes(SYMBOLS, POSITIONS, SMALL, directions=2):
         assert by_energies == pytest.approx(by_forces, abs=0.5)  # kJ/mol/nm

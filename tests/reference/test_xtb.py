@@ -50,6 +50,7 @@ def test_labels_are_those_of_the_calculator_of_ase() -> None:
     assert found.theory.startswith("GFN2-xTB (tblite ")
 
 
+@pytest.mark.slow
 @needs_tblite
 def test_what_was_computed_is_kept_and_what_does_not_converge_left_out() -> None:
     positions = real_frames(0, 30).positions.copy()

@@ -10,6 +10,8 @@ from pages import Page
 
 from hybridff.export.modelfile import read_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(material, tmp_path_factory) -> Path:

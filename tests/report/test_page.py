@@ -15,6 +15,8 @@ from PIL import Image
 from hybridff.export.modelfile import read_model
 from hybridff.jobs.job import FitJob
 
+pytestmark = pytest.mark.slow
+
 TITLES = [
     *("Errors", "Data", "Errors by group", "Learning curve", "Torsion scans", "Frequencies", "Free energies at 300 K"),
     *("Uncertainty", "Speed", "Start", "Parameters that moved most", "Not determined by these data"),

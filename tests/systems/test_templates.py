@@ -169,6 +169,7 @@ def residue_without(topology: app.Topology, names: set[str]) -> app.Topology:
     return modeller.topology
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said() -> None:
     model = rich()
     topology = model.molecule.to_openmm_topology()

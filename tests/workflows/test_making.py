@@ -21,6 +21,8 @@ from hybridff.units import FORCE_KCAL
 from hybridff.workflows import making_rounds
 from hybridff.workflows.making_rounds import Made
 
+pytestmark = pytest.mark.slow
+
 LEVEL = "hybridff.export.calculator:HybridFFCalculator"
 HYDROXYL = (2, 1, 0, 3)
 """The torsion of formic acid about its single bond, which does not turn at 300 K."""

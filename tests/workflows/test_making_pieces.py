@@ -23,6 +23,8 @@ from hybridff.workflows import making_pieces
 from hybridff.workflows.making_pieces import stable_whole
 from hybridff.workflows.making_rounds import Made
 
+pytestmark = pytest.mark.slow
+
 LEVEL = "gfn2-xtb"
 OPTIONS = {"pieces": "yes", "budget": 8, "check": 3, "pretrain": "none", "gate": "none", "processes": 1}
 JOB = hf.MakeJob.of(**OPTIONS)

@@ -15,6 +15,8 @@ from hybridff.workflows.fits import FitRun, fit_molecule
 from hybridff.workflows.folder import read_posterior
 from hybridff.workflows.parameter_sets import write_applied
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"share": "environment", "train": 12, "validation": 5, "gate": "none", "report": "brief"}
 JOB = hf.FitJob.of(**OPTIONS)
 

@@ -72,6 +72,7 @@ def test_a_prmtop_brings_its_own_force_field(workplace: Path) -> None:
     assert found.numbers.tolist() == read_model("model").force_field.molecule.numbers.tolist()
 
 
+@pytest.mark.slow
 @needs_tblite
 def test_a_zwitterion_keeps_its_proton_in_water_and_not_in_vacuum() -> None:
     options = SampleOptions(frames=3, by=("conformers",))
