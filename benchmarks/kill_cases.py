@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -76,6 +77,7 @@ class Run:
         except SystemExit as stop:
             os._exit(stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1)
         except BaseException:  # noqa: BLE001 (an exception that left the program)
+            traceback.print_exc()
             os._exit(70)
 
     def poll(self) -> int | None:

@@ -36,7 +36,8 @@ def main() -> None:
             how = DISTURBANCES[kill % len(DISTURBANCES)]
             codes = disturbed(folder, COMMANDS[name], how, length)
             seen.update(f"EXIT {code} after {how}" for code in codes if code not in ENDED)
-            seen["TRACEBACKS"] += "Traceback" in (folder / "stderr.txt").read_text(encoding="utf-8", errors="replace")
+            said = (folder / "stderr.txt").read_text(encoding="utf-8", errors="replace")
+            seen.update([f"TRACEBACK after {how}: {said.splitlines()[-1]}"] if "Traceback" in said else [])
             found, ended = digests(folder / "out"), 0 in codes
             whole = "goes on" if not ended else "ended" if all(found.get(own) == new[own] for own in same) else "OTHER"
             seen[whole if goes_on else state(found, new, old)] += 1

@@ -1,5 +1,18 @@
-"""``python -m hybridff``."""
+"""``hybridff`` and ``python -m hybridff``."""
 
-from hybridff.cli.app import main
+import signal
+import sys
 
-main()
+
+def main() -> None:
+    """Entry point: no traceback of an interruption while commands load, or of a second one."""
+    try:
+        from hybridff.cli.app import main as command
+
+        command()
+    except KeyboardInterrupt as error:
+        sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))
+
+
+if __name__ == "__main__":
+    main()

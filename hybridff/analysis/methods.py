@@ -17,7 +17,7 @@ from hybridff.corrections.term import KernelTerm
 from hybridff.errors import DynamicsError, HybridFFError, InputError, MissingProgramError
 from hybridff.export.calculator import HybridFFCalculator, MoleculeCalculator
 from hybridff.export.modelfile import FILE_NAME, read_model
-from hybridff.foreign import read_toml
+from hybridff.foreign import exists, read_toml
 from hybridff.gaff.forcefield import ForceField
 from hybridff.gaff.start import StartOptions, starting_parameters, stock_of
 from hybridff.molecules.molecule import Molecule, check_same_elements
@@ -40,7 +40,7 @@ def check_method_names(names: Sequence[str]) -> None:
     Raises ``InputError`` for names that are neither known, nor files or folders, nor ``module:Class``.
     """
     for name in names:
-        if name.lower() not in (*NAMES, *TRAINED) and ":" not in name and not Path(name).exists():
+        if name.lower() not in (*NAMES, *TRAINED) and ":" not in name and not exists(name):
             raise InputError(
                 f"{name} is no method: give {', '.join((*NAMES, *TRAINED))}, the folder of a model, a model file of "
                 "sgdml (.npz), or module:Class of a calculator of ASE."
@@ -71,7 +71,7 @@ def method(
         return HybridFFCalculator(model_of(path, molecule))
     if path.suffix == ".npz" and path.is_file():
         return SGDMLCalculator(path)
-    if ":" in name and not path.exists():
+    if ":" in name and not exists(path):
         return calculator_of_class(name, options or {})
     raise InputError(
         f"{name} is no method: give {', '.join(NAMES)}, the folder of a model, a model file of sgdml (.npz), or "

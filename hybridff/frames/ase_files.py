@@ -154,11 +154,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+def _array(value: Any) -> np.ndarray:
+    """A value as an array; one of no numbers where it is none, such as lists of different lengths."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.array(None, dtype=object)
+
+
 def _energy(path: Path, frame: int, image: Any, key: str) -> float:
     found = _results(image)
     if key not in found:
         raise InputError(f"{path}: frame {frame + 1} has no '{key}' but others have; give it to all frames.")
-    value = np.asarray(found[key])
+    value = _array(found[key])
     if value.dtype.kind not in "iuf" or value.shape not in ((), (1,), (len(image),)):
         raise InputError(f"{path}: '{key}' of frame {frame + 1} is not a number; write the file again.")
     if key != "energies" and value.size != 1:
@@ -167,7 +175,7 @@ def _energy(path: Path, frame: int, image: Any, key: str) -> float:
 
 
 def _vectors(path: Path, frame: int, image: Any, key: str) -> np.ndarray:
-    value = np.asarray(_results(image)[key])
+    value = _array(_results(image)[key])
     if value.dtype.kind not in "iuf" or value.shape != (len(image), 3):
         raise InputError(f"{path}: '{key}' of frame {frame + 1} is not three numbers for each atom.")
     return value.astype(float)
@@ -186,7 +194,7 @@ def _notes(energy_key: str, forces_key: str | None, image: Any) -> tuple[str, ..
         notes.append(f"the forces are read from '{forces_key}'.")
     if forces_key is None:
         shape = (len(image), 3)
-        like = sorted(printable(key) for key, value in _results(image).items() if np.shape(value) == shape)
+        like = sorted(printable(key) for key, value in _results(image).items() if _array(value).shape == shape)
         notes += [f"if {' or '.join(like)} are forces, name them 'forces'."] if like else []
     return tuple(notes)
 

@@ -29,6 +29,8 @@ from hybridff.units import ANGSTROM
 
 CONTENTS = "labels.json"
 """Name of the file that says what a folder's labels are of."""
+SECONDS = "seconds"
+"""Name of the time that a label took, which is no part of what it says."""
 _FORMAT = "hybridff labels 1"
 _LABEL, _FAILURE = ".npz", ".failed.json"
 _SAME_PLACE = 1e-8
@@ -227,7 +229,7 @@ def read_labels(folder: LabelFolder, keys: Sequence[str]) -> tuple[Frames, float
 
 def _seconds(file: Path) -> float:
     """The time that a label took [s], 0 where its file does not say it."""
-    found = read_arrays(file, ("seconds",)).get("seconds", np.zeros(()))
+    found = read_arrays(file, (SECONDS,)).get(SECONDS, np.zeros(()))
     if found.shape or found.dtype.kind not in "iuf":
         raise InputError(f"{file} is damaged: its time is not a number; remove it, and run hybridff label again.")
     return float(found)

@@ -8,6 +8,7 @@ from hybridff.analysis.methods import check_method_names
 from hybridff.analysis.programs import XTB_NAMES
 from hybridff.errors import InputError
 from hybridff.export.modelfile import FILE_NAME
+from hybridff.foreign import exists
 from hybridff.jobs.set_files import SET
 from hybridff.reference.levels import is_level_name
 
@@ -64,7 +65,7 @@ class PretrainOptions:
             raise InputError(
                 f"option pretrain_frames has to be between {_FEWEST} and {_MOST}, not {self.pretrain_frames}."
             )
-        if self.pretrain not in ("none", "auto") and not self.is_level and not Path(self.pretrain).exists():
+        if self.pretrain not in ("none", "auto") and not self.is_level and not exists(self.pretrain):
             raise InputError(
                 f"option pretrain is {self.pretrain}, which is neither a file nor a folder; give none, auto, "
                 f"{', '.join(LEVELS)}, another level of theory, a file of frames, or the folder of a model."
@@ -73,7 +74,7 @@ class PretrainOptions:
     @property
     def is_level(self) -> bool:
         """Whether a level of theory is named, whose frames are to be made; what lies there as a file comes first."""
-        return is_level_name(self.pretrain) and not Path(self.pretrain).exists()
+        return is_level_name(self.pretrain) and not exists(self.pretrain)
 
     @property
     def teaches_kernels(self) -> bool:

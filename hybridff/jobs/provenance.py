@@ -9,10 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hybridff.arrays import read_arrays
 from hybridff.errors import InputError
 from hybridff.export.modelfile import SavedModel
 from hybridff.foreign import read_json
-from hybridff.frames.label_folder import LabelFolder
+from hybridff.frames.label_folder import SECONDS, LabelFolder
 
 TIMING = "timing.json"
 """Name of the file beside a model that holds how long its fit took."""
@@ -32,11 +33,15 @@ def provenance(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 of a file, or of those of all labels of a folder."""
+    """SHA-256 of a file, or of all labels of a folder, whatever time they took."""
     if not path.is_dir():
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    own = [f"{file.name} {_digest(file)}" for file in LabelFolder.read(path).label_files()]
-    return hashlib.sha256("\n".join(own).encode()).hexdigest()
+    found = hashlib.sha256()
+    for file in LabelFolder.read(path).label_files():
+        for name, array in sorted(read_arrays(file).items()):
+            if name != SECONDS:
+                found.update(f"{file.name} {name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+    return found.hexdigest()
 
 
 def inputs_of(model: SavedModel, files: Sequence[Path]) -> list[str]:

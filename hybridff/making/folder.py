@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hybridff.errors import InputError
-from hybridff.foreign import read_json
+from hybridff.foreign import exists, read_json
 from hybridff.gaff.charges import METHODS
 from hybridff.making.job import MakeJob, PiecesOptions
 from hybridff.making.rounds import keep
@@ -121,7 +121,7 @@ def _with_whole_paths(options: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(options)
     for name in _FILES:
         value = found.get(name)
-        if isinstance(value, str) and value not in _WORDS and Path(value).exists():
+        if isinstance(value, str) and value not in _WORDS and exists(value):
             found[name] = str(Path(value).resolve())
     return found
 

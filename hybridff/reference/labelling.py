@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from hybridff.errors import InputError, MissingProgramError
 from hybridff.frames.claims import MOST_OWNERS, remove_claims, take
-from hybridff.frames.label_folder import LabelFolder
+from hybridff.frames.label_folder import SECONDS, LabelFolder
 from hybridff.reference.level import Labeller, Species, labeller_of
 from hybridff.reference.levels import level_of
 
@@ -103,7 +103,7 @@ def _compute(folder: LabelFolder, label: Labeller, frame: Frame, owners: int) ->
         except Exception as error:  # noqa: BLE001 (programs raise what they like; one frame never stops the others)
             reasons.append(_reason(error))
             continue
-        about: Mapping[str, Any] = {"seconds": round(time.perf_counter() - begin, 3), "attempts": 1 + careful}
+        about: Mapping[str, Any] = {SECONDS: round(time.perf_counter() - begin, 3), "attempts": 1 + careful}
         folder.write(frame.key, frame.positions, energy, forces, **about)
         return
     folder.write_failure(frame.key, frame.positions, reasons)

@@ -84,7 +84,8 @@ def read_minima(molecule: Molecule, path: Path, most: int) -> ReferenceMinima:
     with reading(path, "a file of minima", "make it again by scripts/make_minima.py"):
         chosen, theory = content["minima"][:most], str(content["theory"])
         energies = np.array([float(minimum["energy"]) for minimum in chosen]) * KCAL_MOL
-        raw = [np.array(own["positions"], dtype=float).reshape(-1, 3) * ANGSTROM for own in chosen]
+        shape = (len(molecule.numbers), 3)
+        raw = [np.array(own["positions"], dtype=float).reshape(shape) * ANGSTROM for own in chosen]
         energies -= energies[0]
     positions = np.array([matching_chirality(molecule, one) for one in raw])
     return ReferenceMinima(molecule, theory, positions, energies)

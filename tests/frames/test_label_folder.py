@@ -99,6 +99,7 @@ def test_what_is_no_folder_of_labels_is_refused(tmp_path: Path) -> None:
 def test_the_provenance_of_a_folder_is_that_of_its_labels(tmp_path: Path) -> None:
     folder = filled(tmp_path / "labels")
     before = provenance([folder.path])["inputs"]
+    folder.write(folder.key(FRAMES[0]), FRAMES[0], 0.0, 2 * FRAMES[0], seconds=12.0)  # computed again
     assert before == provenance([folder.path])["inputs"]
     folder.write("another", FRAMES[0] + 1.0, 5.0, FRAMES[0])
     assert before != provenance([folder.path])["inputs"]

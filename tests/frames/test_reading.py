@@ -310,3 +310,13 @@ def test_the_reference_data_are_read_with_their_molecules():
         assert read.molecule().numbers.tolist() == read.numbers.tolist()
         with np.load(path) as raw:
             np.testing.assert_allclose(read.energies[:3], raw["E"][:3] * KCAL_MOL, rtol=EXACT)
+
+
+@pytest.mark.parametrize(("name", "says"), [("energy", "not a number"), ("forces", "ASE cannot read it")])
+def test_results_that_are_lists_of_different_lengths_are_refused(tmp_path: Path, name: str, says: str) -> None:
+    atoms = ase.Atoms("H2", [(0, 0, 0), (0, 0, 0.74)])
+    atoms.calc = SinglePointCalculator(atoms, energy=-31.0, forces=np.zeros((2, 3)))
+    atoms.calc.results[name] = [[1.0], [2.0, 3.0]]
+    ase.io.write(tmp_path / "ragged.json", atoms)
+    with pytest.raises(InputError, match=says):
+        read_frames(tmp_path / "ragged.json")

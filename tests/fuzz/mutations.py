@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from random import Random
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -172,7 +173,17 @@ def json_damaged(content: bytes, random: Random) -> bytes:
     return json.dumps(whole).encode("utf-8")
 
 
-UNFIT = (ValueError, zipfile.BadZipFile, zlib.error, MemoryError, RuntimeError, EOFError, OSError, LookupError)
+UNFIT = (
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+    MemoryError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    LookupError,
+    TokenError,
+)
 ANY = (flipped, cut, repeated)
 TEXT = (*ANY, renumbered, renumbered, reworded, reordered, reordered, nested)
 XML = (*TEXT, quoted_renumbered, quoted_renumbered, quoted_renumbered, quoted_renumbered)

@@ -152,3 +152,8 @@ def test_the_options_of_a_set_are_plain() -> None:
     found = plain_options(StartOptions(start=Path("a.prmtop")))
     others = {"gaff": StartOptions().gaff, "charges": "resp", "topology": None, "bonds_from": None}
     assert found == {**others, "start": "a.prmtop"}
+
+
+def test_a_text_that_is_too_long_to_be_a_path_is_no_file() -> None:
+    with pytest.raises(InputError, match="neither a file nor a folder"):
+        FitJob.of(pretrain="a" * 5000)

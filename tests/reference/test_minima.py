@@ -85,3 +85,11 @@ def test_a_model_is_relaxed_from_every_minimum(file: Path) -> None:
 def test_a_file_that_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no file .* of minima"):
         read_minima(MOLECULE, tmp_path / "none.json", 3)
+
+
+def test_minima_of_other_atoms_are_refused(file: Path, tmp_path: Path) -> None:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["minima"][1]["positions"].pop()
+    (tmp_path / "cut.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InputError, match="not a file of minima"):
+        read_minima(MOLECULE, tmp_path / "cut.json", 3)
