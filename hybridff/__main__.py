@@ -12,6 +12,8 @@ def main() -> None:
         command()
     except KeyboardInterrupt as error:
         sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a kill from here on just ends the process
 
 
 if __name__ == "__main__":

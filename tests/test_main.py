@@ -1,7 +1,9 @@
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import openmm
 import pytest
 
 from hybridff.__main__ import main
@@ -33,3 +35,18 @@ def test_an_interruption_while_commands_load_shows_no_traceback() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize(("words", "code"), [("", 130), ("15", 143)])
+def test_what_openmm_makes_of_an_interruption_is_an_interruption(
+    words: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(arguments: object) -> None:
+        raise openmm.OpenMMException(words)
+
+    monkeypatch.setattr(app, "app", SimpleNamespace(meta=command))
+    monkeypatch.setattr(sys, "argv", ["hybridff", "simulate"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == code
+    assert capsys.readouterr().err == "hybridff: interrupted; nothing was written.\n"

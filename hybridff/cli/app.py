@@ -96,6 +96,12 @@ def _run(arguments: Sequence[str]) -> None:
     except SystemExit as stop:
         if stop.code or output.lost is None:
             raise
+    except Exception as error:
+        if type(error).__name__ == "OpenMMException":  # OpenMM is not loaded for all commands
+            from hybridff.export.context import raise_interruption
+
+            raise_interruption(error)
+        raise
     if output.lost is not None:
         raise InputError(f"standard output cannot be written ({output.lost}); files that were asked for are there.")
 

@@ -78,7 +78,8 @@ def run_steps(context: openmm.Context, steps: int) -> tuple[Float[np.ndarray, "a
 
 
 def raise_unless_nan(error: Exception) -> None:
-    """Raise what is not OpenMM's way of saying that numbers are no longer finite."""
+    """Raise what is not OpenMM's way of saying that numbers are no longer finite; an interruption as such."""
+    raise_interruption(error)
     if "nan" not in str(error).lower() and "infinite" not in str(error).lower():
         raise error
 

@@ -7,7 +7,7 @@ import numpy as np
 import openmm
 from jaxtyping import Float
 
-from hybridff.export.context import energy_in, langevin, new_context, openmm_seed, raise_interruption, raise_unless_nan
+from hybridff.export.context import energy_in, langevin, new_context, openmm_seed, raise_unless_nan
 
 _TEMPERATURE = 300.0
 """Temperature of the dynamics whose steps are timed [K]."""
@@ -48,7 +48,6 @@ def _turn(context: openmm.Context, positions: Float[np.ndarray, "atoms 3"], step
         each = (time.perf_counter() - begin) / steps
         finite = math.isfinite(energy_in(context.getState(getEnergy=True)))
     except (openmm.OpenMMException, ValueError) as error:
-        raise_interruption(error)
         raise_unless_nan(error)
         return None
     return each if finite else None

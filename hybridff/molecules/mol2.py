@@ -102,7 +102,7 @@ def _fields(lines: list[str]) -> list[list[str]]:
 def mol2_records(text: str) -> list[str]:
     """The molecules of a MOL2 file, each as a text of its own."""
     parts = re.split(r"^(?=@<TRIPOS>MOLECULE\b)", text, flags=re.MULTILINE)
-    return [own for own in parts if own.startswith("@<TRIPOS>MOLECULE")]
+    return [own for own in parts if re.match(r"@<TRIPOS>MOLECULE\b", own)]
 
 
 def _of_one_molecule(text: str, where: str, record: int | None) -> dict[str, list[str]]:

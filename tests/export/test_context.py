@@ -101,3 +101,5 @@ def test_an_error_with_no_other_words_is_an_interruption(words: str, number: int
     with pytest.raises(KeyboardInterrupt) as raised:
         raise_interruption(openmm.OpenMMException(words))
     assert raised.value.args == (number,)
+    with pytest.raises(KeyboardInterrupt):
+        raise_unless_nan(openmm.OpenMMException(words))

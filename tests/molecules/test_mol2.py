@@ -213,6 +213,7 @@ def test_the_nitrogens_of_an_imidazolium_in_gaff_types_are_no_sodium(tmp_path):
     ("text", "message"),
     [
         ("nonsense\n", "not a MOL2 file"),
+        ("@<TRIPOS>MOLECULES\n@<TRIPOS>ATOM\n1 C 0 0 0 c3\n", "not a MOL2 file"),
         (MOL2_ACETATE + MOL2_ACETATE, "holds 2 molecules"),
         (MOL2_ACETATE.replace("1 1 2 1\n", "1 1 2 un\n"), "between atoms 1 and 2 has the type 'un'"),
         (MOL2_ACETATE.replace("1 1 2 1\n", "1 1 2\n"), "no bond type"),
