@@ -13,7 +13,8 @@ def main() -> None:
     except KeyboardInterrupt as error:
         sys.exit(128 + (error.args[0] if error.args else signal.SIGINT))
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a kill from here on just ends the process
+        for number in (signal.SIGINT, signal.SIGTERM):  # from here on they just end the process
+            signal.signal(number, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

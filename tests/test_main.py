@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import openmm
@@ -8,6 +9,15 @@ import pytest
 
 from hybridff.__main__ import main
 from hybridff.cli import app
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """The process that tests keeps its own answers to signals."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(
