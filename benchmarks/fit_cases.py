@@ -63,13 +63,17 @@ def of_stock(name: str, smiles: str, n_frames: int, how: BenchmarkFit) -> Case:
     return run
 
 
+def gasteiger_charges(molecule: Molecule) -> np.ndarray:
+    """Gasteiger's charges of the atoms [e], which take no time."""
+    mol = molecule.to_rdkit()
+    ComputeGasteigerCharges(mol)
+    return np.array([atom.GetDoubleProp("_GasteigerCharge") for atom in mol.GetAtoms()])
+
+
 def stock_set(name: str, smiles: str, n_frames: int) -> BenchmarkSet:
     """Frames of hot dynamics by stock GAFF with Gasteiger's charges, labelled by it."""
     molecule = Molecule.from_smiles(smiles, name).with_embedded_positions()
-    mol = molecule.to_rdkit()
-    ComputeGasteigerCharges(mol)
-    charges = np.array([atom.GetDoubleProp("_GasteigerCharge") for atom in mol.GetAtoms()])
-    parameters = gaff_parameters(molecule, charges)
+    parameters = gaff_parameters(molecule, gasteiger_charges(molecule))
     return BenchmarkSet(name, molecule, _hot_frames(ForceField.build(molecule, parameters), n_frames), parameters, None)
 
 
