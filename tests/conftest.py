@@ -4,7 +4,6 @@ import os
 import shutil
 from pathlib import Path
 
-import jaxtyping
 import openmm
 import pytest
 import torch
@@ -12,10 +11,28 @@ import torch
 torch.set_num_threads(1)
 
 
+class FirstCalls:
+    """jaxtyping's settings: types and shapes are checked at the first calls of each test; all would take minutes."""
+
+    limit = 3000
+    jaxtyping_remove_typechecker_stack = False
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    @property
+    def jaxtyping_disable(self) -> bool:
+        self.calls += 1
+        return self.calls > self.limit
+
+
+settings_of_types = FirstCalls()
+pytest.MonkeyPatch().setattr("jaxtyping._decorator.config", settings_of_types)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Types and shapes of arguments are checked at run time, but not in slow tests, which would take twice as long."""
-    jaxtyping.config.update("jaxtyping_disable", item.get_closest_marker("slow") is not None)
+    settings_of_types.calls = 0
 
 
 @pytest.fixture(scope="session")
