@@ -18,6 +18,11 @@ from hybridff.units import FORCE_KCAL, KCAL_MOL
 
 DATA = Path(os.environ.get("HYBRIDFF_DATA", "../shared/data"))
 """Folder of the sets of frames."""
+_RMD17 = ("aspirin", "azobenzene", "benzene", "ethanol", "malonaldehyde", "naphthalene", "paracetamol", "salicylic")
+_B3LYP = ("butane", "decane", "hexane", "nma", "octane", "tropolone")
+_OTHERS = ("3bpa_300k", "acac_300k", "alanine_dipeptide_wb97x", "dimethyl_ether_dlpno", "toluene_rmd17", "uracil_rmd17")
+MOLECULES = (*_OTHERS, *(f"{own}_rmd17" for own in _RMD17), *(f"{own}_b3lyp" for own in _B3LYP))
+"""A set of frames with forces for each of twenty molecules."""
 PUBLISHED_DATA, PICTURES = Path("docs/data"), Path("docs/images")
 """Folders of what scripts have made for others to read, and of the pictures that the documentation shows."""
 

@@ -11,29 +11,29 @@ molecule on the Reference platform in double precision, steps of 0.5 fs:
 With --correction, fits have kernels. Models are kept in a folder and finished runs in a file, a line of JSON each, so
 that a run that was stopped goes on. Parts may run side by side and share folder and file.
 
-Usage: python scripts/table_dynamics.py [--models table-dynamics] [--part 1/2] [--time "1000 ps"] [--table] [set …]
+Usage: python scripts/table_dynamics.py [--models table-dynamics] [--part 1/2] [--time "1000 ps"] [--table] [set …|all]
 """
 
 import argparse
 from pathlib import Path
 from typing import get_args
 
-from common import options_of, read_set, say, table
+from common import MOLECULES, options_of, read_set, say, table
 
 from hybridff.comparison.stability_runs import MIXED, RunFile, StabilityPlan, TriedModel, stability_rows
 from hybridff.gaff.forms import Form
 from hybridff.stability.gate import GateOptions
 
-SIZES = {"ethanol_rmd17": (110, 850), "aspirin_rmd17": (110, 1000), "3bpa_300k": (110, 500), "nma_b3lyp": (110, 1000)}
+MANY = {"ethanol_rmd17": [850], "aspirin_rmd17": [1000], "3bpa_300k": [500], "nma_b3lyp": [1000]}
 HEADER = ("set", "form", "frames", "energy / force RMSE")
 
 
 def options() -> argparse.Namespace:
     parser = options_of(__doc__)
-    parser.add_argument("sets", nargs="*", default=list(SIZES), help=f"of {', '.join(SIZES)}")
+    parser.add_argument("sets", nargs="*", default=list(MANY), help=f"of {', '.join(MOLECULES)}; or all")
     parser.add_argument("--models", type=Path, default=Path("table-dynamics"), help="folder of models and runs.jsonl")
     parser.add_argument("--forms", nargs="+", choices=get_args(Form), default=["morse", "class2"])
-    parser.add_argument("--sizes", nargs="+", type=int, help="training frames, of those of the table")
+    parser.add_argument("--sizes", nargs="+", type=int, help="training frames; by default 110, and many")
     parser.add_argument("--part", default="1/1", help="1/2 and 2/2 share the models")
     parser.add_argument("--time", default="1000 ps", help="of every run of Langevin dynamics")
     parser.add_argument("--temperatures", nargs="+", type=float, default=(300.0, 500.0, 1000.0, 1200.0))
@@ -45,17 +45,16 @@ def options() -> argparse.Namespace:
     parser.add_argument("--mixed", choices=tuple(MIXED), help="platform of the drift in mixed precision")
     parser.add_argument("--table", action="store_true", help="only print the table of what is finished")
     found = parser.parse_args()
-    if unknown := set(found.sets) - set(SIZES):
+    found.sets = list(MOLECULES) if found.sets == ["all"] else found.sets
+    if unknown := set(found.sets) - set(MOLECULES):
         parser.error(f"there is no set {', '.join(sorted(unknown))} in this table.")
     return found
 
 
 def main() -> None:
     own = options()
-    wanted = {data: [size for size in SIZES[data] if own.sizes is None or size in own.sizes] for data in own.sets}
-    models = [
-        TriedModel(data, f, size, own.correction) for data in own.sets for f in own.forms for size in wanted[data]
-    ]
+    sizes = {data: own.sizes or [110, *MANY.get(data, [])] for data in own.sets}
+    models = [TriedModel(data, f, n, own.correction) for data in own.sets for f in own.forms for n in sizes[data]]
     how = {name: getattr(own, name) for name in ("temperatures", "seeds", "time", "quenches", "nve")}
     plan = StabilityPlan(**how, mixed=MIXED.get(own.mixed))
     own.models.mkdir(parents=True, exist_ok=True)
