@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("tests", nargs="*", default=TESTS)
     parser.add_argument("--python", default=sys.executable, help="version or program")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     folder = options.folder.resolve()
     python, wanted, versions = (str(folder / name) for name in ("bin/python", "tools.in", "versions.txt"))
     run(["uv", "venv", "--clear", "--python", options.python, str(folder)])

@@ -4,12 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+import numpy as np
+
+from hybridff.fitting.conformers import ConformerEnergies
 from hybridff.fitting.equations import NormalEquations
 from hybridff.fitting.estimate import Estimate
 from hybridff.fitting.evidence import learn_noise
 from hybridff.fitting.fits import check_request, fit_together, is_linear
 from hybridff.fitting.linear_fit import estimate, learnt_hyperparameters, linear_result, with_best_scale
-from hybridff.fitting.linear_problem import LinearProblem, data_equations
+from hybridff.fitting.linear_problem import LinearProblem, conformer_rows, data_equations
 from hybridff.fitting.options import FitOptions
 from hybridff.fitting.pruning import pruned_system
 from hybridff.fitting.result import FitResult
@@ -18,6 +21,7 @@ from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
 from hybridff.progress import Progress, Say, quiet
 from hybridff.stability.gate import GateOptions, StabilityOptions, StabilityReport, check_stability
+from hybridff.units import KCAL_MOL
 
 _STIFF = 0.1
 """Prior scale of the stiff fit, which is stable and not so accurate, in units of the fit's own."""
@@ -27,6 +31,12 @@ _STIFF_FRAMES = 170
 """Frames that the stiff fit labels."""
 _STIFF_WEIGHT = 0.1
 """Weight of the stiff fit's forces against those of the reference."""
+_WELLS = 3
+"""Times that a linear fit is told of the false minima that the gate has found in it."""
+_WALL = 40 * KCAL_MOL
+"""Energy of a false minimum above training frames that is wanted at most [kJ/mol]."""
+_REFERENCES = 24
+"""Training frames whose mean energy is the zero of those."""
 _GENTLE = (0.7, 0.5)
 """Prior scales that a linear fit tries first, in units of its own: they cost next to nothing in accuracy."""
 _STRONGER = (0.3, 0.1)
@@ -60,28 +70,27 @@ def fit_stable(
 ) -> StableFit:
     """Fit as ``fit_together`` does, and fit again with more regularisation until the gate is passed.
 
-    A fit that is linear tries slightly narrower priors, then takes labels from a stiffer one of itself: hot geometries
-    of the stiff fit, labelled by it, are added with a small weight. One that is not linear leaves the charges of pairs
-    without repulsion alone. What fails still is fitted with narrower priors. If nothing passes, the first fit is
-    returned, with reports that say so.
+    A fit that is linear is told what the start makes of its false minima, then tries slightly narrower priors, then
+    takes labels from a stiffer one of itself: hot geometries of the stiff fit, labelled by it, are added with a small
+    weight. One that is not linear leaves the charges of pairs without repulsion alone. What fails still is fitted with
+    narrower priors. If nothing passes, the first fit is returned, with reports that say so.
     """
     options, gate = options or FitOptions(), gate or GateOptions()
     say = say or quiet
     check_request(pairs, options)
-    first: StableFit | None = None
-    for name, fitted in _attempts(pairs, options, validation, progress):
+    tried: list[StableFit] = []
+    for name, fitted in _attempts(pairs, options, validation, progress, tried):
         if gate.stability is None:
             return StableFit(fitted, (), ())
         say("stability gate …")
         reports = tuple(check_stability(force_field, gate.stability) for force_field in fitted.force_fields)
-        remarks = () if first is None else (f"The plain fit did not pass the stability gate; this is the fit {name}.",)
+        remarks = () if not tried else (f"The plain fit did not pass the stability gate; this is the fit {name}.",)
         attempt = StableFit(fitted, reports, remarks)
         if attempt.passed:
             return attempt
-        first = first or attempt
+        tried.append(attempt)
         say(f"not stable; fitting again: {next(r for r in reports if not r.passed).failures[0].message}")
-    assert first is not None
-    return replace(first, remarks=("No fit passed the stability gate, whatever its priors; this is the plain one.",))
+    return replace(tried[0], remarks=("No fit passed the stability gate, whatever its priors; this is the plain one.",))
 
 
 def _attempts(
@@ -89,8 +98,9 @@ def _attempts(
     options: FitOptions,
     validation: Sequence[Frames],
     progress: Progress | None,
+    tried: Sequence[StableFit],
 ) -> Iterator[tuple[str, FitResult]]:
-    """Fits of growing regularisation, each with words for it; made when asked for."""
+    """Fits of growing regularisation, each with words for it; made when asked for, by which time the last was tried."""
     if not all(is_linear(force_field) for force_field, _ in pairs):
         plain = fit_together(pairs, options, validation, progress)
         yield "as wanted", plain
@@ -112,19 +122,47 @@ def _attempts(
     def result(found: Estimate) -> FitResult:
         return linear_result(system, found, options, validation, perf_counter() - begin, left_out)
 
-    yield "as wanted", result(estimate(system, learnt_hyperparameters(system, options), options))
+    wanted = learnt_hyperparameters(system, options)
+    yield "as wanted", result(estimate(system, wanted, options))
+    told = system
+    for _ in range(_WELLS):
+        wells = conformer_rows(system.problem, false_wells(system.problem, tried[-1]))
+        if not len(wells.targets):
+            break
+        told = replace(told, conformers=told.conformers + wells)
+        yield "that is told of its false wells", result(estimate(told, wanted, options))
     for factor in _GENTLE:
         found = estimate(system, learn_noise(system, factor * own), options)
         yield f"with priors scaled by {factor * own:g}", result(found)
     stiff = estimate(system, learn_noise(system, _STIFF * own), options)
     labels = stiff_labels(system.problem, stiff)
     if labels is not None:
-        found = estimate(system, learnt_hyperparameters(system, options), options, labels)
+        found = estimate(system, wanted, options, labels)
         yield "taught by a stiffer one of itself", result(found)
     for factor in _STRONGER:
         found = estimate(system, learn_noise(system, factor * own), options, labels)
         words = f"{'' if labels is None else 'taught by a stiffer one, '}with priors scaled by {factor * own:g}"
         yield words, result(found)
+
+
+def false_wells(problem: LinearProblem, tried: StableFit) -> list[ConformerEnergies | None]:
+    """False minima of each molecule that the start does not have, with its energies there, 40 kcal/mol at most.
+
+    Above the mean of some training frames. One number for each says nothing of the molecule elsewhere.
+    """
+    found: list[ConformerEnergies | None] = []
+    for (start, frames), fitted, report in zip(problem.pairs, tried.result.force_fields, tried.reports, strict=True):
+        wells = np.array([failure.well for failure in report.failures if failure.well is not None])
+        if not len(wells):
+            found.append(None)
+            continue
+        few = np.random.default_rng(0).permutation(len(frames))[:_REFERENCES]
+        references = frames.positions[few]
+        wanted, here = (predict(own, wells)[0] - predict(own, references)[0].mean() for own in (start, fitted))
+        wanted = np.minimum(wanted, _WALL)
+        higher = wanted > here
+        found.append(ConformerEnergies(wells[higher], references, wanted[higher]))
+    return found
 
 
 def stiff_labels(problem: LinearProblem, stiff: Estimate) -> NormalEquations | None:

@@ -9,7 +9,7 @@ unless over a barrier that no dynamics climbs.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -121,6 +121,8 @@ class Finding:
     """Time in the run [ps]."""
     barrier: float | None = None
     """Height above the minimum on the way of a scan [kJ/mol]."""
+    well: Float[np.ndarray, "atoms 3"] | None = field(default=None, compare=False, repr=False)
+    """Positions of a false minimum [nm]; None where there is none or no bottom."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,11 +257,12 @@ def hot_run(
         positions, energy = run_steps(context, done - (look - 1) * looks)
         fault = landscape.hot.fault(positions) or (None if np.isfinite(energy) else NOT_FINITE)
         if fault is None and energy < floor:
-            fault, height = fault_below(landscape, positions)
+            fault, height, _ = fault_below(landscape, positions)
             floor = min(floor, landscape.energy + height - _SUSPICIOUS)
         if fault:
             message = f"dynamics at {temperature:g} K (seed {seed}) broke after {done * step:.3g} ps: {fault.what}."
-            finding = Finding("dynamics", fault.atoms, message, temperature, seed, done * step)
+            well = _well_below(landscape, positions)
+            finding = Finding("dynamics", fault.atoms, message, temperature, seed, done * step, well=well)
             advance(steps - (look - 1) * looks)
             return HotRun(temperature, seed, done * step, snapshots, finding)
         if look % every == 0:
@@ -270,6 +273,14 @@ def hot_run(
     return HotRun(temperature, seed, done * step, snapshots, None)
 
 
+def _well_below(landscape: Landscape, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"] | None:
+    """The false minimum below the positions where a run broke, if any."""
+    if not np.isfinite(positions).all():
+        return None
+    fault, height, well = fault_below(landscape, positions)
+    return _finite(height, well) if fault else None
+
+
 def _quench(landscape: Landscape, runs: list[HotRun], wanted: int, meter: "_Meter") -> tuple[list[Finding], int]:
     """Relax snapshots spread over all runs: false minima, one of each kind of fault, and the number of quenches."""
     frames = [(run, i) for run in runs for i in range(len(run.snapshots))]
@@ -277,7 +288,7 @@ def _quench(landscape: Landscape, runs: list[HotRun], wanted: int, meter: "_Mete
     wells: dict[tuple, Finding] = {}
     for index in chosen:
         run, i = frames[index]
-        fault, height = fault_below(landscape, run.snapshots[i])
+        fault, height, well = fault_below(landscape, run.snapshots[i])
         meter.advance(_QUENCH_COST)
         if fault:
             moment = (i + 1) * _SNAPSHOT
@@ -285,7 +296,9 @@ def _quench(landscape: Landscape, runs: list[HotRun], wanted: int, meter: "_Mete
                 f"a false well {_height(height)}: a snapshot at {run.temperature:g} K (seed {run.seed}, {moment:.3g} "
                 f"ps) relaxes into it, and there {fault.what}."
             )
-            finding = Finding("quench", fault.atoms, message, run.temperature, run.seed, moment)
+            finding = Finding(
+                "quench", fault.atoms, message, run.temperature, run.seed, moment, well=_finite(height, well)
+            )
             wells.setdefault(fault_class(landscape.molecule, fault), finding)
     return list(wells.values()), len(chosen)
 
@@ -314,7 +327,11 @@ def matters(well: FalseMinimum) -> bool:
 def _finding(well: FalseMinimum) -> Finding:
     over = "over a barrier " + ("below 5" if well.barrier < _LOW else f"of {well.barrier / KCAL_MOL:.0f}") + " kcal/mol"
     message = f"{well.scan.doing} leads {over} into a false well {_height(well.height)}: {well.fault.what}."
-    return Finding("scan", well.scan.atoms, message, barrier=well.barrier)
+    return Finding("scan", well.scan.atoms, message, barrier=well.barrier, well=_finite(well.height, well.positions))
+
+
+def _finite(height: float, well: Float[np.ndarray, "atoms 3"] | None) -> Float[np.ndarray, "atoms 3"] | None:
+    return well if np.isfinite(height) else None
 
 
 class _Meter:

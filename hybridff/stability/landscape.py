@@ -47,15 +47,17 @@ def relax(system: openmm.System, positions: Float[np.ndarray, "atoms 3"]) -> tup
     return minimise(context, tolerance=1.0)
 
 
-def fault_below(landscape: Landscape, positions: Float[np.ndarray, "atoms 3"]) -> tuple[Fault | None, float]:
-    """What is wrong with the minimum below some positions [nm], and its energy above the minimum [kJ/mol]."""
+def fault_below(
+    landscape: Landscape, positions: Float[np.ndarray, "atoms 3"]
+) -> tuple[Fault | None, float, Float[np.ndarray, "atoms 3"]]:
+    """What is wrong with the minimum below some positions; its energy above the minimum [kJ/mol] and positions [nm]."""
     relaxed, energy = relax(landscape.system, positions)
     height = energy - landscape.energy
     fault = landscape.rest.fault(relaxed) or (None if np.isfinite(energy) else NOT_FINITE)
     well = _IONIC_WELL if np.any(landscape.molecule.formal_charges) else _WELL
     if fault is None and height < -well:
         fault = landscape.rest.closest(relaxed)
-    return fault, height
+    return fault, height, relaxed
 
 
 def fault_class(molecule: Molecule, fault: Fault) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ get there. Rigid scans would see walls that relaxation walks around, and errors 
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import openmm
@@ -77,6 +77,8 @@ class FalseMinimum:
     """Energy of its bottom above the minimum [kJ/mol]."""
     barrier: float
     """Highest energy above the minimum on the way there [kJ/mol]; an upper bound of the lowest barrier."""
+    positions: Float[np.ndarray, "atoms 3"] | None = field(default=None, compare=False)
+    """Where it is [nm]; None without a bottom."""
 
 
 def all_scans(molecule: Molecule, minimum: Float[np.ndarray, "atoms 3"]) -> list[RelaxedScan]:
@@ -145,10 +147,10 @@ def find_false_minimum(landscape: Landscape, scan: RelaxedScan) -> FalseMinimum 
         if (falls and not fell) or target == scan.targets[-1]:
             fell = True
             finite = np.isfinite(positions).all()
-            fault, bottom = fault_below(landscape, positions) if finite else (NOT_FINITE, -np.inf)
+            fault, bottom, well = fault_below(landscape, positions) if finite else (NOT_FINITE, -np.inf, None)
             if fault:
                 barrier = max(barrier, bottom, *(_barrier(landscape, context, *drop) for drop in drops))
-                return FalseMinimum(scan, fault, bottom, barrier) if barrier < _CEILING else None
+                return FalseMinimum(scan, fault, bottom, barrier, well) if barrier < _CEILING else None
         here, last, barrier = positions, height, max(barrier, height)
     return None
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 from models import distorted
 
 from hybridff.fitting import refit_until_stable as stable
@@ -19,6 +20,7 @@ class Gate:
 
     def __init__(self, n_failures: int, *, has_hot_frames: bool = True) -> None:
         self.n_failures, self.has_hot_frames = n_failures, has_hot_frames
+        self.well: np.ndarray | None = None
         self.judged: list[ForceField] = []
         self.stiff: list[ForceField] = []
 
@@ -32,4 +34,5 @@ class Gate:
             return report if self.has_hot_frames else replace(report, snapshots=positions[:0])
         self.judged.append(force_field)
         failed = len(self.judged) <= self.n_failures
-        return replace(report, failures=(Finding("dynamics", (0, 1), "a bond broke."),) if failed else ())
+        finding = Finding("dynamics", (0, 1), "a bond broke.", well=self.well)
+        return replace(report, failures=(finding,) if failed else ())

@@ -16,7 +16,8 @@ from hybridff.fitting.refit_until_stable import fit_stable
 from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.forcefield import ForceField
-from hybridff.stability.gate import SHORT, GateOptions, StabilityOptions
+from hybridff.stability.gate import SHORT, Finding, GateOptions, StabilityOptions, StabilityReport
+from hybridff.units import KCAL_MOL
 
 PLAIN = FitOptions(prior_scale=1.0)
 QUICK = StabilityOptions(temperatures=(1000.0,), runs=1, time="5 ps", quenches=2, scans=False)
@@ -102,6 +103,56 @@ def test_stiff_labels_draw_a_fit_to_the_stiff_one_and_fits_held_back_end_as_it(g
         for model in (gate.judged[0], gate.judged[3])
     )
     assert unlike_labelled < 0.2 * unlike_plain
+
+
+@pytest.mark.parametrize("gate", [1], indirect=True)
+def test_a_fit_is_told_what_the_start_makes_of_its_false_wells_first(gate: Gate) -> None:
+    pairs = [pair("acetaldehyde", "class2", 4)]
+    gate.well = distorted("acetaldehyde", 1, width=0.01, seed=9)[0]
+    found = fit_stable(pairs, PLAIN)
+    assert found.remarks == (
+        "The plain fit did not pass the stability gate; this is the fit that is told of its false wells.",
+    )
+    frames = pairs[0][1].positions
+
+    def height(model: ForceField) -> float:
+        assert gate.well is not None
+        return predict(model, gate.well[None])[0][0] - predict(model, frames)[0].mean()
+
+    wanted, plain, told = map(height, (pairs[0][0], *gate.judged))
+    assert plain < told < min(wanted, 40 * KCAL_MOL)
+    assert told - plain > 0.5 * (min(wanted, 40 * KCAL_MOL) - plain)
+    errors = [predict(model, frames)[1] - pairs[0][1].forces for model in gate.judged]
+    assert np.linalg.norm(errors[1]) < 1.1 * np.linalg.norm(errors[0])
+
+
+@pytest.mark.parametrize(("gate", "attempts"), [(9, 9)], indirect=["gate"])
+def test_a_fit_is_told_of_false_wells_three_times(gate: Gate, attempts: int) -> None:
+    gate.well = distorted("acetaldehyde", 1, width=0.01, seed=9)[0]
+    found = fit_stable([pair("acetaldehyde", "class2", 4)], PLAIN)
+    assert found.remarks == NONE_PASSED
+    assert len(gate.judged) == attempts
+
+
+def test_a_false_well_is_wanted_forty_kcal_mol_above_the_frames_at_most() -> None:
+    pairs = [pair("acetaldehyde", "class2", 4)]
+    start, frames = pairs[0]
+    problem = LinearProblem.of(pairs, [find_unseen_conformers(start, frames.positions)])
+    wells = distorted("acetaldehyde", 2, width=0.01, seed=4)
+    wells[1, 0] = wells[1, 1] + 0.01  # two atoms in one place
+    findings = tuple(Finding("scan", (0, 1), "a well", well=well) for well in wells)
+    report = StabilityReport(QUICK, findings, (), frames.positions[0], frames.positions, 0.0, 0, 0)
+    tried = stable.StableFit(fit_together(pairs, PLAIN), (report,), ())
+    (wanted,) = stable.false_wells(problem, tried)
+    assert wanted is not None
+    assert wanted.energies is not None
+    by_start, by_fit = (
+        predict(model, wells)[0] - predict(model, wanted.references)[0].mean()
+        for model in (start, tried.result.force_fields[0])
+    )
+    expected = np.minimum(by_start, 40 * KCAL_MOL)
+    np.testing.assert_allclose(wanted.energies, expected[expected > by_fit])
+    assert stable.false_wells(problem, replace(tried, reports=(replace(report, failures=()),))) == [None]
 
 
 @pytest.mark.parametrize("gate", [3], indirect=True)

@@ -106,6 +106,8 @@ def test_a_hole_that_short_dynamics_misses_is_found_by_a_scan():
     assert 5 * KCAL_MOL < hole.barrier < 40 * KCAL_MOL
     assert "into a false well" in hole.message
     assert "C1 and H9, which have no bond, are 0.46 Å apart" in hole.message
+    assert hole.well is not None
+    assert np.linalg.norm(hole.well[0] - hole.well[8]) == pytest.approx(0.046, abs=0.001)
 
 
 def test_a_hole_behind_a_high_wall_is_a_note(monkeypatch):

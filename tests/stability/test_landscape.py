@@ -25,13 +25,13 @@ def test_relaxing_ends_where_the_forces_vanish() -> None:
 
 
 def test_a_distorted_molecule_falls_back_into_a_sound_minimum() -> None:
-    fault, height = fault_below(ethanol(), distorted("ethanol", 1)[0])
+    fault, height, _ = fault_below(ethanol(), distorted("ethanol", 1)[0])
     assert fault is None
     assert abs(height) < 10 * KCAL_MOL
 
 
 def test_a_minimum_far_below_the_first_is_a_fault_though_it_looks_sound() -> None:
-    fault, height = fault_below(ethanol(lower=-40 * KCAL_MOL), distorted("ethanol", 1)[0])
+    fault, height, _ = fault_below(ethanol(lower=-40 * KCAL_MOL), distorted("ethanol", 1)[0])
     assert height < -30 * KCAL_MOL
     assert fault is not None
     assert "bonds and angles look sound, but no conformer is that low" in fault.what
@@ -42,7 +42,7 @@ def test_a_minimum_with_a_broken_bond_is_a_fault() -> None:
     pull = openmm.CustomBondForce("-3e4*r")  # doubles the length of the bond C1-C2
     pull.addBond(0, 1)
     system.addForce(pull)
-    fault, _ = fault_below(ethanol(system), distorted("ethanol", 1)[0])
+    fault, _, _ = fault_below(ethanol(system), distorted("ethanol", 1)[0])
     assert fault is not None
     assert fault.atoms == (0, 1)
     assert "the bond C1-C2 is " in fault.what
@@ -50,7 +50,7 @@ def test_a_minimum_with_a_broken_bond_is_a_fault() -> None:
 
 def test_positions_that_are_no_numbers_are_a_fault() -> None:
     broken = np.full((9, 3), np.nan)
-    fault, _ = fault_below(ethanol(), broken)
+    fault, _, _ = fault_below(ethanol(), broken)
     assert fault is not None
     assert "no longer finite" in fault.what
 
