@@ -14,7 +14,7 @@ RUNS = Path(__file__).parents[2] / "benchmarks" / "ensemble_runs.py"
 def test_kinetic_and_potential_energies_are_those_of_the_temperature(route: str) -> None:
     own = runpy.run_path(str(RUNS))
     first, second = (
-        own["sampled"](force_field("ethanol", form="morse"), route, kelvin, 100.0) for kelvin in (300, 330)
+        own["sampled"](force_field("ethanol", form="morse"), route, kelvin, 100.0) for kelvin in (300.0, 330.0)
     )
     for run in (first, second):
         assert max(own["kinetic"](run)) < 4.0  # standard errors
