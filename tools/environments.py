@@ -1,7 +1,8 @@
 """Do the tests pass with the oldest versions that ``pyproject.toml`` allows, and with the newest that there are?
 
 Makes a virtual environment in a folder, installs hybridff with the extras that compute and what runs tests into it, and
-runs tests there. "oldest" takes each package that ``pyproject.toml`` names at its lower bound. Needs uv.
+runs tests there, in which warnings are no failures. "oldest" takes each package that ``pyproject.toml`` names at its
+lower bound. Needs uv.
 
 Usage: python tools/environments.py oldest|newest FOLDER [--python 3.11] [TESTS …]
 """
@@ -38,7 +39,7 @@ def main() -> None:
     run(["uv", "pip", "compile", "-q", "--no-header", *how, *extras, "pyproject.toml", wanted])
     run(["uv", "pip", "install", "-q", "--compile-bytecode", "--python", python, "-r", versions])
     run(["uv", "pip", "install", "-q", "--python", python, "--no-deps", "."])
-    run([python, "-m", "pytest", "-q", "-m", "not slow", *options.tests])
+    run([python, "-m", "pytest", "-q", "-W", "default", "-m", "not slow", *options.tests])
 
 
 def tools() -> list[str]:

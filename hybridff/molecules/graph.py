@@ -16,6 +16,12 @@ def bond_counts(molecule: Molecule) -> Int[np.ndarray, "atoms atoms"]:
     return shortest_path(_bond_matrix(molecule), directed=False, unweighted=True).astype(np.int64)
 
 
+def sparse_graph(n: int, bonds: Int[np.ndarray, "bonds 2"]) -> sparse.csr_array:
+    """A graph of ``n`` atoms for SciPy's functions, of which those of version 1.13 take no indices of 64 bits."""
+    first, second = bonds.astype(np.int32).T
+    return sparse.csr_array((np.ones(len(bonds)), (first, second)), shape=(n, n))
+
+
 def shortest_chain(molecule: Molecule, first: int, second: int) -> list[int]:
     """Atoms of a shortest path of bonds, from the second atom back to the first, both included."""
     _, before = shortest_path(_bond_matrix(molecule), directed=False, indices=first, return_predecessors=True)
@@ -74,5 +80,4 @@ def chain_name(molecule: Molecule, atoms: Iterable[int]) -> str:
 
 
 def _bond_matrix(molecule: Molecule) -> sparse.csr_array:
-    n_atoms = len(molecule.numbers)
-    return sparse.csr_array((np.ones(len(molecule.bonds)), tuple(molecule.bonds.T)), shape=(n_atoms, n_atoms))
+    return sparse_graph(len(molecule.numbers), molecule.bonds)

@@ -1,9 +1,9 @@
 """Ions and zwitterions: formal charges that no bonded neighbour cancels."""
 
 import numpy as np
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from hybridff.molecules.graph import sparse_graph
 from hybridff.molecules.molecule import Molecule
 
 
@@ -17,6 +17,5 @@ def has_ions(molecule: Molecule) -> bool:
         return molecule.total_charge != 0
     charged, n = molecule.formal_charges != 0, len(molecule.numbers)
     bonds = molecule.bonds[charged[molecule.bonds].all(1)]
-    graph = csr_array((np.ones(len(bonds)), (bonds[:, 0], bonds[:, 1])), shape=(n, n))
-    _, groups = connected_components(graph, directed=False)
+    _, groups = connected_components(sparse_graph(n, bonds), directed=False)
     return bool(np.any(np.bincount(groups, weights=molecule.formal_charges)))

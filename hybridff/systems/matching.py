@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from openmm import app, unit
 from rdkit import Chem
-from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from hybridff.errors import InputError
 from hybridff.gaff.forcefield import ForceField
+from hybridff.molecules.graph import sparse_graph
 from hybridff.molecules.molecule import Molecule
 
 _MOST = 50000
@@ -155,8 +155,7 @@ def bonds_of(topology: app.Topology) -> list[tuple[int, int]]:
 
 def _molecules(n: int, bonds: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
     """Particles that bonds connect, ascending."""
-    first, second = np.array(bonds, dtype=int).reshape(-1, 2).T
-    graph = sparse.coo_array((np.ones(len(bonds)), (first, second)), shape=(n, n))
+    graph = sparse_graph(n, np.array(bonds, dtype=int).reshape(-1, 2))
     count, labels = connected_components(graph, directed=False)
     ends = np.searchsorted(np.sort(labels), np.arange(1, count))
     for own in np.split(np.argsort(labels, kind="stable"), ends):
