@@ -1,10 +1,10 @@
 """Do the tests pass with the oldest versions that ``pyproject.toml`` allows, and with the newest that there are?
 
 Makes a virtual environment in a folder, installs hybridff with the extras that compute and what runs tests into it, and
-runs tests there, in which warnings are no failures. "oldest" takes each package that ``pyproject.toml`` names at its
-lower bound. Needs uv.
+runs tests there, in which warnings are no failures and types are not checked. "oldest" takes each package that
+``pyproject.toml`` names at its lower bound. Needs uv.
 
-Usage: python tools/environments.py oldest|newest FOLDER [--python 3.11] [TESTS …]
+Usage: python tools/environments.py oldest|newest FOLDER [TESTS …] [--python 3.11]
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from documented import ROOT
 
-EXTRAS, TOOLS = ("gaff", "qm", "reference"), ("beartype", "pytest", "pytest-xdist", "sympy")
+EXTRAS, TOOLS = ("gaff", "qm", "reference", "engines"), ("beartype", "pytest", "pytest-xdist", "sympy")
 TESTS = ("tests/molecules", "tests/gaff", "tests/export", "tests/jobs")
 RESOLUTION = {"oldest": "lowest-direct", "newest": "highest"}
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("tests", nargs="*", default=TESTS)
     parser.add_argument("--python", default=sys.executable, help="version or program")
-    options = parser.parse_intermixed_args()
+    options = parser.parse_args()
     folder = options.folder.resolve()
     python, wanted, versions = (str(folder / name) for name in ("bin/python", "tools.in", "versions.txt"))
     run(["uv", "venv", "--clear", "--python", options.python, str(folder)])
@@ -39,7 +39,8 @@ def main() -> None:
     run(["uv", "pip", "compile", "-q", "--no-header", *how, *extras, "pyproject.toml", wanted])
     run(["uv", "pip", "install", "-q", "--compile-bytecode", "--python", python, "-r", versions])
     run(["uv", "pip", "install", "-q", "--python", python, "--no-deps", "."])
-    run([python, "-m", "pytest", "-q", "-W", "default", "-m", "not slow", *options.tests])
+    how = ["-o", "addopts=--import-mode=importlib", "-W", "default", "-m", "not slow"]
+    run([python, "-m", "pytest", "-q", *how, *options.tests])
 
 
 def tools() -> list[str]:

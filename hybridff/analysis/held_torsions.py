@@ -72,7 +72,7 @@ def turned_to(molecule: Molecule, positions: Float[np.ndarray, "atoms 3"], turn:
 
 def held_relaxation(molecule: Molecule, calculator: BaseCalculator, torsions: Sequence[Torsion]) -> Relax:
     """By OpenMM where it can call the method and its long first steps do no harm, by ASE elsewhere."""
-    if isinstance(calculator, MoleculeCalculator) and hasattr(openmm, "PythonForce"):
+    if isinstance(calculator, MoleculeCalculator):
         return _by_openmm(molecule, calculator, torsions)
     how = Relaxation(LARGEST_FORCE, _MOST_STEPS, _LONGEST_STEP)
     return lambda positions, turn: relaxed_but_torsions(molecule.numbers, positions, calculator, how, turn)

@@ -72,17 +72,9 @@ class Run:
 
 
 def system_of(calculator: BaseCalculator, molecule: Molecule) -> openmm.System:
-    """A molecule by a method as a System for this process: force fields by their faster route, others by callbacks.
-
-    Raises ``InputError`` where OpenMM is too old for these (8.5).
-    """
+    """A molecule by a method as a System for this process: force fields by their faster route, others by callbacks."""
     if isinstance(calculator, HybridFFCalculator):
         return to_openmm(calculator.model, best_route(calculator.model, "Reference"))
-    if not hasattr(openmm, "PythonForce"):
-        raise InputError(
-            f"dynamics by other programs need OpenMM 8.5 or newer, and this is {openmm.version.short_version}; update "
-            "OpenMM, or leave these methods out."
-        )
     evaluate = evaluator(molecule.numbers, calculator)
 
     def compute(state: openmm.State) -> tuple[float, Float[np.ndarray, "atoms 3"]]:

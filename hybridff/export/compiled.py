@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hybridff.errors import InputError
 from hybridff.gaff.compiled import CompiledEnergy
 from hybridff.gaff.forcefield import ForceField
 from hybridff.model import CORRECTION_GROUP, Adds, EnergyModel
@@ -89,11 +88,6 @@ def split_compiled_force(force_field: ForceField, *, periodic: bool = False) -> 
 
 def _python_force(evaluate: Adds, molecule: Molecule, *, periodic: bool) -> openmm.Force:
     """A force of OpenMM's that calls a function, which overwrites the forces that it is given."""
-    if not hasattr(openmm, "PythonForce"):
-        raise InputError(
-            f"the compiled route needs OpenMM 8.5 or newer, and this is {openmm.version.short_version}; "
-            "update OpenMM or use the native route."
-        )
     positions, forces = np.empty((2, len(molecule.numbers), 3))
     tree = spanning_tree(molecule) if periodic else None
 

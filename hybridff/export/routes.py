@@ -79,7 +79,7 @@ def _name(platform: Platform) -> str:
 def best_route(force_field: ForceField, platform: str) -> Route:
     """The faster route on a platform: compiled on Reference and CPU where anything needs custom forces."""
     slow = platform.lower() in ("reference", "cpu") and bool(custom_terms(force_field) or force_field.corrections)
-    return "compiled" if slow and hasattr(openmm, "PythonForce") else "native"
+    return "compiled" if slow else "native"
 
 
 def custom_terms(force_field: ForceField) -> list[str]:

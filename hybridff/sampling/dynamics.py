@@ -56,7 +56,7 @@ def dynamics(
 
     The runs begin with different starts, all of them where as many geometries are wanted, and are so long that at least
     four geometries come from each. By OpenMM's LangevinMiddleIntegrator, which calls other programs than force fields
-    in every step; raises ``InputError`` where OpenMM is too old for that (8.5).
+    in every step.
     """
     runs = min(len(starts), max(1, wanted // _FEWEST))
     counts = [wanted // runs + (1 if run < wanted % runs else 0) for run in range(runs)]

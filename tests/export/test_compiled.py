@@ -1,11 +1,9 @@
 import numpy as np
-import openmm
 import pytest
 import torch
 from helpers import openmm_energy_forces
 from models import corrected, distorted, force_field, lone_atom
 
-from hybridff.errors import InputError
 from hybridff.export.compiled import compile_model, compiled_force, split_compiled_force
 from hybridff.model import CORRECTION_GROUP
 
@@ -51,9 +49,3 @@ def test_a_split_force_adds_up_to_the_whole_one_and_its_corrections_have_a_group
     assert all(np.abs(energies).min() > 0 for energies, _ in parts)
     for number in (0, 1):
         np.testing.assert_allclose(parts[0][number] + parts[1][number], whole[number], rtol=1e-10, atol=1e-9)
-
-
-def test_an_openmm_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(openmm, "PythonForce")
-    with pytest.raises(InputError, match=r"the compiled route needs OpenMM 8\.5 or newer, and this is"):
-        compiled_force(force_field("ethanol"))

@@ -139,13 +139,6 @@ def test_a_compiled_system_is_not_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_old_openmm_lacks_the_compiled_route(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(openmm, "PythonForce")
-    with pytest.raises(InputError, match=r"the compiled route needs OpenMM 8\.5 or newer, and this is \d+\.\d+"):
-        to_openmm(force_field("ethanol"), "compiled")
-    assert best_route(RICH, "Reference") == "native"
-
-
 @pytest.mark.parametrize(("platform", "route"), [("Reference", "compiled"), ("cpu", "compiled"), ("CUDA", "native")])
 def test_a_form_that_openmm_lacks_is_compiled_on_the_platforms_that_need_it(platform: str, route: str) -> None:
     assert best_route(RICH, platform) == route

@@ -100,22 +100,22 @@ def test_a_method_that_is_neither_known_nor_a_file_is_refused():
 
 
 def test_calculated_charges_are_kept_for_the_same_molecule_and_geometry(monkeypatch):
-    calls = []
+    calls, methanol = [], dataclasses.replace(METHANOL, positions=METHANOL.positions.round(4))
 
     def counted(molecule, positions):
         calls.append(positions)
         return np.array([0.1, -0.6, 0.0, 0.0, 0.0, 0.5])
 
     monkeypatch.setattr(resp, "resp_charges", counted)
-    first = assign_charges(METHANOL, "resp")
-    renamed = dataclasses.replace(METHANOL, name="wood alcohol", positions=METHANOL.positions + 1e-7)
+    first = assign_charges(methanol, "resp")
+    renamed = dataclasses.replace(methanol, name="wood alcohol", positions=methanol.positions + 1e-7)
     assert np.array_equal(assign_charges(renamed, "resp"), first)
     assert len(calls) == 1
-    moved = dataclasses.replace(METHANOL, positions=METHANOL.positions * 1.01)
+    moved = dataclasses.replace(methanol, positions=methanol.positions * 1.01)
     assign_charges(moved, "resp")
     assert len(calls) == 2
     monkeypatch.setattr(resp, "VERSION", resp.VERSION + 1)
-    assign_charges(METHANOL, "resp")
+    assign_charges(methanol, "resp")
     assert len(calls) == 3
 
 
