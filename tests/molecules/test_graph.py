@@ -13,6 +13,7 @@ from hybridff.molecules.graph import (
     far_side,
     shortest_chain,
     spanning_tree,
+    sparse_graph,
     torsion_atoms,
 )
 from hybridff.molecules.molecule import Molecule
@@ -98,3 +99,9 @@ def test_three_atoms_of_a_ring_are_no_torsion() -> None:
 
 def test_a_chain_is_named_by_the_labels_of_its_atoms() -> None:
     assert chain_name(molecule("ethanol"), (0, 1, 2, 8)) == "C1-C2-O3-H9"
+
+
+def test_graphs_have_indices_that_the_oldest_scipy_takes() -> None:
+    graph = sparse_graph(3, np.array([[0, 1], [1, 2]], dtype=np.int64))
+    assert graph.indices.dtype == graph.indptr.dtype == np.int32
+    np.testing.assert_array_equal(graph.toarray(), [[0, 1, 0], [0, 0, 1], [0, 0, 0]])

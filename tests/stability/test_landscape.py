@@ -25,8 +25,10 @@ def test_relaxing_ends_where_the_forces_vanish() -> None:
 
 
 def test_a_distorted_molecule_falls_back_into_a_sound_minimum() -> None:
-    fault, height, _ = fault_below(ethanol(), distorted("ethanol", 1)[0])
+    found = ethanol()
+    fault, height, relaxed = fault_below(found, distorted("ethanol", 1)[0])
     assert fault is None
+    assert found.rest.fault(relaxed) is None
     assert abs(height) < 10 * KCAL_MOL
 
 
