@@ -6,8 +6,8 @@ Usage: python tools/vulnerabilities.py [FILE]
 """
 
 import json
+import re
 import sys
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -15,8 +15,14 @@ from documented import ROOT
 
 
 def pins(file: Path) -> dict[str, str]:
-    """Versions by package of a file with a line ``name==version`` for each."""
-    lines = (line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
+    """Versions by package of a file with a line ``name==version`` for each; leaves with a sentence for any other."""
+    try:
+        lines = [line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"{file} cannot be read ({error}); give a file of pinned packages.")
+    for line in filter(None, lines):
+        if not re.fullmatch(r"[\w.-]+==[^\s=]+", line):
+            sys.exit(f"{file}: {line!r} is not of the form name==version.")
     return dict(line.split("==") for line in lines if line)
 
 
@@ -34,7 +40,7 @@ def main() -> None:
     for package, version in wanted.items():
         try:
             release, found = newest(package)
-        except (urllib.error.URLError, json.JSONDecodeError) as error:
+        except (OSError, ValueError) as error:  # no answer, or one that is no JSON
             sys.exit(f"PyPI's record of {package} cannot be read ({error}).")
         older += [f"{package} {version} ({release})"] if release != version else []
         known += [f"{package} {release}: {', '.join(found)}"] if found else []

@@ -14,8 +14,10 @@ from jaxtyping import Bool, Float
 
 from hybridff.export.routes import Route, best_route
 from hybridff.fitting.relaxation import Relaxation, relaxation_of
+from hybridff.frames.accuracy import predict
 from hybridff.gaff.forcefield import ForceField
 from hybridff.geometry import torsion
+from hybridff.model import EnergyModel
 from hybridff.molecules.graph import chain_name
 from hybridff.molecules.limits import hot_limits
 from hybridff.molecules.molecule import Molecule
@@ -33,7 +35,7 @@ _PER_ROTOR = 24
 """Conformers of each rotor that has angles without frames, where these rotors are few."""
 _MOST_TURNED = 144
 """Most conformers of many rotors, of which others are turned beside each."""
-_REFERENCES = 24
+REFERENCES = 24
 """Frames whose mean energy is the zero of those."""
 _HIGHEST = 25 * KCAL_MOL
 """Energy of the highest conformer that matters, above that zero [kJ/mol]."""
@@ -51,6 +53,11 @@ class ConformerEnergies:
     """Geometries at the angles of frames, whose mean energy is the zero [nm]."""
     energies: Float[np.ndarray, " conformers"] | None
     """Energies that are wanted, above the mean of the references [kJ/mol]; None for those of the start."""
+
+    def by(self, model: EnergyModel) -> Float[np.ndarray, " conformers"]:
+        """What a model makes of the conformers, above the mean of the references [kJ/mol]."""
+        energies, zero = (predict(model, positions)[0] for positions in (self.conformers, self.references))
+        return energies - zero.mean()
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +126,7 @@ def find_unseen_conformers(start: ForceField, frames: Float[np.ndarray, "frames 
         none = frames[:0]
         return UnseenConformers(start, route, rotors, none, none, math.nan, none)
     random = np.random.default_rng(0)
-    some = frames[random.permutation(len(frames))[:_REFERENCES]]
+    some = frames[random.permutation(len(frames))[:REFERENCES]]
     relaxation = _relaxation_of_start(start, route)
     references, zero = relaxation.references(some)
     kept = []

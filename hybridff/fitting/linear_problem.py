@@ -19,7 +19,7 @@ from hybridff.fitting.equations import EnergyRows, NormalEquations, normal_equat
 from hybridff.fitting.noise import LEAST, Noise, Squares
 from hybridff.fitting.related_priors import SHARES, Shares, prior_root
 from hybridff.fitting.shared_parameters import common_parameters
-from hybridff.frames.accuracy import predict, what_is_left
+from hybridff.frames.accuracy import what_is_left
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.design_matrix import columns
 from hybridff.gaff.forcefield import ForceField
@@ -270,8 +270,4 @@ def conformer_rows(problem: LinearProblem, wanted: Sequence[ConformerEnergies | 
 
 def _by_kernels(force_field: ForceField, own: ConformerEnergies) -> Float[np.ndarray, " conformers"]:
     """Energies of conformers above the references [kJ/mol] by the kernels of a force field alone."""
-    found = np.zeros(len(own.conformers))
-    for correction in force_field.corrections:
-        energies, zero = (predict(correction, positions)[0] for positions in (own.conformers, own.references))
-        found += energies - zero.mean()
-    return found
+    return sum((own.by(correction) for correction in force_field.corrections), start=np.zeros(len(own.conformers)))

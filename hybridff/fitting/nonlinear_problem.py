@@ -20,7 +20,6 @@ from hybridff.fitting.equations import EnergyRows, NormalEquations, normal_equat
 from hybridff.fitting.gauss_newton import Quadratic
 from hybridff.fitting.noise import LEAST, Noise, Squares
 from hybridff.fitting.shared_parameters import common_parameters
-from hybridff.frames.accuracy import predict
 from hybridff.frames.dataset import Frames
 from hybridff.gaff.design import LinearForm, linear_form
 from hybridff.gaff.design_matrix import columns
@@ -235,8 +234,7 @@ def with_energies(wanted: ConformerEnergies, force_field: ForceField) -> Conform
     """The conformers with the energies that a force field gives them, where none are wanted."""
     if wanted.energies is not None:
         return wanted
-    zero = predict(force_field, wanted.references)[0].mean()
-    return replace(wanted, energies=predict(force_field, wanted.conformers)[0] - zero)
+    return replace(wanted, energies=wanted.by(force_field))
 
 
 def inactive_quantities(force_field: ForceField) -> set[str]:

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from hybridff.fitting.conformers import ConformerEnergies
+from hybridff.fitting.conformers import REFERENCES, ConformerEnergies
 from hybridff.fitting.equations import NormalEquations
 from hybridff.fitting.estimate import Estimate
 from hybridff.fitting.evidence import learn_noise
@@ -35,8 +35,6 @@ _WELLS = 3
 """Times that a linear fit is told of the false minima that the gate has found in it."""
 _WALL = 40 * KCAL_MOL
 """Energy of a false minimum above training frames that is wanted at most [kJ/mol]."""
-_REFERENCES = 24
-"""Training frames whose mean energy is the zero of those."""
 _GENTLE = (0.7, 0.5)
 """Prior scales that a linear fit tries first, in units of its own: they cost next to nothing in accuracy."""
 _STRONGER = (0.3, 0.1)
@@ -156,12 +154,11 @@ def false_wells(problem: LinearProblem, tried: StableFit) -> list[ConformerEnerg
         if not len(wells):
             found.append(None)
             continue
-        few = np.random.default_rng(0).permutation(len(frames))[:_REFERENCES]
-        references = frames.positions[few]
-        wanted, here = (predict(own, wells)[0] - predict(own, references)[0].mean() for own in (start, fitted))
-        wanted = np.minimum(wanted, _WALL)
-        higher = wanted > here
-        found.append(ConformerEnergies(wells[higher], references, wanted[higher]))
+        few = np.random.default_rng(0).permutation(len(frames))[:REFERENCES]
+        all_wells = ConformerEnergies(wells, frames.positions[few], None)
+        wanted = np.minimum(all_wells.by(start), _WALL)
+        higher = wanted > all_wells.by(fitted)
+        found.append(replace(all_wells, conformers=wells[higher], energies=wanted[higher]))
     return found
 
 

@@ -22,7 +22,7 @@ from hybridff.export.routes import best_route, to_openmm
 from hybridff.gaff.forcefield import ForceField
 from hybridff.molecules.limits import NOT_FINITE, rest_limits
 from hybridff.progress import Progress, silent
-from hybridff.stability.landscape import Landscape, fault_below, fault_class, landscape_around, relax
+from hybridff.stability.landscape import Landscape, fault_class, landscape_around, relax, relaxed_below
 from hybridff.stability.scans import FalseMinimum, RelaxedScan, all_scans, find_false_minimum
 from hybridff.units import KCAL_MOL
 
@@ -257,11 +257,11 @@ def hot_run(
         positions, energy = run_steps(context, done - (look - 1) * looks)
         fault = landscape.hot.fault(positions) or (None if np.isfinite(energy) else NOT_FINITE)
         if fault is None and energy < floor:
-            fault, height, _ = fault_below(landscape, positions)
-            floor = min(floor, landscape.energy + height - _SUSPICIOUS)
+            below = relaxed_below(landscape, positions)
+            fault, floor = below.fault, min(floor, landscape.energy + below.height - _SUSPICIOUS)
         if fault:
             message = f"dynamics at {temperature:g} K (seed {seed}) broke after {done * step:.3g} ps: {fault.what}."
-            well = _well_below(landscape, positions)
+            well = relaxed_below(landscape, positions).well
             finding = Finding("dynamics", fault.atoms, message, temperature, seed, done * step, well=well)
             advance(steps - (look - 1) * looks)
             return HotRun(temperature, seed, done * step, snapshots, finding)
@@ -273,14 +273,6 @@ def hot_run(
     return HotRun(temperature, seed, done * step, snapshots, None)
 
 
-def _well_below(landscape: Landscape, positions: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"] | None:
-    """The false minimum below the positions where a run broke, if any."""
-    if not np.isfinite(positions).all():
-        return None
-    fault, height, well = fault_below(landscape, positions)
-    return _finite(height, well) if fault else None
-
-
 def _quench(landscape: Landscape, runs: list[HotRun], wanted: int, meter: "_Meter") -> tuple[list[Finding], int]:
     """Relax snapshots spread over all runs: false minima, one of each kind of fault, and the number of quenches."""
     frames = [(run, i) for run in runs for i in range(len(run.snapshots))]
@@ -288,17 +280,15 @@ def _quench(landscape: Landscape, runs: list[HotRun], wanted: int, meter: "_Mete
     wells: dict[tuple, Finding] = {}
     for index in chosen:
         run, i = frames[index]
-        fault, height, well = fault_below(landscape, run.snapshots[i])
+        below = relaxed_below(landscape, run.snapshots[i])
         meter.advance(_QUENCH_COST)
-        if fault:
+        if fault := below.fault:
             moment = (i + 1) * _SNAPSHOT
             message = (
-                f"a false well {_height(height)}: a snapshot at {run.temperature:g} K (seed {run.seed}, {moment:.3g} "
-                f"ps) relaxes into it, and there {fault.what}."
+                f"a false well {_height(below.height)}: a snapshot at {run.temperature:g} K (seed {run.seed}, "
+                f"{moment:.3g} ps) relaxes into it, and there {fault.what}."
             )
-            finding = Finding(
-                "quench", fault.atoms, message, run.temperature, run.seed, moment, well=_finite(height, well)
-            )
+            finding = Finding("quench", fault.atoms, message, run.temperature, run.seed, moment, well=below.well)
             wells.setdefault(fault_class(landscape.molecule, fault), finding)
     return list(wells.values()), len(chosen)
 
@@ -327,11 +317,7 @@ def matters(well: FalseMinimum) -> bool:
 def _finding(well: FalseMinimum) -> Finding:
     over = "over a barrier " + ("below 5" if well.barrier < _LOW else f"of {well.barrier / KCAL_MOL:.0f}") + " kcal/mol"
     message = f"{well.scan.doing} leads {over} into a false well {_height(well.height)}: {well.fault.what}."
-    return Finding("scan", well.scan.atoms, message, barrier=well.barrier, well=_finite(well.height, well.positions))
-
-
-def _finite(height: float, well: Float[np.ndarray, "atoms 3"] | None) -> Float[np.ndarray, "atoms 3"] | None:
-    return well if np.isfinite(height) else None
+    return Finding("scan", well.scan.atoms, message, barrier=well.barrier, well=well.well)
 
 
 class _Meter:

@@ -47,17 +47,32 @@ def relax(system: openmm.System, positions: Float[np.ndarray, "atoms 3"]) -> tup
     return minimise(context, tolerance=1.0)
 
 
-def fault_below(
-    landscape: Landscape, positions: Float[np.ndarray, "atoms 3"]
-) -> tuple[Fault | None, float, Float[np.ndarray, "atoms 3"]]:
-    """What is wrong with the minimum below some positions; its energy above the minimum [kJ/mol] and positions [nm]."""
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """The minimum below a geometry, which may be none of the molecule."""
+
+    positions: Float[np.ndarray, "atoms 3"]
+    """Where it is [nm]."""
+    height: float
+    """Energy above the landscape's minimum [kJ/mol]; not finite where there is no bottom."""
+    fault: Fault | None
+    """What is wrong with it; None for a sound structure."""
+
+    @property
+    def well(self) -> Float[np.ndarray, "atoms 3"] | None:
+        """Positions of a false minimum that has a bottom [nm]; None elsewhere."""
+        return self.positions if self.fault is not None and np.isfinite(self.height) else None
+
+
+def relaxed_below(landscape: Landscape, positions: Float[np.ndarray, "atoms 3"]) -> Relaxed:
+    """The minimum below some positions [nm], and whether it is sound."""
     relaxed, energy = relax(landscape.system, positions)
     height = energy - landscape.energy
     fault = landscape.rest.fault(relaxed) or (None if np.isfinite(energy) else NOT_FINITE)
     well = _IONIC_WELL if np.any(landscape.molecule.formal_charges) else _WELL
     if fault is None and height < -well:
         fault = landscape.rest.closest(relaxed)
-    return fault, height, relaxed
+    return Relaxed(relaxed, height, fault)
 
 
 def fault_class(molecule: Molecule, fault: Fault) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from hybridff.molecules.limits import (
     pairs_and_bonds,
 )
 from hybridff.molecules.molecule import Molecule
-from hybridff.stability.landscape import Landscape, fault_below
+from hybridff.stability.landscape import Landscape, Relaxed, relaxed_below
 from hybridff.units import ANGSTROM, DEGREE, KCAL_MOL
 
 _CEILING = 100 * KCAL_MOL
@@ -77,8 +77,8 @@ class FalseMinimum:
     """Energy of its bottom above the minimum [kJ/mol]."""
     barrier: float
     """Highest energy above the minimum on the way there [kJ/mol]; an upper bound of the lowest barrier."""
-    positions: Float[np.ndarray, "atoms 3"] | None = field(default=None, compare=False)
-    """Where it is [nm]; None without a bottom."""
+    well: Float[np.ndarray, "atoms 3"] | None = field(default=None, compare=False)
+    """Positions of its bottom [nm]; None without one."""
 
 
 def all_scans(molecule: Molecule, minimum: Float[np.ndarray, "atoms 3"]) -> list[RelaxedScan]:
@@ -147,10 +147,11 @@ def find_false_minimum(landscape: Landscape, scan: RelaxedScan) -> FalseMinimum 
         if (falls and not fell) or target == scan.targets[-1]:
             fell = True
             finite = np.isfinite(positions).all()
-            fault, bottom, well = fault_below(landscape, positions) if finite else (NOT_FINITE, -np.inf, None)
-            if fault:
-                barrier = max(barrier, bottom, *(_barrier(landscape, context, *drop) for drop in drops))
-                return FalseMinimum(scan, fault, bottom, barrier, well) if barrier < _CEILING else None
+            below = relaxed_below(landscape, positions) if finite else Relaxed(positions, -np.inf, NOT_FINITE)
+            if below.fault:
+                barrier = max(barrier, below.height, *(_barrier(landscape, context, *drop) for drop in drops))
+                found = FalseMinimum(scan, below.fault, below.height, barrier, below.well)
+                return found if barrier < _CEILING else None
         here, last, barrier = positions, height, max(barrier, height)
     return None
 

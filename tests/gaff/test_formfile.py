@@ -62,7 +62,7 @@ MISTAKES = {
     "no expression": ("1/r", "1/r +", ", [features.p]: expression '1/r +' cannot be read: invalid syntax."),
     "a Python power": ("1/r", "r**2", ", [features.p]: expression 'r**2': write powers as x^2, not x**2."),
     "an endless power": ("1/r", "r + (9^9)^(9)", ", [features.p]: expression 'r + (9^9)^(9)': write the power of"),
-    "a nested expression": ("1/r", "(" * 400 + "r" + ")" * 400, ", [features.p]: expression"),
+    "a nested expression": ("1/r", "-" * 998 + "r", ", [features.p]: expression"),
     "a long expression": ("1/r", "r+" * 900 + "r", ", [features.p]: the expression has 1801 characters; 1000 is"),
     "no variable": ("1/r", "3", ", [features.p]: the expression depends on none of r; use one."),
     "no number somewhere": ("1/r", "sqrt(r - 0.2)", ", [features.p]: the expression or its slope is no finite number"),

@@ -161,8 +161,8 @@ def test_a_missing_openff_toolkit_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("smiles", "message"),
     [
-        ("CC(=O", r"'CC\(=O' is not a SMILES \(extra open parentheses"),
-        ("CCQ", r"syntax error"),
+        ("CC(=O", r"'CC\(=O' is not a SMILES \(extra open parentheses near character 3\)"),
+        ("CCQ", r"syntax error near character 3"),
         ("C1CC", "unclosed ring"),
         ("", "SMILES is empty"),
         ("CN(C)(C)C", r"atom 2 \(N\) has more bonds than its formal charge \(0\) allows"),

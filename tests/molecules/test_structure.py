@@ -20,7 +20,7 @@ def positions() -> np.ndarray:
 
 def far() -> np.ndarray:
     changed = positions()
-    changed[8] += [0, 0, 30]
+    changed[8] = changed[2] + [0, 0, 29.3]
     return changed
 
 
@@ -49,7 +49,7 @@ def mol_of(places: np.ndarray) -> Chem.Mol:
         (positions() * 0.1 / BOHR, "the positions look like bohr"),
         (positions() / 2, "so the positions are scaled or a drawing"),
         (positions() * 100, "the positions look like pm"),
-        (far(), "the bond O3-H9 is 29."),
+        (far(), "the bond O3-H9 is 29.3 Å long, so one atom is far away"),
         (swapped(), "the bond"),
         (in_one_place(), "H5 and H6 are in one place"),
     ],

@@ -5,7 +5,7 @@ from models import distorted, force_field, molecule
 
 from hybridff.export.routes import to_openmm
 from hybridff.molecules.limits import Fault
-from hybridff.stability.landscape import Landscape, fault_below, fault_class, landscape_around, relax
+from hybridff.stability.landscape import Landscape, fault_class, landscape_around, relax, relaxed_below
 from hybridff.units import KCAL_MOL
 
 
@@ -26,14 +26,16 @@ def test_relaxing_ends_where_the_forces_vanish() -> None:
 
 def test_a_distorted_molecule_falls_back_into_a_sound_minimum() -> None:
     found = ethanol()
-    fault, height, relaxed = fault_below(found, distorted("ethanol", 1)[0])
-    assert fault is None
-    assert found.rest.fault(relaxed) is None
-    assert abs(height) < 10 * KCAL_MOL
+    below = relaxed_below(found, distorted("ethanol", 1)[0])
+    assert below.fault is None
+    assert below.well is None
+    assert found.rest.fault(below.positions) is None
+    assert abs(below.height) < 10 * KCAL_MOL
 
 
 def test_a_minimum_far_below_the_first_is_a_fault_though_it_looks_sound() -> None:
-    fault, height, _ = fault_below(ethanol(lower=-40 * KCAL_MOL), distorted("ethanol", 1)[0])
+    below = relaxed_below(ethanol(lower=-40 * KCAL_MOL), distorted("ethanol", 1)[0])
+    fault, height = below.fault, below.height
     assert height < -30 * KCAL_MOL
     assert fault is not None
     assert "bonds and angles look sound, but no conformer is that low" in fault.what
@@ -44,16 +46,20 @@ def test_a_minimum_with_a_broken_bond_is_a_fault() -> None:
     pull = openmm.CustomBondForce("-3e4*r")  # doubles the length of the bond C1-C2
     pull.addBond(0, 1)
     system.addForce(pull)
-    fault, _, _ = fault_below(ethanol(system), distorted("ethanol", 1)[0])
+    below = relaxed_below(ethanol(system), distorted("ethanol", 1)[0])
+    fault = below.fault
     assert fault is not None
+    assert below.well is below.positions
     assert fault.atoms == (0, 1)
     assert "the bond C1-C2 is " in fault.what
 
 
 def test_positions_that_are_no_numbers_are_a_fault() -> None:
     broken = np.full((9, 3), np.nan)
-    fault, _, _ = fault_below(ethanol(), broken)
+    below = relaxed_below(ethanol(), broken)
+    fault = below.fault
     assert fault is not None
+    assert below.well is None
     assert "no longer finite" in fault.what
 
 
